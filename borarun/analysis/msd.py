@@ -1,0 +1,70 @@
+"""Mean squared displacement at every lag, over all time origins, by Fourier transform.
+
+    MSD(m) = 1/(F - m) sum_t |x(t + m) - x(t)|^2 = S1(m) - 2 S2(m)
+
+S1 is a running sum of squares and S2 the autocorrelation. The power spectra are summed over atoms and directions *before* the one inverse
+transform. Each series is centred first and everything is double precision: far from the origin S1 and S2 are large and nearly equal.
+
+Source
+------
+Calandrini, Pellegrini, Calligari, Hinsen, Kneller, Collection SFN 12, 201 (2011), section 4.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+Array = NDArray[Any]
+
+_BLOCK_BYTES = 16 * 2**20
+"""Size of the padded double-precision copy of one block of atoms; working memory is about three times that."""
+
+
+def mean_squared_displacement(positions: Array) -> Array:
+    """Mean squared displacement of atoms, averaged over atoms and all time origins.
+
+    Parameters
+    ----------
+    positions : (N, 3, F) angstrom, unwrapped
+
+    Returns
+    -------
+    (F,) angstrom^2, at lags of 0, 1, ... F - 1 frames
+    """
+    n_atoms, n_axes, n_frames = positions.shape
+    length = fft.next_fast_len(2 * n_frames - 1, real=True)
+    block = max(1, _BLOCK_BYTES // (8 * n_axes * length))
+    power = np.zeros(length // 2 + 1)
+    square = np.zeros(n_frames)
+    for start in range(0, n_atoms, block):
+        series = positions[start : start + block].astype(float)
+        series -= series.mean(axis=2, keepdims=True)
+        square += np.einsum("nif,nif->f", series, series)
+        spectrum = fft.rfft(series, length, axis=2)
+        power += np.einsum("nif,nif->f", spectrum.real, spectrum.real) + np.einsum("nif,nif->f", spectrum.imag, spectrum.imag)
+    origins = n_frames - np.arange(n_frames)
+    correlation = fft.irfft(power, length)[:n_frames]
+    total = np.cumsum(square)
+    # Sum over origins of |x(t)|^2 + |x(t + m)|^2: the first F - m squares and the last F - m squares.
+    both = total[::-1] + np.concatenate([[total[-1]], total[-1] - total[:-1]])
+    msd = (both - 2.0 * correlation) / (origins * n_atoms)
+    msd[0] = 0.0
+    return np.asarray(np.maximum(msd, 0.0))
+
+
+def collective_mean_squared_displacement(positions: Array) -> Array:
+    """Mean square of the summed displacement of all ions, per ion: the displacement of charge when all carry the same.
+
+    Parameters
+    ----------
+    positions : (N, 3, F) angstrom, unwrapped, relative to the framework
+
+    Returns
+    -------
+    (F,) angstrom^2, at lags of 0, 1, ... F - 1 frames; equal to `mean_squared_displacement` when ions move independently
+    """
+    return mean_squared_displacement(positions.sum(axis=0, dtype=float)[None]) / len(positions)

@@ -1,0 +1,256 @@
+"""Reorientation of the anions: autocorrelation of their vertices, angles, deflection, full rotations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.spatial.transform import Rotation
+
+from borarun.analysis.trajectory import anion_centres, whole_images
+from borarun.units import FS_PER_NS, FS_PER_PS
+
+Array = NDArray[Any]
+
+REORIENTED_DEG = 60.0
+"""An anion has reoriented when it is farther than this from its place: less than 72 degrees, the smallest rotation that brings an
+icosahedron onto itself, and more than the widest libration of a settled anion (45 degrees in the published work)."""
+
+SETTLE_FS = 300.0
+"""Orientations are averaged over about one libration before reorientations are counted."""
+
+MEMORY_FS = 3000.0
+"""How long the place of a settled anion remembers earlier orientations: ten librations."""
+
+_CHUNK_FRAMES = 4096
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Decay of an autocorrelation.
+
+    Attributes
+    ----------
+    time_fs : lag at which it falls to 1/e, fs; nan where it does not
+    decayed : whether it does within half the run
+    reason : why not; empty where it does
+    """
+
+    time_fs: float
+    decayed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Deflection:
+    """How far vertices turn away from their mean direction.
+
+    Attributes
+    ----------
+    largest_deg : (A,) largest angle of any vertex of each anion, degrees
+    overall_deg : largest of all, degrees
+    rms_deg : root mean square over anions, vertices and frames, degrees
+    """
+
+    largest_deg: Array
+    overall_deg: float
+    rms_deg: float
+
+
+@dataclass(frozen=True)
+class Rotations:
+    """Turns counted.
+
+    Attributes
+    ----------
+    full : (A,) int, full rotations: times that an anion turned by a net 360 degrees
+    reorientations : (A,) int, times that an anion left its place by more than `REORIENTED_DEG`
+    per_ns : full rotations of all anions together, 1/ns
+    """
+
+    full: Array
+    reorientations: Array
+    per_ns: float
+
+    @property
+    def total(self) -> int:
+        """Full rotations of all anions."""
+        return int(self.full.sum())
+
+
+def vertex_vectors(positions: Array, anions: Array, vertices: Array, masses: Array, mean_cell: Array) -> Array:
+    """Unit vectors from each anion's centre of mass to its vertices.
+
+    Parameters
+    ----------
+    positions : (N, 3, F) angstrom, from `trajectory.unwrap`
+    anions : (A, k) int, all atoms of each anion
+    vertices : (A, V) int, the atoms of each anion that are its vertices
+    masses : (N,) any unit
+    mean_cell : (3, 3) angstrom, mean of the cell over the run
+
+    Returns
+    -------
+    (A, V, 3, F) float32, dimensionless
+    """
+    centres = anion_centres(positions, anions, masses, mean_cell)
+    shift = whole_images(positions[:, :, 0], anions, mean_cell) @ mean_cell
+    out = np.empty((*vertices.shape, *positions.shape[1:]), np.float32)
+    for index, atoms in enumerate(vertices):
+        arms = positions[atoms] + shift[atoms][:, :, None] - centres[index]
+        out[index] = arms / np.linalg.norm(arms, axis=1, keepdims=True)
+    return out
+
+
+def autocorrelation(vectors: Array) -> Array:
+    """Angular autocorrelation xi(t) = <r(t) . r(0)> over all anions, vertices and time origins.
+
+    Parameters
+    ----------
+    vectors : (A, V, 3, F) unit vectors
+
+    Returns
+    -------
+    (F,) dimensionless, at lags of 0, 1, ... F - 1 frames; 1 at lag 0
+    """
+    n_frames = vectors.shape[3]
+    length = fft.next_fast_len(2 * n_frames - 1, real=True)
+    power = np.zeros(length // 2 + 1)
+    for anion in vectors:
+        # The transform keeps the type of the vectors; single precision costs 1e-7 of xi, and more only at the last lags.
+        spectrum = fft.rfft(anion, length, axis=2)
+        power += np.einsum("vif,vif->f", spectrum.real, spectrum.real) + np.einsum("vif,vif->f", spectrum.imag, spectrum.imag)
+    correlation = fft.irfft(power, length)[:n_frames] / (n_frames - np.arange(n_frames))
+    return np.asarray(correlation / correlation[0])
+
+
+def relaxation_time(xi: Array, interval_fs: float) -> Relaxation:
+    """Lag at which xi falls to 1/e; only lags up to half the run are trusted.
+
+    Parameters
+    ----------
+    xi : (F,) from `autocorrelation`
+    interval_fs : time between frames, fs
+    """
+    half = max(len(xi) // 2, 1)
+    below = np.flatnonzero(xi[: half + 1] < 1 / math.e)
+    if not len(below):
+        reason = f"longer than the run: xi stays at {xi[: half + 1].min():.2f} or more up to {half * interval_fs / FS_PER_PS:.3g} ps"
+        return Relaxation(math.nan, decayed=False, reason=reason)
+    end = int(below[0])
+    part = (xi[end - 1] - 1 / math.e) / (xi[end - 1] - xi[end])
+    return Relaxation(float((end - 1 + part) * interval_fs), decayed=True, reason="")
+
+
+def angles(vectors: Array) -> tuple[Array, Array]:
+    """Spherical angles.
+
+    Parameters
+    ----------
+    vectors : (..., 3, F)
+
+    Returns
+    -------
+    theta : (..., F) degrees from the z axis, 0 to 180
+    phi : (..., F) degrees from the x axis in the xy plane, -180 to 180
+    """
+    x, y, z = np.moveaxis(vectors, -2, 0)
+    return np.degrees(np.arctan2(np.hypot(x, y), z)), np.degrees(np.arctan2(y, x))
+
+
+def deflection(vectors: Array) -> Deflection:
+    """Angles between vertices and their mean directions over the run.
+
+    Parameters
+    ----------
+    vectors : (A, V, 3, F) unit vectors
+    """
+    largest = np.zeros(len(vectors))
+    square = 0.0
+    for index, anion in enumerate(vectors):
+        mean = anion.mean(axis=2, dtype=float)
+        mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(float).tiny)
+        degrees = np.degrees(np.arccos(np.clip(np.einsum("vif,vi->vf", anion, mean), -1, 1)))
+        largest[index] = degrees.max()
+        square += float(np.mean(degrees**2))
+    return Deflection(largest_deg=largest, overall_deg=float(largest.max()), rms_deg=math.sqrt(square / len(vectors)))
+
+
+def rotation_matrices(vectors: Array) -> Array:
+    """Rotation of each anion since the first frame, as a rigid body.
+
+    Parameters
+    ----------
+    vectors : (A, V, 3, F) unit vectors, V at least 3
+
+    Returns
+    -------
+    (A, 3, 3, F) float32; the unit matrix in the first frame
+
+    Source
+    ------
+    Kabsch, Acta Cryst. A 32, 922 (1976).
+    """
+    n_anions, _, _, n_frames = vectors.shape
+    out = np.empty((n_anions, 3, 3, n_frames), np.float32)
+    for index, anion in enumerate(vectors):
+        for start in range(0, n_frames, _CHUNK_FRAMES):
+            part = slice(start, start + _CHUNK_FRAMES)
+            out[index, :, :, part] = np.moveaxis(_nearest_rotation(np.einsum("vif,vj->fij", anion[:, :, part], anion[:, :, 0])), 0, 2)
+    return out
+
+
+def full_rotations(matrices: Array, interval_fs: float) -> Rotations:
+    """Count full rotations and reorientations so that libration and noise cannot pass for them.
+
+    Orientations are averaged over `SETTLE_FS`. An anion has a place: the mean of its orientations since it came there, with a memory of
+    `MEMORY_FS`. When it is more than `REORIENTED_DEG` away, it has left, and its place is where it is now. Every rotation of the place, a
+    vector, is added to an account; each time the account has moved by 360 degrees since the last full rotation, one more is counted.
+    Going there and back again therefore counts as two reorientations and no rotation, tumbling about ever new axes counts only by its
+    net turn, and a slow steady turn counts as rotation without reorientations.
+
+    Parameters
+    ----------
+    matrices : (A, 3, 3, F), from `rotation_matrices`
+    interval_fs : time between frames, fs; an anion may turn by less than 180 degrees in the larger of this and `SETTLE_FS`
+
+    Source
+    ------
+    Kämmerer, Kob, Schilling, Phys. Rev. E 56, 5450 (1997), on unbounded rotation vectors.
+    """
+    n_anions, _, _, n_frames = matrices.shape
+    window = max(1, round(SETTLE_FS / interval_fs))
+    n_windows = max(1, n_frames // window)
+    coarse = matrices[..., : n_windows * window].reshape(n_anions, 3, 3, n_windows, -1).mean(axis=4, dtype=float)
+    orientation = _nearest_rotation(np.moveaxis(coarse, 3, 0))
+    least_share = min(window * interval_fs / MEMORY_FS, 1.0)
+    account, counted = np.zeros((n_anions, 3)), np.zeros((n_anions, 3))
+    full, reorientations, dwell = (np.zeros(n_anions, int) for _ in range(3))
+    place = Rotation.from_matrix(orientation[0])
+    for matrix in orientation:
+        now = Rotation.from_matrix(matrix)
+        away = (now * place.inv()).as_rotvec(degrees=True)
+        left = np.linalg.norm(away, axis=1) > REORIENTED_DEG
+        reorientations += left
+        dwell = np.where(left, 0, dwell) + 1
+        move = away * np.maximum(1 / dwell, least_share)[:, None]
+        place = Rotation.from_rotvec(move, degrees=True) * place
+        account += move
+        # What is left over beyond 360 degrees stays in the account.
+        net = account - counted
+        angle = np.linalg.norm(net, axis=1)
+        done = np.floor(angle / 360).astype(int)
+        full += done
+        counted += np.where(done > 0, 360 * done / np.maximum(angle, 1), 0)[:, None] * net
+    return Rotations(full=full, reorientations=reorientations, per_ns=float(full.sum() / (n_frames * interval_fs) * FS_PER_NS))
+
+
+def _nearest_rotation(matrices: Array) -> Array:
+    """The proper rotations nearest to (..., 3, 3) matrices."""
+    left, _, right = np.linalg.svd(matrices)
+    left[..., :, 2] *= np.linalg.det(left @ right)[..., None]
+    return np.asarray(left @ right)

@@ -1,0 +1,180 @@
+"""Trajectories at constant pressure: unwrapping, drift, anions in one piece.
+
+LAMMPS's unwrapped coordinates are the wrapped ones plus image flags times the *present* cell. When the cell breathes, an ion that has
+crossed the boundary n times is shaken by n times that breathing, which inflates its mean squared displacement. Here positions become
+scaled coordinates times the mean cell; a second, independent way (toroidal view) is there to compare with.
+
+An origin of the box that moves with time shifts all atoms alike; it leaves together with the drift.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borarun.analysis.msd import mean_squared_displacement
+
+Array = NDArray[Any]
+
+_BLOCK_VALUES = 2**21
+"""Numbers per block of atoms: 16 MB in double precision."""
+
+
+def unwrap(positions: Array, cell: Array) -> Array:
+    """Scaled coordinates times the mean cell.
+
+    Parameters
+    ----------
+    positions : (N, 3, F) angstrom, unwrapped with image flags
+    cell : (F, 3, 3) angstrom, rows are vectors
+
+    Returns
+    -------
+    (N, 3, F) angstrom, same type as ``positions``
+
+    Source
+    ------
+    Bullerjahn, von Bülow, Heidari, Hénin, Hummer, J. Chem. Theory Comput. 19, 3406 (2023), on what goes wrong with image flags.
+    """
+    to_mean = np.linalg.inv(cell) @ cell.mean(axis=0)
+    out = np.empty_like(positions)
+    for part in _blocks(positions):
+        out[part] = np.einsum("nif,fij->njf", positions[part].astype(float), to_mean)
+    return out
+
+
+def unwrap_toroidal(positions: Array, cell: Array) -> Array:
+    """Toroidal-view unwrapping: wrapped coordinates, joined by the shortest displacement from frame to frame.
+
+    Correct as long as no atom moves by half a cell between two frames.
+
+    Parameters
+    ----------
+    positions : (N, 3, F) angstrom
+    cell : (F, 3, 3) angstrom, rows are vectors
+
+    Returns
+    -------
+    (N, 3, F) angstrom, same type as ``positions``; the first frame is wrapped into the cell
+
+    Source
+    ------
+    Bullerjahn et al., J. Chem. Theory Comput. 19, 3406 (2023), where it is called TOR.
+    """
+    inverse = np.linalg.inv(cell)
+    out = np.empty_like(positions)
+    for part in _blocks(positions):
+        scaled = np.einsum("nif,fij->njf", positions[part].astype(float), inverse)
+        wrapped = np.einsum("nif,fij->njf", scaled - np.floor(scaled), cell)
+        step = np.diff(wrapped, axis=2)
+        images = np.round(np.einsum("nif,fij->njf", step, inverse[1:]))
+        step -= np.einsum("nif,fij->njf", images, cell[1:])
+        out[part, :, 0] = wrapped[:, :, 0]
+        out[part, :, 1:] = wrapped[:, :, :1] + np.cumsum(step, axis=2)
+    return out
+
+
+def remove_drift(positions: Array, framework: Array, masses: Array) -> Array:
+    """Positions relative to the framework's centre of mass, which stays where it was in the first frame.
+
+    The centre is weighted by mass because an anion that turns about its own centre of mass then leaves it at rest.
+
+    Parameters
+    ----------
+    positions : (N, 3, F) angstrom, unwrapped
+    framework : (N,) bool, the atoms that hold still: all but the mobile species
+    masses : (N,) any unit
+
+    Returns
+    -------
+    (N, 3, F) angstrom, same type as ``positions``
+    """
+    weights = np.where(framework, masses, 0.0)
+    weights = weights / weights.sum()
+    centre = np.zeros(positions.shape[1:])
+    for part in _blocks(positions):
+        centre += np.einsum("n,nif->if", weights[part], positions[part].astype(float))
+    drift = centre - centre[:, :1]
+    return np.asarray(positions - drift.astype(positions.dtype))
+
+
+def unwrapping_disagreement(positions: Array, cell: Array, framework: Array, masses: Array, mobile: Array) -> float:
+    """How far the two ways of unwrapping differ in the mean squared displacement of the mobile ions.
+
+    Parameters
+    ----------
+    positions : (N, 3, F) angstrom, unwrapped with image flags
+    cell : (F, 3, 3) angstrom, rows are vectors
+    framework, mobile : (N,) bool
+    masses : (N,) any unit
+
+    Returns
+    -------
+    Largest relative difference over lags from a twentieth to a fifth of the run
+    """
+    n_frames = positions.shape[2]
+    lags = slice(max(n_frames // 20, 1), max(n_frames // 5, 2))
+    first, second = (
+        mean_squared_displacement(remove_drift(way(positions, cell), framework, masses)[mobile])[lags] for way in (unwrap, unwrap_toroidal)
+    )
+    return float(np.max(np.abs(first - second) / np.maximum(second, np.finfo(float).tiny)))
+
+
+def whole_images(positions: Array, groups: Array, cell: Array) -> Array:
+    """Cell vectors to add to each atom so that every group of bonded atoms is in one piece.
+
+    Each group grows from its first atom by the nearest atom not yet in it, so it may be larger than half the cell; only
+    neighbours must be nearer than that.
+
+    Parameters
+    ----------
+    positions : (N, 3) angstrom
+    groups : (A, k) int, atoms of each group
+    cell : (3, 3) angstrom, rows are vectors
+
+    Returns
+    -------
+    (N, 3) int; real shifts are these times the cell
+    """
+    scaled = positions @ np.linalg.inv(cell)
+    images = np.zeros(positions.shape, int)
+    for group in groups:
+        inside, outside = [group[0]], list(group[1:])
+        while outside:
+            apart = scaled[outside][:, None] - (scaled + images)[inside][None]
+            shift = -np.round(apart).astype(int)
+            distance = np.linalg.norm((apart + shift) @ cell, axis=2)
+            row, column = np.unravel_index(np.argmin(distance), distance.shape)
+            images[outside[row]] = shift[row, column]
+            inside.append(outside.pop(int(row)))
+    return images
+
+
+def anion_centres(positions: Array, anions: Array, masses: Array, mean_cell: Array) -> Array:
+    """Centres of mass of the anions.
+
+    Parameters
+    ----------
+    positions : (N, 3, F) angstrom, from `unwrap`
+    anions : (A, k) int, atoms of each anion
+    masses : (N,) any unit
+    mean_cell : (3, 3) angstrom, mean of the cell over the run
+
+    Returns
+    -------
+    (A, 3, F) angstrom
+    """
+    shift = whole_images(positions[:, :, 0], anions, mean_cell) @ mean_cell
+    centres = np.empty((len(anions), *positions.shape[1:]))
+    for index, anion in enumerate(anions):
+        weights = masses[anion] / masses[anion].sum()
+        centres[index] = np.einsum("k,kif->if", weights, positions[anion].astype(float)) + (weights @ shift[anion])[:, None]
+    return centres
+
+
+def _blocks(positions: Array) -> list[slice]:
+    """Slices over atoms whose double-precision copies stay small."""
+    size = max(1, _BLOCK_VALUES // max(positions[0].size, 1))
+    return [slice(start, start + size) for start in range(0, len(positions), size)]

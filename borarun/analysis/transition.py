@@ -1,0 +1,238 @@
+"""Transition temperature from the step of the lattice parameter (or volume) on heating and cooling.
+
+A branch is fitted with two baselines, straight but for a common curvature (plain thermal expansion has one), joined by a logistic
+step; its centre is the temperature at half height. For every centre and width on a grid the five linear coefficients follow exactly, so
+the best fit is found without starting values and a bootstrap replicate costs one matrix product.
+
+A step is called a transition when all of these hold:
+
+* it describes the branch better than a cubic does, by more than `LEAST_BIC` in the Bayesian information criterion, where the number of
+  samples is reduced for their correlation;
+* its height is at least `LEAST_STEP` of the value at the step.
+
+The interval is the scatter of the fit under a block bootstrap of its residuals; trials with steps of known place covered 84 to 92 %. It
+does not hold what one run cannot show: that nucleation comes sooner or later in another run, and that a slower ramp narrows the
+hysteresis.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+Array = NDArray[Any]
+
+LEAST_BIC = 10.0
+LEAST_STEP = 0.005
+FEWEST_SAMPLES = 30
+_POINTS = 100
+_CENTRES = 201
+_WIDTHS = 6
+_STEP_PARAMETERS, _CUBIC_PARAMETERS = 7, 4
+_TEN_TO_NINETY = 2 * math.log(9)
+"""Width from 10 to 90 % of a logistic step of unit width."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One heating or cooling run.
+
+    Attributes
+    ----------
+    found : whether there is a transition
+    reason : why there is none; empty where there is
+    temperature_K, error : temperature at half height and its standard error, K; nan where there is none
+    low, high : 95 % interval, K
+    step : height of the step at ``temperature_K``, high minus low temperature, in the unit of the values
+    width_K : from 10 to 90 % of the step, K
+    curve_temperature_K, curve : (c,) the fitted curve; where no transition was found, the cubic
+    """
+
+    found: bool
+    reason: str
+    temperature_K: float
+    error: float
+    low: float
+    high: float
+    step: float
+    width_K: float
+    curve_temperature_K: Array
+    curve: Array
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A transition from its heating and cooling branches.
+
+    Attributes
+    ----------
+    found : whether any branch shows it
+    temperature_K, error, low, high : mean of the branches that show it, its standard error and 95 % interval, K
+    bracket_K : lower and upper of the two branches' temperatures, K
+    hysteresis_K : heating minus cooling, K; nan where only one branch shows it
+    reason : what is missing; empty where both branches show it
+    """
+
+    found: bool
+    temperature_K: float
+    error: float
+    low: float
+    high: float
+    bracket_K: tuple[float, float]
+    hysteresis_K: float
+    reason: str
+
+
+def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, seed: int = 1) -> Branch:
+    """Find the step of one branch.
+
+    Parameters
+    ----------
+    temperature_K : (n,) K, in any order: the thermostat's set temperature
+    values : (n,) lattice parameter or volume
+    n_bootstrap : replicates
+    seed : of the bootstrap
+    """
+    temperature_K, values = np.asarray(temperature_K, float), np.asarray(values, float)
+    if len(values) < FEWEST_SAMPLES or np.ptp(temperature_K) == 0:
+        reason = f"a branch needs {FEWEST_SAMPLES} samples over a range of temperature, there are {len(values)}"
+        return _none(reason, temperature_K[:0], values[:0])
+    x, y = _averaged(temperature_K, values)
+    smooth = np.polynomial.Polynomial.fit(x, y, 3)(x)
+    grid = _Grid(x)
+    centre, best = grid.fit(y[:, None])
+    width = float(grid.widths[best[0]])
+    step_fit, height = grid.curve(y, float(centre[0]), width)
+    residual = y - step_fit
+    effective = _effective(residual)
+    ratio = float(np.sum((y - smooth) ** 2)) / max(float(np.sum(residual**2)), np.finfo(float).tiny)
+    gain = effective * math.log(max(ratio, np.finfo(float).tiny)) - (_STEP_PARAMETERS - _CUBIC_PARAMETERS) * math.log(effective)
+    level = float(np.mean(y))
+    if gain <= LEAST_BIC:
+        reason = f"a step describes the data no better than a smooth curve does (gain in BIC {gain:.1f}, needed {LEAST_BIC:g})"
+    elif abs(height) < LEAST_STEP * abs(level):
+        reason = f"the largest step is {100 * abs(height / level):.2f} % of the value, needed {100 * LEAST_STEP:g} %"
+    else:
+        reason = ""
+    if reason:
+        return _none(f"no transition between {x[0]:.0f} and {x[-1]:.0f} K: {reason}", x, smooth)
+    replicas = step_fit[:, None] + _resampled(residual * math.sqrt(len(x) / (len(x) - _STEP_PARAMETERS)), n_bootstrap, seed)
+    centres = grid.fit(replicas)[0]
+    low, high = np.percentile(centres, [2.5, 97.5])
+    return Branch(
+        found=True,
+        reason="",
+        temperature_K=float(centre[0]),
+        error=float(centres.std(ddof=1)),
+        low=float(low),
+        high=float(high),
+        step=height,
+        width_K=width * _TEN_TO_NINETY,
+        curve_temperature_K=x,
+        curve=step_fit,
+    )
+
+
+def transition(heating: Branch, cooling: Branch | None = None) -> Transition:
+    """Mean of the half-height temperatures on heating and cooling.
+
+    Parameters
+    ----------
+    heating, cooling : branches; cooling may be None where it was not run
+    """
+    branches = {"heating": heating} | ({"cooling": cooling} if cooling is not None else {})
+    found = {name: branch for name, branch in branches.items() if branch.found}
+    missing = [f"{name}: {branch.reason}" for name, branch in branches.items() if not branch.found]
+    if cooling is None:
+        missing.append("cooling was not run")
+    nan = math.nan
+    if not found:
+        return Transition(False, nan, nan, nan, nan, (nan, nan), nan, "; ".join(missing))
+    centres = [branch.temperature_K for branch in found.values()]
+    mean, error = float(np.mean(centres)), math.sqrt(sum(branch.error**2 for branch in found.values())) / len(found)
+    return Transition(
+        found=True,
+        temperature_K=mean,
+        error=error,
+        low=mean - 1.96 * error,
+        high=mean + 1.96 * error,
+        bracket_K=(min(centres), max(centres)),
+        hysteresis_K=centres[0] - centres[1] if len(centres) == 2 else nan,
+        reason="; ".join(missing),
+    )
+
+
+class _Grid:
+    """Every step on a grid of centres and widths, as orthonormal bases over the sampled temperatures."""
+
+    def __init__(self, x: Array) -> None:
+        span = x[-1] - x[0]
+        self.x = x
+        self.steps = np.linspace(x[0] + 0.1 * span, x[-1] - 0.1 * span, _CENTRES)
+        # From a step between two points to one that takes a quarter of the range.
+        widths = np.geomspace(span / 400, span / 4 / _TEN_TO_NINETY, _WIDTHS)
+        self.centres, self.widths = (part.ravel() for part in np.meshgrid(self.steps, widths))
+        self.bases = np.linalg.qr(self._design(self.centres, self.widths))[0]
+
+    def _design(self, centres: Array, widths: Array) -> Array:
+        """Baseline, its slope and curvature, step and its slope: (g, n, 5), about the centre."""
+        away = self.x - centres[:, None]
+        rise = expit(away / widths[:, None])
+        slope = away / np.ptp(self.x)
+        return np.stack([np.ones_like(rise), slope, slope**2, rise, rise * slope], axis=2)
+
+    def fit(self, y: Array) -> tuple[Array, Array]:
+        """Centre refined between grid points and grid index of the best step, for each column of (n, r) ``y``."""
+        inside = np.zeros((len(self.centres), y.shape[1]))
+        shifted = y - y.mean(axis=0)
+        for column in range(self.bases.shape[2]):
+            inside += (self.bases[:, :, column] @ shifted) ** 2
+        rest = np.sum(shifted**2, axis=0) - inside
+        best = np.argmin(rest, axis=0)
+        replicate = np.arange(y.shape[1])
+        place = best % _CENTRES
+        edge = (place == 0) | (place == _CENTRES - 1)
+        left, middle, right = (rest[np.where(edge, best, best + shift), replicate] for shift in (-1, 0, 1))
+        bend = left - 2 * middle + right
+        offset = np.where(bend > 0, 0.5 * (left - right) / np.where(bend > 0, bend, 1), 0)
+        return self.centres[best] + offset * (self.steps[1] - self.steps[0]), best
+
+    def curve(self, y: Array, centre: float, width: float) -> tuple[Array, float]:
+        """Fitted values (n,) and the height of the step at its centre."""
+        design = self._design(np.array([centre]), np.array([width]))[0]
+        coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
+        return design @ coefficients, float(coefficients[3])
+
+
+def _averaged(temperature_K: Array, values: Array) -> tuple[Array, Array]:
+    """At most `_POINTS` averages over neighbouring temperatures."""
+    order = np.argsort(temperature_K, kind="stable")
+    groups = np.array_split(order, min(_POINTS, len(order)))
+    return np.array([temperature_K[group].mean() for group in groups]), np.array([values[group].mean() for group in groups])
+
+
+def _effective(residual: Array) -> float:
+    """Number of independent samples, from the correlation of neighbours."""
+    square = float(np.sum(residual**2))
+    correlation = float(np.sum(residual[1:] * residual[:-1])) / square if square > 0 else 0.0
+    correlation = min(max(correlation, 0.0), 0.95)
+    return len(residual) * (1 - correlation) / (1 + correlation)
+
+
+def _resampled(residual: Array, n_replicates: int, seed: int) -> Array:
+    """Residuals drawn in blocks of a twelfth of the branch, (n, r)."""
+    n = len(residual)
+    length = max(1, n // 12)
+    starts = np.random.default_rng(seed).integers(0, n, size=(-(-n // length), n_replicates))
+    rows = (starts[:, None, :] + np.arange(length)[None, :, None]) % n
+    return np.asarray(residual[rows.reshape(-1, n_replicates)[:n]])
+
+
+def _none(reason: str, x: Array, curve: Array) -> Branch:
+    nan = math.nan
+    return Branch(False, reason, nan, nan, nan, nan, nan, nan, x, curve)

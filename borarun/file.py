@@ -1,0 +1,92 @@
+"""Files that are whole or absent: written under another name, flushed to the disk, and renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedWriter
+from pathlib import Path
+
+from borarun.errors import StoreError
+
+ABANDONED_S = 86_400
+"""Silence after which the unfinished file of a process on another host is taken for a dead one's."""
+
+UNFINISHED = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<process>\d+)-\d+\.part")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BufferedWriter]:
+    """A file that takes the place of ``path`` when its block ends without an error, and leaves nothing when it does not.
+
+    Whoever reads ``path`` meanwhile finds what was there before. When several write it at once, each is whole and the last one stays.
+    What a killed process left half-written in the directory is removed on the way.
+
+    Raises
+    ------
+    StoreError
+        Where the disk is full or the directory not writable.
+    """
+    # Hidden, and in the same directory: only within one file system is a rename a single step.
+    unfinished = path.with_name(f".{path.name}.{_host()}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        try:
+            with unfinished.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        _flush_directory(path.parent)
+    except OSError as error:
+        raise StoreError(_unwritable(path, error)) from error
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "_")
+
+
+def _sweep(directory: Path) -> None:
+    for path in directory.glob(".*.part"):
+        if not (name := UNFINISHED.fullmatch(path.name)):
+            continue
+        with suppress(FileNotFoundError):  # its writer may finish meanwhile
+            here = name["host"] == _host()
+            if not _is_alive(int(name["process"])) if here else time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def _flush_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        free = shutil.disk_usage(path.parent).free / 1e6
+        return f"{path}: no room to write it ({error.strerror}; {free:.0f} MB free). Make room or raise the quota, then submit again."
+    return f"{path}: cannot be written ({error.strerror or error}). Check that the directory is yours to write in, then submit again."

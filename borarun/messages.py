@@ -1,0 +1,175 @@
+"""Models of the files that people write: their base class, and what does not fit, in words."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from borarun.errors import Problem
+from borarun.yaml_file import KeyPath, Node
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_UNITS = ("eV_per_A", "K_per_ps", "per_ps", "K", "A", "fs", "ps", "ns", "bar")
+_TYPES = {
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "string_type": "must be text",
+    "finite_number": "must be a finite number",
+    "dict_type": "must be a mapping of names to values",
+    "model_type": "must be a section, lines of `key: value` or `{}` for the defaults",
+    "list_type": "must be a list, in [ ]",
+    "tuple_type": "must be a list, in [ ]",
+}
+_LIMITS = {
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "too_short": "must not be empty",
+    "too_long": "must hold at most {max_length} values",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+}
+
+
+class Section(BaseModel):
+    """Base of everything in a study or site file: strict, frozen, no unknown keys, finite numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""What a study or site is called, and its folder after it."""
+
+
+def validate(root: Node, model: type[Model]) -> tuple[Model | None, list[Problem], frozenset[str]]:
+    """The model of ``root``; or None, every way in which it does not fit, and the top-level keys concerned."""
+    try:
+        return model.model_validate(root.plain()), [], frozenset()
+    except ValidationError as error:
+        # a list whose items all failed is told about its items, not about being empty
+        errors = [details for details in error.errors() if details["type"] != "too_short" or not details["input"]]
+        return None, [_problem(root, model, details) for details in errors], frozenset(str(details["loc"][0]) for details in errors)
+
+
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """By file and line."""
+    return sorted(problems, key=lambda problem: (problem.file, problem.line))
+
+
+def _problem(root: Node, model: type[BaseModel], error: ErrorDetails) -> Problem:
+    loc, kind = error["loc"], error["type"]
+    _, path = root.along(loc)
+    if kind == "missing" and isinstance(loc[-1], str):
+        path = (*path, loc[-1])
+    return root.problem(path, _message(model, error))
+
+
+def _message(model: type[BaseModel], error: ErrorDetails) -> str:
+    loc, kind, value, context = error["loc"], error["type"], error["input"], error.get("ctx", {})
+    got = f" (got {shown(value)})"
+    _, field = _at(model, loc)
+    description = (field.description if field else None) or ""
+    if kind == "extra_forbidden":
+        return _unknown_key(model, loc)
+    if kind == "missing":
+        what = "is missing" if isinstance(loc[-1], str) else f"has too few values{got}"
+        return f"{what}. {description}".strip()
+    if loc == ("borarun",):
+        return f"must be 1, the version of this format{got}. A higher number needs a newer borarun."
+    if kind == "literal_error":
+        return _one_of("must", value, context["expected"])
+    if kind == "union_tag_invalid":
+        return _one_of("its engine must", value["engine"], context["expected_tags"])
+    if kind == "union_tag_not_found":
+        return "must name its engine, e.g. `{engine: bundled}`."
+    if kind == "string_pattern_mismatch":
+        return f"has characters that do not fit{got}. {description}".strip()
+    if kind.startswith("sweep_"):
+        return f"{error['msg']}{got}. Choose `from`, `to` and `step` so that the steps meet both ends."
+    if kind in _LIMITS:
+        return f"{_LIMITS[kind].format(**context)}{got}."
+    if kind in _TYPES:
+        return f"{_TYPES[kind]}{got}.{_way_out(kind, value) or f' {description}'}".strip()
+    return f"{error['msg'][:1].lower()}{error['msg'][1:]}{got}."
+
+
+def _one_of(must: str, value: object, expected: str) -> str:
+    words = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+    among = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
+    return f"{must} be {among} (got {shown(value)}).{did_you_mean(value, words)}"
+
+
+def shown(value: Any) -> str:
+    """A value as YAML writes it in one line, cut to a readable length."""
+    text = _flow(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_flow(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+
+
+def did_you_mean(word: object, words: Iterable[str]) -> str:
+    """`` Did you mean X?``, or nothing when no word is close."""
+    by_case = {known.lower(): known for known in words}
+    close = difflib.get_close_matches(str(word).lower(), by_case, n=1)
+    return f" Did you mean {by_case[close[0]]}?" if close else ""
+
+
+def _way_out(kind: str, value: Any) -> str:
+    if kind in ("float_type", "int_type") and isinstance(value, str):
+        if found := re.match(r"\s*([-+.0-9eE]+)\s*[A-Za-z/^-]+", value):
+            return f" The unit stands in the key: write {found[1]}."
+        return " Write the number without quotes." if re.fullmatch(r"[-+.0-9eE]+", value) else ""
+    if kind in ("list_type", "tuple_type"):
+        return f" Write [{value}]." if isinstance(value, str) else ""
+    return " Put quotes around it." if kind == "string_type" and isinstance(value, int | float) else ""
+
+
+def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
+    key = str(loc[-1])
+    here = [name for each in _at(model, loc[:-1])[0] for name in _keys(each)]
+    if hint := did_you_mean(key, here):
+        unit = next((unit for unit in _UNITS if hint[:-1].endswith(f"_{unit}")), "")
+        return f"unknown key.{hint}" + (f" Its unit is {unit.replace('_per_', '/')}." if unit and not key.endswith(f"_{unit}") else "")
+    if sections := [name for name, field in _keys(model).items() for each in _models_in(field.annotation) if key in _keys(each)]:
+        return f"unknown key. It belongs in {' or '.join(dict.fromkeys(sections))}."
+    return f"unknown key. Known here: {', '.join(here)}."
+
+
+def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Every model that an annotation may mean, also behind a union or a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
+
+
+def _at(model: type[BaseModel], loc: KeyPath) -> tuple[list[type[BaseModel]], FieldInfo | None]:
+    """The models that may stand at ``loc``, and the definition of its key."""
+    models, field = [model], None
+    for step in loc:
+        fields = [keys[str(step)] for keys in map(_keys, models) if str(step) in keys]
+        if fields:
+            field = fields[0]
+            models = [found for each in fields for part in (each.annotation, *each.metadata) for found in _models_in(part)]
+        else:  # not a key but pydantic's name of one form out of several, e.g. of an engine
+            models = [each for each in models if step in get_args(getattr(_keys(each).get("engine"), "annotation", None))] or models
+    return models, field

@@ -1,0 +1,131 @@
+"""Fit a moment tensor potential to energies, forces and stresses by the Levenberg-Marquardt method.
+
+Each step solves (J^T J + damping * diag(J^T J)) step = -J^T r. The damping also settles what the data leave open, such as the scale of a radial function
+against the coefficients that multiply it. A trial costs a sixth of the derivatives, so several dampings are tried for each set of them.
+
+Source: Levenberg (1944), Marquardt (1963); Nocedal and Wright, Numerical Optimization, 2nd ed., section 10.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from borarun.mtp.potential import Potential
+from borarun.mtp.residuals import Normal
+from borarun.mtp.team import Team
+
+Array = NDArray[Any]
+
+FLOOR = 1e-12
+"""Smallest curvature, relative to the largest, that the damping takes a parameter to have."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted potential and how it came about.
+
+    Attributes
+    ----------
+    potential : of the iteration with the lowest validation loss
+    loss : (I,) loss of the training set per configuration, at the start and after each iteration
+    validation_loss : (I,) the same of the validation set
+    evaluations : number of derivatives of the whole training set that were computed
+    converged : whether it ended by itself
+    """
+
+    potential: Potential
+    loss: Array
+    validation_loss: Array
+    evaluations: int
+    converged: bool
+
+
+def fit(
+    potential: Potential,
+    train: Team,
+    valid: Team,
+    *,
+    max_iterations: int = 60,
+    tolerance: float = 2e-3,
+    patience: int = 8,
+    progress: Callable[[int, float, float], None] | None = None,
+) -> Fit:
+    """Adjust all parameters of a potential.
+
+    Parameters
+    ----------
+    potential : where to start; one without coefficients (``untrained``) gets them by linear least squares first
+    train, valid : labelled configurations
+    max_iterations : at most so many steps
+    tolerance : ends when the loss fell by less than this fraction over ``patience`` iterations, on average an iteration
+    patience : also ends when the validation loss has not fallen for so many iterations
+    progress : called after each iteration with its number and both losses
+    """
+    parameters = potential.parameters
+    normal = train.normal(parameters)
+    evaluations = 1
+    if not potential.data.moment_coeffs.any():
+        n_linear = len(potential.data.moment_coeffs) + len(potential.species)
+        parameters[:n_linear] += linear_step(normal, n_linear)
+        normal = train.normal(parameters)
+        evaluations += 1
+    losses, validation = [normal.loss / train.size], [valid.loss(parameters) / valid.size]
+    best = parameters
+    damping = 1e-3
+    converged = False
+    for iteration in range(1, max_iterations + 1):
+        parameters, loss, damping = _step(train, parameters, normal, damping)
+        if loss >= normal.loss:
+            converged = True
+            break
+        losses.append(loss / train.size)
+        validation.append(valid.loss(parameters) / valid.size)
+        if validation[-1] <= min(validation):
+            best = parameters
+        if progress is not None:
+            progress(iteration, losses[-1], validation[-1])
+        slow = len(losses) > patience and losses[-1] > losses[-1 - patience] * (1.0 - tolerance) ** patience
+        if slow or len(validation) - 1 - int(np.argmin(validation)) >= patience:
+            converged = True
+            break
+        if iteration < max_iterations:
+            normal = train.normal(parameters)
+            evaluations += 1
+    return Fit(potential.with_parameters(best), np.array(losses), np.array(validation), evaluations, converged)
+
+
+def linear_step(normal: Normal, n_linear: int) -> Array:
+    """(n_linear,) change of the linear parameters that minimises the loss, the others held; slightly damped where the data leave it open."""
+    return _solve(normal.matrix[:n_linear, :n_linear], normal.vector[:n_linear], 1e-9)
+
+
+def _step(train: Team, parameters: Array, normal: Normal, damping: float) -> tuple[Array, float, float]:
+    """The best of a few trials: parameters, their loss, the damping to begin the next step with."""
+    best, best_loss, best_damping = parameters, normal.loss, damping
+    for _ in range(12):
+        trial = parameters + _solve(normal.matrix, normal.vector, damping)
+        loss = train.loss(trial)
+        improved = loss < best_loss
+        if improved:
+            best, best_loss, best_damping = trial, loss, damping
+            damping /= 6.0  # less damping may be better still
+        elif best_loss < normal.loss:
+            break
+        else:
+            damping *= 6.0
+    return best, best_loss, best_damping
+
+
+def _solve(matrix: Array, vector: Array, damping: float) -> Array:
+    """-(matrix + damping * diagonal)^-1 vector, in parameters scaled to curvature one."""
+    curvature = np.diag(matrix)
+    scale = 1.0 / np.sqrt(np.maximum(curvature, max(FLOOR * curvature.max(), 1e-300)))
+    scaled = matrix * scale[:, None] * scale
+    scaled[np.diag_indices_from(scaled)] += damping
+    return np.asarray(-scale * cho_solve(cho_factor(scaled), scale * vector))

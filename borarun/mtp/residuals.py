@@ -1,0 +1,170 @@
+"""Residuals of a potential on labelled configurations, and the normal equations that a Gauss-Newton step needs.
+
+The loss is MLIP-3's: over configurations of N atoms, weight * (w_e dE^2 / N + w_f sum dF^2 + w_s sum d(stress * volume)^2 / N), the last sum over all
+nine components.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borarun.frames import Frames
+from borarun.mtp.derivatives import jacobian
+from borarun.mtp.evaluate import energies_forces_virial, gradients
+from borarun.mtp.neighbours import Block, Neighbours
+from borarun.mtp.potential import Potential
+
+Array = NDArray[Any]
+
+HARD_FORCE = 8.0
+"""eV/angstrom; a configuration with a force this large counts half: torn configurations otherwise spoil the energies of all others."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of squared errors, as in MLIP-3.
+
+    Attributes
+    ----------
+    energy : 1/eV^2, divided by the number of atoms
+    forces : angstrom^2/eV^2
+    stress : 1/eV^2, of stress times volume, divided by the number of atoms
+    """
+
+    energy: float = 1.0
+    forces: float = 0.01
+    stress: float = 0.001
+
+
+class Normal(NamedTuple):
+    """Sums over configurations.
+
+    Attributes
+    ----------
+    matrix : (P, P) J^T J of the weighted residuals
+    vector : (P,) J^T r
+    loss : sum of the squared weighted residuals
+    """
+
+    matrix: Array
+    vector: Array
+    loss: float
+
+
+class Comparison(NamedTuple):
+    """What a potential says of configurations, beside their labels.
+
+    Attributes
+    ----------
+    energy : (2, F) eV per atom; reference, potential
+    forces : (2, A, 3) eV/angstrom
+    stress : (2, F, 6) eV/angstrom^3
+    """
+
+    energy: Array
+    forces: Array
+    stress: Array
+
+
+def configuration_weights(frames: Frames) -> Array:
+    """(F,) weight of each configuration, 1 / (1 + (largest force / 8 eV/angstrom)^4)."""
+    assert frames.forces is not None
+    size = np.linalg.norm(frames.forces, axis=1)
+    largest = np.array([size[a:b].max(initial=0.0) for a, b in zip(frames.offsets[:-1], frames.offsets[1:], strict=True)])
+    return np.asarray(1.0 / (1.0 + (largest / HARD_FORCE) ** 4))
+
+
+@dataclass(frozen=True)
+class _Configuration:
+    """One labelled configuration with its neighbours, which stay the same throughout a fit.
+
+    Attributes
+    ----------
+    blocks : neighbours of all atoms
+    labels : (7 + 3 N,) energy, virial, forces in the order of ``derivatives.jacobian``
+    scale : (7 + 3 N,) square root of each one's weight
+    """
+
+    blocks: list[Block]
+    labels: Array
+    scale: Array
+
+    @property
+    def n_atoms(self) -> int:
+        return (len(self.labels) - 7) // 3
+
+
+class Residuals:
+    """The labelled configurations that one process works on.
+
+    Parameters
+    ----------
+    potential : Potential; the fit changes its parameters only
+    frames : labelled
+    weights : Weights
+    """
+
+    def __init__(self, potential: Potential, frames: Frames, weights: Weights) -> None:
+        self.potential = potential
+        self.frames = frames
+        self._configurations: list[_Configuration] = []
+        for atoms, weight in zip(frames, configuration_weights(frames), strict=True):
+            n = len(atoms)
+            neighbours = Neighbours(potential.cutoff_A, potential.types(atoms.numbers), 0.0)
+            blocks = neighbours.update(atoms.positions, atoms.cell.array)
+            stress = atoms.get_stress()
+            labels = np.concatenate([[atoms.get_potential_energy()], stress * atoms.get_volume(), atoms.get_forces().ravel()])
+            scale = np.concatenate(
+                [[weights.energy / n], np.repeat([weights.stress / n, 2.0 * weights.stress / n], 3), np.full(3 * n, weights.forces)]
+            )
+            self._configurations.append(_Configuration(blocks, labels, np.sqrt(weight * scale)))
+
+    def normal(self, parameters: Array) -> Normal:
+        """J^T J, J^T r and the loss at (P,) parameters."""
+        potential = self.potential.with_parameters(parameters)
+        n_linear = len(potential.data.moment_coeffs) + len(potential.species)
+        matrix, vector, loss = np.zeros((len(parameters),) * 2), np.zeros(len(parameters)), 0.0
+        for one in self._configurations:
+            slopes = np.zeros((len(one.labels), len(parameters)))
+            for b in one.blocks:
+                jacobian(b.atoms, b.types, b.neighbours, b.neighbour_types, b.vectors, *potential.tables.arguments, slopes)
+            residual = (slopes[:, :n_linear] @ parameters[:n_linear] - one.labels) * one.scale
+            slopes *= one.scale[:, None]
+            matrix += slopes.T @ slopes
+            vector += residual @ slopes
+            loss += float(residual @ residual)
+        return Normal(matrix, vector, loss)
+
+    def loss(self, parameters: Array) -> float:
+        """The loss at (P,) parameters, without derivatives."""
+        predicted = self.predict(parameters)
+        return float(sum(np.sum(((values - one.labels) * one.scale) ** 2) for one, values in zip(self._configurations, predicted, strict=True)))
+
+    def predict(self, parameters: Array) -> list[Array]:
+        """Of each configuration the (7 + 3 N,) energy, virial and forces in the order of ``derivatives.jacobian``."""
+        potential = self.potential.with_parameters(parameters)
+        found = [energies_forces_virial(potential, one.blocks, one.n_atoms) for one in self._configurations]
+        return [np.concatenate([[energies.sum()], virial, forces.ravel()]) for energies, forces, virial in found]
+
+    def gradients(self, parameters: Array) -> list[Array]:
+        """Of each configuration the (N, P) derivatives of its local energies with respect to the parameters."""
+        potential = self.potential.with_parameters(parameters)
+        return [gradients(potential, one.blocks, one.n_atoms) for one in self._configurations]
+
+
+def compare(frames: Frames, predicted: list[Array]) -> Comparison:
+    """Labels beside what ``Residuals.predict`` said of the same frames."""
+    assert frames.energy is not None and frames.forces is not None and frames.stress is not None
+    n_atoms = np.diff(frames.offsets)
+    volume = np.abs(np.linalg.det(frames.cell))
+    ours = np.array([values[:7] for values in predicted]).reshape(-1, 7)
+    forces = np.concatenate([values[7:] for values in predicted]).reshape(-1, 3) if predicted else np.zeros((0, 3))
+    return Comparison(
+        energy=np.array([frames.energy, ours[:, 0]]) / n_atoms,
+        forces=np.array([frames.forces, forces]),
+        stress=np.array([frames.stress, ours[:, 1:] / volume[:, None]]),
+    )

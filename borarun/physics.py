@@ -1,0 +1,248 @@
+"""Physics that a valid study must also make sense in: each check is a generator of (place, what is wrong and what to do)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+from ase.formula import Formula
+from numpy.typing import NDArray
+
+from borarun.engines import ENGINES
+from borarun.errors import StudyError
+from borarun.protocol import ActiveLearning, Aimd, Diffusion, Heating, Study
+from borarun.structure import find_anions, formula_units
+from borarun.units import FS_PER_NS, FS_PER_PS
+
+Finding = tuple[tuple[str, ...], str]
+Phases = Mapping[str, Atoms]
+
+LONGEST_STEP_FS = 5.0
+LONGEST_STEP_WITH_HYDROGEN_FS = 1.0
+"""The B-H stretch (about 2500 cm^-1) has a period of 13 fs; ten steps a period is the least that conserves energy."""
+
+FEWEST_FRAMES = 20
+
+CHARGES = {
+    **dict.fromkeys(["H", "Li", "Na", "K", "Rb", "Cs", "Ag"], (1,)),
+    "Cu": (1, 2),
+    **dict.fromkeys(["Mg", "Ca", "Sr", "Ba", "Zn"], (2,)),
+    "Al": (3,),
+    **dict.fromkeys(["F", "Cl", "Br", "I"], (-1,)),
+    **dict.fromkeys(["O", "S"], (-2,)),
+}
+"""Charges of ions in solids, elementary charges, for elements that have been seen to move."""
+
+
+def findings(study: Study, phases: Phases, broken: frozenset[str]) -> Iterator[Finding]:
+    """Everything in a study that contradicts physics or itself.
+
+    Parameters
+    ----------
+    phases : the structures that could be read, by phase
+    broken : top-level keys whose value in ``study`` stands in for one that did not validate; what reads them is not checked
+    """
+    unknown = broken if study.phase in phases else broken | {"structure"}
+    for reads, check in CHECKS:
+        if not reads & unknown:
+            yield from check(study, phases)
+
+
+def warnings(study: Study, phases: Phases) -> Iterator[str]:
+    """What is allowed but worth knowing."""
+    if study.potential and (study.heating or study.diffusion):
+        width = _smallest_width(phases[study.phase], study.supercell)
+        if study.potential.cutoff_A > width / 2:
+            yield (
+                f"potential.cutoff_A: {study.potential.cutoff_A:g} A is more than half the smallest width of the supercell, {width:.2f} A, "
+                "so that atoms meet images of their neighbours and results depend on the size of the cell. A larger supercell is safer."
+            )
+
+
+def _material(study: Study, phases: Phases) -> Iterator[Finding]:
+    material = study.material
+    for key in ("formula", "anion"):
+        if not _elements(getattr(material, key)):
+            yield ("material", key), f"no chemical formula (got {getattr(material, key)!r}). Write it as in Li2B12H12."
+    if material.mobile not in chemical_symbols[1:]:
+        yield ("material", "mobile"), f"no chemical element (got {material.mobile!r}). Write its symbol, e.g. Li."
+    elif _elements(material.formula) and material.mobile not in _elements(material.formula):
+        yield ("material", "mobile"), f"must be an element of the formula {material.formula} (got {material.mobile})."
+    elif material.mobile in _elements(material.anion):
+        yield ("material", "mobile"), f"must not be an element of the anion {material.anion} (got {material.mobile})."
+    charges = CHARGES.get(material.mobile, ())
+    if material.mobile_charge == 0 or (charges and material.mobile_charge not in charges):
+        usual = f" Ions of {material.mobile} carry {' or '.join(f'{charge:+d}' for charge in charges)}." if charges else ""
+        yield ("material", "mobile_charge"), f"is not the charge of a mobile ion (got {material.mobile_charge}).{usual}"
+
+
+def _phases(study: Study, phases: Phases) -> Iterator[Finding]:
+    material = study.material
+    if any(_material(study, phases)):
+        return
+    for phase, atoms in phases.items():
+        try:
+            units = formula_units(atoms, material.formula)
+            anions = len(find_anions(atoms, material.anion, material.mobile))
+        except StudyError as error:
+            yield ("material", "phases", phase), f"{material.phases[phase]}: {error.problems[0].message}"
+            continue
+        if anions % units:
+            message = f"{material.phases[phase]}: {anions} anions do not go into {units} formula units of {material.formula}. Check both."
+            yield ("material", "phases", phase), message
+
+
+def _vacancies(study: Study, phases: Phases) -> Iterator[Finding]:
+    ions = list(phases[study.phase].symbols).count(study.material.mobile)
+    for path, section, supercell in _dynamics(study):
+        present = ions * int(np.prod(supercell))
+        most = max(section.vacancies)
+        if most >= present > 0:
+            size = "x".join(str(repeat) for repeat in supercell)
+            yield (
+                (*path, "vacancies"),
+                f"must leave a mobile ion: the {size} supercell has {present} {study.material.mobile} (got {most}). "
+                f"Take at most {present - 1}, or a larger supercell.",
+            )
+
+
+def _cutoff(study: Study, phases: Phases) -> Iterator[Finding]:
+    if study.potential is None:
+        return
+    supercells = {supercell for _, _, supercell in _dynamics(study)}
+    width = min((_smallest_width(phases[study.phase], supercell) for supercell in supercells), default=np.inf)
+    if study.potential.cutoff_A > width:
+        yield (
+            ("potential", "cutoff_A"),
+            f"must not exceed the smallest width of the smallest cell, {width:.2f} A (got {study.potential.cutoff_A:g}). "
+            "Take a shorter cutoff or larger supercells.",
+        )
+
+
+def _time_steps(study: Study, phases: Phases) -> Iterator[Finding]:
+    hydrogen = "H" in _elements(study.material.formula)
+    for path, section, _ in _dynamics(study):
+        if hydrogen and section.timestep_fs > LONGEST_STEP_WITH_HYDROGEN_FS:
+            yield (
+                (*path, "timestep_fs"),
+                f"must be at most {LONGEST_STEP_WITH_HYDROGEN_FS:g} with hydrogen, whose stretch against boron has a period of 13 fs "
+                f"(got {section.timestep_fs:g}). Take 0.5 or 1.",
+            )
+        elif section.timestep_fs > LONGEST_STEP_FS:
+            yield (*path, "timestep_fs"), f"must be at most {LONGEST_STEP_FS:g} to follow the atoms (got {section.timestep_fs:g})."
+
+
+def _sampling(study: Study, phases: Phases) -> Iterator[Finding]:
+    for path, section, _ in _dynamics(study):
+        if isinstance(section, ActiveLearning):
+            steps = section.hold_ns * FS_PER_NS / section.timestep_fs
+            if steps < section.grade_every:
+                yield (*path, "hold_ns"), f"ends after {steps:.0f} steps, before the first look at the grade. Hold longer."
+            continue
+        steps = section.sample_every_fs / section.timestep_fs
+        if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * steps:
+            yield (
+                (*path, "sample_every_fs"),
+                f"must be a whole multiple of timestep_fs, {section.timestep_fs:g} (got {section.sample_every_fs:g}).",
+            )
+        for key, length_fs in _lengths_fs(section):
+            if length_fs / section.sample_every_fs < FEWEST_FRAMES:
+                yield (
+                    (*path, key),
+                    f"gives a run of {length_fs:g} fs, only {int(length_fs / section.sample_every_fs)} frames at one every "
+                    f"{section.sample_every_fs:g} fs (got {getattr(section, key):g}). At least {FEWEST_FRAMES} are needed: "
+                    "run longer or sample more often.",
+                )
+
+
+def _lengths_fs(section: Aimd | Heating | Diffusion) -> list[tuple[str, float]]:
+    """Key that sets the length of a sampled run, and that length in fs."""
+    if isinstance(section, Aimd):
+        return [("time_ps", section.time_ps * FS_PER_PS)]
+    if isinstance(section, Diffusion):
+        return [("time_ns", section.time_ns * FS_PER_NS)]
+    span = section.to_K - section.from_K
+    rates = [] if span <= 0 else ["rate_K_per_ps", "cooling_rate_K_per_ps"]
+    return [(key, span / getattr(section, key) * FS_PER_PS) for key in rates]
+
+
+def _temperatures(study: Study, phases: Phases) -> Iterator[Finding]:
+    if (heating := study.heating) and heating.from_K >= heating.to_K:
+        yield ("heating", "to_K"), f"must be above from_K, {heating.from_K:g} (got {heating.to_K:g})."
+    if (learning := study.active_learning) and learning.from_K >= learning.heat_to_K:
+        yield ("active_learning", "heat_to_K"), f"must be above from_K, {learning.from_K:g} (got {learning.heat_to_K:g})."
+    if (diffusion := study.diffusion) and diffusion.from_K > min(diffusion.temperatures_K):
+        lowest = min(diffusion.temperatures_K)
+        yield ("diffusion", "from_K"), f"must not be above the lowest of temperatures_K, {lowest:g} (got {diffusion.from_K:g})."
+
+
+def _training(study: Study, phases: Phases) -> Iterator[Finding]:
+    learning, potential = study.active_learning, study.potential
+    if learning and learning.threshold_save >= learning.threshold_break:
+        message = f"must be below threshold_break, {learning.threshold_break:g} (got {learning.threshold_save:g})."
+        yield ("active_learning", "threshold_save"), message
+    if potential and potential.energy_weight == potential.force_weight == potential.stress_weight == 0:
+        yield ("potential", "energy_weight"), "at least one of the three weights must be more than 0."
+
+
+def _functionals(study: Study, phases: Phases) -> Iterator[Finding]:
+    if repeated := {name for name in study.functionals if study.functionals.count(name) > 1}:
+        yield ("functionals",), f"must differ from each other (got {', '.join(sorted(repeated))} more than once). Remove the repeat."
+    if study.diffusion and study.diffusion.functional not in (None, *study.functionals):
+        names = ", ".join(study.functionals)
+        yield ("diffusion", "functional"), f"must be one of this study's functionals, {names} (got {study.diffusion.functional})."
+
+
+def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
+    engine = study.reference.engine
+    can: tuple[str, ...] = getattr(ENGINES[engine].Settings, "FUNCTIONALS", study.functionals)
+    knows: frozenset[str] = getattr(ENGINES[engine].Settings, "ELEMENTS", frozenset(chemical_symbols))
+    if cannot := [name for name in study.functionals if name not in can]:
+        yield ("functionals",), f"the reference engine {engine} has {', '.join(can)} (got {', '.join(cannot)}). Take one it has."
+    if strange := sorted(_elements(study.material.formula) - knows):
+        yield ("reference",), f"the engine {engine} does not know {', '.join(strange)}. Take another engine, e.g. `{{engine: sevennet}}`."
+
+
+def _dynamics(study: Study) -> Iterator[tuple[tuple[str, ...], Any, tuple[int, int, int]]]:
+    """Each section that runs molecular dynamics: its place, itself, and the supercell it runs in."""
+    if study.training_set:
+        yield ("training_set", "aimd"), study.training_set.aimd, study.training_set.aimd.supercell
+    if study.active_learning:
+        yield ("active_learning",), study.active_learning, study.active_learning.supercell
+    if study.heating:
+        yield ("heating",), study.heating, study.supercell
+    if study.diffusion:
+        yield ("diffusion",), study.diffusion, study.supercell
+
+
+def _elements(formula: str) -> set[str]:
+    """Elements of a formula; none where it is no formula."""
+    try:
+        elements = set(Formula(formula, strict=True).count())
+    except ValueError:
+        return set()
+    return elements if elements <= set(chemical_symbols[1:]) else set()
+
+
+def _smallest_width(atoms: Atoms, supercell: tuple[int, int, int]) -> float:
+    """Smallest distance between opposite faces of a supercell, angstrom."""
+    inverse: NDArray[np.float64] = np.linalg.inv(atoms.cell.array)
+    return float(np.min(np.array(supercell) / np.linalg.norm(inverse, axis=0)))
+
+
+CHECKS: list[tuple[frozenset[str], Callable[[Study, Phases], Iterator[Finding]]]] = [
+    (frozenset({"material"}), _material),
+    (frozenset({"material"}), _phases),
+    (frozenset({"material", "structure", "supercell"}), _vacancies),
+    (frozenset({"structure", "supercell"}), _cutoff),
+    (frozenset({"material"}), _time_steps),
+    (frozenset(), _sampling),
+    (frozenset(), _temperatures),
+    (frozenset(), _training),
+    (frozenset({"functionals"}), _functionals),
+    (frozenset({"functionals", "material", "reference"}), _reference),
+]
+"""Each check with the required keys that it reads (`structure`: the first phase's file). To add one: a generator, a line here, a test."""

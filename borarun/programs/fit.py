@@ -1,0 +1,105 @@
+"""``python -m borarun.programs.fit``: train a potential on the configurations in this directory.
+
+Reads ``job.json``, ``train.extxyz``, ``valid.extxyz`` and, to start from it, ``start.mtp``. Leaves ``potential.mtp``, ``active_set.npy``, ``loss.npy``,
+``parity_*.npy`` (validation set: reference, potential) and, last, ``result.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borarun.file import replacing
+from borarun.frames import Frames
+from borarun.mtp import active_set
+from borarun.mtp.fit import fit
+from borarun.mtp.potential import Potential
+from borarun.mtp.residuals import Comparison, Weights, compare
+from borarun.mtp.team import Team
+from borarun.units import EV_PER_A3_IN_KBAR
+
+
+def main() -> None:
+    """Train, find the active set, judge on the held-out configurations."""
+    parser = argparse.ArgumentParser(description="Train a moment tensor potential on the configurations in this directory.")
+    parser.add_argument("--processes", type=int, default=1)
+    processes = parser.parse_args().processes
+    here = Path()
+    job = json.loads((here / "job.json").read_text())
+    train, valid = (Frames.from_extxyz((here / f"{name}.extxyz").read_text()) for name in ("train", "valid"))
+    weights = Weights(job["energy_weight"], job["force_weight"], job["stress_weight"])
+    start = _start(here, job, train)
+
+    def progress(number: int, *_: float) -> None:
+        (here / "progress").write_text(f"{number / job['max_evaluations']:.3f}")
+
+    with Team(start, train, weights, processes) as ours, Team(start, valid, weights, 1) as theirs:
+        found = fit(start, ours, theirs, max_iterations=job["max_evaluations"], progress=progress)
+        parameters = found.potential.parameters
+        trained, judged = compare(train, ours.predict(parameters)), compare(valid, theirs.predict(parameters))
+        active = active_set.build(np.vstack(ours.gradients(parameters)))
+    with replacing(here / "potential.mtp") as file:
+        file.write(found.potential.write().encode())
+    for name, values in {
+        "active_set": active,
+        "loss": found.loss,
+        "parity_energy": judged.energy,
+        "parity_forces": judged.forces.reshape(2, -1),
+        "parity_stress": judged.stress.reshape(2, -1),
+    }.items():
+        np.save(here / f"{name}.npy", values)
+    result = {
+        "level": found.potential.level,
+        "n_parameters": found.potential.n_parameters,
+        "n_train": len(train),
+        "n_valid": len(valid),
+        "evaluations": found.evaluations,
+        "converged": found.converged,
+        "errors": {"train": _errors(trained), "valid": _errors(judged)},
+        "ranges": _ranges(trained, judged),
+    }
+    with replacing(here / "result.json") as file:
+        file.write(json.dumps(result, indent=1).encode())
+
+
+def _start(here: Path, job: dict[str, Any], train: Frames) -> Potential:
+    """The earlier potential, or an untrained one for the elements of the training set, in their order of appearance."""
+    if (here / "start.mtp").exists():
+        return Potential.read((here / "start.mtp").read_text())
+    species = list(dict.fromkeys(train.numbers.tolist()))
+    return Potential.untrained(job["level"], species, job["cutoff_A"], radial_basis_size=job["radial_basis_size"], seed=job["seed"])
+
+
+def _rmse(values: NDArray[Any]) -> float:
+    return float(np.sqrt(np.mean((values[1] - values[0]) ** 2)))
+
+
+def _errors(comparison: Comparison) -> dict[str, float]:
+    """Root mean squared errors."""
+    return {
+        "energy_meV_per_atom": 1e3 * _rmse(comparison.energy),
+        "forces_eV_per_A": _rmse(comparison.forces),
+        "stress_kbar": EV_PER_A3_IN_KBAR * _rmse(comparison.stress),
+    }
+
+
+def _ranges(*comparisons: Comparison) -> dict[str, list[float]]:
+    """Smallest and largest label over all configurations."""
+
+    def extent(parts: list[NDArray[Any]], factor: float = 1.0) -> list[float]:
+        return [factor * float(min(part.min() for part in parts)), factor * float(max(part.max() for part in parts))]
+
+    return {
+        "energy_eV_per_atom": extent([one.energy[0] for one in comparisons]),
+        "forces_eV_per_A": extent([one.forces[0] for one in comparisons]),
+        "stress_kbar": extent([one.stress[0] for one in comparisons], EV_PER_A3_IN_KBAR),
+    }
+
+
+if __name__ == "__main__":
+    main()

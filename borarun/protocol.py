@@ -1,0 +1,286 @@
+"""The study's model: every section and key, with the published protocol as default.
+
+Source: Maltsev, Chepkasov, Oganov (2023), doi in README; where the paper is silent, the description says that borarun chose.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, PrivateAttr, Strict, Tag
+from pydantic_core import PydanticCustomError
+
+from borarun.messages import Name, Section
+
+MAX_SWEEP = 10_000
+"""A sweep with more values than this is a slip of the pen."""
+
+MAX_PATH = 200
+"""Longest path in a study file, characters."""
+
+
+PhaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./() -]{0,39}$")]
+FilePath = Annotated[str, Field(min_length=1, max_length=MAX_PATH, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+TimeStep = Annotated[float, Field(ge=0.01, le=1000)]
+Kelvin = Annotated[float, Field(gt=0, lt=3000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Number = TypeVar("Number", bound=float)
+
+
+class Range(Section, Generic[Number]):
+    """Evenly spaced values from `from` to `to`, both included."""
+
+    from_: Number = Field(alias="from", description="First value.")
+    to: Number = Field(description="Last value; it is included.")
+    step: Number = Field(gt=0, description="Distance between neighbouring values.")
+
+    def values(self) -> list[float]:
+        """The values in rising order; whole numbers stay whole."""
+        if self.to < self.from_:
+            raise PydanticCustomError("sweep_order", "`to` must not be below `from`")
+        steps = (self.to - self.from_) / self.step
+        if steps >= MAX_SWEEP:
+            raise PydanticCustomError("sweep_long", "holds more than {limit} values", {"limit": MAX_SWEEP})
+        if abs(steps - round(steps)) > 1e-6:
+            context = {"first": f"{self.from_:g}", "last": f"{self.to:g}", "step": f"{self.step:g}"}
+            raise PydanticCustomError("sweep_end", "steps of {step} from {first} do not meet {last}", context)
+        return [self.from_ + index * self.step for index in range(round(steps) + 1)]
+
+
+def _form(value: Any) -> str:
+    return "range" if isinstance(value, dict | Range) else "list" if isinstance(value, list | tuple) else "number"
+
+
+def _sorted_values(value: Any) -> tuple[Any, ...]:
+    values = value.values() if isinstance(value, Range) else value if isinstance(value, list) else [value]
+    return tuple(sorted(set(values)))
+
+
+def _sweep(item: Any) -> Any:
+    """A number, a list of numbers or a range in the file; a sorted tuple without repeats in the model."""
+    number = Annotated[item, Tag("number")]
+    values = Annotated[list[item], Field(min_length=1, max_length=MAX_SWEEP), Strict(False), Tag("list")]
+    spaced = Annotated[Range[item], Tag("range")]
+    return Annotated[number | values | spaced, Discriminator(_form), AfterValidator(_sorted_values), PlainSerializer(list)]
+
+
+if TYPE_CHECKING:
+    Kelvins = tuple[float, ...]
+    Counts = tuple[int, ...]
+else:
+    Kelvins = _sweep(Kelvin)
+    Counts = _sweep(Count)
+
+Repeat = Annotated[int, Field(ge=1, le=50)]
+Supercell = Annotated[tuple[Repeat, Repeat, Repeat], Strict(False)]
+
+Functional = Literal["PBE", "PBE-D3", "rev-vdW-DF2"]
+CellMode = Literal["isotropic", "anisotropic", "triclinic"]
+
+VACANCIES = "Vacancies: how many mobile ions are removed, at random by the seed, from each supercell. A number, a list or a range."
+CELL_MODE = (
+    "How the barostat may change the cell: `isotropic` (one scale), `anisotropic` (each edge of its own), `triclinic` (edges and angles)."
+)
+
+
+class Material(Section):
+    """What is studied."""
+
+    formula: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Formula unit, e.g. `Li2B12H12`; every structure is checked against it."
+    )
+    phases: Annotated[dict[PhaseName, FilePath], Field(min_length=1)] = Field(
+        description="Name of each phase and its structure file (CIF, POSCAR or extended XYZ), in this study's folder. "
+        "Molecular dynamics starts from the first."
+    )
+    mobile: str = Field(description="Element of the ions that move, e.g. `Li`.")
+    mobile_charge: Annotated[int, Field(ge=-4, le=4)] = Field(default=1, description="Charge of one mobile ion in elementary charges.")
+    anion: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Formula of one molecular anion, e.g. `B12H12`; it is looked for in the structures by its bonds."
+    )
+
+
+class BundledReference(Section):
+    """The potential that ships with borarun: it stands in for DFT, and is none. Needs nothing else installed."""
+
+    engine: Literal["bundled"] = Field(description="The potential that ships with borarun: it stands in for DFT, and is none.")
+    labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(default=100, description="Configurations that one task labels.")
+
+
+class SevenNetReference(Section):
+    """SevenNet-0, a pretrained graph network (PBE), with or without D3(BJ) dispersion. Needs `pip install 'borarun[sevennet]'`."""
+
+    engine: Literal["sevennet"] = Field(description="SevenNet-0 (PBE), with D3(BJ) dispersion for PBE-D3.")
+    labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(default=25, description="Configurations that one task labels.")
+
+
+Reference = Annotated[BundledReference | SevenNetReference, Field(discriminator="engine")]
+
+
+class Relax(Section):
+    """Relax each phase with each functional: lattice parameters, energies relative to the first phase."""
+
+    max_force_eV_per_A: Positive = Field(default=0.005, description="Relaxed when no force is larger, eV/angstrom.")
+    max_steps: PositiveInt = Field(default=500, description="Give up after this many steps.")
+
+
+class Aimd(Section):
+    """Short molecular dynamics with the reference engine (NPT, Langevin); its frames are the first training set."""
+
+    temperature_K: Kelvins = Field(default=(1000.0,), description="Temperatures, K. A number, a list or a range.")
+    time_ps: Positive = Field(default=1.0, description="Length of each run, ps.")
+    timestep_fs: TimeStep = Field(default=1.0, description="Time step, fs; at most 1 with hydrogen.")
+    sample_every_fs: Positive = Field(default=1.0, description="Keep a configuration this often, fs; a multiple of the time step.")
+    friction_per_ps: Positive = Field(default=10.0, description="Friction of the Langevin thermostat, 1/ps.")
+    vacancies: Counts = Field(default=(0,), description=VACANCIES)
+    supercell: Supercell = Field(default=(1, 1, 1), description="Repeats of the structure's cell along a, b and c.")
+
+
+class TrainingSet(Section):
+    """The first labelled configurations."""
+
+    aimd: Aimd = Field(default_factory=Aimd, description="Short molecular dynamics with the reference engine.")
+    validation_fraction: Annotated[float, Field(gt=0, lt=0.9)] = Field(
+        default=0.1, description="Part of all labels that is held out of the fit to judge it."
+    )
+
+
+class Potential(Section):
+    """The moment tensor potential (MTP) and its fit."""
+
+    engine: Literal["motep"] = Field(default="motep", description="Program that evaluates the potential.")
+    level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(
+        default=20, description="Level of the MTP: higher is slower and finer."
+    )
+    cutoff_A: Annotated[float, Field(ge=2, le=15)] = Field(default=5.0, description="Cutoff radius, angstrom.")
+    radial_basis_size: Annotated[int, Field(ge=2, le=30)] = Field(default=8, description="Number of radial basis functions.")
+    energy_weight: Annotated[float, Field(ge=0)] = Field(default=1.0, description="Weight of energies in the fit, as in MLIP-3.")
+    force_weight: Annotated[float, Field(ge=0)] = Field(default=0.01, description="Weight of forces in the fit, as in MLIP-3.")
+    stress_weight: Annotated[float, Field(ge=0)] = Field(default=0.001, description="Weight of stresses in the fit, as in MLIP-3.")
+    max_evaluations: PositiveInt = Field(default=100, description="Evaluations of the whole training set that one fit may take.")
+
+
+class ActiveLearning(Section):
+    """Explore with the potential, label what it does not know, fit again, until a whole round stays in the known region."""
+
+    threshold_save: Annotated[float, Field(gt=1)] = Field(
+        default=2.1, description="Configurations of a higher extrapolation grade are kept."
+    )
+    threshold_break: Annotated[float, Field(gt=1)] = Field(default=11.0, description="A run stops at this extrapolation grade.")
+    grade_every: PositiveInt = Field(default=10, description="Time steps between two looks at the grade; chosen by borarun.")
+    from_K: Kelvin = Field(default=10.0, description="Exploration heats from here, K.")
+    heat_to_K: Kelvin = Field(default=1000.0, description="to here, K,")
+    heat_ns: Positive = Field(default=1.0, description="within this time, ns,")
+    hold_ns: Positive = Field(default=10.0, description="and then stays there for this time, ns.")
+    timestep_fs: TimeStep = Field(default=1.0, description="Time step, fs; at most 1 with hydrogen.")
+    cell: CellMode = Field(default="isotropic", description=CELL_MODE)
+    vacancies: Counts = Field(default=(0,), description=VACANCIES)
+    supercell: Supercell = Field(default=(1, 1, 1), description="Repeats of the structure's cell along a, b and c.")
+    runs: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Independent exploration runs (seeds) per round and vacancy count."
+    )
+    max_rounds: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=20, description="Stop after this many rounds even if the last was not clean."
+    )
+    max_labels_per_round: PositiveInt = Field(
+        default=50, description="Configurations labelled per round at most; the most informative ones."
+    )
+
+
+class Heating(Section):
+    """Heat and cool the supercell: lattice parameter against temperature, transition temperature."""
+
+    from_K: Kelvin = Field(default=10.0, description="Lowest temperature, K.")
+    to_K: Kelvin = Field(default=1000.0, description="Highest temperature, K.")
+    rate_K_per_ps: Positive = Field(default=1.0, description="Heating rate, K/ps.")
+    cooling_rate_K_per_ps: Positive = Field(default=0.1, description="Cooling rate, K/ps.")
+    timestep_fs: TimeStep = Field(default=0.5, description="Time step, fs; at most 1 with hydrogen.")
+    sample_every_fs: Positive = Field(default=50.0, description="Keep a frame this often, fs; a multiple of the time step.")
+    cell: CellMode = Field(default="isotropic", description=CELL_MODE)
+    pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(default=0.0, description="Pressure, bar.")
+    vacancies: Counts = Field(default=(0,), description=VACANCIES)
+
+
+class Diffusion(Section):
+    """Molecular dynamics at fixed temperatures: diffusivity, ionic conductivity, activation energy."""
+
+    functional: Functional | None = Field(default=None, description="One of the study's functionals; without it all of them.")
+    temperatures_K: Kelvins = Field(
+        default=tuple(float(kelvin) for kelvin in range(200, 701, 25)),
+        description="Temperatures, K. A number, a list or a range.",
+    )
+    vacancies: Counts = Field(default=(0, 1, 2, 4, 8, 12), description=VACANCIES)
+    from_K: Kelvin = Field(default=10.0, description="Each run is heated from here to its temperature, K.")
+    heat_rate_K_per_ps: Positive = Field(default=1.0, description="Rate of that heating, K/ps.")
+    equilibrate_ns: Positive = Field(default=0.2, description="Time at temperature before counting starts, ns.")
+    time_ns: Positive = Field(default=1.0, description="Time that is counted, ns.")
+    timestep_fs: TimeStep = Field(default=0.5, description="Time step, fs; at most 1 with hydrogen.")
+    sample_every_fs: Positive = Field(default=50.0, description="Keep a frame this often, fs; a multiple of the time step.")
+    cell: CellMode = Field(default="isotropic", description=CELL_MODE)
+    pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(default=0.0, description="Pressure, bar.")
+    runs: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Independent runs (seeds) at each temperature and vacancy count."
+    )
+
+
+class Reorientation(Section):
+    """Rotation of the anions, from the runs of `diffusion`."""
+
+    anions: Annotated[int, Field(ge=1, le=100)] = Field(default=3, description="How many anions are drawn as series of theta and phi.")
+
+
+class Study(Section):
+    """A borarun study: what is computed, the same on every machine. A section that is absent is not run."""
+
+    borarun: Literal[1] = Field(description="Version of this format.")
+    name: Name = Field(description="Name of the study and of its run folder: letters, digits, `.`, `_` and `-`, at most 64.")
+    extends: FilePath | None = Field(
+        default=None, description="Another study file in this folder, whose keys this one takes over and changes."
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(default=1, description="All random numbers follow from it.")
+    material: Material = Field(description="The material: its formula, its structures, which of its ions moves.")
+    functionals: Annotated[tuple[Functional, ...], Field(min_length=1), Strict(False)] = Field(
+        description="Everything is done with each of these density functionals."
+    )
+    supercell: Supercell = Field(default=(3, 3, 3), description="Repeats of the cell along a, b and c in `heating` and `diffusion`.")
+    reference: Reference = Field(description="The program that gives the energies, forces and stresses to learn from.")
+    relax: Relax | None = Field(default=None, description="Relax each phase. `{}` takes the defaults.")
+    training_set: TrainingSet | None = Field(default=None, description="The first labelled configurations. `{}` takes the defaults.")
+    potential: Potential | None = Field(default=None, description="The moment tensor potential and its fit. `{}` takes the defaults.")
+    active_learning: ActiveLearning | None = Field(default=None, description="Extend the training set actively. `{}` takes the defaults.")
+    heating: Heating | None = Field(default=None, description="Lattice parameter against temperature. `{}` takes the defaults.")
+    diffusion: Diffusion | None = Field(default=None, description="Diffusivity and conductivity. `{}` takes the defaults.")
+    reorientation: Reorientation | None = Field(default=None, description="Rotation of the anions. `{}` takes the defaults.")
+
+    _texts: dict[str, str] = PrivateAttr(default_factory=dict)
+    _warnings: list[str] = PrivateAttr(default_factory=list)
+    _n_atoms: int = PrivateAttr(default=0)
+    _n_units: int = PrivateAttr(default=0)
+
+    @property
+    def phase(self) -> str:
+        """Name of the phase that molecular dynamics starts from: the first."""
+        return next(iter(self.material.phases))
+
+    def attach(self, *, texts: dict[str, str], n_atoms: int, n_units: int, warnings: list[str]) -> None:
+        """Keep what loading found beside the file's own values: structures by phase, counts of the first phase's cell, warnings."""
+        self._texts, self._n_atoms, self._n_units, self._warnings = texts, n_atoms, n_units, warnings
+
+    def phase_text(self, phase: str) -> str:
+        """Structure of a phase as extended XYZ text."""
+        return self._texts[phase]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is allowed but worth knowing, one sentence each."""
+        return self._warnings
+
+    def n_atoms(self, supercell: tuple[int, int, int] = (1, 1, 1)) -> int:
+        """Atoms in a supercell of the first phase, before vacancies."""
+        return self._n_atoms * supercell[0] * supercell[1] * supercell[2]
+
+    def formula_units(self, supercell: tuple[int, int, int] = (1, 1, 1)) -> int:
+        """Formula units in a supercell of the first phase, before vacancies."""
+        return self._n_units * supercell[0] * supercell[1] * supercell[2]

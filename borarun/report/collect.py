@@ -1,0 +1,141 @@
+"""From a study, its tasks and its store to `Results`: the only place where the report computes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+from ase.formula import Formula
+from ruamel.yaml import YAML
+
+from borarun.engines import bundled
+from borarun.errors import BorarunError
+from borarun.frames import Frames
+from borarun.protocol import Study
+from borarun.report.collect_diffusion import diffusion, lines
+from borarun.report.collect_heating import heating
+from borarun.report.collect_learning import cells, learning
+from borarun.report.results import Check, Provenance, Results, Run, StandIn
+from borarun.report.source import Source
+from borarun.report.trajectory import check, read
+from borarun.store import Store
+from borarun.task import Task
+
+SECTIONS = ("relax", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation")
+_PREFERRED = ("rev-vdW-DF2", "PBE-D3", "PBE")
+
+
+def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
+    """Everything that the report shows, as far as the store has it.
+
+    What is missing or failed becomes a `Gap` with its reason; nothing missing raises.
+
+    Parameters
+    ----------
+    study : the study
+    tasks : every task of it that is known by now
+    store : its records
+    """
+    source = Source(tasks, store)
+    hot = heating(study, source)
+    moved = diffusion(study, source)
+    unit = Formula(study.material.formula).count()
+    return Results(
+        name=study.name,
+        formula=study.material.formula,
+        phase=study.phase,
+        mobile=study.material.mobile,
+        anion=study.material.anion,
+        functionals=tuple(study.functionals),
+        main_functional=_main_functional(study),
+        mobile_per_formula=unit[study.material.mobile],
+        supercell=study.supercell,
+        n_atoms=study.n_atoms(study.supercell),
+        reference=study.reference.engine,
+        level=study.potential.level if study.potential is not None else None,
+        sections=frozenset(name for name in SECTIONS if getattr(study, name) is not None),
+        cubic=_cubic(study),
+        warnings=tuple(study.warnings),
+        stand_ins=_stand_ins(study),
+        cells=cells(source, sum(unit.values()), tuple(study.material.phases)),
+        learning=tuple(learning(source, functional) for functional in study.functionals),
+        branches=hot.branches,
+        transitions=hot.transitions,
+        lattice=hot.lattice,
+        transport=moved.transport,
+        arrhenius=lines(moved.transport, hot.transitions),
+        rotation=moved.rotation,
+        checks=(*_ramp_checks(study, source), *moved.checks),
+        gaps=tuple(source.gaps),
+        provenance=_provenance(study, tasks, source),
+    )
+
+
+def _main_functional(study: Study) -> str:
+    if study.diffusion is not None and study.diffusion.functional is not None:
+        return study.diffusion.functional
+    return next(functional for functional in _PREFERRED if functional in study.functionals)
+
+
+def _stand_ins(study: Study) -> tuple[StandIn, ...]:
+    """What the bundled reference says of itself."""
+    if study.reference.engine != bundled.NAME:
+        return ()
+    made = []
+    for functional in study.functionals:
+        if functional in bundled.POTENTIALS:
+            record = bundled.record(functional)
+            errors = record["errors"]["valid"]
+            made.append(
+                StandIn(
+                    functional=functional,
+                    statement=record["statement"],
+                    level=record["level"],
+                    n_train=record["n_train"],
+                    n_valid=record["n_valid"],
+                    energy_meV_per_atom=errors["energy_meV_per_atom"],
+                    forces_eV_per_A=errors["forces_eV_per_A"],
+                    stress_kbar=errors["stress_kbar"],
+                    lattice_300K_A=record["lattice_parameter_300K_A"],
+                )
+            )
+    return tuple(made)
+
+
+def _cubic(study: Study) -> bool:
+    """Whether the first phase has equal edges and right angles."""
+    cell = Frames.from_extxyz(study.phase_text(study.phase))[0].cell.cellpar()
+    return bool(np.ptp(cell[:3]) < 1e-3 * cell[0] and np.abs(cell[3:] - 90).max() < 0.1)
+
+
+def _ramp_checks(study: Study, source: Source) -> list[Check]:
+    made = []
+    for done in source.of("heating"):
+        try:
+            run = read(study, source, done, done.about("branch"))
+        except BorarunError as error:
+            source.unusable(done, f"its trajectory cannot be used: {error}")
+            continue
+        if run is not None:
+            made.append(check(done, run, constant=False))
+    return made
+
+
+def _provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenance:
+    text = io.StringIO()
+    YAML().dump(study.model_dump(mode="json", by_alias=True, exclude_none=True), text)
+    runs = tuple(Run(d.task.stage, d.task.label, d.task.engine, d.task.version, d.task.settings.get("seed"), d.key) for d in source.done)
+    notes = [source.store.attributes(done.key)["provenance"] for done in source.done]
+    starts = [datetime.fromisoformat(note["started"]) for note in notes if "started" in note]
+    ends = [start + timedelta(seconds=note.get("seconds", 0.0)) for start, note in zip(starts, notes, strict=False)]
+    versions = {f"engine {task.engine}": task.version for task in tasks}
+    ours = sorted({note["borarun"] for note in notes if "borarun" in note})
+    return Provenance(
+        study=text.getvalue(),
+        versions={**({"borarun": ", ".join(ours)} if ours else {}), **dict(sorted(versions.items()))},
+        runs=runs,
+        started=min(starts).isoformat(sep=" ", timespec="minutes") if starts else "",
+        ended=max(ends).isoformat(sep=" ", timespec="minutes") if ends else "",
+    )

@@ -1,0 +1,103 @@
+"""Lattice against temperature, from the ramps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from borarun.analysis import lattice, transition
+from borarun.analysis.transition import Branch as Fit
+from borarun.protocol import Study
+from borarun.report.results import Array, Branch, LatticePoint, Measured, Transition
+from borarun.report.source import Done, Source
+from borarun.units import FS_PER_PS
+
+FEWEST_FRAMES = 50
+LEAST_BIN_K, LEAST_BIN_PS = 25.0, 0.5
+"""A bin of a ramp is at least this wide and lasts at least this long: the cell breathes once in about a picosecond."""
+COMPARED_K = (300.0, 600.0, 650.0, 800.0)
+"""The temperatures of the paper's Table 2."""
+
+
+@dataclass(frozen=True)
+class Heating:
+    """What the ramps of the study gave."""
+
+    branches: tuple[Branch, ...]
+    transitions: tuple[Transition, ...]
+    lattice: tuple[LatticePoint, ...]
+
+
+def heating(study: Study, source: Source) -> Heating:
+    """All ramps that are done, branch by branch and together."""
+    branches: list[Branch] = []
+    points: list[LatticePoint] = []
+    fits: dict[tuple[str, int], dict[str, Fit]] = {}
+    for done in source.of("heating"):
+        functional, vacancies, name = done.about("functional"), done.about("vacancies"), done.about("branch")
+        temperature_K = set_temperature(done, source.store.array(done.key, "step"))
+        if len(temperature_K) < FEWEST_FRAMES:
+            kept = f"it kept {len(temperature_K)} frames, at least {FEWEST_FRAMES} are needed (it ended: {done.facts['stop']})."
+            source.unusable(done, kept, "Lower heating.sample_every_fs, or see why it stopped.")
+            continue
+        a = lattice.lattice_parameter(source.store.array(done.key, "cell"), study.supercell)
+        fit = transition.fit_branch(temperature_K, a)
+        fits.setdefault((functional, vacancies), {})[name] = fit
+        branches.append(_branch(study, source, done, temperature_K, a, fit))
+        if name == "heating":
+            points += [
+                LatticePoint(functional, vacancies, T, Measured(mean.value, mean.low, mean.high))
+                for T in COMPARED_K
+                if temperature_K.min() <= T <= temperature_K.max()
+                if np.isfinite((mean := lattice.at_temperature(temperature_K, a, T)).value)
+            ]
+    together = tuple(_transition(*group, pair["heating"], pair.get("cooling")) for group, pair in fits.items() if "heating" in pair)
+    return Heating(tuple(branches), together, tuple(points))
+
+
+def set_temperature(done: Done, step: Array) -> Array:
+    """(F,) K: the thermostat's temperature at each frame of a ramp."""
+    segment = done.task.settings["segments"][0]
+    part = step * done.task.settings["timestep_fs"] / FS_PER_PS / segment["time_ps"]
+    return np.asarray(segment["from_K"] + (segment["to_K"] - segment["from_K"]) * part)
+
+
+def _branch(study: Study, source: Source, done: Done, temperature_K: Array, a: Array, fit: Fit) -> Branch:
+    segment = done.task.settings["segments"][0]
+    rate = abs(segment["to_K"] - segment["from_K"]) / segment["time_ps"]
+    binned = lattice.binned(temperature_K, a, width_K=max(LEAST_BIN_K, LEAST_BIN_PS * rate))
+    n_cells = int(np.prod(study.supercell))
+    per_formula = study.formula_units(study.supercell) / n_cells
+    return Branch(
+        functional=done.about("functional"),
+        vacancies=done.about("vacancies"),
+        branch=done.about("branch"),
+        rate_K_per_ps=rate,
+        n_atoms=len(source.store.array(done.key, "numbers")),
+        seed=done.task.settings["seed"],
+        temperature_K=binned.temperature_K,
+        lattice_A=binned.value,
+        error_A=binned.error,
+        volume_A3=binned.value**3 / per_formula,
+        half_height_K=Measured(fit.temperature_K, fit.low, fit.high) if fit.found else None,
+        statement=fit.reason,
+        stop=done.facts["stop"],
+        reached_K=float(temperature_K[-1]),
+    )
+
+
+def _transition(functional: str, vacancies: int, heated: Fit, cooled: Fit | None) -> Transition:
+    found = transition.transition(heated, cooled)
+    if not found.found:
+        return Transition(functional, vacancies, None, None, _sentence(found.reason))
+    low, high = found.bracket_K
+    if np.isfinite(found.hysteresis_K):
+        statement = f"half height at {heated.temperature_K:.0f} K on heating, hysteresis {found.hysteresis_K:.0f} K"
+    else:
+        statement = f"half height at {low:.0f} K; {found.reason}"
+    return Transition(functional, vacancies, Measured(found.temperature_K, found.low, found.high), (low, high), _sentence(statement))
+
+
+def _sentence(statement: str) -> str:
+    return statement.rstrip(".") + "."

@@ -1,0 +1,95 @@
+"""Figure of the lattice against temperature."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+
+from borarun.report import published, style, text
+from borarun.report.blocks import Column, Figure, Table, Value
+from borarun.report.results import Branch, Results
+
+_COLORS = {"heating": style.HEATING, "cooling": style.COOLING}
+_MARKERS = {"heating": "o", "cooling": "s"}
+
+
+def lattice(results: Results) -> Figure | None:
+    """a(T), or V(T) where the cell is not cubic, on heating and cooling; one panel a functional and vacancy count."""
+    if not results.branches:
+        return None
+    groups: dict[tuple[str, int], list[Branch]] = {}
+    for branch in results.branches:
+        groups.setdefault((branch.functional, branch.vacancies), []).append(branch)
+    panels = []
+    for (functional, vacancies), branches in groups.items():
+
+        def paint(axes: Axes, branches: list[Branch] = branches, title: str = f"{functional}, {text.count(vacancies, 'vacancy')}") -> None:
+            for branch in branches:
+                color, values = _COLORS[branch.branch], branch.lattice_A if results.cubic else branch.volume_A3
+                label = f"{branch.branch}, {text.number(branch.rate_K_per_ps, 3)} K/ps"
+                axes.plot(branch.temperature_K, values, "-", marker=_MARKERS[branch.branch], ms=3.8, lw=1.3, color=color, label=label)
+                if results.cubic:
+                    axes.fill_between(
+                        branch.temperature_K, values - 1.96 * branch.error_A, values + 1.96 * branch.error_A, color=color, alpha=0.15, lw=0
+                    )
+                if branch.half_height_K is not None:
+                    axes.axvline(branch.half_height_K.value, color=color, lw=1.0, ls=(0, (4, 3)))
+                    axes.axvspan(branch.half_height_K.low, branch.half_height_K.high, color=color, alpha=0.08, lw=0)
+            if results.cubic:
+                _beside(axes, results.formula)
+            axes.set(
+                xlabel="temperature, K", ylabel="lattice parameter a, Å" if results.cubic else "volume per formula unit, Å³", title=title
+            )
+            axes.legend(loc="upper left")
+
+        alt = f"Lattice of {results.formula} against temperature on heating and cooling, {functional}, {text.count(vacancies, 'vacancy')}."
+        panels.append(style.draw(f"lattice-{functional}-{vacancies}", alt, paint, width=5.6, height=4.1))
+    rows: list[list[Value]] = [
+        [branch.functional, branch.vacancies, branch.branch, float(T), float(a), float(error), float(V)]
+        for branch in results.branches
+        for T, a, error, V in zip(branch.temperature_K, branch.lattice_A, branch.error_A, branch.volume_A3, strict=True)
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("branch"),
+        Column("temperature", "K"),
+        Column("lattice parameter", "A"),
+        Column("standard error", "A"),
+        Column("volume per formula unit", "A^3"),
+    )
+    first = results.branches[0]
+    repeats = " × ".join(str(n) for n in results.supercell)
+    caption = (
+        f"Molecular dynamics at constant pressure, {first.n_atoms} atoms ({repeats} cells), seed "
+        f"{', '.join(sorted({str(b.seed) for b in results.branches}))}. The lattice parameter is the cube root of the volume per unit "
+        "cell; points are means over bins of the thermostat's set temperature, bands their 95 % range. Vertical dashed lines mark the "
+        "half-height temperature of a step, with its bootstrap interval; a branch without such a line has no step. "
+    )
+    return Figure("Lattice against temperature", caption, tuple(panels), Table("lattice", "Lattice against temperature", columns, rows))
+
+
+def _beside(axes: Axes, formula: str) -> None:
+    experiment = published.find(formula, "lattice_parameter", kind="experiment")
+    if experiment:
+        axes.plot(
+            [p.temperature_K or 0.0 for p in experiment],
+            [p.value for p in experiment],
+            "*",
+            ms=11,
+            color=style.EXPERIMENT,
+            label="experiment",
+            ls="none",
+        )
+    paper = published.find(formula, "lattice_parameter", kind="paper")
+    if paper:
+        axes.errorbar(
+            [p.temperature_K or 0.0 for p in paper],
+            [p.value for p in paper],
+            yerr=[p.error or 0.0 for p in paper],
+            fmt="D",
+            mfc="white",
+            ms=5.5,
+            capsize=2,
+            color=style.PAPER,
+            label=f"paper, {paper[0].functional}",
+        )

@@ -1,0 +1,147 @@
+"""The page's sections, in the order of the science."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from borarun.report import plot_heating, plot_learning, plot_rotation, plot_transport, tables, text
+from borarun.report.blocks import Block, Figure, Note, Section
+from borarun.report.results import Gap, Results
+
+
+def sections(results: Results) -> list[Section]:
+    """All sections that this study asks for, with what is there so far."""
+    asked = (
+        (_structure, ("relax",)),
+        (_potential, ("training_set", "potential", "active_learning")),
+        (_heating, ("heating",)),
+        (_diffusion, ("diffusion",)),
+        (_reorientation, ("reorientation",)),
+    )
+    found = [build(results) for build, names in asked if results.sections.intersection(names)]
+    if results.checks:
+        found.append(_checks(results))
+    return [*found, _provenance(results)]
+
+
+def _blocks(results: Results, gaps: Sequence[Gap], *parts: tuple[str, Block | None]) -> list[Block]:
+    """The blocks that are there; for each that is not, a note that says what is missing and why."""
+    return [block if block is not None else _absent(what, gaps) for what, block in parts]
+
+
+def _absent(what: str, gaps: Sequence[Gap]) -> Note:
+    failed = [gap for gap in gaps if gap.failed]
+    if failed:
+        return Note(f"{what}: not available, because {_first(failed)}", "warning")
+    if gaps:
+        return Note(f"{what}: not there yet. {text.count(len(gaps), 'run')} still to come, the first of them {gaps[0].label}.", "missing")
+    return Note(f"{what}: not there yet. Its runs follow from results that are still missing.", "missing")
+
+
+def _first(failed: Sequence[Gap]) -> str:
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return f"{failed[0].stage} {failed[0].label} failed{more}: {failed[0].reason}"
+
+
+def _structure(results: Results) -> Section:
+    gaps = results.missing("relax")
+    intro = f"Where the simulations start: each phase of {text.formula(results.formula)}, relaxed with each functional."
+    return Section("structure", "Structure", intro, _blocks(results, gaps, ("Relaxed cells", tables.cells(results))), gaps)
+
+
+def _potential(results: Results) -> Section:
+    gaps = results.missing("training_set", "potential", "active_learning")
+    intro = (
+        "A moment tensor potential learns from the reference engine, explores by molecular dynamics, has the configurations labelled that "
+        "it does not know, and learns again, until a whole round of exploration stays in the known region."
+    )
+    stand_ins = tables.stand_ins(results)
+    parts: list[tuple[str, Block | None]] = [("", stand_ins)] if stand_ins is not None else []
+    parts += [
+        ("Training statistics", tables.training_statistics(results)),
+        ("Learning curve", plot_learning.learning_curve(results.learning)),
+    ]
+    if "active_learning" in results.sections:
+        parts += [("Ledger of active learning", tables.ledger(results)), ("Extrapolation grades", plot_learning.grades(results.learning))]
+    parts.append(("Parity plots", plot_learning.parity(results.learning)))
+    return Section("potential", "Potential", intro, _blocks(results, gaps, *parts), gaps)
+
+
+def _heating(results: Results) -> Section:
+    gaps = results.missing("heating")
+    intro = (
+        "Temperature ramps up and down. An order-disorder transition is a step in the lattice parameter, with hysteresis between the two."
+    )
+    statements: list[tuple[str, Block | None]] = [
+        ("", Note(f"{t.functional}, {text.count(t.vacancies, 'vacancy')}: {t.statement}", "good" if t.temperature_K else "plain"))
+        for t in results.transitions
+    ]
+    blocks = _blocks(
+        results,
+        gaps,
+        ("Lattice against temperature", plot_heating.lattice(results)),
+        *statements,
+        ("Transition temperatures", tables.transitions(results)),
+        *([("Lattice parameters", tables.lattice(results))] if results.cubic else []),
+    )
+    return Section("heating", "Heating and cooling", intro, blocks, gaps)
+
+
+def _diffusion(results: Results) -> Section:
+    gaps = results.missing("diffusion")
+    intro = f"How fast {results.mobile} moves at fixed temperature, without and with vacancies, and what conductivity follows."
+    blocks = _blocks(
+        results,
+        gaps,
+        ("Mean squared displacement", plot_transport.displacement(results)),
+        ("Ionic conductivity", plot_transport.conductivity(results) if results.transport else None),
+        ("Activation energy", tables.activation(results)),
+        ("Diffusivity and conductivity", tables.transport(results)),
+        ("Framework", plot_transport.framework(results)),
+    )
+    return Section("diffusion", "Diffusion", intro, blocks, gaps)
+
+
+def _reorientation(results: Results) -> Section:
+    gaps = results.missing("diffusion")
+    intro = f"How the {text.formula(results.anion)} anions turn, from the same runs."
+    blocks = _blocks(
+        results,
+        gaps,
+        ("Angular autocorrelation", plot_rotation.autocorrelation(results)),
+        ("Deflection and full rotations", tables.rotations(results)),
+        ("Direction of single vertices", plot_rotation.angles(results)),
+    )
+    return Section("reorientation", "Reorientation of the anions", intro, blocks)
+
+
+def _checks(results: Results) -> Section:
+    broken = [check for check in results.checks if not check.intact]
+    blocks: list[Block] = []
+    if broken:
+        blocks.append(Note(f"{text.count(len(broken), 'run')} with a framework that did not hold; see the remarks below.", "warning"))
+    else:
+        blocks.append(Note(f"The framework held in all {len(results.checks)} production runs that are done.", "good"))
+    table = tables.checks(results)
+    if table is not None:
+        blocks.append(table)
+    return Section(
+        "validity",
+        "Does the framework hold?",
+        "Numbers from a trajectory whose anions broke would mean nothing, so every run is checked.",
+        blocks,
+    )
+
+
+def _provenance(results: Results) -> Section:
+    p = results.provenance
+    versions = tables.versions(results)
+    blocks: list[Block] = [versions] if versions is not None else []
+    blocks.append(tables.runs(results))
+    span = f" Computed from {p.started} to {p.ended}." if p.started else ""
+    return Section("provenance", "Provenance", f"What was asked, and what answered.{span}", blocks)
+
+
+def figures(found: Sequence[Section]) -> list[Figure]:
+    """All figures of all sections."""
+    return [block for section in found for block in section.blocks if isinstance(block, Figure)]

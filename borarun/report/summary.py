@@ -1,0 +1,151 @@
+"""The top of the page: key numbers with what is published beside them, and the plain words on what computed ours."""
+
+from __future__ import annotations
+
+from borarun.report import published, text
+from borarun.report.blocks import Card
+from borarun.report.published import Published
+from borarun.report.results import Results, Transport
+
+_STAND_IN = {
+    "bundled": "the potential that ships with borarun, which was fitted to the neural network SevenNet-0 and stands in for {functional}",
+    "sevennet": "the pretrained neural network SevenNet-0, which stands in for DFT with {functional}",
+}
+_DFT = frozenset({"vasp", "qe"})
+
+
+def warning(results: Results) -> str:
+    """Which engine computed our numbers, and what that means beside published ones."""
+    functionals = text.listed(list(results.functionals))
+    level = f"a moment tensor potential of level {results.level}" if results.level else "a moment tensor potential"
+    paper = ""
+    if published.find(results.formula, "training"):
+        paper = (
+            " The paper's numbers come from potentials of level 20 fitted to DFT (mostly with rev-vdW-DF2) and from 2808 atoms; "
+            f"ours from {results.n_atoms} atoms."
+        )
+    if results.reference in _DFT:
+        return f"Computed with {level} fitted to {results.reference} ({functionals}).{paper}"
+    what = _STAND_IN.get(results.reference, f"the engine {results.reference}, which stands in for DFT with {{functional}}")
+    return f"These numbers are not DFT. They were computed with {level} fitted to {what.format(functional=functionals)}.{paper}"
+
+
+def cards(results: Results) -> list[Card]:
+    """The key numbers that this study was asked for."""
+    made = []
+    if "heating" in results.sections:
+        made += [_lattice(results), _transition(results)]
+    if "diffusion" in results.sections:
+        made += [_activation(results), _conductivity(results)]
+    if results.rotation or "reorientation" in results.sections:
+        made.append(_deflection(results))
+    if results.learning:
+        made.append(_force_error(results))
+    return made
+
+
+def _beside(*items: Published | None, unit: str = "") -> list[tuple[str, str]]:
+    """(who, what) of published numbers; those that are not there are left out."""
+    lines = []
+    for item in items:
+        if item is not None:
+            who = f"paper, {item.functional}" if item.kind == "paper" else "experiment"
+            lines.append((who, f"{text.published(item)} {unit or item.unit}".replace(" A", " Å")))
+    return lines
+
+
+def _lattice(results: Results) -> Card:
+    functional = results.main_functional
+    found = [p for p in results.lattice if p.temperature_K == 300 and p.functional == functional]
+    beside = _beside(
+        published.paper(results.formula, "lattice_parameter", functional, temperature_K=300),
+        published.experiment(results.formula, "lattice_parameter", temperature_K=300),
+    )
+    own = [
+        ("reference engine itself", f"{s.lattice_300K_A:.3f} Å")
+        for s in results.stand_ins
+        if s.functional == functional and s.lattice_300K_A
+    ]
+    beside = [*own, *beside]
+    if not found:
+        return Card("Lattice parameter at 300 K", text.NOTHING, "", "not computed yet", beside)
+    p = min(found, key=lambda p: p.vacancies)
+    return Card(
+        "Lattice parameter at 300 K", text.measured(p.lattice_A), "Å", f"{functional}, {text.count(p.vacancies, 'vacancy')}", beside
+    )
+
+
+def _transition(results: Results) -> Card:
+    functional = results.main_functional
+    found = [t for t in results.transitions if t.functional == functional]
+    beside = _beside(
+        published.paper(results.formula, "transition_temperature", functional),
+        published.experiment(results.formula, "transition_temperature"),
+    )
+    if not found:
+        return Card("Transition temperature", text.NOTHING, "", "not computed yet", beside)
+    t = min(found, key=lambda t: t.vacancies)
+    where = f"{functional}, {text.count(t.vacancies, 'vacancy')}"
+    if t.temperature_K is None:
+        reached = max((b.reached_K for b in results.branches if b.functional == functional), default=0.0)
+        return Card("Transition temperature", "none", "", f"no step in the lattice up to {text.kelvin(round(reached))}; {where}", beside)
+    return Card("Transition temperature", text.measured(t.temperature_K), "K", where, beside)
+
+
+def _activation(results: Results) -> Card:
+    found = [line for line in results.arrhenius if line.activation_energy_meV is not None]
+    beside = _beside(
+        published.paper(results.formula, "activation_energy", "", vacancies=1) or published.paper(results.formula, "activation_energy", ""),
+        published.experiment(results.formula, "activation_energy"),
+    )
+    if not found:
+        why = "too few diffusive temperatures for a fit" if results.arrhenius else "not computed yet"
+        return Card("Activation energy", text.NOTHING, "", why, beside)
+    line = max(found, key=lambda line: (line.n_points, -line.vacancies))
+    vacancies = f"{text.count(line.vacancies, 'vacancy')} ({text.number(line.mol_percent, 3)} mol %)"
+    content = f"{line.functional}, {vacancies}, {line.n_points} temperatures"
+    return Card("Activation energy", text.measured(line.activation_energy_meV), "meV", content, beside)
+
+
+def _conductivity(results: Results) -> Card:
+    good = [p for p in results.transport if p.accepted and p.conductivity_S_cm is not None]
+    experiment = published.experiment(results.formula, "conductivity")
+
+    def nearest(p: Transport) -> tuple[float, int]:
+        return abs(p.temperature_K - 500), p.vacancies
+
+    beside = []
+    for item in (published.paper(results.formula, "conductivity", "", temperature_K=500, vacancies=1), experiment):
+        if item is not None:
+            who = f"paper, {item.mol_percent:.2g} mol %" if item.kind == "paper" else "experiment, powder"
+            beside.append((f"{who}, {text.kelvin(item.temperature_K or 0)}", f"about {text.published(item)} S/cm"))
+    if not good:
+        return Card("Ionic conductivity", text.NOTHING, "", "no run is diffusive" if results.transport else "not computed yet", beside)
+    p = min(good, key=nearest)
+    content = f"{p.functional}, {text.count(p.vacancies, 'vacancy')} ({text.number(p.mol_percent, 3)} mol %)"
+    return Card(f"Ionic conductivity at {text.kelvin(p.temperature_K)}", text.measured(p.conductivity_S_cm), "S/cm", content, beside)
+
+
+def _deflection(results: Results) -> Card:
+    if not results.rotation:
+        return Card("Largest deflection of an anion", text.NOTHING, "", "not computed yet", [])
+    p = max(results.rotation, key=lambda p: (p.functional == results.main_functional, -p.vacancies, p.temperature_K))
+    turns = "no full rotation" if p.full_rotations == 0 else f"{text.number(p.full_rotations_per_ns, 3)} full rotations per ns"
+    content = f"{text.kelvin(p.temperature_K)}, {p.functional}, {text.count(p.vacancies, 'vacancy')}; {turns}"
+    paper = published.find(results.formula, "largest_deflection", temperature_K=700)
+    beside = [(f"paper, {paper[0].functional}, 700 K", f"about {text.published(paper[0])}°")] if paper else []
+    return Card("Largest deflection of an anion", text.number(p.deflection_deg, 2), "°", content, beside)
+
+
+def _force_error(results: Results) -> Card:
+    part = next((part for part in results.learning if part.functional == results.main_functional), results.learning[0])
+    beside = [
+        (f"paper, {item.functional}", f"{item.statistics['rmse']['forces_eV_per_A']:g} eV/Å")
+        for item in published.find(results.formula, "training", functional=part.functional)
+    ]
+    if not part.trainings:
+        return Card("Force error of the potential", text.NOTHING, "", "not trained yet", beside)
+    final = part.trainings[-1]
+    rounds = f"{text.count(len(part.rounds), 'round')} of active learning"
+    content = f"RMSE, held out, {part.functional}; {final.n_train + final.n_valid} configurations, {rounds}"
+    return Card("Force error of the potential", text.number(final.valid.forces_eV_per_A, 2), "eV/Å", content, beside)

@@ -1,0 +1,436 @@
+"""Tables of the page: ours, and beside it what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from borarun.report import published, text
+from borarun.report.blocks import Column, Table, Value
+from borarun.report.published import Published
+from borarun.report.results import Exploration, Gap, Results, Round, Training
+
+OURS = "this study"
+
+
+def cells(results: Results) -> Table | None:
+    """Relaxed cells."""
+    if not results.cells:
+        return None
+    measured = published.experiment(results.formula, "ordered_lattice_parameter")
+    rows: list[list[Value]] = [
+        [
+            c.functional,
+            c.phase,
+            c.space_group,
+            *c.lattice_A,
+            ", ".join(text.number(angle, 4) for angle in c.angles_deg),
+            c.volume_A3,
+            c.energy_eV_per_atom,
+            c.relative_meV,
+            c.max_force_eV_per_A,
+        ]
+        for c in results.cells
+    ]
+    if measured is not None:
+        rows.append(["experiment", "Pa-3", "Pa-3", *[measured.value] * 3, "90, 90, 90", measured.value**3, None, None, None])
+    columns = (
+        Column("functional"),
+        Column("phase"),
+        Column("space group"),
+        *(Column(name, "Å", 5) for name in "abc"),
+        Column("α, β, γ", "°"),
+        Column("volume", "Å³", 5),
+        Column("energy", "eV/atom", 6),
+        Column("relative energy", "meV/f.u.", 3),
+        Column("largest force", "eV/Å", 2),
+    )
+    caption = (
+        "Positions and cell relaxed by the reference engine at 0 K, without zero-point motion. Relative energies are per formula unit, "
+        "from the first phase."
+    )
+    return Table("cells", "Relaxed cells", columns, rows, caption)
+
+
+def stand_ins(results: Results) -> Table | None:
+    """The reference engine that stands in for DFT, in its own words."""
+    if not results.stand_ins:
+        return None
+    rows: list[list[Value]] = [
+        [s.functional, s.level, s.n_train, s.n_valid, s.energy_meV_per_atom, s.forces_eV_per_A, s.stress_kbar, s.lattice_300K_A]
+        for s in results.stand_ins
+    ]
+    columns = (
+        Column("functional"),
+        Column("MTP level"),
+        Column("fitted configurations"),
+        Column("held out"),
+        Column("energy error", "meV/atom", 3),
+        Column("force error", "eV/Å", 3),
+        Column("stress error", "kbar", 3),
+        Column("a at 300 K", "Å", 4),
+    )
+    caption = f"{' '.join(dict.fromkeys(s.statement for s in results.stand_ins))} Errors are root mean squares on held-out configurations."
+    return Table("reference", "Reference engine", columns, rows, caption)
+
+
+def training_statistics(results: Results) -> Table | None:
+    """Statistics of the final potentials beside the paper's Table 1."""
+    finals = [part for part in results.learning if part.trainings]
+    if not finals:
+        return None
+    columns = [Column("statistic")]
+    values: list[Mapping[str, str]] = []
+    for part in finals:
+        columns.append(Column(f"{OURS}, {part.functional}"))
+        values.append(_statistics(part.n_initial, part.trainings[-1]))
+    for item in published.find(results.formula, "training"):
+        columns.append(Column(f"paper, {item.functional}"))
+        values.append(_published_statistics(item))
+    rows = [[name, *(column.get(name, text.NOTHING) for column in values)] for name in values[0]]
+    caption = (
+        "As in Table 1 of the paper. Its errors are RMSE of MTP level 20 against DFT; ours are RMSE against the reference engine named at "
+        "the top, on held-out configurations unless the row says otherwise."
+    )
+    return Table("training_statistics", "Training statistics", tuple(columns), rows, caption)
+
+
+def _statistics(n_initial: int, final: Training) -> dict[str, str]:
+    def span(name: str, digits: int) -> str:
+        low, high = final.ranges.get(name, (float("nan"), float("nan")))
+        return f"{text.number(low, digits)} / {text.number(high, digits)}"
+
+    return {
+        "MTP level (parameters)": f"{final.level} ({final.n_parameters})",
+        "initial data set": str(n_initial),
+        "total data set": f"{final.n_train + final.n_valid} ({final.n_valid} held out)",
+        "energy range, eV/atom": span("energy_eV_per_atom", 4),
+        "force range, eV/Å": span("forces_eV_per_A", 3),
+        "stress range, kbar": span("stress_kbar", 3),
+        "energy RMSE, meV/atom": text.number(final.valid.energy_meV_per_atom, 3),
+        "force RMSE, eV/Å": text.number(final.valid.forces_eV_per_A, 3),
+        "stress RMSE, kbar": text.number(final.valid.stress_kbar, 3),
+        "energy RMSE on fitted data, meV/atom": text.number(final.train.energy_meV_per_atom, 3),
+        "force RMSE on fitted data, eV/Å": text.number(final.train.forces_eV_per_A, 3),
+        "stress RMSE on fitted data, kbar": text.number(final.train.stress_kbar, 3),
+    }
+
+
+def _published_statistics(item: Published) -> dict[str, str]:
+    s = item.statistics
+    return {
+        "MTP level (parameters)": "20",
+        "initial data set": str(s["initial"]),
+        "total data set": str(s["total"]),
+        "energy range, eV/atom": " / ".join(text.number(x, 3) for x in s["energy_eV_per_atom"]),
+        "force range, eV/Å": " / ".join(text.number(x, 3) for x in s["forces_eV_per_A"]),
+        "stress range, kbar": " / ".join(text.number(x, 3) for x in s["stress_kbar"]),
+        "energy RMSE, meV/atom": f"{s['rmse']['energy_meV_per_atom']:g}",
+        "force RMSE, eV/Å": f"{s['rmse']['forces_eV_per_A']:g}",
+        "stress RMSE, kbar": f"{s['rmse']['stress_kbar']:g}",
+    }
+
+
+_STOPS = {
+    "completed": "ran to its end",
+    "extrapolation": "grade passed the upper threshold",
+    "exploded": "exploded (temperature, distance or force out of bounds)",
+}
+
+
+def ledger(results: Results) -> Table | None:
+    """Active learning, one row an exploration run; what the round did stands in its first row."""
+    rows: list[list[Value]] = []
+    for part in results.learning:
+        for step in part.rounds:
+            for index, run in enumerate(step.explorations or ()):
+                rows.append([step.functional, step.round, *_explored(run), *(_learned(step) if index == 0 else [""] * 4)])
+    if not rows:
+        return None
+    columns = (
+        Column("functional"),
+        Column("round"),
+        Column("vacancies"),
+        Column("run"),
+        Column("why it stopped"),
+        Column("after"),
+        Column("largest grade", "", 3),
+        Column("candidates"),
+        Column("selected and labelled"),
+        Column("energy error", "meV/atom, before → after"),
+        Column("force error", "eV/Å, before → after"),
+        Column("stress error", "kbar, before → after"),
+    )
+    caption = (
+        "Errors are on held-out configurations, which grow with the labels: a later error can rise because harder configurations joined "
+        "the held-out set."
+    )
+    return Table("ledger", "Ledger of active learning", columns, rows, caption)
+
+
+def _explored(run: Exploration) -> list[Value]:
+    return [
+        run.vacancies,
+        run.run,
+        _STOPS.get(run.stop, run.stop),
+        f"{text.duration(run.time_ps)} of {text.duration(run.planned_ps)}",
+        run.grade_max,
+        run.n_candidates,
+    ]
+
+
+def _learned(step: Round) -> list[Value]:
+    if step.clean:
+        return ["none needed: the round stayed clean", "", "", ""]
+    if step.n_selected is None:
+        return ["not yet", "", "", ""]
+    labelled = f"{step.n_selected} of {step.n_candidates}" + ("" if step.n_labelled is not None else ", labels not there yet")
+
+    def change(name: str) -> str:
+        before = text.number(getattr(step.before, name), 3) if step.before else text.NOTHING
+        after = text.number(getattr(step.after, name), 3) if step.after else text.NOTHING
+        return f"{before} → {after}"
+
+    return [labelled, change("energy_meV_per_atom"), change("forces_eV_per_A"), change("stress_kbar")]
+
+
+def lattice(results: Results) -> Table | None:
+    """Lattice parameters at the temperatures of the paper's Table 2."""
+    if not results.lattice:
+        return None
+    series = list(dict.fromkeys((p.functional, p.vacancies) for p in results.lattice))
+    temperatures = sorted({p.temperature_K for p in results.lattice})
+    rows: list[list[Value]] = []
+    for T in temperatures:
+        ours = {(p.functional, p.vacancies): p.lattice_A for p in results.lattice if p.temperature_K == T}
+        paper = published.paper(results.formula, "lattice_parameter", "", temperature_K=T)
+        experiment = published.experiment(results.formula, "lattice_parameter", temperature_K=T)
+        rows.append([T, *(ours.get(key) for key in series), text.published(paper), text.published(experiment)])
+    columns = (
+        Column("temperature", "K"),
+        *(Column(f"{OURS}, {functional}, {text.count(n, 'vacancy')}", "Å") for functional, n in series),
+        Column("paper, rev-vdW-DF2", "Å"),
+        Column("experiment", "Å"),
+    )
+    caption = (
+        "Ours: straight line through the heating branch within 50 K, 95 % interval. The paper's errors are as published in its Table 2."
+    )
+    return Table("lattice_parameters", "Lattice parameters", columns, rows, caption)
+
+
+def transitions(results: Results) -> Table | None:
+    """Transition temperatures beside the published ones."""
+    if not results.transitions:
+        return None
+    rows: list[list[Value]] = []
+    for t in results.transitions:
+        halves = {b.branch: b.half_height_K for b in results.branches if (b.functional, b.vacancies) == (t.functional, t.vacancies)}
+        mean: Value = t.temperature_K if t.temperature_K is not None else "none in this range"
+        rows.append([f"{OURS}, {t.functional}", str(t.vacancies), halves.get("heating"), halves.get("cooling"), mean, t.statement])
+    for p in published.find(results.formula, "transition_temperature"):
+        who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
+        rows.append([who, "0" if p.kind == "paper" else "", p.high, p.low, p.value, p.place])
+    columns = (
+        Column("source"),
+        Column("vacancies"),
+        Column("heating", "K"),
+        Column("cooling", "K"),
+        Column("transition temperature", "K"),
+        Column("remark"),
+    )
+    return Table(
+        "transitions",
+        "Transition temperatures",
+        columns,
+        rows,
+        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals.",
+    )
+
+
+def transport(results: Results) -> Table | None:
+    """Diffusivity and conductivity of every run."""
+    if not results.transport:
+        return None
+    rows: list[list[Value]] = [
+        [
+            p.functional,
+            p.vacancies,
+            p.temperature_K,
+            f"{p.n_runs} × {text.duration(p.time_ps)}",
+            p.diffusivity_cm2_s,
+            p.conductivity_S_cm,
+            p.collective_S_cm,
+            p.haven,
+            "yes" if p.accepted else f"no: {p.reason}",
+        ]
+        for p in results.transport
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("runs"),
+        Column("D", "cm²/s"),
+        Column("σ, tracer", "S/cm"),
+        Column("σ, collective", "S/cm"),
+        Column("Haven ratio"),
+        Column("in the fit"),
+    )
+    caption = (
+        "D from the whole run with a 95 % interval from the scatter over time blocks (Student t). The tracer conductivity takes every ion "
+        "for itself (Haven ratio 1, as in the paper); the collective one follows the displacement of all mobile charge together; their "
+        "ratio is the Haven ratio."
+    )
+    return Table("transport", "Diffusivity and conductivity", columns, rows, caption)
+
+
+def activation(results: Results) -> Table | None:
+    """Activation energies against vacancy content, beside the paper's Table 3."""
+    if not results.arrhenius:
+        return None
+    rows: list[list[Value]] = [
+        [
+            f"{OURS}, {line.functional}",
+            line.vacancies,
+            line.mol_percent,
+            line.site_percent,
+            line.activation_energy_meV,
+            str(line.n_points),
+            line.chi2_reduced,
+            line.statement,
+        ]
+        for line in results.arrhenius
+    ]
+    for p in published.find(results.formula, "activation_energy"):
+        who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
+        sites = p.mol_percent / results.mobile_per_formula if p.mol_percent is not None else None
+        rows.append([who, p.vacancies, p.mol_percent, sites, p.value, "", None, f"{published.sources()[p.source].short}, {p.place}"])
+    columns = (
+        Column("source"),
+        Column("vacancies in the cell"),
+        Column("per formula unit", "mol %", 3),
+        Column(f"per {results.mobile} site", "%", 3),
+        Column("activation energy", "meV", 3),
+        Column("points"),
+        Column("reduced χ²", "", 2),
+        Column("remark"),
+    )
+    caption = (
+        "Weighted fit of ln σ over 1/T through the points that are in the fit; 95 % interval, widened by √χ² where the points scatter more "
+        f"than their errors. Our cell holds {results.n_atoms} atoms, the paper's 2808: the same number of vacancies is a different "
+        "content, so compare the columns in per cent."
+    )
+    return Table("activation_energy", "Activation energy", columns, rows, caption)
+
+
+def rotations(results: Results) -> Table | None:
+    """Largest deflections and full rotations."""
+    if not results.rotation:
+        return None
+    rows: list[list[Value]] = [
+        [
+            f"{OURS}, {p.functional}",
+            p.vacancies,
+            p.temperature_K,
+            text.duration(p.time_ps),
+            p.deflection_deg,
+            p.rms_deflection_deg,
+            f"{p.full_rotations} ({text.number(p.full_rotations_per_ns, 3)} per ns)" if p.full_rotations else "none",
+            f"1/e after {text.duration(p.relaxation_ps)}" if p.relaxation_ps is not None else p.relaxation,
+        ]
+        for p in sorted(results.rotation, key=lambda p: (p.functional, p.vacancies, p.temperature_K))
+    ]
+    for p in (*published.find(results.formula, "largest_deflection"), *published.find(results.formula, "full_rotations")):
+        turning = p.quantity == "full_rotations"
+        row: list[Value] = [
+            f"paper, {p.functional}",
+            p.vacancies,
+            p.temperature_K,
+            "1 ns",
+            None if turning else p.value,
+            None,
+            f"{text.number(p.low)}–{text.number(p.high)} per ns" if turning else "none",
+            p.place,
+        ]
+        rows.append(row)
+    columns = (
+        Column("source"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("length"),
+        Column("largest deflection", "°", 3),
+        Column("rms deflection", "°", 3),
+        Column("full rotations"),
+        Column("decay of ξ"),
+    )
+    caption = (
+        "Deflection of a vertex from its own mean direction over the run; full rotations count whole turns of all anions together. The "
+        "mean direction means nothing for an anion that turns over: read its deflection as free rotation."
+    )
+    return Table("rotation", "Deflection and full rotations", columns, rows, caption)
+
+
+def checks(results: Results) -> Table | None:
+    """Whether the framework held in every run."""
+    if not results.checks:
+        return None
+    pairs = list(dict.fromkeys(pair for check in results.checks for pair in check.bonds_A))
+    rows: list[list[Value]] = [
+        [
+            f"{c.stage}, {c.label}",
+            *(_bond(c.bonds_A.get(pair)) for pair in pairs),
+            c.displacement_A,
+            c.unwrap_difference_percent,
+            c.grade_max,
+            "holds" if c.intact else "broken",
+            c.verdict,
+        ]
+        for c in results.checks
+    ]
+    columns = (
+        Column("run"),
+        *(Column(f"{pair}: start, shortest–longest", "Å") for pair in pairs),
+        Column("largest net shift of an anion", "Å", 2),
+        Column("two unwrappings differ by", "%", 2),
+        Column("largest grade", "", 3),
+        Column("framework"),
+        Column("remark"),
+    )
+    caption = (
+        "Bond lengths within the anions over all frames of each production run; net displacement of anion centres between the first and "
+        "the last tenth; largest relative difference in MSD between unwrapping in scaled coordinates and the toroidal scheme; largest "
+        "extrapolation grade met."
+    )
+    return Table("checks", "Checks of every production run", columns, rows, caption)
+
+
+def _bond(lengths: tuple[float, float, float] | None) -> str:
+    return text.NOTHING if lengths is None else f"{lengths[0]:.2f}, {lengths[1]:.2f}–{lengths[2]:.2f}"
+
+
+def runs(results: Results) -> Table:
+    """Every task: engine, version, seed, key."""
+    rows: list[list[Value]] = [
+        [run.stage, run.label, run.engine, run.version, str(run.seed) if run.seed is not None else "", run.key]
+        for run in results.provenance.runs
+    ]
+    columns = (Column("stage"), Column("run"), Column("engine"), Column("version"), Column("seed"), Column("key"))
+    caption = (
+        "The key is the hash of everything that determines the result: engine, version, settings and inputs. "
+        "The store holds one file KEY.zarr.zip for each."
+    )
+    return Table("runs", "Runs", columns, rows, caption)
+
+
+def failures(gaps: Sequence[Gap]) -> Table | None:
+    """What failed and why."""
+    rows: list[list[Value]] = [[gap.stage, gap.label, gap.reason, gap.remedy] for gap in gaps if gap.failed]
+    columns = (Column("stage"), Column("run"), Column("why"), Column("what to do"))
+    return Table("failures", "Failures", columns, rows) if rows else None
+
+
+def versions(results: Results) -> Table | None:
+    """Program versions."""
+    if not results.provenance.versions:
+        return None
+    rows: list[list[Value]] = [[name, version] for name, version in results.provenance.versions.items()]
+    return Table("versions", "Versions", (Column("program"), Column("version")), rows)

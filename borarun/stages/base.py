@@ -1,0 +1,146 @@
+"""What a stage is, and the few gestures that all stages share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from borarun.engines import ENGINES
+from borarun.study import Study
+from borarun.task import Json, Record, Ref, Task
+
+Records = Mapping[str, Record]
+"""The records that exist, by task key; failures among them."""
+
+Product = Ref | tuple[Ref, ...]
+Products = Mapping[str, Product]
+"""What earlier stages offer, e.g. ``potential/PBE-D3``. A Ref may point at a task that has not run yet."""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """What a stage knows so far.
+
+    Attributes
+    ----------
+    tasks : every task known by now, those already done included, in a sensible order of work
+    products : what later stages may build on
+    waiting : why more tasks may follow once results are there; empty when the stage is fully known
+    stuck : why the stage cannot go on although nothing of it is left to run; empty when all is well
+    """
+
+    tasks: tuple[Task, ...] = ()
+    products: Products = field(default_factory=dict)
+    waiting: str = ""
+    stuck: str = ""
+
+
+class Stage(Protocol):
+    """A module for one section of the study."""
+
+    NAME: str
+
+    def expand(self, study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+        """Tasks and products as far as ``records`` allow. Pure.
+
+        With ``forecast``, results that are not there yet are taken to be the good ones, so that a plan can show what will follow.
+        """
+
+
+def derive_seed(seed: int, *parts: object) -> int:
+    """A seed between 1 and 2^31 - 1 that depends on the study's seed and on what it is for, and on nothing else."""
+    text = "/".join(str(part) for part in (seed, *parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (2**31 - 1) + 1
+
+
+def make_task(
+    engine: str,
+    settings: Mapping[str, Any],
+    *,
+    stage: str,
+    label: str,
+    about: Mapping[str, Json],
+    n_atoms: int,
+    inputs: Mapping[str, Product] | None = None,
+    cores: int = 1,
+) -> Task:
+    """A task with its engine's defaults filled in, its version and its cost."""
+    module = ENGINES[engine]
+    complete = module.Settings(**settings)
+    return Task(
+        engine=engine,
+        settings=complete.model_dump(mode="json"),
+        inputs=dict(inputs or {}),
+        version=module.version(complete),
+        stage=stage,
+        label=label,
+        about=dict(about),
+        cores=cores,
+        cost=module.cost(complete, n_atoms),
+    )
+
+
+def start_structure(study: Study, products: Products, functional: str) -> tuple[str, dict[str, Product]]:
+    """Where runs of a functional start: (text for ``Cell.text``, inputs).
+
+    The relaxed first phase where the study relaxes, the structure file itself otherwise.
+    """
+    relaxed = products.get(f"structure/{study.phase}/{functional}")
+    if relaxed is None:
+        return study.phase_text(study.phase), {}
+    return "", {"structure": relaxed}
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 vacancy``, ``2 vacancies``, ``0 vacancies``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
+def all_done(tasks: Iterable[Task], records: Records) -> bool:
+    """Whether every task has a record that is no failure."""
+    return all(task.key in records and records[task.key].done for task in tasks)
+
+
+def train_task(
+    study: Study, functional: str, labels: tuple[Ref, ...], *, stage: str, number: int, start: Ref | None = None
+) -> Task:
+    """Training number ``number`` of a functional on ``labels``, from the potential ``start`` or from an untrained one."""
+    assert study.potential is not None and study.training_set is not None
+    inputs: dict[str, Product] = {"labels": labels}
+    if start is not None:
+        inputs["potential"] = start
+    return make_task(
+        study.potential.engine,
+        {
+            "operation": "train",
+            **study.potential.model_dump(exclude={"engine"}),
+            "validation_fraction": study.training_set.validation_fraction,
+            "seed": derive_seed(study.seed, "training", functional),
+        },
+        inputs=inputs,
+        stage=stage,
+        label=f"{functional}, training {number}",
+        about={"functional": functional, "round": number, "operation": "train"},
+        n_atoms=study.n_atoms((1, 1, 1)),
+        cores=2,
+    )
+
+
+PRODUCTION_GRADE_EVERY = 50
+"""Steps between two looks at the extrapolation grade in production, where it guards and does not search."""
+
+
+def production_grade(study: Study) -> dict[str, Json] | None:
+    """Grade settings of production runs: the thresholds of active learning, watched less often; None without active learning."""
+    section = study.active_learning
+    if section is None:
+        return None
+    return {
+        "every": PRODUCTION_GRADE_EVERY,
+        "threshold_save": section.threshold_break,
+        "threshold_break": section.threshold_break,
+    }

@@ -1,0 +1,59 @@
+"""Heating and cooling: the lattice against temperature, and the transition where there is one."""
+
+from __future__ import annotations
+
+from borarun.stages.base import Expansion, Products, Records, derive_seed, make_task, plural, production_grade, start_structure
+from borarun.study import Study
+from borarun.task import Ref, refs_of
+
+NAME = "heating"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """A heating run, and a cooling run from where it ended, a functional and vacancy count."""
+    section = study.heating
+    if section is None:
+        return Expansion()
+    tasks = []
+    for functional in study.functionals:
+        if f"final_potential/{functional}" not in products:
+            continue
+        text, start = start_structure(study, products, functional)
+        potential = refs_of(products[f"final_potential/{functional}"])[0]
+        for vacancies in section.vacancies:
+            seed = derive_seed(study.seed, NAME, functional, vacancies)
+            cell = {"text": text, "supercell": study.supercell, "mobile": study.material.mobile, "vacancies": vacancies, "seed": seed}
+            before = start
+            for branch, begin, end, rate in (
+                ("heating", section.from_K, section.to_K, section.rate_K_per_ps),
+                ("cooling", section.to_K, section.from_K, section.cooling_rate_K_per_ps),
+            ):
+                task = make_task(
+                    "lammps",
+                    {
+                        "cell": cell,
+                        "segments": [
+                            {
+                                "name": branch,
+                                "time_ps": abs(end - begin) / rate,
+                                "from_K": begin,
+                                "to_K": end,
+                                "sample_every_fs": section.sample_every_fs,
+                            }
+                        ],
+                        "timestep_fs": section.timestep_fs,
+                        "mode": section.cell,
+                        "pressure_bar": section.pressure_bar,
+                        "seed": seed,
+                        "grade": production_grade(study),
+                    },
+                    inputs={"potential": potential, "active_set": Ref(potential.key, "active_set"), **before},
+                    stage=NAME,
+                    label=f"{functional}, {plural(vacancies, 'vacancy')}, {branch}",
+                    about={"functional": functional, "branch": branch, "vacancies": vacancies},
+                    n_atoms=study.n_atoms(study.supercell),
+                )
+                tasks.append(task)
+                cell = {}
+                before = {"structure": Ref(task.key, "last")}
+    return Expansion(tuple(tasks))

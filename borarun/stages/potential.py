@@ -1,0 +1,23 @@
+"""The first potential, trained on the training set."""
+
+from __future__ import annotations
+
+from borarun.stages.base import Expansion, Product, Products, Records, train_task
+from borarun.study import Study
+from borarun.task import Ref, refs_of
+
+NAME = "potential"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """One training a functional; products ``potential/FUNCTIONAL``, ``active_set/FUNCTIONAL``."""
+    if study.potential is None:
+        return Expansion()
+    tasks = []
+    found: dict[str, Product] = {}
+    for functional in study.functionals:
+        task = train_task(study, functional, refs_of(products[f"labels/{functional}"]), stage=NAME, number=0)
+        tasks.append(task)
+        found[f"potential/{functional}"] = Ref(task.key, "potential")
+        found[f"active_set/{functional}"] = Ref(task.key, "active_set")
+    return Expansion(tuple(tasks), found)

@@ -1,0 +1,54 @@
+"""First training data: short NPT runs with the reference itself, every frame of them labelled."""
+
+from __future__ import annotations
+
+from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, make_task, plural, start_structure
+from borarun.study import Study
+from borarun.task import Ref
+
+NAME = "training_set"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """One run a functional, temperature and vacancy count; products ``labels/FUNCTIONAL``."""
+    section = study.training_set
+    if section is None:
+        return Expansion()
+    aimd = section.aimd
+    tasks = []
+    labels: dict[str, Product] = {}
+    for functional in study.functionals:
+        text, inputs = start_structure(study, products, functional)
+        refs = []
+        for temperature in aimd.temperature_K:
+            for vacancies in aimd.vacancies:
+                seed = derive_seed(study.seed, NAME, functional, temperature, vacancies)
+                task = make_task(
+                    study.reference.engine,
+                    {
+                        "operation": "aimd",
+                        "functional": functional,
+                        "cell": {
+                            "text": text,
+                            "supercell": aimd.supercell,
+                            "mobile": study.material.mobile,
+                            "vacancies": vacancies,
+                            "seed": seed,
+                        },
+                        "temperature_K": temperature,
+                        "time_ps": aimd.time_ps,
+                        "timestep_fs": aimd.timestep_fs,
+                        "sample_every_fs": aimd.sample_every_fs,
+                        "friction_per_ps": aimd.friction_per_ps,
+                        "seed": seed,
+                    },
+                    inputs=inputs,
+                    stage=NAME,
+                    label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
+                    about={"functional": functional, "temperature_K": temperature, "vacancies": vacancies},
+                    n_atoms=study.n_atoms(aimd.supercell),
+                )
+                tasks.append(task)
+                refs.append(Ref(task.key, "labels"))
+        labels[f"labels/{functional}"] = tuple(refs)
+    return Expansion(tuple(tasks), labels)

@@ -1,0 +1,296 @@
+"""The store: one zarr group in a zip file per record, whole or absent. The only file that imports zarr; DESIGN.md describes the format."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borarun.errors import EngineError, StoreError
+from borarun.file import replacing
+from borarun.frames import Frames
+from borarun.task import TRAJECTORY, Failure, Json, Quantity, Record, Ref, Result, Task, refs_of
+
+# zarr takes most of a second to import and only arrays need it: it is imported where it is used.
+
+FORMAT = 1
+"""Version of the layout of a record."""
+
+RESOLUTION_A = 2.0**-13
+"""Trajectories are rounded to this: the last bits of a number become zeros, which compress. A power of two stays a plain float32."""
+
+CHUNK_B, SHARD_B, FRAMES_PER_CHUNK = 1_000_000, 16_000_000, 8192
+"""Raw size of what is compressed and of what is stored together, and the longest run of frames in one chunk.
+
+A chunk holds few atoms and many frames: analyses follow atoms through time. ``benchmarks/store_size.py`` measures what it brings.
+"""
+
+FRAMES_UNITS = {"positions": "angstrom", "cell": "angstrom", "energy": "eV", "forces": "eV/angstrom", "stress": "eV/angstrom^3"}
+FRAMES_DIMS = {
+    "offsets": ("bound",), "numbers": ("atom",), "positions": ("atom", "axis"), "cell": ("frame", "vector", "axis"),
+    "energy": ("frame",), "forces": ("atom", "axis"), "stress": ("frame", "voigt"), "grade": ("frame",),
+}  # fmt: skip
+
+Array = NDArray[Any]
+
+
+class Store:
+    """The records below one directory, which need not exist yet. Any number of processes may read and write it at once.
+
+    Parameters
+    ----------
+    root : directory
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the task ``key`` succeeded."""
+        return self._path(key).exists()
+
+    def keys(self) -> set[str]:
+        """Keys of the tasks that succeeded."""
+        return {path.name.removesuffix(".zarr.zip") for path in self.root.glob("[!.]*.zarr.zip")}
+
+    def failures(self) -> dict[str, Failure]:
+        """Why tasks failed that have not succeeded since, by key."""
+        keys = {path.name.removesuffix(".failure.json") for path in self.root.glob("[!.]*.failure.json")}
+        records = (self.record(key) for key in sorted(keys - self.keys()))
+        return {record.key: record.failure for record in records if record and record.failure}
+
+    def record(self, key: str) -> Record | None:
+        """What the task ``key`` left, without its arrays; None where it left nothing yet.
+
+        Raises
+        ------
+        StoreError
+            Where the record is damaged or of a newer borarun.
+        """
+        path = self._failure_path(key)
+        failed: dict[str, Json] = {}
+        with _readable(path), suppress(FileNotFoundError):
+            failed = json.loads(path.read_bytes())
+            _check_format(path, failed)
+        if key in self:  # asked last: a success is stored before its failure is removed
+            attributes = self.attributes(key)
+            return _record(key, attributes["task"], facts=attributes["facts"])
+        return _record(key, failed["task"], failure=Failure(**failed["failure"])) if failed else None
+
+    def attributes(self, key: str) -> Mapping[str, Json]:
+        """Everything that a record says beside its arrays: ``task``, ``facts``, ``provenance`` and ``borarun_store``."""
+        return self._metadata(key, "")
+
+    def unit(self, key: str, item: str) -> str:
+        """Unit of an array."""
+        return str(self._metadata(key, item)["unit"])
+
+    def array(self, key: str, item: str, rows: slice | Array | EllipsisType = ...) -> Array:
+        """An array of a record.
+
+        Parameters
+        ----------
+        rows : part of the first axis, a slice or indices; of a trajectory only the chunks with these atoms are read
+        """
+        with self._opened(key) as group:
+            return np.asarray(self._member(key, group, item).oindex[rows])
+
+    def text(self, key: str, item: str) -> str:
+        """A text of a record."""
+        return self.array(key, f"texts/{item}").tobytes().decode()
+
+    def frames(self, key: str, item: str) -> Frames:
+        """The ``Frames`` of a record."""
+        with self._opened(key) as group:
+            return Frames(**{name: np.asarray(values[...]) for name, values in self._member(key, group, f"frames/{item}").arrays()})
+
+    def get(self, ref: Ref) -> str | Array | Frames:
+        """The text, ``Frames`` or array that ``ref`` names."""
+        with self._opened(ref.key) as group:
+            is_text, is_frames = f"texts/{ref.item}" in group, f"frames/{ref.item}" in group
+        if is_text:
+            return self.text(ref.key, ref.item)
+        return self.frames(ref.key, ref.item) if is_frames else self.array(ref.key, ref.item)
+
+    def write(self, task: Task, result: Result, provenance: Mapping[str, Json]) -> None:
+        """Store what a task left and forget its failures. Afterwards the record is on the disk, whole; before, nothing of it is to be seen.
+
+        Raises
+        ------
+        StoreError
+            Where the disk is full or not writable.
+        EngineError
+            Where a fact is no JSON value: NaN and infinity are none, an engine says None or a reason instead.
+        """
+        attributes = {
+            "borarun_store": FORMAT,
+            "task": _describe(task),
+            "facts": _plain(result.facts, f"{task.engine}: facts"),
+            "provenance": _plain(provenance, f"{task.engine}: provenance"),
+        }
+        entries = _encode(result, attributes)
+        with replacing(self._path(task.key)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, content in entries.items():  # a fixed time makes equal records equal files
+                archive.writestr(zipfile.ZipInfo(name), content)
+        self._failure_path(task.key).unlink(missing_ok=True)
+
+    def write_failure(self, task: Task, failure: Failure) -> None:
+        """Store why a task failed.
+
+        Raises
+        ------
+        StoreError
+            Where the disk is full or not writable.
+        """
+        content = {"borarun_store": FORMAT, "task": _describe(task), "failure": asdict(failure)}
+        with replacing(self._failure_path(task.key)) as file:
+            file.write(json.dumps(content, indent=2).encode())
+
+    def _path(self, key: str) -> Path:
+        return self.root / f"{key}.zarr.zip"
+
+    def _failure_path(self, key: str) -> Path:
+        return self.root / f"{key}.failure.json"
+
+    def _metadata(self, key: str, item: str) -> dict[str, Json]:
+        """Attributes of a member, straight from the zip: thousands of records a second."""
+        path = self._path(key)
+        with _readable(path), zipfile.ZipFile(path) as archive:
+            attributes: dict[str, Json] = json.loads(archive.read(f"{item}/zarr.json".lstrip("/")))["attributes"]
+            if not item:
+                _check_format(path, attributes)
+            return attributes
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[Any]:
+        import zarr
+
+        self.attributes(key)  # checks the format
+        path = self._path(key)
+        with _readable(path), zarr.storage.ZipStore(path, mode="r") as archive:
+            yield zarr.open_group(archive, mode="r", use_consolidated=False)
+
+    def _member(self, key: str, group: Any, item: str) -> Any:
+        if item not in group:
+            raise StoreError(f"{self._path(key)}: has no {item!r}. Delete this file and submit again: its task is then done anew.")
+        return group[item]
+
+
+def _encode(result: Result, attributes: dict[str, Json]) -> dict[str, bytes]:
+    """The files of a record's zarr group, by their paths in it."""
+    import zarr
+
+    files: dict[str, Any] = {}
+    group = zarr.create_group(zarr.storage.MemoryStore(files), attributes=attributes)
+    for name, quantity in result.arrays.items():
+        _add(group, name, quantity)
+    for name, text in result.texts.items():
+        _add(group, f"texts/{name}", Quantity(np.frombuffer(text.encode(), np.uint8), "", ("byte",)))
+    for name, frames in result.frames.items():
+        for field, values in frames.arrays().items():
+            _add(group, f"frames/{name}/{field}", Quantity(values, FRAMES_UNITS.get(field, ""), FRAMES_DIMS[field]))
+    return {name: content.to_bytes() for name, content in files.items()}
+
+
+def _add(group: Any, name: str, quantity: Quantity) -> None:
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    values = np.asarray(quantity.values)
+    attributes: dict[str, Json] = {"unit": quantity.unit}
+    chunks, shards, codec = tuple(max(length, 1) for length in values.shape), None, BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle")
+    if quantity.dims == TRAJECTORY:
+        values = (values / RESOLUTION_A).astype(np.float32)
+        np.rint(values, out=values)
+        values *= np.float32(RESOLUTION_A)
+        attributes |= {"n_frames": values.shape[2], "resolution": RESOLUTION_A}
+        chunks, shards = trajectory_chunks(*values.shape)
+        codec = BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=4)
+    array = group.create_array(
+        name,
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=chunks,
+        shards=shards,
+        compressors=[codec, Crc32cCodec()],  # a part of a shard is read without the zip's own checksum
+        fill_value=np.nan if values.dtype.kind == "f" else 0,
+        dimension_names=quantity.dims,
+        attributes=attributes,
+    )
+    array[...] = values
+
+
+def trajectory_chunks(n_atoms: int, n_axes: int, n_frames: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Shapes of a chunk and of a shard for a trajectory of float32 (atoms, axes, frames)."""
+    # Blosc shuffles bits of eight numbers at a time and leaves the end of a chunk whose length is no multiple of eight uncompressed.
+    frames = min(8 * max(1, -(-n_frames // 8)), FRAMES_PER_CHUNK)
+    atom = 4 * n_axes * frames
+    atoms = max(1, min(n_atoms, CHUNK_B // atom))
+    together = max(1, min(-(-n_atoms // atoms), SHARD_B // (atoms * atom)))
+    return (atoms, n_axes, frames), (atoms * together, n_axes, frames)
+
+
+def _record(key: str, task: Mapping[str, Json], *, facts: Mapping[str, Json] | None = None, failure: Failure | None = None) -> Record:
+    return Record(key, task["engine"], task["stage"], task["label"], facts or {}, failure)
+
+
+def _describe(task: Task) -> dict[str, Json]:
+    return {
+        "engine": task.engine,
+        "version": task.version,
+        "settings": dict(task.settings),
+        "inputs": {name: [[ref.key, ref.item] for ref in refs_of(value)] for name, value in task.inputs.items()},
+        "stage": task.stage,
+        "label": task.label,
+        "about": dict(task.about),
+    }
+
+
+def _plain(value: Any, place: str) -> Json:
+    """``value`` as JSON can hold it, NumPy's numbers and arrays as Python's.
+
+    Raises
+    ------
+    EngineError
+        Where it cannot be, with the place.
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item, f"{place}.{name}") for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    if not isinstance(value, str | int | float | None) or (isinstance(value, float) and not math.isfinite(value)):
+        raise EngineError(f"{place}: cannot be stored (got {value!r}).", remedy="Please report it: the engine must give a number or None.")
+    return value
+
+
+def _check_format(path: Path, attributes: Mapping[str, Json]) -> None:
+    found = attributes["borarun_store"]
+    if found > FORMAT:
+        raise StoreError(
+            f"{path}: was written by a newer borarun (got format {found}, this one reads up to {FORMAT}). "
+            "Upgrade: python -m pip install --upgrade borarun"
+        )
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what reading a damaged record raises into a StoreError that says so."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (FileNotFoundError, PermissionError) as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
+    except Exception as error:  # zip, JSON, zarr and its codecs each have their own
+        what = f"{type(error).__name__}: {error}"
+        raise StoreError(f"{path}: is damaged ({what}). Delete this file and submit again: its task is then done anew.") from error

@@ -1,0 +1,324 @@
+"""Structures: read them, find the anions in them, make supercells and vacancies."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols, covalent_radii
+from ase.formula import Formula
+from ase.io import read
+from ase.neighborlist import neighbor_list
+from numpy.typing import NDArray
+from pydantic import NonNegativeInt, PositiveInt, model_validator
+
+from borarun.errors import Problem, StudyError
+from borarun.frames import Frames
+from borarun.task import Settings
+
+SHORTEST_DISTANCE_A = 0.5
+"""Atoms nearer than this are a mistake of the file: the shortest bond there is, H-H, has 0.74 angstrom."""
+
+BOND_TOLERANCE = 1.35
+"""Atoms are bonded below this many times the sum of their covalent radii: bonds stretched by heat are, contacts between anions are not."""
+
+LARGEST_FILE_B = 20_000_000
+"""A larger structure file is a mistake; 100,000 atoms take less."""
+
+Array = NDArray[Any]
+
+
+def read_structure(path: Path) -> Atoms:
+    """The periodic structure of a CIF, POSCAR or extended XYZ file, checked.
+
+    Parameters
+    ----------
+    path : file; the kind is told by its name (``.cif``; ``.vasp``, ``.poscar``, ``POSCAR*``, ``CONTCAR*``; ``.xyz``, ``.extxyz``)
+
+    Returns
+    -------
+    Atoms : positions and cell in angstrom, periodic in all directions; everything else that the file says is dropped
+
+    Raises
+    ------
+    StudyError
+        Where the file is missing or unreadable, or holds no cell, no atoms, a partly occupied site or overlapping atoms.
+    """
+    def wrong(message: str) -> StudyError:
+        return _wrong(message, str(path))
+
+    if not path.is_file():
+        raise wrong("no such file. Paths count from the folder of the file that names them.")
+    if (size := path.stat().st_size) > LARGEST_FILE_B:
+        raise wrong(f"too large for a structure (got {size / 1e6:.0f} MB, at most {LARGEST_FILE_B / 1e6:.0f} MB).")
+    name, suffix = path.name.lower(), path.suffix.lower()
+    try:
+        with warnings.catch_warnings():  # the readers warn about what the checks below judge
+            warnings.simplefilter("ignore")
+            if suffix == ".cif":
+                atoms = _read_cif(path)
+            elif suffix in {".vasp", ".poscar"} or name.startswith(("poscar", "contcar")):
+                atoms = _single(read(path, index=":", format="vasp"))
+            elif suffix in {".xyz", ".extxyz"}:
+                atoms = _single(read(path, index=":", format="extxyz"))
+            else:
+                raise _wrong("unknown kind of structure file. Use .cif, .vasp (POSCAR) or .xyz (extended XYZ).")
+        return _checked(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
+    except StudyError as error:
+        raise wrong(error.problems[0].message) from error
+    except Exception as error:  # the readers raise whatever their parsers stumble over
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise wrong(f"cannot be read ({reason}). Open it in a viewer such as VESTA or OVITO to see what is wrong with it.") from error
+
+
+def _single(images: Atoms | list[Atoms]) -> Atoms:
+    if not isinstance(images, list) or len(images) != 1:
+        raise _wrong(f"holds {len(images)} configurations. Keep the one that is meant.")
+    return images[0]
+
+
+def _read_cif(path: Path) -> Atoms:
+    # pymatgen and not ASE: ASE refuses a CIF that lists its symmetry operations but does not name the group.
+    # It takes a second to import, which a study with a POSCAR need not wait for.
+    from pymatgen.io.cif import CifParser
+
+    structure = CifParser(path).parse_structures(primitive=False)[0]
+    for site in structure:
+        if not site.is_ordered:
+            where = ", ".join(f"{value:.3f}" for value in site.frac_coords)
+            raise _wrong(f"the site at ({where}) is partly occupied (got {site.species_string}). Give an ordered structure.")
+    return Atoms([site.specie.Z for site in structure], scaled_positions=structure.frac_coords, cell=structure.lattice.parameters, pbc=True)
+
+
+def _checked(atoms: Atoms) -> Atoms:
+    if len(atoms) == 0:
+        raise _wrong("holds no atoms.")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise _wrong("a coordinate is no number.")
+    if (unknown := np.flatnonzero(atoms.numbers < 1)).size:
+        raise _wrong(f"atom {unknown[0] + 1} is of no known element.")
+    lengths = atoms.cell.lengths()
+    volume = float(np.linalg.det(atoms.cell.array))
+    if abs(volume) <= 1e-3 * max(1.0, float(np.prod(lengths))):
+        raise _wrong("has no cell: three vectors that span a volume are needed (extended XYZ: Lattice=\"...\" on the second line).")
+    if volume < 0:
+        raise _wrong("the cell vectors are left-handed. Exchange two of them and the coordinates that go with them.")
+    first, second, distance = neighbor_list("ijd", atoms, SHORTEST_DISTANCE_A)
+    if len(distance):
+        nearest = int(np.argmin(distance))
+        i, j = int(first[nearest]), int(second[nearest])
+        a, b = (f"{k + 1} ({chemical_symbols[atoms.numbers[k]]})" for k in (i, j))
+        raise _wrong(
+            f"atoms {a} and {b} overlap (got {distance[nearest]:.3f} A, at least {SHORTEST_DISTANCE_A} A). "
+            "Remove the double; in a CIF a coordinate cut short, 0.33 for 1/3, makes one."
+        )
+    return atoms
+
+
+def find_anions(atoms: Atoms, anion: str, mobile: str) -> Array:
+    """The molecular anions of a structure, by connectivity under periodic boundaries.
+
+    Atoms of the anion's elements are bonded when nearer than ``BOND_TOLERANCE`` times the sum of their covalent radii; bonded atoms make a
+    group, and every group must have the anion's formula. Other elements (the mobile ion, a second cation) take part in no bond.
+
+    Parameters
+    ----------
+    atoms : periodic structure
+    anion : formula, e.g. ``B12H12``
+    mobile : symbol of the mobile ion, e.g. ``Li``, which the anion must not hold
+
+    Returns
+    -------
+    (n_anions, atoms of an anion) int, indices of atoms; ascending within an anion, anions in order of their first atom
+
+    Raises
+    ------
+    StudyError
+        Where no anion or something else is found (the message says what), an anion is bonded to its own image, or a formula is none.
+
+    Source: covalent radii of Cordero et al., Dalton Trans. 2832 (2008), as in ASE.
+    """
+    wanted = _composition(anion)
+    if mobile in wanted:
+        raise _wrong(f"the mobile ion {mobile} is part of the anion {anion}. They must differ.")
+    members = np.flatnonzero(np.isin(atoms.symbols, list(wanted)))
+    groups = [members[group] for group in _groups(atoms[members])[0]]
+    formulas = [Counter(atoms.symbols[group]) for group in groups]
+    if not groups or any(formula != wanted for formula in formulas):
+        kinds = Counter(_text({element: formula[element] for element in wanted}) for formula in formulas)
+        listing = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(6)) + (", ..." if len(kinds) > 6 else "")
+        found = f"found {len(groups)} groups: {listing}" if groups else f"found none of its elements in {_text(Counter(atoms.symbols))}"
+        raise _wrong(f"its anions are not {anion} ({found}). Check material.anion, or the structure for lost atoms.")
+    return np.array(groups, dtype=np.int64)
+
+
+def whole_anions(atoms: Atoms, anions: Array) -> Array:
+    """Positions of anions joined across the cell's boundary.
+
+    Parameters
+    ----------
+    atoms : periodic structure
+    anions : (n_anions, atoms of an anion) int, from ``find_anions``
+
+    Returns
+    -------
+    (n_anions, atoms of an anion, 3) angstrom; the first atom of each anion stays where it is
+
+    Raises
+    ------
+    StudyError
+        Where the atoms of an anion are not bonded to each other.
+    """
+    groups, images = _groups(atoms[anions.ravel()])
+    if {len(group) for group in groups} != {anions.shape[1]} or (np.concatenate(groups) != np.arange(anions.size)).any():
+        raise _wrong("an anion fell apart or two joined: the bonds differ from those that the anions were found by.")
+    whole: Array = atoms.positions[anions] + images.reshape(*anions.shape, 3) @ atoms.cell.array
+    return whole
+
+
+def _groups(molecules: Atoms) -> tuple[list[Array], Array]:
+    """Indices of each group of bonded atoms, and the (N, 3) cell images that put every atom beside the rest of its group."""
+    bonds: list[list[tuple[int, Array]]] = [[] for _ in molecules]
+    # Given a cutoff per atom, ASE takes two atoms for neighbours when nearer than the sum of theirs.
+    for i, j, image in zip(*neighbor_list("ijS", molecules, BOND_TOLERANCE * covalent_radii[molecules.numbers]), strict=True):
+        bonds[i].append((int(j), image))
+    images = np.zeros((len(molecules), 3), dtype=np.int64)
+    groups, seen = [], set()
+    for start in range(len(molecules)):
+        if start in seen:
+            continue
+        seen.add(start)
+        group = [start]
+        for i in group:  # grows while it is walked
+            for j, image in bonds[i]:
+                if j not in seen:
+                    seen.add(j)
+                    group.append(j)
+                    images[j] = images[i] + image
+                elif (images[j] != images[i] + image).any():
+                    raise _wrong(
+                        f"its {molecules.symbols[i]} and {molecules.symbols[j]} atoms are bonded to their own periodic images: "
+                        "a network, or a cell smaller than a molecule. Anions must be molecules."
+                    )
+        groups.append(np.sort(group))
+    return groups, images
+
+
+def formula_units(atoms: Atoms, formula: str) -> int:
+    """Number of formula units in a structure.
+
+    Parameters
+    ----------
+    atoms : structure
+    formula : e.g. ``Li2B12H12``
+
+    Raises
+    ------
+    StudyError
+        Where the structure is no whole multiple of the formula, or the formula is none.
+    """
+    unit, held = _composition(formula), Counter(atoms.symbols)
+    units = min(held[element] // count for element, count in unit.items())
+    if units == 0 or held != Counter({element: units * count for element, count in unit.items()}):
+        unwanted = ", ".join(sorted(held.keys() - unit.keys()))
+        hint = f"The formula has no {unwanted}." if unwanted else "Check material.formula, or the structure for lost atoms."
+        raise _wrong(f"holds {_text(held)}, which is no whole multiple of {formula}. {hint}")
+    return units
+
+
+class VacancyFraction(NamedTuple):
+    """How many vacancies there are, counted both ways.
+
+    Attributes
+    ----------
+    per_formula_unit : vacancies over formula units (the usual "mol %" of this literature, times 100)
+    per_site : vacancies over sites of the mobile ion
+    """
+
+    per_formula_unit: float
+    per_site: float
+
+
+def vacancy_fraction(vacancies: int, atoms: Atoms, formula: str, mobile: str) -> VacancyFraction:
+    """Fractions that ``vacancies`` mobile ions missing from the full structure ``atoms`` amount to."""
+    return VacancyFraction(vacancies / formula_units(atoms, formula), vacancies / int((atoms.symbols == mobile).sum()))
+
+
+class Cell(Settings):
+    """The configuration that a task starts from.
+
+    Attributes
+    ----------
+    text : extended XYZ of one structure; empty = the task's input ``structure``
+    supercell : repeats along the three cell vectors
+    mobile : symbol of the ion that vacancies are made of
+    vacancies : how many of them are removed from the supercell
+    seed : decides which
+    """
+
+    text: str = ""
+    supercell: tuple[PositiveInt, PositiveInt, PositiveInt] = (1, 1, 1)
+    mobile: str = ""
+    vacancies: NonNegativeInt = 0
+    seed: int = 1
+
+    @model_validator(mode="after")
+    def _vacancies_have_an_ion(self) -> Self:
+        if self.vacancies and not self.mobile:
+            raise ValueError("vacancies need the mobile ion that they are made of")
+        return self
+
+
+def build(cell: Cell, base: Atoms | None = None) -> Atoms:
+    """The supercell with its vacancies.
+
+    The order of atoms is that of the base, repeated with the last cell vector fastest. Vacancies are the first ions of a random order that
+    the seed alone decides, so that two vacancies of one seed contain its one vacancy. An ion leaves as a neutral atom.
+
+    Parameters
+    ----------
+    cell : what to build
+    base : structure to repeat where ``cell.text`` is empty
+
+    Raises
+    ------
+    StudyError
+        Where there is no structure, or there are fewer mobile ions than vacancies.
+    """
+    if cell.text:
+        base = Frames.from_extxyz(cell.text)[0]
+    if base is None:
+        raise _wrong("no structure was given, neither as text nor as the input of the task.")
+    atoms: Atoms = Atoms(base.numbers, base.positions, cell=base.cell, pbc=True).repeat(cell.supercell)
+    ions = [int(index) for index in np.flatnonzero(atoms.symbols == cell.mobile)] if cell.mobile else []
+    if cell.vacancies > len(ions):
+        raise _wrong(f"{cell.vacancies} vacancies, but the supercell holds {len(ions)} {cell.mobile}. Ask for fewer.")
+    # Python promises the same stream of random() for a seed in every version; neither it nor NumPy does so for sample or choice.
+    stream = random.Random(cell.seed)
+    shuffled = sorted(ions, key=lambda _: stream.random())
+    del atoms[shuffled[: cell.vacancies]]
+    return atoms
+
+
+def _composition(formula: str) -> Counter[str]:
+    try:
+        counts = Counter(Formula(formula, strict=True).count()) if formula else Counter()
+    except ValueError:
+        counts = Counter()
+    if not counts or not set(counts) <= set(chemical_symbols[1:]):
+        raise _wrong(f"no chemical formula (got {formula!r}). Write it as in Li2B12H12.")
+    return counts
+
+
+def _text(composition: Mapping[str, int]) -> str:
+    return Formula.from_dict({element: count for element, count in composition.items() if count}).format("metal")
+
+
+def _wrong(message: str, file: str = "structure") -> StudyError:
+    return StudyError(Problem(file, 0, "", message))

@@ -1,0 +1,154 @@
+"""Load and validate a study file: every mistake at once, each with file, line, key, value and way out."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from borarun import physics
+from borarun.errors import Problem, StudyError
+from borarun.frames import Frames
+from borarun.messages import in_order, validate
+from borarun.protocol import MAX_PATH, Study
+from borarun.structure import formula_units, read_structure
+from borarun.yaml_file import Node, merge, read_yaml
+
+__all__ = ["Study", "init_study", "load_study", "study_schema"]
+
+NEEDS = {
+    "potential": "training_set",
+    "active_learning": "potential",
+    "heating": "potential",
+    "diffusion": "potential",
+    "reorientation": "diffusion",
+}
+"""Section -> the section that it builds on."""
+
+STAND_IN: dict[str, Any] = {
+    "borarun": 1,
+    "name": "study",
+    "material": {"formula": "H", "phases": {"none": "none"}, "mobile": "H", "anion": "H"},
+    "functionals": ["PBE"],
+    "supercell": [1, 1, 1],
+    "reference": {"engine": "bundled"},
+}
+"""Values that stand in for keys that did not validate, so that the physics of all others is checked in the same pass."""
+
+
+def load_study(path: Path) -> Study:
+    """Read, resolve ``extends``, and validate a study and its structures.
+
+    Raises
+    ------
+    StudyError
+        With every mistake in the study and the files it names.
+    """
+    root, problems = _read(path, ())
+    study, misfits, broken = validate(root, Study)
+    told = {problem.key for problem in problems}
+    problems += [problem for problem in misfits if problem.key not in told]
+    problems += _missing_sections(root, told)
+    if study is None:
+        study = _mended(root, broken)
+    phases, unreadable = ({}, []) if "material" in broken else _read_phases(root, study)
+    problems += unreadable
+    problems += [root.problem(place, message) for place, message in physics.findings(study, phases, broken)]
+    if problems:
+        raise StudyError(in_order(problems))
+    study.attach(
+        texts={phase: Frames.of([atoms]).to_extxyz() for phase, atoms in phases.items()},
+        n_atoms=len(phases[study.phase]),
+        n_units=formula_units(phases[study.phase], study.material.formula),
+        warnings=list(physics.warnings(study, phases)),
+    )
+    return study
+
+
+def study_schema() -> dict[str, Any]:
+    """JSON schema of a study file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+
+
+def init_study(directory: Path) -> Path:
+    """Write a commented study and its structure into ``directory``; return the path of the study.
+
+    Raises
+    ------
+    StudyError
+        Where there is such a file already, or the folder cannot be written.
+    """
+    with as_file(files("borarun") / "new_study") as template:
+        written = [directory / file.relative_to(template) for file in template.rglob("*") if file.is_file()]
+        for file in written:
+            if file.exists():
+                raise StudyError(Problem(str(file), 0, "", "is there already. Choose another folder, or move it away."))
+        try:
+            shutil.copytree(template, directory, dirs_exist_ok=True)
+        except OSError as error:
+            raise StudyError(Problem(str(directory), 0, "", f"cannot be written ({error.strerror}). Choose another folder.")) from None
+    return directory / "study.yaml"
+
+
+def _read(path: Path, children: tuple[Path, ...]) -> tuple[Node, list[Problem]]:
+    """The file's nodes, merged over those of the file that it extends."""
+    root, problems = read_yaml(path)
+    parent = root.get("extends")
+    if parent is None or not isinstance(parent.value, str) or not 0 < len(parent.value) <= MAX_PATH:
+        return root, problems  # nothing to read; the model says what is wrong
+    file = _inside(path.parent, parent.value)
+    if file is None:
+        raise StudyError(root.problem(("extends",), _outside(parent.value)))
+    chain = (*children, path.resolve())
+    if file.resolve() in chain:
+        raise StudyError(root.problem(("extends",), f"studies extend each other in a circle (got {parent.value!r}). Break it."))
+    if not file.exists():
+        raise StudyError(root.problem(("extends",), f"no such file in the study's folder (got {parent.value!r})."))
+    base, base_problems = _read(file, chain)
+    return merge(base, root), base_problems + problems
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """``folder/name`` where that stays inside ``folder``, links resolved; else None."""
+    try:
+        file = folder / name
+        return file if file.resolve().is_relative_to(folder.resolve()) else None
+    except (OSError, RuntimeError, ValueError):  # a circle of links; a name that no file can have
+        return None
+
+
+def _outside(name: str) -> str:
+    return f"must be a file in the study's own folder (got {name!r:.80}). Copy it there and give the path from the study."
+
+
+def _missing_sections(root: Node, told: set[str]) -> list[Problem]:
+    present = {key for key, node in root.value.items() if node.value is not None or key in told}
+    return [
+        root.problem((section,), f"needs the section {needed}, which is absent. Add `{needed}: {{}}` to take its defaults.")
+        for section, needed in NEEDS.items()
+        if section in present and needed not in present
+    ]
+
+
+def _mended(root: Node, broken: frozenset[str]) -> Study:
+    """The study with its broken keys left out or stood in for."""
+    whole = {key: value for key, value in root.plain().items() if key not in broken}
+    return Study.model_validate({**{key: STAND_IN[key] for key in broken & STAND_IN.keys()}, **whole})
+
+
+def _read_phases(root: Node, study: Study) -> tuple[dict[str, Atoms], list[Problem]]:
+    phases, problems = {}, []
+    for phase, name in study.material.phases.items():
+        place = ("material", "phases", phase)
+        file = _inside(Path(root.along(place)[0].file).parent, name)
+        try:
+            if file is None:
+                problems.append(root.problem(place, _outside(name)))
+            else:
+                phases[phase] = read_structure(file)
+        except StudyError as error:
+            problems += [root.problem(place, f"{name}: {problem.message}") for problem in error.problems]
+    return phases, problems

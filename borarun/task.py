@@ -1,0 +1,175 @@
+"""Task, Record and the key that identifies them: the vocabulary that engines, stages, store and run share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from borarun.frames import Frames
+
+Json = Any
+"""A value that JSON can hold: str, int, float, bool, None, lists and dicts of these."""
+
+
+class Settings(BaseModel):
+    """Base of every engine's settings and of their parts: frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """An item of another task's result: a text, a ``Frames`` or an array, named ``item`` in the record ``key``."""
+
+    key: str
+    item: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a task is expected to take: an estimate for people and for the order of work, never part of a key.
+
+    Attributes
+    ----------
+    core_seconds : expected core time, s
+    bytes : expected size of its record, B
+    """
+
+    core_seconds: float = 1.0
+    bytes: float = 1e4
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of one engine in one directory.
+
+    Attributes
+    ----------
+    engine : name in ``borarun.engines.ENGINES``
+    settings : the engine's settings as JSON values, complete with defaults
+    inputs : results of other tasks that this one reads, by the name the engine knows them by
+    version : version of the program and of the engine's file format
+    stage : section of the study that asked for it
+    label : what it is, for people, e.g. ``PBE-D3/700 K/1 vacancy``
+    about : the same as values, for the report, e.g. ``{"functional": "PBE-D3", "temperature_K": 700, "vacancies": 1}``
+    cores : cores that it can use
+    cost : estimate
+    """
+
+    engine: str
+    settings: Mapping[str, Json]
+    inputs: Mapping[str, Ref | tuple[Ref, ...]] = field(default_factory=dict)
+    version: str = ""
+    stage: str = ""
+    label: str = ""
+    about: Mapping[str, Json] = field(default_factory=dict)
+    cores: int = 1
+    cost: Cost = Cost()
+
+    @cached_property
+    def key(self) -> str:
+        """Content hash: what changes the result changes the key, and nothing else does (not label, site or cores)."""
+        content = {
+            "engine": self.engine,
+            "version": self.version,
+            "settings": self.settings,
+            "inputs": {name: [[ref.key, ref.item] for ref in refs_of(value)] for name, value in self.inputs.items()},
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Keys of the records that must exist before this task can start."""
+        return frozenset(ref.key for value in self.inputs.values() for ref in refs_of(value))
+
+    @property
+    def name(self) -> str:
+        """Stage and label, as shown to people."""
+        return f"{self.stage} {self.label}".strip()
+
+
+def refs_of(value: Ref | tuple[Ref, ...]) -> tuple[Ref, ...]:
+    """The references of one input, always as a tuple."""
+    return (value,) if isinstance(value, Ref) else value
+
+
+TRAJECTORY = ("atom", "axis", "frame")
+"""The axes of a trajectory of positions."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """An array with its unit and the names of its axes.
+
+    One whose axes are those of ``TRAJECTORY`` is kept to 6e-5 angstrom, in a form that reads fast atom by atom; any other is kept exactly.
+    """
+
+    values: NDArray[Any]
+    unit: str
+    dims: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.values) != len(self.dims):
+            raise ValueError(f"{np.ndim(self.values)} axes, but {len(self.dims)} names {self.dims}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an engine read from its directory after a run.
+
+    Attributes
+    ----------
+    facts : small JSON values: counts, errors, reasons; stages decide on these alone
+    texts : named texts, e.g. ``potential`` -> the .mtp file
+    arrays : named arrays with units
+    frames : named ``Frames``, e.g. ``labels``, ``candidates``
+    """
+
+    facts: dict[str, Json] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    arrays: dict[str, Quantity] = field(default_factory=dict)
+    frames: dict[str, Frames] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task failed.
+
+    Attributes
+    ----------
+    kind : class of the error, e.g. ``EngineError``, ``ParseError``, ``bug``
+    message : what happened
+    remedy : what the user can do
+    evidence : the program's own last lines
+    """
+
+    kind: str
+    message: str
+    remedy: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a task left: its facts, or why it failed. The arrays stay in the store."""
+
+    key: str
+    engine: str
+    stage: str
+    label: str
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the task succeeded."""
+        return self.failure is None

@@ -1,0 +1,39 @@
+"""Bonds of the anions: found in the first frame, followed to the last."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from borarun.analysis.bonds import check_bonds
+
+
+@pytest.fixture
+def trajectory():
+    """B2H2 rods across the boundary of a breathing cell."""
+    cell = np.array([scale * 9.0 * np.eye(3) for scale in (1.0, 1.01, 0.99)])
+    rod = np.array([[8.0, 1, 1], [9.2, 1, 1], [10.9, 1, 1], [12.1, 1, 1]])
+    positions = np.repeat((rod % 9.0)[:, :, None], 3, axis=2)
+    positions[1:, 0, :] = (rod[1:, 0] - 9.0)[:, None] + 9.0 * 1.0 - cell[:, 0, 0]
+    return positions, cell, np.arange(4)[None], np.array([1, 5, 5, 1])
+
+
+def test_pairs_lengths_and_counts(trajectory):
+    hydrogen, boron = check_bonds(*trajectory)
+    assert (hydrogen.pair, hydrogen.n, boron.pair, boron.n) == ((1, 5), 2, (5, 5), 1)
+    assert hydrogen.start_A == pytest.approx(1.2)
+    assert boron.start_A == pytest.approx(1.7)
+    assert hydrogen.shortest_A == pytest.approx(1.2)
+    assert hydrogen.longest_A == pytest.approx(1.2)
+    assert hydrogen.intact
+    assert boron.intact
+
+
+@pytest.mark.parametrize(("shift", "length"), [(1.0, 2.2), (-0.6, 0.6)])
+def test_a_broken_bond_is_told(trajectory, shift, length):
+    positions, *rest = trajectory
+    positions[3, 0, 2] += shift
+    hydrogen, boron = check_bonds(positions, *rest)
+    assert not hydrogen.intact
+    assert boron.intact
+    assert length in (pytest.approx(hydrogen.longest_A), pytest.approx(hydrogen.shortest_A))

@@ -1,0 +1,113 @@
+"""Transition temperatures: a known step is found, thermal expansion is none."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from borarun.analysis.transition import fit_branch, transition
+
+
+def expansion(T):
+    return 9.5 + 2e-4 * T + 1.5e-7 * T**2
+
+
+def correlated(rng, n, memory, sd):
+    noise = rng.normal(size=n)
+    for index in range(1, n):
+        noise[index] = memory * noise[index - 1] + math.sqrt(1 - memory**2) * noise[index]
+    return sd * noise
+
+
+def step(T, centre, height=0.28, width=8.0):
+    return height / (1 + np.exp(-(T - centre) / width))
+
+
+T = np.linspace(50, 1000, 600)
+
+
+def test_known_step_is_recovered():
+    rng = np.random.default_rng(1)
+    branch = fit_branch(T, expansion(T) + step(T, 675.0) + 0.02 * rng.normal(size=len(T)))
+    assert branch.found
+    assert branch.temperature_K == pytest.approx(675, abs=4)
+    assert branch.step == pytest.approx(0.28, abs=0.02)
+    assert branch.width_K == pytest.approx(8 * 2 * math.log(9), rel=0.6)
+    assert branch.low < branch.temperature_K < branch.high
+    assert np.abs(branch.curve - expansion(branch.curve_temperature_K) - step(branch.curve_temperature_K, 675.0)).max() < 0.03
+
+
+def test_half_height_is_exact_without_noise_and_in_any_order():
+    y = 9.5 + 1e-4 * T + (0.3 + 2e-4 * (T - 430)) / (1 + np.exp(-(T - 430) / 10))
+    for order in (slice(None), slice(None, None, -1)):
+        branch = fit_branch(T[order], y[order], n_bootstrap=20)
+        assert branch.found
+        assert branch.temperature_K == pytest.approx(430, abs=1)
+
+
+def test_quoted_error_is_the_scatter_of_repeated_runs():
+    rng = np.random.default_rng(3)
+    branches = [fit_branch(T, expansion(T) + step(T, 600.0) + correlated(rng, 600, 0.8, 0.03), n_bootstrap=60, seed=i) for i in range(30)]
+    assert all(branch.found for branch in branches)
+    centres = np.array([branch.temperature_K for branch in branches])
+    quoted = math.sqrt(np.mean([branch.error**2 for branch in branches]))
+    assert 0.6 < quoted / centres.std(ddof=1) < 1.5
+    assert sum(branch.low <= 600 <= branch.high for branch in branches) >= 24
+
+
+@pytest.mark.parametrize(("memory", "sd"), [(0.0, 0.01), (0.9, 0.03), (0.97, 0.04)])
+def test_plain_thermal_expansion_is_no_transition(memory, sd):
+    rng = np.random.default_rng(4)
+    false = sum(fit_branch(T, expansion(T) + correlated(rng, len(T), memory, sd), n_bootstrap=2).found for _ in range(40))
+    assert false <= 1
+
+
+def test_no_transition_says_so_in_words():
+    branch = fit_branch(T, expansion(T) + 0.01 * np.random.default_rng(0).normal(size=len(T)))
+    assert not branch.found
+    assert branch.reason.startswith("no transition between 54 and 996 K: a step describes the data no better")
+    assert math.isnan(branch.temperature_K)
+    assert len(branch.curve) == len(branch.curve_temperature_K) > 0
+
+
+def test_a_sharp_but_tiny_step_is_no_transition():
+    branch = fit_branch(T, 9.5 + step(T, 500.0, height=0.02))
+    assert "0.2" in branch.reason
+    assert "needed 0.5 %" in branch.reason
+
+
+def test_exact_straight_line_is_no_transition():
+    assert not fit_branch(T, 9.5 + 1e-4 * T).found
+
+
+@pytest.mark.parametrize("n", [0, 1, 29])
+def test_too_few_samples(n):
+    assert "needs 30 samples" in fit_branch(T[:n], T[:n]).reason
+
+
+def test_mean_bracket_and_hysteresis_of_two_branches():
+    rng = np.random.default_rng(6)
+    heating, cooling = (fit_branch(T, expansion(T) + step(T, centre) + 0.01 * rng.normal(size=len(T))) for centre in (725.0, 625.0))
+    both = transition(heating, cooling)
+    assert both.found
+    assert both.reason == ""
+    assert both.temperature_K == pytest.approx(675, abs=3)
+    assert both.hysteresis_K == pytest.approx(100, abs=4)
+    assert both.bracket_K == (cooling.temperature_K, heating.temperature_K)
+    assert both.error == pytest.approx(math.hypot(heating.error, cooling.error) / 2)
+
+
+def test_a_branch_without_transition_is_named():
+    rng = np.random.default_rng(6)
+    heating = fit_branch(T, expansion(T) + step(T, 700.0) + 0.01 * rng.normal(size=len(T)))
+    cooling = fit_branch(T, expansion(T) + 0.01 * rng.normal(size=len(T)))
+    one = transition(heating, cooling)
+    assert one.found
+    assert one.temperature_K == heating.temperature_K
+    assert math.isnan(one.hysteresis_K)
+    assert one.reason.startswith("cooling: no transition between")
+    none = transition(cooling)
+    assert not none.found
+    assert none.reason.endswith("cooling was not run")

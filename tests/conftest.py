@@ -1,0 +1,57 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+STUDIES = Path(__file__).parent.parent / "studies"
+
+MINI_STUDY = """\
+borarun: 1
+name: mini
+material:
+  formula: Li2B12H12
+  phases: {Pa-3: structures/Li2B12H12-Pa-3.cif}
+  mobile: Li
+  anion: B12H12
+functionals: [PBE-D3]
+supercell: [1, 1, 1]
+reference: {engine: bundled}
+training_set:
+  aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}
+  validation_fraction: 0.2
+potential: {level: 6, max_evaluations: 8}
+active_learning:
+  threshold_save: 400
+  threshold_break: 1000
+  heat_to_K: 350
+  heat_ns: 0.0001
+  hold_ns: 0.0001
+  vacancies: [0, 1]
+  max_rounds: 3
+  max_labels_per_round: 5
+heating: {from_K: 50, to_K: 250, rate_K_per_ps: 1000, cooling_rate_K_per_ps: 1000, timestep_fs: 1, sample_every_fs: 5}
+diffusion:
+  temperatures_K: [200, 300]
+  vacancies: [0, 1]
+  from_K: 100
+  heat_rate_K_per_ps: 2000
+  equilibrate_ns: 0.0001
+  time_ns: 0.0005
+  timestep_fs: 1
+  sample_every_fs: 5
+reorientation: {}
+"""
+"""A whole study in about a minute: too short for physics, long enough to pass through every stage."""
+
+
+@pytest.fixture
+def mini_study(tmp_path: Path) -> Path:
+    """The file of the mini study, with its structure beside it."""
+    shutil.copytree(STUDIES / "structures", tmp_path / "structures", ignore=shutil.ignore_patterns("*.py"))
+    path = tmp_path / "mini.yaml"
+    path.write_text(MINI_STUDY)
+    return path

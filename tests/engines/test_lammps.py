@@ -1,0 +1,238 @@
+"""``borarun.engines.lammps``: what it writes and what it reads."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from pydantic import ValidationError
+
+from borarun.engines import lammps
+from borarun.errors import EngineError, ParseError
+from borarun.frames import Frames
+from borarun.structure import read_structure
+from borarun.task import Result
+
+DATA = Path(__file__).parent.parent / "data"
+RECORDED = DATA / "lammps_run"
+POTENTIAL = (DATA / "li2b12h12_level8.mtp").read_text()
+SEGMENTS = [
+    {"name": "heat", "time_ps": 1.0, "from_K": 10, "to_K": 300},
+    {"name": "produce", "time_ps": 2.0, "from_K": 300, "to_K": 300, "sample_every_fs": 20},
+]
+
+
+@pytest.fixture(scope="module")
+def crystal() -> Atoms:
+    """Ordered Li2B12H12, 104 atoms."""
+    return read_structure(DATA / "Li2B12H12-Pa-3.cif")
+
+
+@pytest.fixture
+def recorded() -> lammps.Settings:
+    """Settings of the recorded run."""
+    return lammps.Settings(**json.loads((RECORDED / "settings.json").read_text()))
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A copy of the recorded run."""
+    return Path(shutil.copytree(RECORDED, tmp_path / "run"))
+
+
+def deck(crystal: Atoms, **settings: Any) -> str:
+    """The deck of a run."""
+    files = lammps.render(lammps.Settings(segments=SEGMENTS, **settings), {"potential": POTENTIAL, "structure": Frames.of([crystal])})
+    return str(files["in.lammps"])
+
+
+class TestRender:
+    """The files are the same for the same settings, and a person can read them."""
+
+    def test_same_settings_same_text(self, crystal: Atoms) -> None:
+        """Rendering is a function of settings and inputs."""
+        settings = lammps.Settings(segments=SEGMENTS, cell={"mobile": "Li", "vacancies": 2, "seed": 3}, grade={})
+        inputs = {"potential": POTENTIAL, "structure": Frames.of([crystal]), "active_set": np.eye(3)}
+        again = lammps.Settings(**json.loads(settings.model_dump_json()))
+        assert lammps.render(settings, inputs) == lammps.render(again, inputs)
+
+    def test_segments(self, crystal: Atoms) -> None:
+        """Each part is a fix npt and a run to its own end, and can be passed over on a restart."""
+        text = deck(crystal, pressure_bar=10.0)
+        assert '"fix npt all npt temp 10 300 0.05 iso 10 10 1" &\n  "run 2000 upto start 0 stop 2000"' in text
+        assert '"fix npt all npt temp 300 300 0.05 iso 10 10 1"' in text
+        assert '"run 6000 upto start 2000 stop 6000"' in text
+        assert 'if "$(step) < 6000" then' in text
+        assert text.count("dump trajectory all custom 40 ") == 1
+
+    @pytest.mark.parametrize(("mode", "word"), [("isotropic", "iso"), ("anisotropic", "aniso"), ("triclinic", "tri")])
+    def test_modes(self, crystal: Atoms, mode: str, word: str) -> None:
+        """The mode is fix npt's own; a cell that may tilt never flips."""
+        text = deck(crystal, mode=mode)
+        assert f" {word} 0 0 1" in text
+        assert ("flip no" in text) == (mode == "triclinic")
+
+    def test_only_the_interaction_is_borarun_s(self, crystal: Atoms) -> None:
+        """Four lines, and no others, know of fix external."""
+        text = deck(crystal)
+        interaction = "pair_style zero 5\npair_coeff * *\nfix mtp all external pf/callback 1 1\nfix_modify mtp energy yes virial yes\n"
+        assert text.count(interaction) == 1
+        assert "mtp" not in text.replace(interaction, "").replace("# pair_style mlip load_from=potential.mtp", "")
+
+    def test_velocities_need_a_temperature(self) -> None:
+        """A run cannot start at 0 K; a part of no length before it does not matter."""
+        with pytest.raises(ValidationError, match="small temperature"):
+            lammps.Settings(segments=[{**SEGMENTS[0], "from_K": 0}])
+        lammps.Settings(segments=[{**SEGMENTS[0], "from_K": 0, "time_ps": 0}, SEGMENTS[1]])
+
+    def test_data_file_of_a_skewed_cell(self, crystal: Atoms) -> None:
+        """A cell that is not orthogonal is turned into LAMMPS's orientation, with all distances kept."""
+        skewed = crystal.copy()
+        skewed.set_cell(crystal.cell.array + np.array([[0, 0, 0.3], [1, 0, 0], [0, 0.5, 0]]), scale_atoms=True)
+        settings = lammps.Settings(segments=SEGMENTS)
+        data = str(lammps.render(settings, {"potential": POTENTIAL, "structure": Frames.of([skewed])})["data.lammps"]).splitlines()
+        lengths = [float(line.split()[1]) for line in data if line.endswith("hi")]
+        xy, xz, yz = (float(word) for word in next(line for line in data if line.endswith("xy xz yz")).split()[:3])
+        cell = np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]])
+        rows = np.array([[float(word) for word in line.split()] for line in data[data.index("Atoms  # atomic") + 2 :]])
+        assert rows[:, 0].tolist() == list(range(1, 105))
+        turned = Atoms(crystal.numbers, rows[:, 2:], cell=cell, pbc=True)
+        assert np.allclose(turned.get_all_distances(mic=True), skewed.get_all_distances(mic=True), atol=1e-8)
+
+    def test_active_set_is_an_array_file(self, crystal: Atoms) -> None:
+        """It travels in NumPy's own format, and only where grades are watched."""
+        inputs = {"potential": POTENTIAL, "structure": Frames.of([crystal]), "active_set": np.arange(4.0).reshape(2, 2)}
+        files = lammps.render(lammps.Settings(segments=SEGMENTS, grade={}), inputs)
+        assert np.array_equal(np.load(io.BytesIO(files["active_set.npy"])), inputs["active_set"])  # type: ignore[arg-type]
+        assert "active_set.npy" not in lammps.render(lammps.Settings(segments=SEGMENTS), inputs)
+
+
+@pytest.mark.parametrize("mirror", [1, -1])
+def test_standard_cell(mirror: int) -> None:
+    """Any cell, left-handed ones as well, is a turned or mirrored standard cell."""
+    cell = np.array([[1.0, 5.0, 0.3], [4.0, -1.0, 0.2], [0.1, 0.7, 6.0 * mirror]])
+    standard, rotation = lammps.standard_cell(cell)
+    assert np.allclose(standard, np.tril(standard)) and (np.diag(standard) > 0).all()
+    assert np.allclose(rotation @ rotation.T, np.eye(3))
+    assert np.allclose(standard @ rotation, cell)
+
+
+class TestFrames:
+    """Which steps are kept is known before the run."""
+
+    def test_boundary_belongs_to_the_earlier_sampled_part(self) -> None:
+        """Once, not twice."""
+        parts = [(0.01, 2.0), (0.0, 1.0), (0.01, None), (0.01, 5.0), (0.01, 5.0)]
+        settings = lammps.Settings(
+            timestep_fs=1.0,
+            segments=[{"name": str(i), "time_ps": t, "from_K": 1, "to_K": 1, "sample_every_fs": every} for i, (t, every) in enumerate(parts)],
+        )
+        assert settings.frames() == {**dict.fromkeys(range(0, 11, 2), 0), 20: 3, 25: 3, 30: 3, 35: 4, 40: 4}
+        assert settings.steps == 40
+
+    def test_cost(self) -> None:
+        """Core time grows with level and atoms, size with frames."""
+        settings = lammps.Settings(segments=SEGMENTS)
+        assert lammps.cost(settings, 104, level=8).core_seconds == pytest.approx(2 + 6000 * 104 * 29e-6)
+        assert lammps.cost(settings, 2808, level=20).core_seconds == pytest.approx(2 + 6000 * 2808 * 319e-6)
+        assert lammps.cost(settings, 104).bytes == pytest.approx(1e4 + 101 * 104 * 6.6)
+
+
+class TestParse:
+    """A recorded run gives the agreed names, shapes and units; a damaged one never gives a wrong number."""
+
+    def test_names_shapes_units(self, recorded: lammps.Settings, directory: Path) -> None:
+        """As in DESIGN.md."""
+        found = lammps.parse(recorded, directory)
+        assert {name: (quantity.values.shape, quantity.unit) for name, quantity in found.arrays.items()} == {
+            "step": ((7,), ""),
+            "segment": ((7,), ""),
+            "cell": ((7, 3, 3), "angstrom"),
+            "positions": ((103, 3, 7), "angstrom"),
+            "numbers": ((103,), ""),
+            "thermo/temperature": ((7,), "K"),
+            "thermo/potential_energy": ((7,), "eV"),
+            "thermo/pressure": ((7,), "bar"),
+            "thermo/volume": ((7,), "angstrom^3"),
+            "grade/step": ((5,), ""),
+            "grade/value": ((5,), ""),
+        }
+        assert found.arrays["positions"].values.dtype == np.float32
+        assert found.arrays["step"].values.tolist() == [0, 20, 40, 50, 60, 70, 80]
+        assert found.arrays["segment"].values.tolist() == [0, 0, 0, 1, 1, 1, 1]
+        assert np.allclose(np.linalg.det(found.arrays["cell"].values), found.arrays["thermo/volume"].values)
+        facts = {"stop": "completed", "steps": 80, "time_fs": 40.0, "n_frames": 7, "n_candidates": 2, "segments": ["heat", "hold"]}
+        assert facts.items() <= found.facts.items()
+        assert found.facts["grade_max"] == found.arrays["grade/value"].values.max()
+        assert len(found.frames["candidates"]) == 2 and found.frames["candidates"].grade is not None
+        assert len(found.frames["last"]) == 1 and not found.frames["last"].labelled
+
+    @pytest.mark.parametrize("name", ["dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"])
+    def test_cut_short(self, recorded: lammps.Settings, directory: Path, name: str) -> None:
+        """Every file, cut at 20 places and at its last bytes, is named in a ParseError."""
+        content = (RECORDED / name).read_bytes().rstrip(b"\n") + b"\n" * (name != "outcome.json" and name != "md.json")
+        for length in [*np.linspace(0, len(content) - 1, 20).astype(int), len(content) - 2, len(content) - 3]:
+            (directory / name).write_bytes(content[:length])
+            with pytest.raises(ParseError, match=name.replace(".", r"\.")):
+                lammps.parse(recorded, directory)
+
+    @pytest.mark.parametrize("name", ["dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"])
+    def test_missing(self, recorded: lammps.Settings, directory: Path, name: str) -> None:
+        """So is a file that is not there."""
+        (directory / name).unlink()
+        with pytest.raises(ParseError, match=name.replace(".", r"\.")):
+            lammps.parse(recorded, directory)
+
+    def test_traces_of_a_restart(self, recorded: lammps.Settings, directory: Path) -> None:
+        """Half a frame and half a line of a killed run, and steps written twice, change nothing."""
+        whole = lammps.parse(recorded, directory)
+        dump = (directory / "dump.lammps").read_bytes()
+        second, third = (dump.index(b"ITEM: TIMESTEP\n%d\n" % step) for step in (20, 40))
+        (directory / "dump.lammps").write_bytes(dump[:third] + dump[second : third - 700] + dump[second:])
+        thermo = (directory / "thermo.txt").read_text().splitlines(keepends=True)
+        (directory / "thermo.txt").write_text("".join([*thermo[:3], thermo[3][:10], "\n", *thermo[2:]]))
+        _same(lammps.parse(recorded, directory), whole)
+
+    def test_other_columns(self, recorded: lammps.Settings, directory: Path) -> None:
+        """A dump that someone changed is not misread."""
+        dump = (directory / "dump.lammps").read_text()
+        (directory / "dump.lammps").write_text(dump.replace("id type x y z ix iy iz", "id type xu yu zu ix iy iz"))
+        with pytest.raises(ParseError, match="other columns"):
+            lammps.parse(recorded, directory)
+
+    def test_lammps_own_words(self, recorded: lammps.Settings, directory: Path) -> None:
+        """Where LAMMPS said why it failed, that is the message."""
+        (directory / "outcome.json").unlink()
+        (directory / "log.lammps").write_text("LAMMPS\nERROR: Unrecognized fix style 'x'\nLast input line: fix x\n")
+        with pytest.raises(EngineError, match="Unrecognized fix style") as caught:
+            lammps.parse(recorded, directory)
+        assert "Last input line" in caught.value.evidence
+
+
+def _same(one: Result, other: Result) -> None:
+    assert one.facts == other.facts
+    for name, quantity in one.arrays.items():
+        assert np.array_equal(quantity.values, other.arrays[name].values)
+
+
+def test_unwrapping_of_a_tilted_dump(tmp_path: Path) -> None:
+    """Known answer: bounds of a tilted cell, an origin, image flags, exponents, and the turn back."""
+    from borarun.engines.lammps_output import read_dump
+
+    file = tmp_path / "dump.lammps"
+    file.write_text(
+        "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS xy xz yz pp pp pp\n-1.5 11.0 2.0\n0.0 9.0 -1.5\n1.0 9.0 1.0\n"
+        "ITEM: ATOMS id type x y z ix iy iz \n1 1 1.0 2.0 3.0 0 0 0 \n2 2 -2.5e-1 1e+0 1.5 1 -1 2 \n"
+    )
+    turn = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    cell, positions = read_dump(file, 2, np.array([5]), turn)
+    box = np.array([[9.0, 0, 0], [2.0, 8.0, 0], [-1.5, 1.0, 8.0]])  # xlo = -1.5 - min(0, xy, xz, xy + xz) = 0; xhi = 11 - 2 = 9
+    assert np.allclose(cell[0], box @ turn)
+    assert np.allclose(positions[0, :, 0], (np.array([1.0, 2.0, 3.0]) - [0.0, 0.0, 1.0]) @ turn)
+    assert np.allclose(positions[1, :, 0], (np.array([-0.25, 1.0, 1.5]) - [0.0, 0.0, 1.0] + box[0] - box[1] + 2 * box[2]) @ turn, atol=1e-6)

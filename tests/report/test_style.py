@@ -1,0 +1,53 @@
+"""Drawings: labels that do not touch, curves thinned without losing their ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from borarun.report import style
+from borarun.report.collect_learning import peaks
+
+
+def test_labels_are_spread_and_keep_their_order() -> None:
+    placed = style.spread(np.array([0.1, 0.5, 0.51, 0.52, 1.2]), 0.06)
+    assert np.all(np.diff(placed) >= 0.06 - 1e-12)
+    assert placed[0] == pytest.approx(0.1)
+    assert placed.max() <= 1
+    assert placed[1:4].mean() == pytest.approx(0.51)
+
+
+def test_labels_at_the_bottom_stay_inside() -> None:
+    assert style.spread(np.zeros(4), 0.05) == pytest.approx([0, 0.05, 0.1, 0.15])
+
+
+def test_thinning_keeps_both_ends() -> None:
+    for thin in (style.thin, style.thin_log):
+        kept = thin(100_000)
+        assert (kept[0], kept[-1]) == (0, 99_999)
+        assert len(kept) <= 1001
+        assert np.all(np.diff(kept) > 0)
+
+
+def test_thinning_grades_keeps_the_peak() -> None:
+    grade = np.ones(10_000)
+    grade[7777] = 14.0
+    time, thinned = peaks(np.arange(10_000.0), grade)
+    assert len(thinned) <= 501
+    assert time[np.argmax(thinned)] == 7777
+
+
+def test_colours_order_and_repeat() -> None:
+    colors = style.by_temperature([300, 700, 500, 300])
+    assert list(colors) == [300, 500, 700]
+    assert len(set(colors.values())) == 3
+    assert style.marker(0, [0, 1]) != style.marker(1, [0, 1])
+
+
+def test_a_drawing_names_its_content_and_prefixes_its_ids() -> None:
+    panel = style.draw("name", 'a "b" < c', lambda axes: axes.plot([0, 1], [0, 1]) and None)
+    assert panel.svg.startswith("<svg ")
+    assert 'aria-label="a &quot;b&quot; &lt; c"' in panel.svg
+    assert "metadata" not in panel.svg
+    assert 'id="figure_1"' not in panel.svg
+    assert panel.png.startswith(b"\x89PNG")

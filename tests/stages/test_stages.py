@@ -1,0 +1,197 @@
+"""Stages are pure: which tasks follow from which records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from borarun.plan import Plan, estimate, expand
+from borarun.study import Study, load_study
+from borarun.task import Record, Ref, Task, refs_of
+
+Edit = Callable[[str], str]
+
+
+@pytest.fixture
+def study(mini_study: Path) -> Study:
+    return load_study(mini_study)
+
+
+def _edited(path: Path, *changes: tuple[str, str]) -> Study:
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    return load_study(path)
+
+
+def _record(task: Task, **facts: Any) -> Record:
+    return Record(task.key, task.engine, task.stage, task.label, facts)
+
+
+def _of(plan: Plan, stage: str, **about: Any) -> list[Task]:
+    return [task for task in plan.tasks if task.stage == stage and about.items() <= task.about.items()]
+
+
+def _explored(plan: Plan, number: int, candidates: int, stop: str = "completed") -> dict[str, Record]:
+    tasks = _of(plan, "active_learning", operation="explore", round=number)
+    return {task.key: _record(task, n_candidates=candidates, stop=stop) for task in tasks}
+
+
+def _learned(plan: Plan, number: int) -> dict[str, Record]:
+    found = {}
+    for task in _of(plan, "active_learning"):
+        if (task.about["operation"], task.about["round"]) in {("select", number), ("label", number), ("train", number + 1)}:
+            found[task.key] = _record(task, n_selected=2)
+    return found
+
+
+def test_a_plan_is_the_same_each_time(study: Study) -> None:
+    assert [task.key for task in expand(study, {}).tasks] == [task.key for task in expand(study, {}).tasks]
+
+
+def test_every_input_is_made_by_a_task_of_the_plan(study: Study) -> None:
+    plan = expand(study, {}, forecast=True)
+    known = {task.key for task in plan.tasks}
+    assert all(task.needs <= known for task in plan.tasks)
+
+
+def test_no_two_tasks_share_a_label(study: Study) -> None:
+    tasks = expand(study, {}, forecast=True).tasks
+    assert len({task.name for task in tasks}) == len(tasks)
+
+
+def test_production_waits_for_active_learning(study: Study) -> None:
+    plan = expand(study, {})
+    assert set(plan.stages) == {"training_set", "potential", "active_learning"}
+    assert plan.waiting and not plan.stuck
+
+
+def test_a_forecast_shows_what_follows_at_the_least(study: Study) -> None:
+    plan = expand(study, {}, forecast=True)
+    assert {name: len(stage.tasks) for name, stage in plan.stages.items()} == {
+        "training_set": 2,
+        "potential": 1,
+        "active_learning": 2,
+        "heating": 2,
+        "diffusion": 4,
+    }
+
+
+def test_a_clean_round_ends_the_learning(study: Study) -> None:
+    records = _explored(expand(study, {}), 0, candidates=0)
+    plan = expand(study, records)
+    [train] = _of(plan, "potential")
+    assert not plan.waiting
+    for task in _of(plan, "diffusion") + _of(plan, "heating"):
+        assert task.inputs["potential"] == Ref(train.key, "potential")
+
+
+def test_candidates_are_selected_labelled_and_learned(study: Study) -> None:
+    records = _explored(expand(study, {}), 0, candidates=3)
+    plan = expand(study, records)
+    [select] = _of(plan, "active_learning", operation="select")
+    assert len(refs_of(select.inputs["candidates"])) == 2
+    assert not _of(plan, "active_learning", operation="label")  # how many there are to label is not known yet
+    records[select.key] = _record(select, n_selected=2)
+    plan = expand(study, records)
+    [label] = _of(plan, "active_learning", operation="label")
+    [first] = _of(plan, "potential")
+    [again] = _of(plan, "active_learning", operation="train")
+    assert label.inputs["frames"] == Ref(select.key, "selected")
+    assert again.inputs["potential"] == Ref(first.key, "potential")
+    assert refs_of(again.inputs["labels"]) == (*refs_of(first.inputs["labels"]), Ref(label.key, "labels"))
+    assert not _of(plan, "active_learning", operation="explore", round=1)
+    plan = expand(study, records | _learned(plan, 0))
+    assert len(_of(plan, "active_learning", operation="explore", round=1)) == 2
+
+
+def test_many_labels_are_spread_over_tasks(mini_study: Path) -> None:
+    study = _edited(mini_study, ("{engine: bundled}", "{engine: bundled, labels_per_task: 10}"))
+    records = _explored(expand(study, {}), 0, candidates=30)
+    [select] = _of(expand(study, records), "active_learning", operation="select")
+    records[select.key] = _record(select, n_selected=25)
+    plan = expand(study, records)
+    assert [task.settings["part"] for task in _of(plan, "active_learning", operation="label")] == [[0, 3], [1, 3], [2, 3]]
+    [train] = _of(plan, "active_learning", operation="train")
+    assert len(refs_of(train.inputs["labels"])) == 2 + 3
+
+
+def test_candidates_that_teach_nothing_end_the_learning(study: Study) -> None:
+    """D-optimality may find all candidates within the active set: then there is nothing to label."""
+    records = _explored(expand(study, {}), 0, candidates=3)
+    [select] = _of(expand(study, records), "active_learning", operation="select")
+    plan = expand(study, records | {select.key: _record(select, n_selected=0)})
+    assert _of(plan, "diffusion")
+
+
+def _all_rounds(study: Study, stop: str) -> Plan:
+    records: dict[str, Record] = {}
+    for number in range(3):
+        records |= _explored(expand(study, records), number, candidates=1, stop=stop)
+        [select] = _of(expand(study, records), "active_learning", operation="select", round=number)
+        records[select.key] = _record(select, n_selected=1)
+        records |= _learned(expand(study, records), number)
+    return expand(study, records)
+
+
+def test_after_the_last_round_candidates_short_of_a_break_are_accepted(study: Study) -> None:
+    plan = _all_rounds(study, "completed")
+    [last] = _of(plan, "active_learning", operation="train", round=3)
+    assert all(task.inputs["potential"] == Ref(last.key, "potential") for task in _of(plan, "diffusion"))
+
+
+def test_runs_that_still_break_after_the_last_round_stop_the_study(study: Study) -> None:
+    plan = _all_rounds(study, "extrapolation")
+    assert not _of(plan, "diffusion")
+    assert "max_rounds" in plan.stuck[0]
+
+
+def test_without_active_learning_the_first_potential_is_final(mini_study: Path) -> None:
+    text = mini_study.read_text()
+    start, end = text.index("active_learning:"), text.index("heating:")
+    mini_study.write_text(text[:start] + text[end:])
+    plan = expand(load_study(mini_study), {})
+    assert _of(plan, "diffusion") and not plan.waiting
+    assert all(task.settings["grade"] is None for task in _of(plan, "diffusion"))
+
+
+def test_relaxed_structures_are_what_the_runs_start_from(mini_study: Path) -> None:
+    study = _edited(mini_study, ("training_set:", "relax: {}\ntraining_set:"))
+    plan = expand(study, {})
+    [relax] = _of(plan, "relax")
+    for task in _of(plan, "training_set"):
+        assert task.inputs["structure"] == Ref(relax.key, "structure") and task.settings["cell"]["text"] == ""
+
+
+def test_cooling_starts_where_heating_ended(study: Study) -> None:
+    plan = expand(study, {}, forecast=True)
+    [heating], [cooling] = _of(plan, "heating", branch="heating"), _of(plan, "heating", branch="cooling")
+    assert cooling.inputs["structure"] == Ref(heating.key, "last")
+    assert cooling.settings["cell"]["vacancies"] == 0
+
+
+def test_more_temperatures_change_no_other_key(mini_study: Path) -> None:
+    before = {task.key for task in expand(load_study(mini_study), {}, forecast=True).tasks}
+    study = _edited(mini_study, ("temperatures_K: [200, 300]", "temperatures_K: [200, 250, 300]"))
+    after = {task.key for task in expand(study, {}, forecast=True).tasks}
+    assert before < after and len(after - before) == 2
+
+
+def test_another_seed_changes_every_random_run(mini_study: Path) -> None:
+    before = {task.key for task in expand(load_study(mini_study), {}, forecast=True).tasks}
+    study = _edited(mini_study, ("name: mini", "name: mini\nseed: 2"))
+    assert not before & {task.key for task in expand(study, {}, forecast=True).tasks}
+
+
+def test_the_estimate_counts_what_is_done(study: Study) -> None:
+    plan = expand(study, {}, forecast=True)
+    first = plan.tasks[0]
+    records: Mapping[str, Record] = {first.key: _record(first)}
+    rows = {row.stage: row for row in estimate(plan, records)}
+    assert (rows["training_set"].done, rows["training_set"].tasks) == (1, 2)
+    assert rows["diffusion"].core_hours == pytest.approx(sum(task.cost.core_seconds for task in _of(plan, "diffusion")) / 3600)

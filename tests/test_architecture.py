@@ -1,0 +1,99 @@
+"""Imports point downward, in the order that DESIGN.md gives.
+
+The order is read from the chains there, as in ``errors, units < frames < task``: what stands left of ``<`` may be imported by what stands
+right of it, and so may all that lies below. A new room needs its place in a chain.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(path for path in (ROOT / "borarun").rglob("*.py") if path.name != "__init__.py" or path.parent.name != "borarun")
+ONLY_IN = {"parsl": "run.py", "zarr": "store.py"}
+SHARED = {"engines": {"base", "reference"}, "stages": {"base"}}
+"""In these rooms modules do not import each other; these they may."""
+
+
+def chains() -> list[list[list[str]]]:
+    rules = (ROOT / "DESIGN.md").read_text().split("Imports point downward only:")[1].split("\n\n")[0]
+    return [[re.split(r",\s*", level.strip()) for level in chain.split("<")] for chain in re.findall(r"`([^`]*<[^`]*)`", rules)]
+
+
+def rooms_below() -> dict[str, set[str]]:
+    """For every room the rooms that it may import."""
+    below: dict[str, set[str]] = {}
+    for chain in chains():
+        for lower, upper in zip([[], *chain], chain, strict=False):
+            for room in upper:
+                below.setdefault(room, set()).update(lower)
+    for _ in below:  # as many times as a path can be long
+        for room, rooms in below.items():
+            below[room] = rooms.union(*(below[other] for other in rooms))
+    return below
+
+
+BELOW = rooms_below()
+
+
+def room_of(path: Path) -> str:
+    name = path.relative_to(ROOT / "borarun").parts[0].removesuffix(".py")
+    return "cli" if name == "__main__" else name
+
+
+def imports(path: Path) -> list[str]:
+    """Full names of all that a file imports, wherever in it the import stands."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def test_the_rooms_have_an_order() -> None:
+    assert {"errors", "engines", "stages", "cli"} <= BELOW.keys()
+    assert not [room for room, rooms in BELOW.items() if room in rooms], "a circle"
+    assert not [room for room, rooms in BELOW.items() if "programs" in rooms], "programs are started, not imported"
+    assert BELOW["analysis"] == {"errors", "units"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_downward(path: Path) -> None:
+    room = room_of(path)
+    assert room in BELOW, f"DESIGN.md gives {room} no place in the order of imports"
+    for name in imports(path):
+        package, _, rest = name.partition(".")
+        if package == "borarun" and rest != "__version__":
+            assert rest.partition(".")[0] in BELOW[room] | {room}, f"{room} imports {name}, which is not below it"
+        assert path.name == ONLY_IN.get(package, path.name), f"only {ONLY_IN.get(package)} may import {package}"
+
+
+@pytest.mark.parametrize("room", SHARED)
+def test_neighbours_do_not_import_each_other(room: str) -> None:
+    """A module may import what its room shares, and parts of itself: ``lammps`` imports ``lammps_output``."""
+    for path in sorted((ROOT / "borarun" / room).glob("[!_]*.py")):
+        neighbours = {name.split(".")[2] for name in imports(path) if name.startswith(f"borarun.{room}.")}
+        own = {name for name in neighbours if name.startswith(f"{path.stem}_")}
+        assert neighbours <= SHARED[room] | own, f"{path.name} imports its neighbours {neighbours - SHARED[room] - own}"
+
+
+def test_neither_parsl_nor_zarr_is_loaded_before_it_is_needed() -> None:
+    """Validating, planning and asking for the state of a run start without them; only running and reading arrays load them."""
+    code = """
+import importlib, sys
+for module in ("study", "plan", "site", "store", "cli"):
+    importlib.import_module(f"borarun.{module}")
+    print(module, *{"parsl", "zarr"} & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["study", "plan", "site", "store", "cli"]

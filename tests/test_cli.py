@@ -1,0 +1,130 @@
+"""The command line: exit codes, plain messages, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from borarun.cli import main
+from borarun.places import Places
+from borarun.plan import expand
+from borarun.store import Store
+from borarun.study import load_study
+from borarun.task import Failure
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def borarun(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):  # type: ignore[no-untyped-def]
+    """Run the command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["borarun", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Answer(code, *capsys.readouterr())
+
+    return run
+
+
+def test_init_writes_a_study_that_validates_and_plans(borarun, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert borarun("init", "new").code == 0
+    assert borarun("validate", "new/study.yaml").code == 0
+    answer = borarun("plan", "new/study.yaml")
+    assert answer.code == 0 and "heating" in answer.out
+
+
+def test_init_overwrites_nothing(borarun, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "study.yaml").write_text("mine")
+    answer = borarun("init")
+    assert answer.code == 2 and "study.yaml" in answer.err
+    assert (tmp_path / "study.yaml").read_text() == "mine"
+
+
+def test_a_mistyped_key_is_named_with_its_place_and_the_way_out(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    text = mini_study.read_text().replace("  temperatures_K: [200, 300]", "  temperature_K: [200, 300]")
+    mini_study.write_text(text)
+    line = text.splitlines().index("  temperature_K: [200, 300]") + 1
+    answer = borarun("submit", "mini.yaml")
+    assert answer.code == 2
+    assert f"mini.yaml:{line}: diffusion.temperature_K" in answer.err and "temperatures_K" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_validate_prints_every_mistake_as_json(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    mini_study.write_text(mini_study.read_text().replace("level: 6", "level: 7").replace("threshold_save: 400", "threshold_save: 0"))
+    answer = borarun("validate", "--json", "mini.yaml")
+    assert answer.code == 2
+    assert {problem["key"] for problem in json.loads(answer.out)} == {"potential.level", "active_learning.threshold_save"}
+
+
+def test_a_missing_file_is_no_bug(borarun) -> None:  # type: ignore[no-untyped-def]
+    answer = borarun("validate", "nowhere.yaml")
+    assert answer.code == 2 and "nowhere.yaml" in answer.err
+
+
+def test_plan_counts_tasks_by_stage(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    rows = {row["stage"]: row for row in json.loads(borarun("plan", "--json", "mini.yaml").out)["stages"]}
+    assert rows["training_set"]["tasks"] == 2
+    assert rows["heating"]["tasks"] == 2
+    assert rows["diffusion"]["tasks"] == 4
+    assert all(row["done"] == 0 and row["core_hours"] > 0 for row in rows.values())
+
+
+def test_status_of_a_study_that_was_never_run(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    rows = json.loads(borarun("status", "--json", "mini.yaml").out)
+    assert all(row["done"] == 0 and not row["running"] and not row["failed"] for row in rows)
+
+
+def test_why_shows_cause_evidence_and_remedy(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    task = expand(load_study(mini_study), {}).tasks[0]
+    store = Store(Places.of(Path("runs"), "mini").store)
+    store.write_failure(task, Failure("EngineError", "it broke", "mend it", "its last line"))
+    answer = borarun("why", "mini.yaml")
+    assert answer.code == 0
+    for part in (task.name, "it broke", "its last line", "mend it", "borarun submit mini.yaml"):
+        assert part in answer.out
+    assert json.loads(borarun("why", "--json", "mini.yaml").out)["failed"][0]["key"] == task.key
+    assert json.loads(borarun("status", "--json", "mini.yaml").out)[0]["failed"] == [task.label]
+
+
+def test_why_of_a_healthy_study(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    assert "Nothing has failed" in borarun("why", "mini.yaml").out
+
+
+def test_a_bug_leaves_a_log_and_no_traceback(borarun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("borarun.cli.load_study", lambda path: 1 / 0)
+    answer = borarun("validate", "any.yaml")
+    assert answer.code == 3 and "Traceback" not in answer.err
+    assert "ZeroDivisionError" in (tmp_path / "borarun-bug.log").read_text()
+
+
+@pytest.mark.parametrize("command", ["init", "validate", "plan", "submit", "status", "why", "report", "schema"])
+def test_every_command_has_help(borarun, command: str) -> None:  # type: ignore[no-untyped-def]
+    answer = borarun(command, "--help")
+    assert answer.code == 0 and f"borarun {command}" in answer.out
+
+
+def test_planning_loads_neither_parsl_nor_zarr(mini_study: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['borarun', 'plan', 'mini.yaml']\n"
+        "from borarun.cli import main\n"
+        "main()\n"
+        "print(sorted({'parsl', 'zarr'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=mini_study.parent, capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,129 @@
+"""The driver under real accidents: whatever is killed, nothing finished is lost or done twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from borarun.places import Places
+from borarun.store import Store
+
+SUBMIT = [sys.executable, "-m", "borarun", "submit"]
+
+
+def _start(study: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*SUBMIT, study.name], cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def _finish(study: Path) -> str:
+    process = _start(study)
+    output, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, output
+    return output
+
+
+def _processes(study: Path) -> list[psutil.Process]:
+    """Every process that works in the study's folder, the driver apart."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(study.parent) and "submit" not in process.cmdline():
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def _wait_for(condition: object, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def _check_complete(study: Path, counted: Counter[str]) -> None:
+    store = Store(Places.of(study.parent / "runs", "mini").store)
+    assert store.keys() and not store.failures()
+    for key in store.keys():
+        record = store.record(key)
+        assert record is not None and record.done
+    assert all(times == 1 for times in counted.values()), counted
+    assert (study.parent / "runs/mini/report/report.html").exists()
+
+
+def _done_lines(output: str) -> list[str]:
+    return [line.split("done   ")[1].split(" (")[0] for line in output.splitlines() if "  done   " in line]
+
+
+@pytest.fixture
+def finished_once() -> Counter[str]:
+    """How often each task was reported as done."""
+    return Counter()
+
+
+def test_driver_killed_at_random_instants(mini_study: Path, finished_once: Counter[str]) -> None:
+    """kill -9 of the driver, three times: the next submit goes on, and no process of the dead one works on."""
+    chance = random.Random(1)
+    for _ in range(3):
+        process = _start(mini_study)
+        time.sleep(chance.uniform(3, 12))
+        process.kill()
+        output, _ = process.communicate()
+        finished_once.update(_done_lines(output))
+    finished_once.update(_done_lines(_finish(mini_study)))
+    _check_complete(mini_study, finished_once)
+    again = _finish(mini_study)
+    assert "nothing was started" in again
+    _wait_for(lambda: not _processes(mini_study))
+
+
+def test_workers_and_programs_killed_at_random_instants(mini_study: Path, finished_once: Counter[str]) -> None:
+    """kill -9 of workers, of LAMMPS and of every other child, while the driver lives: at worst a task fails, and is done at the next submit."""
+    chance = random.Random(2)
+    process = _start(mini_study)
+    for _ in range(5):
+        time.sleep(chance.uniform(1, 5))
+        victims = [one for one in _processes(mini_study) if one.pid != process.pid]
+        if victims and process.poll() is None:
+            try:
+                chance.choice(victims).kill()
+            except psutil.NoSuchProcess:
+                continue
+    output, _ = process.communicate(timeout=400)
+    assert process.returncode in (0, 1), output
+    assert "bug" not in output
+    finished_once.update(_done_lines(output))
+    finished_once.update(_done_lines(_finish(mini_study)))
+    _check_complete(mini_study, finished_once)
+
+
+def test_interrupt_ends_everything_and_says_how_to_go_on(mini_study: Path) -> None:
+    process = _start(mini_study)
+    _wait_for(lambda: (mini_study.parent / "runs/work").exists() and any((mini_study.parent / "runs/work").iterdir()))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole foreground group
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "run the same command to go on" in output
+    assert "Traceback" not in output
+    _wait_for(lambda: not _processes(mini_study))
+
+
+def test_a_second_submit_says_so_and_leaves(mini_study: Path) -> None:
+    first = _start(mini_study)
+    _wait_for(lambda: (mini_study.parent / "runs/mini/driver.lock").exists() and (mini_study.parent / "runs/work").exists())
+    second = subprocess.run([*SUBMIT, mini_study.name], cwd=mini_study.parent, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1
+    assert "is being run by process" in second.stderr and str(first.pid) in second.stderr
+    os.killpg(first.pid, signal.SIGINT)
+    first.communicate(timeout=60)

@@ -1,0 +1,250 @@
+"""Reading structures, finding anions, supercells and vacancies."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from ase.io import write
+from pydantic import ValidationError
+
+from borarun.errors import StudyError
+from borarun.frames import Frames
+from borarun.structure import Cell, build, find_anions, formula_units, read_structure, vacancy_fraction, whole_anions
+
+PA3 = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
+CUBE = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
+
+
+@pytest.fixture(scope="module")
+def crystal() -> Atoms:
+    return read_structure(PA3)
+
+
+def in_text(text: str, tmp_path: Path, name: str) -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def lattice_of(molecule_: Atoms, ion: str, edge: float) -> Atoms:
+    """One molecule in the corner of a cube, so that the boundary cuts it in eight, and an ion in the middle."""
+    atoms = molecule_ + Atoms(ion, positions=[[edge / 2] * 3])
+    return Atoms(atoms.numbers, atoms.positions, cell=[edge] * 3, pbc=True)
+
+
+# read_structure
+
+
+def test_cif_symmetry_makes_every_atom_of_the_cell(crystal: Atoms) -> None:
+    assert sorted(crystal.symbols.formula.count().items()) == [("B", 48), ("H", 48), ("Li", 8)]
+    assert crystal.pbc.all()
+    np.testing.assert_allclose(crystal.cell.cellpar(), [9.577] * 3 + [90] * 3)
+    assert np.count_nonzero(crystal.cell.array) == 3, "a cubic cell is exactly diagonal"
+
+
+def test_cif_with_operations_but_no_group_name(tmp_path: Path, crystal: Atoms) -> None:
+    lines = [line for line in PA3.read_text().splitlines() if "space_group" not in line and "Int_Tables" not in line]
+    assert len(read_structure(in_text("\n".join(lines), tmp_path, "nameless.cif"))) == len(crystal)
+
+
+@pytest.mark.parametrize(("name", "form"), [("POSCAR", "vasp"), ("cell.vasp", "vasp"), ("cell.xyz", "extxyz"), ("cell.extxyz", "extxyz")])
+def test_other_formats_give_the_same_structure(tmp_path: Path, crystal: Atoms, name: str, form: str) -> None:
+    write(tmp_path / name, crystal[crystal.numbers.argsort()], format=form)
+    found = read_structure(tmp_path / name)
+    np.testing.assert_allclose(found.positions, crystal.positions[crystal.numbers.argsort()], atol=1e-7)
+    np.testing.assert_allclose(found.cell.array, crystal.cell.array)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("cell.json", "{}", "unknown kind of structure file"),
+        ("cell.cif", "not a crystal", "cannot be read"),
+        ("POSCAR", "one line", "cannot be read"),
+        ("cell.xyz", f"1\n{CUBE}\nLi 0 0\n", "cannot be read"),
+        ("cell.xyz", "1\nno lattice\nLi 0 0 0\n", "no cell"),
+        ("cell.xyz", '1\nLattice="4 0 0 0 4 0 4 4 0" Properties=species:S:1:pos:R:3\nLi 0 0 0\n', "no cell"),
+        ("cell.xyz", '1\nLattice="0 4 0 4 0 0 0 0 4" Properties=species:S:1:pos:R:3\nLi 0 0 0\n', "left-handed"),
+        ("cell.xyz", f"0\n{CUBE}\n", "no atoms"),
+        ("cell.xyz", f"1\n{CUBE}\nLi nan 0 0\n", "no number"),
+        ("cell.xyz", f"1\n{CUBE}\nX 0 0 0\n", "no known element"),
+        ("cell.xyz", f"1\n{CUBE}\nLi 0 0 0\n" * 2, "2 configurations"),
+        ("cell.xyz", f"2\n{CUBE}\nLi 0.1 0 0\nB 3.9 0 0\n", r"atoms 1 \(Li\) and 2 \(B\) overlap \(got 0.200 A"),
+        ("cell.xyz", '1\nLattice="0.4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3\nLi 0 0 0\n', "overlap"),
+        ("cell.vasp", "\x00\xff", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_mistake(tmp_path: Path, name: str, text: str, message: str) -> None:
+    path = in_text(text, tmp_path, name)
+    with pytest.raises(StudyError, match=message) as caught:
+        read_structure(path)
+    assert caught.value.problems[0].file == str(path)
+
+
+def test_partial_occupancy_is_refused(tmp_path: Path) -> None:
+    text = re.sub(r"(?m)^(  Li  .*) 1$", r"\1 0.5", PA3.read_text())
+    with pytest.raises(StudyError, match=r"site at \(0.214, 0.214, 0.214\) is partly occupied \(got Li:0.5\)"):
+        read_structure(in_text(text, tmp_path, "half.cif"))
+
+
+def test_missing_and_huge_files(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no such file"):
+        read_structure(tmp_path / "none.cif")
+    with (tmp_path / "huge.cif").open("wb") as file:
+        file.truncate(10**9)
+    with pytest.raises(StudyError, match="too large"):
+        read_structure(tmp_path / "huge.cif")
+
+
+# find_anions and whole_anions
+
+
+def test_four_anions_of_24_atoms_in_the_cubic_cell(crystal: Atoms) -> None:
+    anions = find_anions(crystal, "B12H12", "Li")
+    assert anions.shape == (4, 24)
+    assert (np.diff(anions, axis=1) > 0).all()
+    assert (np.diff(anions[:, 0]) > 0).all()
+    assert sorted(anions.ravel()) == sorted(np.flatnonzero(crystal.numbers != 3))
+
+
+def test_anions_of_a_supercell(crystal: Atoms) -> None:
+    assert find_anions(crystal.repeat((1, 2, 3)), "B12H12", "Li").shape == (24, 24)
+
+
+def test_anions_survive_shift_shuffle_and_heat(crystal: Atoms) -> None:
+    rng = np.random.default_rng(1)
+    moved = crystal[rng.permutation(len(crystal))]
+    moved.positions += np.array([4.7, -20.0, 3.3]) + rng.normal(scale=0.08, size=(len(moved), 3))
+    moved.wrap()
+    anions = find_anions(moved, "B12H12", "Li")
+    assert anions.shape == (4, 24)
+    extent = np.ptp(whole_anions(moved, anions), axis=1)
+    assert extent.max() < 6.5, "an anion is 5.8 A wide, more than half the cell"
+
+
+def test_anions_that_share_no_cell_face_stay_where_they_are() -> None:
+    water = lattice_of(molecule("H2O"), "Li", 10.0)
+    water.positions += 3.0
+    np.testing.assert_allclose(whole_anions(water, find_anions(water, "OH2", "Li")), [water.positions[:3]])
+
+
+def test_whole_anions_have_the_bonds_of_the_molecule() -> None:
+    methane = molecule("CH4")
+    atoms = lattice_of(methane, "Li", 6.0)
+    atoms.wrap()
+    whole = whole_anions(atoms, find_anions(atoms, "CH4", "Li"))[0]
+    np.testing.assert_allclose(np.linalg.norm(whole[1:] - whole[0], axis=1), np.linalg.norm(methane.positions[1:], axis=1))
+    np.testing.assert_allclose(whole[0], atoms.positions[0])
+
+
+def test_a_second_cation_is_left_alone(crystal: Atoms) -> None:
+    mixed = crystal.copy()
+    mixed.symbols[np.flatnonzero(mixed.symbols == "Li")[:4]] = "Cs"
+    assert find_anions(mixed, "B12H12", "Li").shape == (4, 24)
+
+
+def test_a_lost_atom_is_told(crystal: Atoms) -> None:
+    maimed = crystal.copy()
+    del maimed[int(np.flatnonzero(maimed.symbols == "H")[5])]
+    with pytest.raises(StudyError, match="found 4 groups: 3 x B12H12, 1 x B12H11"):
+        find_anions(maimed, "B12H12", "Li")
+
+
+@pytest.mark.parametrize(
+    ("anion", "message"),
+    [
+        ("CB11H12", "found 4 groups: 4 x B12H12"),
+        ("PS4", "found none of its elements in Li8B48H48"),
+        ("Li2B12H12", "mobile ion Li is part of the anion"),
+        ("B12H12x", "no chemical formula"),
+        ("", "no chemical formula"),
+        ("Xx4", "no chemical formula"),
+    ],
+)
+def test_wrong_anions(crystal: Atoms, anion: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        find_anions(crystal, anion, "Li")
+
+
+def test_a_network_is_no_anion() -> None:
+    chain = Atoms("BBLi", positions=[[0, 0, 0], [1.7, 0, 0], [1, 5, 5]], cell=[3.4, 10, 10], pbc=True)
+    with pytest.raises(StudyError, match="bonded to their own periodic images"):
+        find_anions(chain, "B2", "Li")
+
+
+def test_whole_anions_refuse_bonds_that_changed(crystal: Atoms) -> None:
+    anions = find_anions(crystal, "B12H12", "Li")
+    broken = crystal.copy()
+    broken.positions[anions[0, 20]] += 2.0
+    with pytest.raises(StudyError, match="fell apart"):
+        whole_anions(broken, anions)
+
+
+# formula_units and vacancy_fraction
+
+
+def test_formula_units(crystal: Atoms) -> None:
+    assert formula_units(crystal, "Li2B12H12") == 4
+    assert formula_units(crystal.repeat(2), "Li2B12H12") == 32
+    assert formula_units(crystal, "Li(BH)6") == 8
+    with pytest.raises(StudyError, match="holds Li8B48H48, which is no whole multiple of LiB12H12"):
+        formula_units(crystal, "LiB12H12")
+    with pytest.raises(StudyError, match="The formula has no H, Li"):
+        formula_units(crystal, "B12")
+    with pytest.raises(StudyError, match="no whole multiple of LiCB11H12"):
+        formula_units(crystal, "LiCB11H12")
+
+
+def test_vacancies_of_the_paper(crystal: Atoms) -> None:
+    fraction = vacancy_fraction(1, crystal.repeat(3), "Li2B12H12", "Li")
+    assert fraction.per_formula_unit == 1 / 108
+    assert fraction.per_site == 1 / 216
+
+
+# Cell and build
+
+
+def test_supercell_keeps_the_order_and_the_density(crystal: Atoms) -> None:
+    made = build(Cell(supercell=(1, 2, 3)), crystal)
+    np.testing.assert_array_equal(made.numbers, np.tile(crystal.numbers, 6))
+    np.testing.assert_allclose(made.cell.array, crystal.cell.array * [[1], [2], [3]])
+    np.testing.assert_allclose(made.positions[104:208], crystal.positions + crystal.cell[2])
+
+
+def test_vacancies_depend_on_the_seed_alone_and_are_nested(crystal: Atoms) -> None:
+    def left(vacancies: int, seed: int) -> set[tuple[float, ...]]:
+        made = build(Cell(supercell=(2, 1, 1), mobile="Li", vacancies=vacancies, seed=seed), crystal)
+        assert len(made) == 208 - vacancies
+        assert (made.symbols == "Li").sum() == 16 - vacancies
+        return {tuple(position) for position in made.positions}
+
+    assert left(3, seed=5) == left(3, seed=5)
+    assert left(3, seed=5) != left(3, seed=6)
+    assert left(3, seed=5) < left(2, seed=5)
+
+
+def test_the_seed_means_the_same_ions_for_ever() -> None:
+    row = Atoms("Li10", positions=[[2.0 * x, 0, 0] for x in range(10)], cell=[20, 5, 5], pbc=True)
+    made = build(Cell(mobile="Li", vacancies=4, seed=1), row)
+    assert sorted(set(range(10)) - {round(x / 2) for x in made.positions[:, 0]}) == [0, 3, 8, 9]
+
+
+def test_text_is_the_base_and_wins_over_none(crystal: Atoms) -> None:
+    made = build(Cell(text=Frames.of([crystal]).to_extxyz()))
+    np.testing.assert_array_equal(made.positions, crystal.positions)
+
+
+def test_impossible_cells(crystal: Atoms) -> None:
+    with pytest.raises(StudyError, match="9 vacancies, but the supercell holds 8 Li"):
+        build(Cell(mobile="Li", vacancies=9), crystal)
+    with pytest.raises(StudyError, match="no structure was given"):
+        build(Cell())
+    with pytest.raises(ValidationError, match="vacancies need the mobile ion"):
+        Cell(vacancies=1)
+    with pytest.raises(ValidationError):
+        Cell(supercell=(0, 1, 1))

@@ -1,7 +1,7 @@
 """What a whole LAMMPS step costs, against the bare force evaluation on the same neighbours.
 
-Runs NPT dynamics at 600 K through ``borarun.programs.md`` in this process. At every twentieth step the compiled force evaluation of motep alone
-(``calc_run``) is timed on the neighbours of that step, so that both see the same load of the machine. Times are CPU times.
+Runs NPT dynamics at 600 K through ``borarun.programs.md`` in this process. At every twentieth step the compiled force evaluations alone, motep's
+(``calc_run``) and borarun's, are timed on the neighbours of that step, so that all see the same load of the machine. Times are CPU times.
 
     python benchmarks/md_step.py tests/data/li2b12h12_level8.mtp [more potentials]
 
@@ -15,6 +15,7 @@ import os
 import platform
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,38 +27,69 @@ from motep.potentials.mtp.cext._mtp_cext import calc_run
 
 from borarun.engines import lammps
 from borarun.frames import Frames
-from borarun.mtp.evaluate import Evaluator
+from borarun.mtp.evaluate import Evaluator, energies_forces_virial
 from borarun.mtp.potential import Potential
+from borarun.programs.md_watch import Candidates, Plan, Watch
 from borarun.structure import read_structure
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "md_step.md"
 STRUCTURE = HERE.parent / "tests" / "data" / "Li2B12H12-Pa-3.cif"
 SAMPLE = 20
+TEXT = """\
+# Cost of a molecular dynamics step
+
+`{command}`
+
+Machine: {machine}; {versions}.
+
+NPT at 600 K, 0.5 fs, a frame every 20 fs, three repetitions each; CPU milliseconds a step.
+*motep*: its `calc_run` alone, which has neither forces nor stress yet, on the step's own neighbours; *own*: borarun's compiled evaluation alone,
+with forces and stress, on the same; *callback*: neighbours, evaluation and all checks; *step*: all of LAMMPS with it; *builds*: neighbour lists
+searched a step.
+
+| level | atoms | motep | own | callback | step | step / motep | step / own | builds |
+|---|---|---|---|---|---|---|---|---|
+{rows}
+"""
 
 
-class Timed(md.Watch):
+class Timed(Watch):
     """Times the bare evaluation now and then, and itself at every step."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.bare = self.spent = self.inside = 0.0
+        self.motep = self.own = self.spent = self.inside = 0.0
         self.samples = self.calls = 0
 
-    def __call__(self, caller: object, step: int, n: int, tag: Any, x: Any, f: Any) -> None:
+    def __call__(self, step: int, tag: Any, x: Any, f: Any) -> None:
         begin = time.process_time()
-        super().__call__(caller, step, n, tag, x, f)
+        super().__call__(step, tag, x, f)
         self.inside += time.process_time() - begin
         self.calls += 1
         if step % SAMPLE == SAMPLE // 2:
             begin = time.process_time()
-            for block in self.evaluator.neighbours.blocks:
-                values = SimpleNamespace(vatoms=np.zeros((len(self.evaluator.potential.data.alpha_moment_mapping), len(block.atoms))))
-                middle = time.process_time()
-                calc_run(block.neighbours, block.vectors, block.types, block.neighbour_types, self.evaluator.potential.data, values)
-                self.bare += time.process_time() - middle
+            arguments = motep_arguments(self.evaluator)
+            middle = time.process_time()
+            calc_run(*arguments)
+            self.motep += time.process_time() - middle
+            middle = time.process_time()
+            energies_forces_virial(self.evaluator.potential, self.evaluator.neighbours.pairs)
+            self.own += time.process_time() - middle
             self.spent += time.process_time() - begin
             self.samples += 1
+
+
+def motep_arguments(evaluator: Evaluator) -> tuple[Any, ...]:
+    """The neighbours of the last configuration as motep has them: one rectangular array, -1 where an atom has fewer."""
+    pairs, potential = evaluator.neighbours.pairs, evaluator.potential
+    width = int(pairs.counts.max())
+    absent = np.arange(width) >= pairs.counts[:, None]
+    js = np.where(absent, -1, pairs.js[:, :width]).astype(np.int32)
+    vectors = np.ascontiguousarray(pairs.vectors[:, :, :width].transpose(0, 2, 1))
+    vectors[absent] = potential.cutoff_A
+    values = SimpleNamespace(vatoms=np.zeros((int(potential.data.alpha_scalar_moments), len(js))))
+    return js, vectors, pairs.types, pairs.types[js], potential.data, values
 
 
 def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
@@ -73,12 +105,13 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
             (Path(folder) / name).write_bytes(content.encode() if isinstance(content, str) else content)
         os.chdir(folder)
         try:
-            plan = md.Plan.read()
+            plan = Plan.read()
             lmp = md.start_lammps()
             before, line, after = Path("in.lammps").read_text().partition(md.INTERACTION)
             lmp.commands_string(before + line)
-            watch = Timed(lmp, plan, Evaluator(Potential.read(text), plan.numbers), None, md.Candidates(Path("candidates.extxyz")), 0)
-            lmp.set_fix_external_callback("mtp", watch, None)
+            link = md.Link(lmp)
+            watch = Timed(link, plan, Evaluator(Potential.read(text), plan.numbers), None, Candidates(Path("candidates.extxyz")), 0)
+            link.listen(watch)
             begin = time.process_time()
             lmp.commands_string(after)
             total = time.process_time() - begin - watch.spent
@@ -89,7 +122,8 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
         "n_atoms": float(len(plan.numbers)),
         "step": total / watch.calls * 1e3,
         "callback": watch.inside / watch.calls * 1e3,
-        "bare": watch.bare / watch.samples * 1e3,
+        "motep": watch.motep / watch.samples * 1e3,
+        "own": watch.own / watch.samples * 1e3,
         "builds": watch.evaluator.neighbours.n_builds / watch.calls,
     }
 
@@ -107,19 +141,19 @@ def main() -> None:
             measure(text, repeat, 20)  # compiles and loads
             for _ in range(3):
                 m = measure(text, repeat, steps)
-                rows.append(
-                    f"| {level} | {m['n_atoms']:.0f} | {m['bare']:.3f} | {m['callback']:.3f} | {m['step']:.3f} | {m['step'] / m['bare']:.3f} | {m['builds']:.3f} |"
-                )
+                numbers = [f"{m[name]:.3f}" for name in ("motep", "own", "callback", "step")]
+                ratios = [f"{m['step'] / m[name]:.2f}" for name in ("motep", "own")]
+                rows.append(f"| {level} | {m['n_atoms']:.0f} | {' | '.join(numbers + ratios)} | {m['builds']:.3f} |")
                 print(rows[-1], flush=True)
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?")
+    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(
-        "# Cost of a molecular dynamics step\n\n"
-        f"`python benchmarks/md_step.py {' '.join(str(file) for file in files)}`\n\n"
-        f"Machine: {model}, {os.cpu_count()} cores, shared with other work; Python {platform.python_version()}, {lammps.version(None)}.\n\n"  # type: ignore[arg-type]
-        "NPT at 600 K, 0.5 fs, a frame every 20 fs, three repetitions each; CPU milliseconds a step. *bare*: motep's `calc_run` alone on the step's own\n"
-        "neighbours; *callback*: neighbours, evaluation, forces, stress and all checks; *step*: all of LAMMPS with it; *builds*: neighbour lists built a step.\n\n"
-        "| level | atoms | bare | callback | step | step / bare | builds |\n|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        TEXT.format(
+            command=f"python benchmarks/md_step.py {' '.join(str(file) for file in files)}",
+            machine=f"{cpu}, {os.cpu_count()} cores, shared with other work",
+            versions=f"Python {platform.python_version()}, LAMMPS {metadata.version('lammps')}, motep {metadata.version('motep')}",
+            rows="\n".join(rows),
+        )
     )
 
 

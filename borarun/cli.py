@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from borarun import __version__
-from borarun.display import LiveTable, Lines, duration, size
+from borarun.display import Lines, LiveTable, duration, size
 from borarun.errors import BorarunError, StudyError
 from borarun.site import default_site, load_site, site_schema
 from borarun.study import init_study, load_study, study_schema
@@ -142,8 +142,8 @@ def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path(
 @app.command()
 def status(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Show what is done, what runs now and what failed."""
-    from borarun.plan import expand
     from borarun.places import Places
+    from borarun.plan import expand
     from borarun.work import is_running, progress
 
     study = load_study(study_file)
@@ -151,7 +151,7 @@ def status(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = F
     records = _records(runs, study.name)
     failures = _failures(runs, study.name)
     forecast = expand(study, records, forecast=True)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, expansion in forecast.stages.items():
         tasks = {task.key: task for task in expansion.tasks}
         running = [task for key, task in tasks.items() if key not in records and is_running(places.work, key)]
@@ -251,9 +251,9 @@ def _failures(runs: Path, name: str) -> Any:
 
 
 def _write_report(study: Any, store: Any, directory: Path) -> Path:
+    from borarun.places import StoredRecords
     from borarun.plan import expand
     from borarun.report import collect, write_report
-    from borarun.places import StoredRecords
 
     tasks = expand(study, StoredRecords(store)).tasks
     return write_report(collect(study, tasks, store), directory)

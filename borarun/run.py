@@ -20,8 +20,8 @@ from parsl.executors import HighThroughputExecutor
 from parsl.providers import LocalProvider
 
 from borarun.errors import BusyError
-from borarun.plan import Plan, expand
 from borarun.places import Places, StoredRecords
+from borarun.plan import Plan, expand
 from borarun.site import Site
 from borarun.store import Store
 from borarun.study import Study

@@ -12,7 +12,7 @@ import subprocess
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ class Driver:
             return False
         try:
             process = psutil.Process(self.pid)
-            return process.create_time() != self.started or process.status() == psutil.STATUS_ZOMBIE
+            return bool(process.create_time() != self.started or process.status() == psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return True
 
@@ -128,10 +128,8 @@ def perform(task: Task, store_root: Path, work: Path, driver: Driver) -> Failure
         else:
             shutil.rmtree(work / task.key, ignore_errors=True)
             return None
-        try:
+        with suppress(BorarunError, OSError):  # a full disk: the driver still has the failure
             store.write_failure(task, failure)
-        except (BorarunError, OSError):
-            pass  # a full disk: the driver still has the failure
         return failure
 
 

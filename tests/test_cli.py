@@ -123,8 +123,8 @@ def test_planning_loads_neither_parsl_nor_zarr(mini_study: Path) -> None:
     code = (
         "import sys; sys.argv = ['borarun', 'plan', 'mini.yaml']\n"
         "from borarun.cli import main\n"
-        "main()\n"
-        "print(sorted({'parsl', 'zarr'} & set(sys.modules)))"
+        "try:\n    main()\n"
+        "finally:\n    print(sorted({'parsl', 'zarr'} & set(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=mini_study.parent, capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "[]"

@@ -55,7 +55,7 @@ def _wait_for(condition: object, seconds: float = 60) -> None:
 def _check_complete(study: Path, counted: Counter[str]) -> None:
     store = Store(Places.of(study.parent / "runs", "mini").store)
     assert store.keys() and not store.failures()
-    for key in store.keys():
+    for key in sorted(store.keys()):
         record = store.record(key)
         assert record is not None and record.done
     assert all(times == 1 for times in counted.values()), counted

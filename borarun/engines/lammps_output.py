@@ -62,10 +62,11 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
     while at >= 0:
         step, origin, box, start = _header(file, text, at, n_atoms)
         index = place.get(step)
-        if index is not None and _atoms(bytes_, start, n_atoms, origin, box, rotation, positions[:, :, index]):
+        end = _atoms(bytes_, start, n_atoms, origin, box, rotation, positions[:, :, index]) if index is not None else 0
+        if end and index is not None:
             cell[index] = box @ rotation
             found[index] = True
-        at = text.find(FRAME, at + 1)
+        at = text.find(FRAME, max(end, at + 1))
     if not found.all():
         raise ParseError(file, f"the frame of step {steps[~found][0]} is missing or cut short", remedy=AGAIN)
     return cell, positions
@@ -98,8 +99,8 @@ def _header(file: Path, text: mmap.mmap, at: int, n_atoms: int) -> tuple[int, Ar
 
 
 @njit(cache=True)
-def _atoms(text: Array, at: int, n_atoms: int, origin: Array, box: Array, rotation: Array, out: Array) -> bool:
-    """Read the lines of one frame into out (N, 3); False where they end early or hold what is no number."""
+def _atoms(text: Array, at: int, n_atoms: int, origin: Array, box: Array, rotation: Array, out: Array) -> int:
+    """Read the lines of one frame into out (N, 3): where they end, or 0 where they end early or hold what is no number."""
     row = np.empty(8)
     size = len(text)
     for atom in range(n_atoms):
@@ -125,7 +126,7 @@ def _atoms(text: Array, at: int, n_atoms: int, origin: Array, box: Array, rotati
                     break
                 at += 1
             if digits == 0:
-                return False
+                return 0
             if at < size and (text[at] == 101 or text[at] == 69):
                 at += 1
                 if at < size and (text[at] == 45 or text[at] == 43):
@@ -134,13 +135,14 @@ def _atoms(text: Array, at: int, n_atoms: int, origin: Array, box: Array, rotati
                 while at < size and 48 <= text[at] <= 57:
                     exponent = 10 * exponent + (text[at] - 48)
                     at += 1
-            row[column] = sign * value / scale * 10.0 ** (-exponent if minus else exponent)
+            value = sign * value / scale
+            row[column] = value * 10.0 ** (-exponent if minus else exponent) if exponent else value
             if at >= size or (text[at] != 32 and text[at] != 10):
-                return False
+                return 0
         while at < size and text[at] == 32:
             at += 1
         if at >= size or text[at] != 10 or row[0] != atom + 1:
-            return False
+            return 0
         at += 1
         for axis in range(3):
             value = 0.0
@@ -150,7 +152,7 @@ def _atoms(text: Array, at: int, n_atoms: int, origin: Array, box: Array, rotati
                     unwrapped += row[5 + b] * box[b, a]
                 value += unwrapped * rotation[a, axis]
             out[atom, axis] = value
-    return True
+    return at
 
 
 def read_table(file: Path, n_columns: int, steps: Array, *, extra: bool = False) -> Array:

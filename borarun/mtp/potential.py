@@ -22,7 +22,7 @@ from motep.io.mlip.mtp import read_mtp, write_mtp
 from motep.potentials.mtp.data import BasisData, MTPData
 from numpy.typing import NDArray
 
-from borarun.mtp.derivatives import Tables
+from borarun.mtp.tables import Tables, tables_of
 from borarun.mtp.templates import SCALARS, template
 
 ACTIVE_SET_MARK = "#MVS_v1.1"
@@ -60,7 +60,7 @@ class Potential:
     @cached_property
     def tables(self) -> Tables:
         """Shape and parameters as the compiled kernels need them."""
-        return Tables.of(self.data)
+        return tables_of(self.data)
 
     @property
     def parameters(self) -> NDArray[np.float64]:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from borarun.frames import Frames
-from borarun.mtp.derivatives import jacobian
-from borarun.mtp.evaluate import energies_forces_virial, gradients
-from borarun.mtp.neighbours import Block, Neighbours
+from borarun.mtp.derivatives import jacobian, local_gradients
+from borarun.mtp.evaluate import energies_forces_virial
+from borarun.mtp.neighbours import Neighbours, Pairs
 from borarun.mtp.potential import Potential
 
 Array = NDArray[Any]
@@ -84,18 +84,14 @@ class _Configuration:
 
     Attributes
     ----------
-    blocks : neighbours of all atoms
+    pairs : neighbours of all atoms
     labels : (7 + 3 N,) energy, virial, forces in the order of ``derivatives.jacobian``
     scale : (7 + 3 N,) square root of each one's weight
     """
 
-    blocks: list[Block]
+    pairs: Pairs
     labels: Array
     scale: Array
-
-    @property
-    def n_atoms(self) -> int:
-        return (len(self.labels) - 7) // 3
 
 
 class Residuals:
@@ -115,13 +111,13 @@ class Residuals:
         for atoms, weight in zip(frames, configuration_weights(frames), strict=True):
             n = len(atoms)
             neighbours = Neighbours(potential.cutoff_A, potential.types(atoms.numbers), 0.0)
-            blocks = neighbours.update(atoms.positions, atoms.cell.array)
+            pairs = neighbours.update(atoms.positions, atoms.cell.array)
             stress = atoms.get_stress()
             labels = np.concatenate([[atoms.get_potential_energy()], stress * atoms.get_volume(), atoms.get_forces().ravel()])
             scale = np.concatenate(
                 [[weights.energy / n], np.repeat([weights.stress / n, 2.0 * weights.stress / n], 3), np.full(3 * n, weights.forces)]
             )
-            self._configurations.append(_Configuration(blocks, labels, np.sqrt(weight * scale)))
+            self._configurations.append(_Configuration(pairs, labels, np.sqrt(weight * scale)))
 
     def normal(self, parameters: Array) -> Normal:
         """J^T J, J^T r and the loss at (P,) parameters."""
@@ -129,9 +125,7 @@ class Residuals:
         n_linear = len(potential.data.moment_coeffs) + len(potential.species)
         matrix, vector, loss = np.zeros((len(parameters),) * 2), np.zeros(len(parameters)), 0.0
         for one in self._configurations:
-            slopes = np.zeros((len(one.labels), len(parameters)))
-            for b in one.blocks:
-                jacobian(b.atoms, b.types, b.neighbours, b.neighbour_types, b.vectors, *potential.tables.arguments, slopes)
+            slopes = jacobian(potential.tables, *one.pairs)
             residual = (slopes[:, :n_linear] @ parameters[:n_linear] - one.labels) * one.scale
             slopes *= one.scale[:, None]
             matrix += slopes.T @ slopes
@@ -147,13 +141,13 @@ class Residuals:
     def predict(self, parameters: Array) -> list[Array]:
         """Of each configuration the (7 + 3 N,) energy, virial and forces in the order of ``derivatives.jacobian``."""
         potential = self.potential.with_parameters(parameters)
-        found = [energies_forces_virial(potential, one.blocks, one.n_atoms) for one in self._configurations]
+        found = [energies_forces_virial(potential, one.pairs) for one in self._configurations]
         return [np.concatenate([[energies.sum()], virial, forces.ravel()]) for energies, forces, virial in found]
 
     def gradients(self, parameters: Array) -> list[Array]:
         """Of each configuration the (N, P) derivatives of its local energies with respect to the parameters."""
         potential = self.potential.with_parameters(parameters)
-        return [gradients(potential, one.blocks, one.n_atoms) for one in self._configurations]
+        return [local_gradients(potential.tables, *one.pairs) for one in self._configurations]
 
 
 def compare(frames: Frames, predicted: list[Array]) -> Comparison:

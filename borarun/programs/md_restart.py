@@ -29,12 +29,21 @@ def _whole(file: Path) -> bool:
     return content.startswith(RESTART_MARK) and content[-2 * len(RESTART_MARK) :].rstrip(b"\0").endswith(RESTART_MARK)
 
 
-def cut_files(plan: Plan, step: int) -> bool:
-    """Cut what an interrupted run wrote back to a step; whether all that should be there by then is there."""
-    every_frame = {s for first, last, every in plan.frames if every for s in range(-(-first // every) * every, last + 1, every)}
-    frames = {s for s in every_frame if s <= step}
-    seen = _cut_dump(Path("dump.lammps"), step)
-    return frames <= seen & _cut_table(Path("thermo.txt"), step) and set(range(0, step + 1, plan.every)) <= _cut_table(Path("watch.txt"), step)
+def cut_files(sampling: list[list[int]], every: int, step: int) -> bool:
+    """Cut what an interrupted run wrote back to a step; whether all that should be there by then is there.
+
+    Parameters
+    ----------
+    sampling : (first step, last step, steps between frames) of each segment
+    every : steps between two looks
+    step : where the run goes on
+    """
+    begun = [(first, min(last, step), each) for first, last, each in sampling if each and first < step]
+    frames = {s for first, last, each in begun for s in range(-(-first // each) * each, last + 1, each)}
+    looks = set(range(0, step + 1, every))
+    dumped = _cut_dump(Path("dump.lammps"), step)
+    printed, looked = (_cut_table(Path(name), step) for name in ("thermo.txt", "watch.txt"))
+    return frames <= dumped and frames <= printed and looks <= looked
 
 
 def _cut_dump(file: Path, step: int) -> set[int]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from borarun.mtp.active_set import grades
 from borarun.mtp.evaluate import Evaluation, Evaluator
+from borarun.programs.md_link import Link
 from borarun.programs.md_restart import replace
 from borarun.units import BOLTZMANN_EV_PER_K
 
@@ -124,8 +125,15 @@ class Watch:
     error : what went wrong in here; exceptions do not pass through LAMMPS
     """
 
-    def __init__(self, lmp: Any, plan: Plan, evaluator: Evaluator, active_set: Array | None, candidates: Candidates, first: int) -> None:
-        self.lmp, self.plan, self.evaluator, self.active_set, self.candidates = lmp, plan, evaluator, active_set, candidates
+    def __init__(self, link: Link, plan: Plan, evaluator: Evaluator, active_set: Array | None, candidates: Candidates, first: int) -> None:
+        self.link, self.lmp, self.plan, self.evaluator, self.active_set, self.candidates = (
+            link,
+            link.lmp,
+            plan,
+            evaluator,
+            active_set,
+            candidates,
+        )
         self.first = first
         self.stop = self.reason = ""
         self.last: tuple[int, Array, Array] | None = None
@@ -136,11 +144,11 @@ class Watch:
         self._reference: float | None = None
         self._since_look: deque[tuple[int, Array, Array]] = deque(maxlen=plan.every)
         self._masses = atomic_masses[plan.numbers]
-        self._table = Path("watch.txt").open("a", buffering=1)
+        self._table = Path("watch.txt").open("a", buffering=1)  # noqa: SIM115 - open for the whole run, shut in close()
         self._told = 0.0
 
-    def __call__(self, caller: object, step: int, n: int, tag: Array, x: Array, f: Array) -> None:
-        """Forces ``f`` (N, 3) of the atoms ``tag`` (N,) at ``x`` (N, 3); angstrom, eV/angstrom."""
+    def __call__(self, step: int, tag: Array, x: Array, f: Array) -> None:
+        """Fill in the forces ``f`` of the atoms ``tag`` at ``x``, as ``md_link.Answer``."""
         try:
             if self.stop or self.error or not self._step(step, tag - 1, x, f):
                 f[:] = 0.0
@@ -154,17 +162,15 @@ class Watch:
         """Answer one step; whether the configuration is a good one."""
         positions = np.empty_like(x)
         positions[order] = x
-        cell = box(self.lmp)
+        cell = self.link.cell()
         try:
             found = self.evaluator.evaluate(positions, cell)
         except FloatingPointError as error:
             return self._exploded(str(error))
         if why := self._unphysical(found):
             return self._exploded(why)
-        np.take(found.forces, order, axis=0, out=f)
-        xx, yy, zz, yz, xz, xy = (found.stress * -(cell[0, 0] * cell[1, 1] * cell[2, 2])).tolist()
-        self.lmp.fix_external_set_energy_global("mtp", found.energy)
-        self.lmp.fix_external_set_virial_global("mtp", (xx, yy, zz, xy, xz, yz))
+        np.take(found.forces, order, axis=0, out=f, mode="clip")  # other modes make a copy first
+        self.link.set(found.energy, found.stress, cell[0, 0] * cell[1, 1] * cell[2, 2])
         self._nearest = min(self._nearest, found.min_distance)
         self.last = (step, positions, cell)
         if self.active_set is not None:
@@ -247,9 +253,3 @@ class Watch:
                 if not grade <= self.plan.grade["threshold_break"]:
                     break
         return False
-
-
-def box(lmp: Any) -> Array:
-    """The cell of a LAMMPS, (3, 3) angstrom, rows are vectors."""
-    low, high, xy, yz, xz, _, _ = lmp.extract_box()
-    return np.array([[high[0] - low[0], 0.0, 0.0], [xy, high[1] - low[1], 0.0], [xz, yz, high[2] - low[2]]])

@@ -147,7 +147,7 @@ def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output:
         "angles_deg": relaxed.cell.angles().tolist(),
         "volume_A3": float(relaxed.get_volume()),
         "max_force_eV_per_A": float(np.linalg.norm(relaxed.get_forces(), axis=1).max()),
-        "space_group": int(symmetry.number),
+        "space_group": f"{symmetry.international} ({symmetry.number})",
         "steps": optimiser.nsteps,
     }
 

@@ -38,7 +38,7 @@ def heating(study: Study, source: Source) -> Heating:
         functional, vacancies, name = done.about("functional"), done.about("vacancies"), done.about("branch")
         temperature_K = set_temperature(done, source.store.array(done.key, "step"))
         if len(temperature_K) < FEWEST_FRAMES:
-            kept = f"it kept {len(temperature_K)} frames, at least {FEWEST_FRAMES} are needed (it ended: {done.facts['stop']})."
+            kept = f"it kept {len(temperature_K)} frames, at least {FEWEST_FRAMES} are needed"
             source.unusable(done, kept, "Lower heating.sample_every_fs, or see why it stopped.")
             continue
         a = lattice.lattice_parameter(source.store.array(done.key, "cell"), study.supercell)

@@ -78,11 +78,9 @@ def _errors(facts: Mapping[str, Json]) -> Errors:
 def _round(source: Source, functional: str, number: int, trainings: Mapping[int, Training]) -> Round:
     def facts(operation: str, name: str) -> int | None:
         found = source.of("active_learning", functional=functional, round=number, operation=operation)
-        return int(found[0].facts[name]) if found else None
+        return sum(int(d.facts[name]) for d in found) if found else None
 
-    explorations = tuple(
-        _exploration(source, d) for d in source.of("active_learning", functional=functional, round=number, operation="explore")
-    )
+    explorations = tuple(_exploration(source, d) for d in source.of("active_learning", functional=functional, round=number, operation="explore"))
     before, after = trainings.get(number), trainings.get(number + 1)
     return Round(
         functional=functional,

@@ -28,17 +28,13 @@ def lattice(results: Results) -> Figure | None:
                 label = f"{branch.branch}, {text.number(branch.rate_K_per_ps, 3)} K/ps"
                 axes.plot(branch.temperature_K, values, "-", marker=_MARKERS[branch.branch], ms=3.8, lw=1.3, color=color, label=label)
                 if results.cubic:
-                    axes.fill_between(
-                        branch.temperature_K, values - 1.96 * branch.error_A, values + 1.96 * branch.error_A, color=color, alpha=0.15, lw=0
-                    )
+                    axes.fill_between(branch.temperature_K, values - 1.96 * branch.error_A, values + 1.96 * branch.error_A, color=color, alpha=0.15, lw=0)
                 if branch.half_height_K is not None:
                     axes.axvline(branch.half_height_K.value, color=color, lw=1.0, ls=(0, (4, 3)))
                     axes.axvspan(branch.half_height_K.low, branch.half_height_K.high, color=color, alpha=0.08, lw=0)
             if results.cubic:
                 _beside(axes, results.formula)
-            axes.set(
-                xlabel="temperature, K", ylabel="lattice parameter a, Å" if results.cubic else "volume per formula unit, Å³", title=title
-            )
+            axes.set(xlabel="temperature, K", ylabel="lattice parameter a, Å" if results.cubic else "volume per formula unit, Å³", title=title)
             axes.legend(loc="upper left")
 
         alt = f"Lattice of {results.formula} against temperature on heating and cooling, {functional}, {text.count(vacancies, 'vacancy')}."

@@ -39,12 +39,11 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
                 )
             axes.set(xlabel="training", ylabel=label)
             axes.set_ylim(bottom=0)
+            axes.set_xlim(-0.5, max(t.number for part in learning for t in part.trainings) + 0.5)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend()
 
-        panels.append(
-            style.draw(f"learning-{name}", f"Root-mean-square {label} of the potential after each training.", paint, width=4.3, height=3.6)
-        )
+        panels.append(style.draw(f"learning-{name}", f"Root-mean-square {label} of the potential after each training.", paint, width=4.3, height=3.6))
 
     def paint_labels(axes: Axes) -> None:
         width = 0.8 / len(learning)
@@ -59,6 +58,7 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
         axes.set(xlabel="training", ylabel="labelled configurations")
         axes.grid(axis="x", visible=False)
         axes.margins(y=0.3)
+        axes.set_xlim(-0.5, max(t.number for part in learning for t in part.trainings) + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="upper left", ncols=len(learning))
 
@@ -69,9 +69,7 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
     units = ("meV/atom", "eV/A", "kbar")
     columns = [Column("functional"), Column("training"), Column("fitted configurations"), Column("held-out configurations")]
     columns += [
-        Column(f"{kind} {name} error", unit)
-        for kind in ("fitted", "held-out")
-        for name, unit in zip(("energy", "force", "stress"), units, strict=True)
+        Column(f"{kind} {name} error", unit) for kind in ("fitted", "held-out") for name, unit in zip(("energy", "force", "stress"), units, strict=True)
     ]
     return Figure(
         "Learning curve",
@@ -119,9 +117,7 @@ def grades(learning: tuple[Learning, ...]) -> Figure | None:
             last = {run.round: float(run.grade[-1]) for run in runs}
             style.label_ends(axes, [(grade, f"round {number}", colors[number]) for number, grade in last.items()])
 
-        panels.append(
-            style.draw(f"grades-{part.functional}", f"Largest extrapolation grade in each exploration run with {part.functional}.", paint)
-        )
+        panels.append(style.draw(f"grades-{part.functional}", f"Largest extrapolation grade in each exploration run with {part.functional}.", paint))
         rows += [
             [run.functional, run.round, run.vacancies, run.run, float(time), float(grade)]
             for run in runs
@@ -155,9 +151,7 @@ def parity(learning: tuple[Learning, ...]) -> Figure | None:
         for name, unit, values, error in shown:
             color = style.by_functional(part.functional)
 
-            def paint(
-                axes: Axes, name: str = name, unit: str = unit, values: Array = values, error: str = error, color: str = color
-            ) -> None:
+            def paint(axes: Axes, name: str = name, unit: str = unit, values: Array = values, error: str = error, color: str = color) -> None:
                 low, high = style.limits(values)
                 axes.plot([low, high], [low, high], color=style.MUTED, lw=0.9)
                 size = 3.0 if values.shape[1] > 500 else 5.0

@@ -45,9 +45,7 @@ def autocorrelation(results: Results) -> Figure | None:
             )
             style.label_ends(axes, [(float(p.xi[-1]), text.kelvin(p.temperature_K), colors[p.temperature_K]) for p in group])
 
-        alt = (
-            f"Angular autocorrelation of the anions against lag, {functional}, {text.count(vacancies, 'vacancy')}, one line a temperature."
-        )
+        alt = f"Angular autocorrelation of the anions against lag, {functional}, {text.count(vacancies, 'vacancy')}, one line a temperature."
         panels.append(style.draw(f"autocorrelation-{functional}-{vacancies}", alt, paint))
     rows: list[list[Value]] = [
         [p.functional, p.vacancies, p.temperature_K, float(lag), float(xi)] for p in points for lag, xi in zip(p.lag_ps, p.xi, strict=True)
@@ -72,9 +70,7 @@ def angles(results: Results) -> Figure | None:
         where = f"{p.functional}, {text.count(p.vacancies, 'vacancy')}, {text.kelvin(p.temperature_K)}"
         for name, symbol, ends in (("theta", "θ", (0, 180)), ("phi", "φ", (-180, 180))):
 
-            def paint(
-                axes: Axes, p: Rotation = p, name: str = name, symbol: str = symbol, ends: tuple[int, int] = ends, where: str = where
-            ) -> None:
+            def paint(axes: Axes, p: Rotation = p, name: str = name, symbol: str = symbol, ends: tuple[int, int] = ends, where: str = where) -> None:
                 ends_of_lines = []
                 for series in p.series:
                     values = series.theta_deg if name == "theta" else series.phi_deg

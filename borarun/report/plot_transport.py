@@ -145,9 +145,7 @@ def conductivity(results: Results) -> Figure | None:
         lines = [line for line in results.arrhenius if line.functional == functional]
 
         def paint(axes: Axes, points: list[Transport] = points, lines: list[ArrheniusLine] = lines, functional: str = functional) -> None:
-            ends = [
-                p.conductivity_S_cm.low if p.conductivity_S_cm.low > 0 else p.conductivity_S_cm.high for p in points if p.conductivity_S_cm
-            ]
+            ends = [p.conductivity_S_cm.low if p.conductivity_S_cm.low > 0 else p.conductivity_S_cm.high for p in points if p.conductivity_S_cm]
             style.logarithmic(axes, "y")
             for vacancies in counts:
                 color, marker = colors[vacancies], style.marker(vacancies, counts)
@@ -189,11 +187,7 @@ def conductivity(results: Results) -> Figure | None:
         "blocks, an arrow hangs from the upper end of an interval that reaches zero. Lines: weighted fit of ln σ over 1/T to the filled "
         "points. "
     )
-    caption += (
-        f"Hollow points are left out of the fit: {_reasons(results.transport)}; the table below has each reason in full."
-        if left_out
-        else ""
-    )
+    caption += f"Hollow points are left out of the fit: {_reasons(results.transport)}; the table below has each reason in full." if left_out else ""
     return Figure("Ionic conductivity", caption, tuple(panels), Table("conductivity", "Ionic conductivity", columns, rows))
 
 

@@ -95,9 +95,7 @@ def find(material: str, quantity: str, **conditions: object) -> tuple[Published,
     conditions : attributes that must be equal, e.g. ``kind="experiment"``, ``temperature_K=300``
     """
     return tuple(
-        number
-        for number in numbers(material)
-        if number.quantity == quantity and all(getattr(number, name) == value for name, value in conditions.items())
+        number for number in numbers(material) if number.quantity == quantity and all(getattr(number, name) == value for name, value in conditions.items())
     )
 
 

@@ -24,9 +24,11 @@ def sections(results: Results) -> list[Section]:
     return [*found, _provenance(results)]
 
 
-def _blocks(results: Results, gaps: Sequence[Gap], *parts: tuple[str, Block | None]) -> list[Block]:
-    """The blocks that are there; for each that is not, a note that says what is missing and why."""
-    return [block if block is not None else _absent(what, gaps) for what, block in parts]
+def _blocks(gaps: Sequence[Gap], *parts: tuple[str, Block | None]) -> list[Block]:
+    """The blocks that are there, and one note that says what is missing and why."""
+    missing = [what for what, block in parts if block is None]
+    found = [block for _, block in parts if block is not None]
+    return [_absent(text.listed(missing), gaps), *found] if missing else found
 
 
 def _absent(what: str, gaps: Sequence[Gap]) -> Note:
@@ -46,7 +48,7 @@ def _first(failed: Sequence[Gap]) -> str:
 def _structure(results: Results) -> Section:
     gaps = results.missing("relax")
     intro = f"Where the simulations start: each phase of {text.formula(results.formula)}, relaxed with each functional."
-    return Section("structure", "Structure", intro, _blocks(results, gaps, ("Relaxed cells", tables.cells(results))), gaps)
+    return Section("structure", "Structure", intro, _blocks(gaps, ("Relaxed cells", tables.cells(results))), gaps)
 
 
 def _potential(results: Results) -> Section:
@@ -64,20 +66,17 @@ def _potential(results: Results) -> Section:
     if "active_learning" in results.sections:
         parts += [("Ledger of active learning", tables.ledger(results)), ("Extrapolation grades", plot_learning.grades(results.learning))]
     parts.append(("Parity plots", plot_learning.parity(results.learning)))
-    return Section("potential", "Potential", intro, _blocks(results, gaps, *parts), gaps)
+    return Section("potential", "Potential", intro, _blocks(gaps, *parts), gaps)
 
 
 def _heating(results: Results) -> Section:
     gaps = results.missing("heating")
-    intro = (
-        "Temperature ramps up and down. An order-disorder transition is a step in the lattice parameter, with hysteresis between the two."
-    )
+    intro = "Temperature ramps up and down. An order-disorder transition is a step in the lattice parameter, with hysteresis between the two."
     statements: list[tuple[str, Block | None]] = [
         ("", Note(f"{t.functional}, {text.count(t.vacancies, 'vacancy')}: {t.statement}", "good" if t.temperature_K else "plain"))
         for t in results.transitions
     ]
     blocks = _blocks(
-        results,
         gaps,
         ("Lattice against temperature", plot_heating.lattice(results)),
         *statements,
@@ -91,7 +90,6 @@ def _diffusion(results: Results) -> Section:
     gaps = results.missing("diffusion")
     intro = f"How fast {results.mobile} moves at fixed temperature, without and with vacancies, and what conductivity follows."
     blocks = _blocks(
-        results,
         gaps,
         ("Mean squared displacement", plot_transport.displacement(results)),
         ("Ionic conductivity", plot_transport.conductivity(results) if results.transport else None),
@@ -106,7 +104,6 @@ def _reorientation(results: Results) -> Section:
     gaps = results.missing("diffusion")
     intro = f"How the {text.formula(results.anion)} anions turn, from the same runs."
     blocks = _blocks(
-        results,
         gaps,
         ("Angular autocorrelation", plot_rotation.autocorrelation(results)),
         ("Deflection and full rotations", tables.rotations(results)),

@@ -61,8 +61,11 @@ class Source:
         return [d for d in self.done if d.task.stage == stage and all(d.task.about.get(name) == value for name, value in about.items())]
 
     def unusable(self, done: Done, reason: str, remedy: str = "") -> None:
-        """Note a finished task whose record cannot be used."""
-        self.gaps.append(Gap(done.task.stage, done.task.label, True, reason, remedy))
+        """Note a finished task whose record cannot be used; the first reason given is kept."""
+        early = "" if done.facts["stop"] == "completed" else f"; the run ended early: {done.facts.get('reason') or done.facts['stop']}"
+        gap = Gap(done.task.stage, done.task.label, True, f"{reason}{early}.", remedy)
+        if not any((known.stage, known.label) == (gap.stage, gap.label) for known in self.gaps):
+            self.gaps.append(gap)
 
 
 def _gap(task: Task, records: Mapping[str, Record | None], names: Mapping[str, str]) -> Gap:

@@ -11,6 +11,9 @@ _STAND_IN = {
     "bundled": "the potential that ships with borarun, which was fitted to the neural network SevenNet-0 and stands in for {functional}",
     "sevennet": "the pretrained neural network SevenNet-0, which stands in for DFT with {functional}",
 }
+PAPER_ATOMS = {"Li2B12H12": 2808, "LiCB11H12": 2700}
+"""Atoms in the cells of the published molecular dynamics."""
+
 _DFT = frozenset({"vasp", "qe"})
 
 
@@ -20,9 +23,10 @@ def warning(results: Results) -> str:
     level = f"a moment tensor potential of level {results.level}" if results.level else "a moment tensor potential"
     paper = ""
     if published.find(results.formula, "training"):
+        ours = f", ours from {results.n_atoms}" if results.sections & {"heating", "diffusion"} else ""
         paper = (
-            " The paper's numbers come from potentials of level 20 fitted to DFT (mostly with rev-vdW-DF2) and from 2808 atoms; "
-            f"ours from {results.n_atoms} atoms."
+            " The paper's numbers come from potentials of level 20 fitted to DFT (mostly with rev-vdW-DF2) and from a cell of "
+            f"{PAPER_ATOMS[results.formula]} atoms{ours}."
         )
     if results.reference in _DFT:
         return f"Computed with {level} fitted to {results.reference} ({functionals}).{paper}"
@@ -61,18 +65,12 @@ def _lattice(results: Results) -> Card:
         published.paper(results.formula, "lattice_parameter", functional, temperature_K=300),
         published.experiment(results.formula, "lattice_parameter", temperature_K=300),
     )
-    own = [
-        ("reference engine itself", f"{s.lattice_300K_A:.3f} Å")
-        for s in results.stand_ins
-        if s.functional == functional and s.lattice_300K_A
-    ]
+    own = [("reference engine itself", f"{s.lattice_300K_A:.3f} Å") for s in results.stand_ins if s.functional == functional and s.lattice_300K_A]
     beside = [*own, *beside]
     if not found:
         return Card("Lattice parameter at 300 K", text.NOTHING, "", "not computed yet", beside)
     p = min(found, key=lambda p: p.vacancies)
-    return Card(
-        "Lattice parameter at 300 K", text.measured(p.lattice_A), "Å", f"{functional}, {text.count(p.vacancies, 'vacancy')}", beside
-    )
+    return Card("Lattice parameter at 300 K", text.measured(p.lattice_A), "Å", f"{functional}, {text.count(p.vacancies, 'vacancy')}", beside)
 
 
 def _transition(results: Results) -> Card:

@@ -32,7 +32,7 @@ def cells(results: Results) -> Table | None:
         for c in results.cells
     ]
     if measured is not None:
-        rows.append(["experiment", "Pa-3", "Pa-3", *[measured.value] * 3, "90, 90, 90", measured.value**3, None, None, None])
+        rows.append(["experiment", "Pa-3", "Pa-3 (205)", *[measured.value] * 3, "90, 90, 90", measured.value**3, None, None, None])
     columns = (
         Column("functional"),
         Column("phase"),
@@ -56,8 +56,7 @@ def stand_ins(results: Results) -> Table | None:
     if not results.stand_ins:
         return None
     rows: list[list[Value]] = [
-        [s.functional, s.level, s.n_train, s.n_valid, s.energy_meV_per_atom, s.forces_eV_per_A, s.stress_kbar, s.lattice_300K_A]
-        for s in results.stand_ins
+        [s.functional, s.level, s.n_train, s.n_valid, s.energy_meV_per_atom, s.forces_eV_per_A, s.stress_kbar, s.lattice_300K_A] for s in results.stand_ins
     ]
     columns = (
         Column("functional"),
@@ -161,8 +160,7 @@ def ledger(results: Results) -> Table | None:
         Column("stress error", "kbar, before → after"),
     )
     caption = (
-        "Errors are on held-out configurations, which grow with the labels: a later error can rise because harder configurations joined "
-        "the held-out set."
+        "Errors are on held-out configurations, which grow with the labels: a later error can rise because harder configurations joined the held-out set."
     )
     return Table("ledger", "Ledger of active learning", columns, rows, caption)
 
@@ -183,7 +181,9 @@ def _learned(step: Round) -> list[Value]:
         return ["none needed: the round stayed clean", "", "", ""]
     if step.n_selected is None:
         return ["not yet", "", "", ""]
-    labelled = f"{step.n_selected} of {step.n_candidates}" + ("" if step.n_labelled is not None else ", labels not there yet")
+    labelled = f"{step.n_selected} of {step.n_candidates}" + (
+        "" if step.n_labelled == step.n_selected else f", {step.n_labelled or 0} of them labelled so far"
+    )
 
     def change(name: str) -> str:
         before = text.number(getattr(step.before, name), 3) if step.before else text.NOTHING
@@ -211,9 +211,7 @@ def lattice(results: Results) -> Table | None:
         Column("paper, rev-vdW-DF2", "Å"),
         Column("experiment", "Å"),
     )
-    caption = (
-        "Ours: straight line through the heating branch within 50 K, 95 % interval. The paper's errors are as published in its Table 2."
-    )
+    caption = "Ours: straight line through the heating branch within 50 K, 95 % interval. The paper's errors are as published in its Table 2."
     return Table("lattice_parameters", "Lattice parameters", columns, rows, caption)
 
 
@@ -410,8 +408,7 @@ def _bond(lengths: tuple[float, float, float] | None) -> str:
 def runs(results: Results) -> Table:
     """Every task: engine, version, seed, key."""
     rows: list[list[Value]] = [
-        [run.stage, run.label, run.engine, run.version, str(run.seed) if run.seed is not None else "", run.key]
-        for run in results.provenance.runs
+        [run.stage, run.label, run.engine, run.version, str(run.seed) if run.seed is not None else "", run.key] for run in results.provenance.runs
     ]
     columns = (Column("stage"), Column("run"), Column("engine"), Column("version"), Column("seed"), Column("key"))
     caption = (

@@ -95,7 +95,7 @@ def read(study: Study, source: Source, done: Done, segment: str) -> Trajectory |
     inside = store.array(done.key, "segment") == done.facts["segments"].index(segment)
     step = store.array(done.key, "step")[inside]
     if len(step) < FEWEST_FRAMES:
-        why = f"its part `{segment}` kept {len(step)} frames, at least {FEWEST_FRAMES} are needed; the run ended: {done.facts['stop']}."
+        why = f"its part {segment} kept {len(step)} frames, at least {FEWEST_FRAMES} are needed"
         source.unusable(done, why, "See its largest grade; more rounds of active learning or more vacancies in them may help.")
         return None
     positions = store.array(done.key, "positions")[:, :, inside]

@@ -2,8 +2,8 @@
 
 A round explores by heating and holding. Frames whose extrapolation grade passes ``threshold_save`` are candidates; a run
 whose grade passes ``threshold_break`` stops there. D-optimality selects among the candidates of all runs, the reference
-labels the selection, and the potential is trained again from where it was. The round in which no run leaves a candidate
-ends the loop.
+labels the selection, and the potential is trained again from where it was. The round in which every run comes to its end
+and none leaves a candidate ends the loop.
 """
 
 from __future__ import annotations
@@ -68,7 +68,13 @@ class _Loop:
                 return self.potential if forecast else None
             facts = [self.records[task.key].facts for task in explorations]
             if not any(fact["n_candidates"] for fact in facts):
-                return self.potential
+                if all(fact["stop"] == "completed" for fact in facts):
+                    return self.potential
+                self.stuck = (
+                    f"runs of round {number} ended early and left nothing to label. "
+                    "Lower active_learning.threshold_save, or give the training set more data; what is done is kept."
+                )
+                return None
             retrained = self._learn(number, [task for task, fact in zip(explorations, facts, strict=True) if fact["n_candidates"]])
             if retrained is None:
                 return self.potential if forecast else None

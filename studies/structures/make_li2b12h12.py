@@ -57,7 +57,7 @@ def relax(atoms: Atoms, *, relax_cell: bool) -> Atoms:
         subprocess.run(sevennet.command(settings, cores=1), cwd=folder, check=True)
         result = sevennet.parse(settings, Path(folder))
     print("cell relaxed" if relax_cell else "cell fixed", result.facts)
-    assert result.facts["space_group"] == PA3
+    assert result.facts["space_group"] == f"Pa-3 ({PA3})"
     return result.frames["structure"][0]
 
 

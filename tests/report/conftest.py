@@ -80,9 +80,7 @@ def walk(temperature_K: float, vacancies: int, n_frames: int, turns: bool, seed:
     return atoms, positions * scale, cell
 
 
-def lammps(
-    atoms: Atoms, positions: np.ndarray, cell: np.ndarray, segment: str, temperature_K: np.ndarray, stop: str = "completed"
-) -> Result:
+def lammps(atoms: Atoms, positions: np.ndarray, cell: np.ndarray, segment: str, temperature_K: np.ndarray, stop: str = "completed") -> Result:
     """A record as the lammps engine leaves it, one step a femtosecond."""
     n_frames = positions.shape[2]
     step = (np.arange(n_frames) * INTERVAL_FS).astype(np.int64)
@@ -150,8 +148,7 @@ def training(number: int, n_train: int, n_valid: int) -> Result:
     noise = {"energy": energy / 1e3, "forces": forces, "stress": 6e-4}
     units = {"energy": "eV/atom", "forces": "eV/angstrom", "stress": "eV/angstrom^3"}
     parity = {
-        f"parity/{name}": Quantity(np.stack([x, x + rng.normal(0, noise[name], len(x))]), units[name], ("side", "sample"))
-        for name, x in truth.items()
+        f"parity/{name}": Quantity(np.stack([x, x + rng.normal(0, noise[name], len(x))]), units[name], ("side", "sample")) for name, x in truth.items()
     }
     return Result(
         facts={

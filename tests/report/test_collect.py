@@ -83,6 +83,30 @@ def test_every_production_run_is_checked_and_holds(results: Results) -> None:
     assert set(results.checks[0].bonds_A) == {"B–H", "B–B"}
 
 
+def test_labels_of_a_round_in_several_tasks_add_up(results: Results, made: Any, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = next(task for task in made.tasks if task.about.get("operation") == "label")
+    explored = next(task for task in made.tasks if task.about.get("operation") == "explore")
+    second = replace(first, settings={**first.settings, "part": 2}, label="more labels")
+    for task in (explored, first):
+        (tmp_path / f"{task.key}.zarr.zip").hardlink_to(made.store.root / f"{task.key}.zarr.zip")
+    store.write(second, Result({"n_labels": 3}), {"borarun": "0.1"})
+    (part,) = collect(made.study, [explored, first, second], store).learning
+    assert part.rounds[0].n_labelled == 8
+
+
+def test_a_run_that_broke_off_before_production_is_a_gap_with_its_cause(made: Any, tmp_path: Path) -> None:
+    task = next(task for task in made.tasks if task.stage == "diffusion")
+    record = made.store.record(task.key)
+    arrays = {name: Quantity(np.zeros(0, np.int64), "", ("frame",)) for name in ("step", "segment")}
+    facts = {**record.facts, "stop": "exploded", "reason": "the temperature reached 9000 K"}
+    store = Store(tmp_path)
+    store.write(task, Result(facts=facts, arrays=arrays), {"borarun": "0.1"})
+    (gap,) = collect(made.study, [task], store).gaps
+    assert gap.failed
+    assert "the temperature reached 9000 K" in gap.reason
+
+
 def test_the_ledger_has_errors_before_and_after(results: Results) -> None:
     (part,) = results.learning
     first, second = part.rounds
@@ -101,9 +125,7 @@ def test_parity_is_in_the_units_of_the_report(results: Results) -> None:
 
 
 def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_path: Path) -> None:
-    tasks = [
-        task for task in made.tasks if task.stage == "diffusion" and task.about["temperature_K"] == 600 and task.about["vacancies"] == 1
-    ]
+    tasks = [task for task in made.tasks if task.stage == "diffusion" and task.about["temperature_K"] == 600 and task.about["vacancies"] == 1]
     store = Store(tmp_path)
     record = made.store.record(tasks[0].key)
     arrays = {}

@@ -125,9 +125,7 @@ def collect_gaps(root: Path, failure: Failure) -> list[Any]:
 
 def bare(results: Results) -> Results:
     """The same study with nothing done."""
-    return replace(
-        results, cells=(), learning=(), branches=(), transitions=(), lattice=(), transport=(), arrhenius=(), rotation=(), checks=(), gaps=()
-    )
+    return replace(results, cells=(), learning=(), branches=(), transitions=(), lattice=(), transport=(), arrhenius=(), rotation=(), checks=(), gaps=())
 
 
 def test_a_study_with_nothing_done_has_a_page(results: Results, tmp_path: Path) -> None:

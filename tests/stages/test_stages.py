@@ -129,6 +129,11 @@ def test_candidates_that_teach_nothing_end_the_learning(study: Study) -> None:
     assert _of(plan, "diffusion")
 
 
+def test_runs_that_explode_without_a_trace_are_no_clean_round(study: Study) -> None:
+    plan = expand(study, _explored(expand(study, {}), 0, candidates=0, stop="exploded"))
+    assert not _of(plan, "diffusion") and "threshold_save" in plan.stuck[0]
+
+
 def _all_rounds(study: Study, stop: str) -> Plan:
     records: dict[str, Record] = {}
     for number in range(3):

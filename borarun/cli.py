@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,6 +117,7 @@ def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path(
     cores = site.cores or os.cpu_count() or 1
     with sole_driver(places.study):
         _log_to(places.study / "driver.log")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends the run as Ctrl-C does
         listener = (LiveTable if out.is_terminal else Lines)(out, cores, places.work)
         try:
             with listener:
@@ -255,8 +257,9 @@ def _write_report(study: Any, store: Any, directory: Path) -> Path:
     from borarun.plan import expand
     from borarun.report import collect, write_report
 
-    tasks = expand(study, StoredRecords(store)).tasks
-    return write_report(collect(study, tasks, store), directory)
+    known = expand(study, StoredRecords(store))
+    results = collect(study, known.tasks, store)
+    return write_report(replace(results, warnings=(*results.warnings, *known.stuck)), directory)
 
 
 def _log_to(path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shlex
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -17,6 +19,7 @@ from typing import Protocol
 import parsl
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor
+from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.providers import LocalProvider
 
 from borarun.errors import BusyError
@@ -31,6 +34,8 @@ from borarun.work import Driver, perform
 log = logging.getLogger(__name__)
 
 _perform = parsl.python_app(perform)
+
+HTEX = "parsl.executors.high_throughput"
 
 TICK_S = 0.5
 MAX_ATTEMPTS = 4
@@ -203,6 +208,9 @@ class _Workers:
         try:
             self._executor = HighThroughputExecutor(
                 label="local",
+                # By module and not by script name: nothing needs to be on PATH. The interchange has no way of its own to notice a killed driver.
+                launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", f"{shlex.quote(sys.executable)} -m {HTEX}.process_worker_pool"),
+                interchange_launch_cmd=[sys.executable, "-m", "borarun.tether", sys.executable, "-m", f"{HTEX}.interchange"],
                 address="127.0.0.1",
                 max_workers_per_node=self._cores,
                 heartbeat_period=2,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import shutil
@@ -25,10 +24,10 @@ from borarun.engines import ENGINES
 from borarun.errors import BorarunError, EngineError
 from borarun.store import Store
 from borarun.task import Failure, Ref, Task
+from borarun.tether import end_with_parent
 
 POLL_S = 0.1
 EVIDENCE_LINES = 20
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def _start(command: list[str], directory: Path, driver: Driver) -> int:
                 stderr=err,
                 env=environment,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=end_with_parent,  # no program is left to write where its successor works
             )
         except OSError as error:
             raise EngineError(f"{command[0]} could not be started: {error.strerror}", remedy="Check the command in the site file.") from error
@@ -190,11 +189,6 @@ def _start(command: list[str], directory: Path, driver: Driver) -> int:
             _kill(process)
             raise
     return process.returncode
-
-
-def _die_with_parent() -> None:
-    """In the child: be killed when the worker is, so that no program is left to write where its successor works."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
@@ -51,6 +51,7 @@ class Settings(base.Settings):
     max_evaluations : of the derivatives of the whole training set
     validation_fraction : part of the labels held out; a configuration once held out stays so when others are added
     seed : of the untrained radial functions and of what is held out
+    starts : untrained potentials that are tried briefly; the best one is fitted
     max_selected : configurations that ``select`` gives at most
     """
 
@@ -63,7 +64,8 @@ class Settings(base.Settings):
     stress_weight: NonNegativeFloat = 0.001
     max_evaluations: PositiveInt = 100
     validation_fraction: float = Field(0.1, gt=0.0, lt=0.9)
-    seed: int = 1
+    seed: NonNegativeInt = 1
+    starts: PositiveInt = 4
     max_selected: PositiveInt = 50
 
 

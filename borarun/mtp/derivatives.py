@@ -102,6 +102,7 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
     out = np.zeros((7 + 3 * len(types), n_scalars + n_species + tables.radial.size))
     for i in range(len(types)):
         count, kind = counts[i], types[i]
+        out[0, n_scalars + kind] += 1.0
         if count == 0:
             continue
         neighbourhood(tables, vectors, i, count, inverse, unit, q, dq, mono)
@@ -133,7 +134,6 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
             place[s] = s
             out[0, s] += moments[tables.scalars[s]]
             right[s] = forward[tables.scalars[s]]
-        out[0, n_scalars + kind] += 1.0
         for mu in range(n_radial):
             low, high = tables.first[mu], tables.first[mu + 1]
             start = n_scalars + mu * n_group

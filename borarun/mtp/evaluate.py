@@ -7,7 +7,7 @@ derivatives backward from the energy to the neighbours' directions and runs over
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -104,7 +104,7 @@ def energies_forces_virial(potential: Potential, pairs: Pairs) -> tuple[Array, A
     return energies, forces, virial
 
 
-class MTPCalculator(Calculator):  # type: ignore[misc]
+class MTPCalculator(Calculator):
     """ASE's form of an ``Evaluator``.
 
     Parameters
@@ -113,17 +113,18 @@ class MTPCalculator(Calculator):  # type: ignore[misc]
     skin_A : angstrom
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(self, potential: Potential, skin_A: float = 1.5, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self.potential = potential
         self.skin_A = skin_A
         self.evaluator: Evaluator | None = None
 
     def calculate(self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes) -> None:
         """Energy, local energies, forces and stress of periodic atoms."""
-        super().calculate(atoms, properties or ["energy"], system_changes)
+        super().calculate(atoms, properties or ["energy"], system_changes)  # type: ignore[no-untyped-call]
+        assert self.atoms is not None
         if self.evaluator is None or "numbers" in system_changes:
             self.evaluator = Evaluator(self.potential, self.atoms.numbers, self.skin_A)
         found = self.evaluator.evaluate(self.atoms.positions, self.atoms.cell.array)

@@ -1,14 +1,14 @@
 """Fit a moment tensor potential to energies, forces and stresses by the Levenberg-Marquardt method.
 
 Each step solves (J^T J + damping * diag(J^T J)) step = -J^T r. The damping also settles what the data leave open, such as the scale of a radial function
-against the coefficients that multiply it. A trial costs a sixth of the derivatives, so several dampings are tried for each set of them.
+against the coefficients that multiply it. A trial costs a tenth of the derivatives, so several dampings are tried for each set of them.
 
 Source: Levenberg (1944), Marquardt (1963); Nocedal and Wright, Numerical Optimization, 2nd ed., section 10.3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from borarun.frames import Frames
 from borarun.mtp.potential import Potential
-from borarun.mtp.residuals import Normal
-from borarun.mtp.team import Team
+from borarun.mtp.residuals import Normal, Weights
+from borarun.mtp.team import Crew, Team
 
 Array = NDArray[Any]
+
+N_SCREENED = 12
+"""Configurations on which starts are compared."""
 
 FLOOR = 1e-12
 """Smallest curvature, relative to the largest, that the damping takes a parameter to have."""
@@ -72,7 +76,7 @@ def fit(
     evaluations = 1
     if not potential.data.moment_coeffs.any():
         n_linear = len(potential.data.moment_coeffs) + len(potential.species)
-        parameters[:n_linear] += linear_step(normal, n_linear)
+        parameters[:n_linear] += _linear_step(normal, n_linear)
         normal = train.normal(parameters)
         evaluations += 1
     losses, validation = [normal.loss / train.size], [valid.loss(parameters) / valid.size]
@@ -100,7 +104,40 @@ def fit(
     return Fit(potential.with_parameters(best), np.array(losses), np.array(validation), evaluations, converged)
 
 
-def linear_step(normal: Normal, n_linear: int) -> Array:
+def best_start(starts: Sequence[Potential], frames: Frames, weights: Weights, iterations: int, processes: int = 1) -> Potential:
+    """The one of several untrained potentials that a few iterations on some of the configurations bring furthest.
+
+    The loss has many local minima, some with twice the force error of others; which one a start leads to shows early.
+
+    Parameters
+    ----------
+    starts : of the same shape
+    frames, weights : of the training set
+    iterations : of each
+    processes : how many work on starts side by side
+    """
+    some = frames.take(np.unique(np.linspace(0, len(frames) - 1, N_SCREENED).round().astype(int)))
+    texts = [start.write() for start in starts]
+    with Crew(_Screening, [(some, weights, iterations)] * min(processes, len(starts))) as crew:
+        found = [result for batch in (texts[k : k + len(crew)] for k in range(0, len(texts), len(crew))) for result in crew.ask("loss_and_text", *batch)]
+    return Potential.read(min(found)[1])
+
+
+class _Screening:
+    """Brief fits to the same configurations."""
+
+    def __init__(self, frames: Frames, weights: Weights, iterations: int) -> None:
+        self.frames, self.weights, self.iterations = frames, weights, iterations
+
+    def loss_and_text(self, start: str) -> tuple[float, str]:
+        """Loss and text of a potential after a few iterations."""
+        potential = Potential.read(start)
+        with Team(potential, self.frames, self.weights) as team:
+            found = fit(potential, team, team, max_iterations=self.iterations, patience=self.iterations + 1)
+        return float(found.loss[-1]), found.potential.write()
+
+
+def _linear_step(normal: Normal, n_linear: int) -> Array:
     """(n_linear,) change of the linear parameters that minimises the loss, the others held; slightly damped where the data leave it open."""
     return _solve(normal.matrix[:n_linear, :n_linear], normal.vector[:n_linear], 1e-9)
 

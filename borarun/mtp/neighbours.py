@@ -1,6 +1,6 @@
 """Neighbours of every atom within a cutoff, from a list with a skin that is searched again only when it must be.
 
-The list comes from vesin; each configuration after that is one pass of a compiled kernel over it, which keeps only the pairs inside the cutoff.
+Each configuration is one pass of a compiled kernel over the list, which keeps only the pairs inside the cutoff. Cells may be smaller than the cutoff.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from vesin import NeighborList
 
 Array = NDArray[Any]
 
@@ -59,7 +58,6 @@ class Neighbours:
         self.types = np.ascontiguousarray(types, np.int32)
         self.min_distance = np.inf
         self.n_builds = 0
-        self._search = NeighborList(cutoff=self.cutoff + self.skin, full_list=True, sorted=True, n_threads=1)
         self._reference: tuple[Array, Array] | None = None
 
     def update(self, positions: Array, cell: Array) -> Pairs:
@@ -90,15 +88,11 @@ class Neighbours:
 
     def _build(self, positions: Array, cell: Array) -> None:
         """Search the pairs within cutoff and skin."""
-        first, second, shifts = self._search.compute(positions, cell, True, "ijS")
-        counts = np.bincount(first.astype(np.int64), minlength=len(positions))
-        self._first = np.concatenate([[0], np.cumsum(counts)])
-        reach = int(np.abs(shifts).max(initial=0))
-        side = 2 * reach + 1
-        self._images = np.stack(np.indices((side, side, side)), axis=-1).reshape(-1, 3) - float(reach)
-        image = (shifts + reach) @ np.array([side * side, side, 1], np.int32)
-        self._second, self._image = _sorted_by_type(self._first, self.types, second.astype(np.int32), image.astype(np.int32))
-        self._reference = (positions.copy(), cell.copy())
+        wrapped = np.ascontiguousarray((positions @ np.linalg.inv(cell)) % 1.0 @ cell)
+        self._first, second, image, self._images = _search(wrapped, cell, self.cutoff + self.skin)
+        self._second, self._image = _sorted_by_type(self._first, self.types, second, image)
+        self._reference = (wrapped, cell.copy())
+        counts = np.diff(self._first)
         n, width = len(positions), max(1, int(counts.max(initial=0)))
         self.pairs = Pairs(self.types, np.zeros(n, np.int64), np.empty((n, width), np.int32), np.empty((n, 3, width)))
         self.n_builds += 1
@@ -110,6 +104,89 @@ class Neighbours:
             positions, cell, *self._reference, self.cutoff, self.skin, self._first, self._second, self._image, self._images, *self.pairs[1:]
         )
         return bool(valid)
+
+
+@njit(cache=True)
+def _inverse(m: Array) -> Array:
+    """Inverse of a 3x3 matrix."""
+    out = np.empty((3, 3))
+    for i in range(3):
+        a, b = (i + 1) % 3, (i + 2) % 3
+        for j in range(3):
+            c, d = (j + 1) % 3, (j + 2) % 3
+            out[j, i] = m[a, c] * m[b, d] - m[a, d] * m[b, c]
+    out /= m[0, 0] * out[0, 0] + m[0, 1] * out[1, 0] + m[0, 2] * out[2, 0]
+    return out
+
+
+@njit(cache=True)
+def _product(a: Array, b: Array) -> Array:
+    """Product of two 3x3 matrices."""
+    out = np.zeros((3, 3))
+    for i in range(3):
+        for j in range(3):
+            for k in range(3):
+                out[i, j] += a[i, k] * b[k, j]
+    return out
+
+
+@njit(cache=True)
+def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, Array, Array]:
+    """All pairs nearer than ``reach`` of atoms inside the cell, from bins half as wide.
+
+    Returns
+    -------
+    first (N + 1,): the pairs of atom i are ``first[i]:first[i + 1]``; second (M,) and image (M,) of each pair; images (I, 3) in cell vectors
+    """
+    n = len(positions)
+    inverse = _inverse(cell)
+    bins, span, far = np.empty(3, np.int64), np.empty(3, np.int64), np.empty(3, np.int64)
+    for a in range(3):
+        height = 1.0 / np.sqrt(inverse[0, a] ** 2 + inverse[1, a] ** 2 + inverse[2, a] ** 2)
+        bins[a] = min(max(int(2.0 * height / reach), 1), 64)
+        span[a] = int(np.ceil(reach * bins[a] / height))
+        far[a] = (span[a] + bins[a] - 1) // bins[a]
+    images = np.empty((np.prod(2 * far + 1), 3))
+    s = 0
+    for s0 in range(-far[0], far[0] + 1):
+        for s1 in range(-far[1], far[1] + 1):
+            for s2 in range(-far[2], far[2] + 1):
+                images[s, 0], images[s, 1], images[s, 2] = s0, s1, s2
+                s += 1
+    home = np.empty((n, 3), np.int64)
+    heads = np.full((bins[0], bins[1], bins[2]), -1)
+    following = np.empty(n, np.int64)
+    for i in range(n):
+        for a in range(3):
+            scaled = positions[i, 0] * inverse[0, a] + positions[i, 1] * inverse[1, a] + positions[i, 2] * inverse[2, a]
+            home[i, a] = min(max(int(np.floor(scaled * bins[a])), 0), bins[a] - 1)
+        following[i] = heads[home[i, 0], home[i, 1], home[i, 2]]
+        heads[home[i, 0], home[i, 1], home[i, 2]] = i
+    first = np.zeros(n + 1, np.int64)
+    second, image = np.empty(128 * n, np.int32), np.empty(128 * n, np.int32)
+    m = 0
+    for i in range(n):
+        for d0 in range(home[i, 0] - span[0], home[i, 0] + span[0] + 1):
+            for d1 in range(home[i, 1] - span[1], home[i, 1] + span[1] + 1):
+                for d2 in range(home[i, 2] - span[2], home[i, 2] + span[2] + 1):
+                    s0, s1, s2 = d0 // bins[0], d1 // bins[1], d2 // bins[2]
+                    x = s0 * cell[0, 0] + s1 * cell[1, 0] + s2 * cell[2, 0] - positions[i, 0]
+                    y = s0 * cell[0, 1] + s1 * cell[1, 1] + s2 * cell[2, 1] - positions[i, 1]
+                    z = s0 * cell[0, 2] + s1 * cell[1, 2] + s2 * cell[2, 2] - positions[i, 2]
+                    s = ((s0 + far[0]) * (2 * far[1] + 1) + s1 + far[1]) * (2 * far[2] + 1) + s2 + far[2]
+                    j = heads[d0 - s0 * bins[0], d1 - s1 * bins[1], d2 - s2 * bins[2]]
+                    while j >= 0:
+                        r2 = (positions[j, 0] + x) ** 2 + (positions[j, 1] + y) ** 2 + (positions[j, 2] + z) ** 2
+                        if r2 < reach * reach and not (i == j and s0 == 0 and s1 == 0 and s2 == 0):
+                            if m == len(second):
+                                second = np.concatenate((second, np.empty_like(second)))
+                                image = np.concatenate((image, np.empty_like(image)))
+                            second[m] = j
+                            image[m] = s
+                            m += 1
+                        j = following[j]
+        first[i + 1] = m
+    return first, second[:m].copy(), image[:m].copy(), images
 
 
 @njit(cache=True)
@@ -125,29 +202,6 @@ def _sorted_by_type(first: Array, types: Array, second: Array, image: Array) -> 
                     images[m] = image[p]
                     m += 1
     return js, images
-
-
-@njit(cache=True)
-def _inverse(m: Array) -> Array:
-    """Inverse of a 3x3 matrix."""
-    out = np.empty((3, 3))
-    for i in range(3):
-        a, b = (i + 1) % 3, (i + 2) % 3
-        for j in range(3):
-            c, d = (j + 1) % 3, (j + 2) % 3
-            out[j, i] = m[a, c] * m[b, d] - m[a, d] * m[b, c]
-    return out / (m[0, 0] * out[0, 0] + m[0, 1] * out[1, 0] + m[0, 2] * out[2, 0])
-
-
-@njit(cache=True)
-def _product(a: Array, b: Array) -> Array:
-    """Product of two 3x3 matrices."""
-    out = np.zeros((3, 3))
-    for i in range(3):
-        for j in range(3):
-            for k in range(3):
-                out[i, j] += a[i, k] * b[k, j]
-    return out
 
 
 @njit(cache=True)

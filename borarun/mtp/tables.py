@@ -76,23 +76,27 @@ def tables_of(data: MTPData) -> Tables:
     number = {powers: m for m, powers in enumerate(listed)}
     lower = [[number[(*p[:a], p[a] - 1, *p[a + 1 :])] if p[a] else 0 for a in range(3)] for p in listed]
     angular = np.array([number[tuple(powers)] for powers in basic[:, 1:].tolist()])
-    integers = (
-        np.searchsorted(basic[:, 0], np.arange(int(data.radial_funcs_count) + 1)),
-        basic[:, 0],
-        angular,
-        np.searchsorted(np.sort(angular), np.arange(len(listed) + 1)),
-        np.argsort(angular, kind="stable"),
-        listed,
-        lower,
-        times,
-        place[np.array(data.alpha_moment_mapping)],
-    )
+    radial_of, mapping = basic[:, 0], np.array(data.alpha_moment_mapping)
     return Tables(
-        np.array([data.scaling, data.radial_basis.min, data.radial_basis.max], float),
-        *(np.ascontiguousarray(values, np.int64) for values in integers),
-        *(np.array(values, float) for values in (data.radial_coeffs, data.moment_coeffs, data.species_coeffs)),
-        len(place),
+        cutoffs=np.array([data.scaling, data.radial_basis.min, data.radial_basis.max], float),
+        first=_integers(np.searchsorted(radial_of, np.arange(int(data.radial_funcs_count) + 1))),
+        radial_of=_integers(radial_of),
+        angular=_integers(angular),
+        group_first=_integers(np.searchsorted(np.sort(angular), np.arange(len(listed) + 1))),
+        group=_integers(np.argsort(angular, kind="stable")),
+        powers=_integers(listed),
+        lower=_integers(lower),
+        times=_integers(times),
+        scalars=_integers(place[mapping]),
+        radial=np.array(data.radial_coeffs, float),
+        moments=np.array(data.moment_coeffs, float),
+        species=np.array(data.species_coeffs, float),
+        n_moments=len(place),
     )
+
+
+def _integers(values: Any) -> Array:
+    return np.ascontiguousarray(values, np.int64)
 
 
 @njit(cache=True, fastmath=FAST)

@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.mtp import active_set
-from borarun.mtp.fit import fit
+from borarun.mtp.fit import best_start, fit
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Comparison, Weights, compare
 from borarun.mtp.team import Team
 from borarun.units import EV_PER_A3_IN_KBAR
+
+ITERATIONS_A_START = 15
+"""After which starts are compared."""
 
 
 def main() -> None:
@@ -33,7 +36,7 @@ def main() -> None:
     job = json.loads((here / "job.json").read_text())
     train, valid = (Frames.from_extxyz((here / f"{name}.extxyz").read_text()) for name in ("train", "valid"))
     weights = Weights(job["energy_weight"], job["force_weight"], job["stress_weight"])
-    start = _start(here, job, train)
+    start = _start(here, job, train, weights, processes)
 
     def progress(number: int, *_: float) -> None:
         (here / "progress").write_text(f"{number / job['max_evaluations']:.3f}")
@@ -67,12 +70,16 @@ def main() -> None:
         file.write(json.dumps(result, indent=1).encode())
 
 
-def _start(here: Path, job: dict[str, Any], train: Frames) -> Potential:
-    """The earlier potential, or an untrained one for the elements of the training set, in their order of appearance."""
+def _start(here: Path, job: dict[str, Any], train: Frames, weights: Weights, processes: int) -> Potential:
+    """The earlier potential, or the best of some untrained ones for the elements of the training set, in their order of appearance."""
     if (here / "start.mtp").exists():
         return Potential.read((here / "start.mtp").read_text())
     species = list(dict.fromkeys(train.numbers.tolist()))
-    return Potential.untrained(job["level"], species, job["cutoff_A"], radial_basis_size=job["radial_basis_size"], seed=job["seed"])
+    starts = [
+        Potential.untrained(job["level"], species, job["cutoff_A"], radial_basis_size=job["radial_basis_size"], seed=job["seed"] + k)
+        for k in range(job["starts"])
+    ]
+    return best_start(starts, train, weights, min(ITERATIONS_A_START, job["max_evaluations"]), processes) if len(starts) > 1 else starts[0]
 
 
 def _rmse(values: NDArray[Any]) -> float:

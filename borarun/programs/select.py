@@ -29,7 +29,8 @@ def main() -> None:
         evaluator = Evaluator(potential, atoms.numbers)
         evaluator.evaluate(atoms.positions, atoms.cell.array)
         gradients.append(evaluator.gradients())
-        (here / "progress").write_text(f"{number / len(candidates):.3f}")
+        if number % 20 == 0:
+            (here / "progress").write_text(f"{number / len(candidates):.3f}")
     found = [float(active_set.grades(active, rows).max()) for rows in gradients]
     chosen = active_set.select(active, gradients, job["max_selected"])
     selected = candidates.take(chosen)

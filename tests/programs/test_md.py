@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from borarun.mtp import active_set
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
 from borarun.programs import md
+from borarun.programs.md_watch import MAX_CANDIDATES, Candidates
 from borarun.structure import read_structure
 from borarun.task import Result
 from borarun.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_BAR
@@ -186,10 +188,24 @@ def test_ramps_and_segments(crystal: Atoms, tmp_path: Path) -> None:
     assert found.arrays["segment"].values.tolist() == [0] * 6 + [3] * 11
 
 
+@pytest.fixture(scope="module")
+def known(crystal: Atoms) -> np.ndarray[Any, Any]:
+    """An active set of cold crystals."""
+    evaluator = Evaluator(Potential.read(TEXT), crystal.numbers)
+    gradients = []
+    for seed in range(24):
+        atoms = crystal.copy()
+        atoms.rattle(0.003 * seed, seed=seed)
+        evaluator.evaluate(atoms.positions, atoms.cell.array)
+        gradients.append(evaluator.gradients())
+    return active_set.build(np.concatenate(gradients))
+
+
 class TestKilled:
     """A run that is killed at any instant and started again ends with a whole trajectory."""
 
-    RUN = settings((0.15, 10, 200, 2.0), (0.05, 200, 200, None), (0.3, 200, 300, 4.0))
+    GRADE = MappingProxyType({"every": 10, "threshold_save": 1e-6, "threshold_break": 1e12})
+    RUN = settings((0.15, 10, 200, 2.0), (0.05, 200, 200, None), (0.3, 200, 300, 4.0), grade=GRADE)
 
     def _reached(self, directory: Path) -> int:
         file = directory / "thermo.txt"
@@ -197,9 +213,9 @@ class TestKilled:
         return int(lines[-1].split()[0]) if lines else 0
 
     @pytest.mark.parametrize("seed", [1, 2])
-    def test_goes_on(self, crystal: Atoms, tmp_path: Path, seed: int) -> None:
+    def test_goes_on(self, crystal: Atoms, known: Any, tmp_path: Path, seed: int) -> None:
         """Killed three times at random steps, by SIGKILL and SIGTERM."""
-        lay_out(tmp_path, self.RUN, crystal, often)
+        lay_out(tmp_path, self.RUN, crystal, often, active_set=known)
         stream = random.Random(seed)
         for kill in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
             goal = self._reached(tmp_path) + stream.randrange(1, 250)
@@ -215,6 +231,9 @@ class TestKilled:
         moves = np.abs(np.diff(found.arrays["positions"].values, axis=2)).max(axis=(0, 1))
         assert moves[np.diff(found.arrays["step"].values) <= 8].max() < 0.3
         assert RESUMED in (tmp_path / "log.lammps").read_text()
+        looks = found.arrays["grade/step"].values
+        assert set(range(0, 1001, 10)) <= set(looks) and len(set(looks)) == len(looks)
+        assert found.facts["n_candidates"] == 101
 
     def test_half_written_restart_is_passed_over(self, crystal: Atoms, tmp_path: Path) -> None:
         """The newest restart file is cut short: the one before it is taken; none is whole: the run starts anew."""
@@ -230,19 +249,6 @@ class TestKilled:
             assert (RESUMED in (tmp_path / "log.lammps").read_text()) == resumed
             assert again.arrays["step"].values.tolist() == whole.arrays["step"].values.tolist()
             assert np.allclose(again.arrays["positions"].values, whole.arrays["positions"].values, atol=1e-3)
-
-
-@pytest.fixture(scope="module")
-def known(crystal: Atoms) -> np.ndarray[Any, Any]:
-    """An active set of cold crystals."""
-    evaluator = Evaluator(Potential.read(TEXT), crystal.numbers)
-    gradients = []
-    for seed in range(24):
-        atoms = crystal.copy()
-        atoms.rattle(0.003 * seed, seed=seed)
-        evaluator.evaluate(atoms.positions, atoms.cell.array)
-        gradients.append(evaluator.gradients())
-    return active_set.build(np.concatenate(gradients))
 
 
 class TestStops:
@@ -295,6 +301,35 @@ class TestStops:
         lay_out(tmp_path, run, crystal, lambda deck: deck.replace("fix npt all npt", "fix npt all nonsense"))
         with pytest.raises(EngineError, match="nonsense"):
             finish(tmp_path, run, code=1)
+
+
+class TestCandidates:
+    """Candidates are kept in a file, and never too many of them."""
+
+    def test_thinned(self, tmp_path: Path) -> None:
+        """Early, late and the highest grade stay; the file holds what memory holds."""
+        found = Candidates(tmp_path / "candidates.extxyz")
+        for step in range(0, 5000, 10):
+            found.add(step, 100.0 if step == 130 else 3.0 + step * 1e-3, Atoms("BH", [(0, 0, 0), (1, 0, step)], cell=np.eye(3), pbc=True))
+        steps = [image.info["step"] for image in found.kept]
+        assert MAX_CANDIDATES // 3 < len(steps) <= MAX_CANDIDATES
+        assert steps[0] == 0 and 130 in steps and steps[-1] > 4900 and steps == sorted(steps)
+        again = Candidates(found.file)
+        again.load(5000, 2)
+        assert [(image.info["step"], image.info["grade"], image.positions[1, 2]) for image in again.kept] == [
+            (image.info["step"], image.info["grade"], image.positions[1, 2]) for image in found.kept
+        ]
+
+    def test_half_written(self, tmp_path: Path) -> None:
+        """Half a configuration, and those after the step where the run goes on, are dropped from the file."""
+        found = Candidates(tmp_path / "candidates.extxyz")
+        for step in (10, 20, 30, 40):
+            found.add(step, 3.0, Atoms("BH", [(0, 0, 0), (1, 0, step)], cell=np.eye(3), pbc=True))
+        found.file.write_text(found.file.read_text()[:-9])
+        for last, steps in ((100, [10, 20, 30]), (20, [10, 20])):
+            found.load(last, 2)
+            assert [image.info["step"] for image in found.kept] == steps
+            assert len(Frames.from_extxyz(found.file.read_text())) == len(steps)
 
 
 def test_command(crystal: Atoms, tmp_path: Path) -> None:

@@ -39,10 +39,7 @@ def missing(settings: Settings) -> str:
     """How to install what is not there."""
     if all(importlib.util.find_spec(name) for name in PACKAGES[settings.functional]):
         return ""
-    return (
-        'pip install "borarun[sevennet]"  (without a GPU, first: pip install torch --index-url https://download.pytorch.org/whl/cpu, '
-        "which is much smaller)"
-    )
+    return 'pip install "borarun[sevennet]"  (without a GPU, install the CPU build of PyTorch first: it is much smaller)'
 
 
 def render(settings: Settings, inputs: Inputs) -> Files:

@@ -23,20 +23,42 @@ UNSEEN = 1e-6
 TOLERANCE = 0.01
 """A row replaces one of the active set where that enlarges the volume by more than this."""
 
+ROWS_AT_ONCE = 8
+"""Rows that are searched at a time, in multiples of P: the search keeps a matrix of them in memory and changes all of it for every exchange."""
 
-def build(gradients: Array) -> Array:
+
+def build(gradients: Sequence[Array]) -> Array:
     """The active set of all neighbourhoods of a training set.
+
+    It starts from a part of the rows; those of the rest that lie outside of what they span are let in, until there are none.
 
     Parameters
     ----------
-    gradients : (M, P)
+    gradients : the (N, P) gradients of each configuration
 
     Returns
     -------
     (P, P)
     """
-    rows = _with_unseen(gradients)
-    return np.asarray(rows[_largest_volume(rows)])
+    p = gradients[0].shape[1]
+    total = sum(len(rows) for rows in gradients)
+    some = np.vstack([rows[index % 7 :: max(1, total // (ROWS_AT_ONCE * p))] for index, rows in enumerate(gradients)])
+    longest = np.max([np.abs(rows).max(axis=0) for rows in gradients], axis=0)
+    rows = np.vstack([some, np.diag(UNSEEN * np.where(longest > 0.0, longest, 1.0))])
+    active = rows[_largest_volume(rows)]
+    while len(outside := _outside(active, gradients)):
+        rows = np.vstack([active, outside])
+        active = rows[_largest_volume(rows, np.arange(p))]
+    return np.asarray(active)
+
+
+def _outside(active_set: Array, gradients: Sequence[Array]) -> Array:
+    """The rows that would enlarge the active set, or the most extrapolating of them."""
+    graded = [grades(active_set, rows) for rows in gradients]
+    all_grades = np.concatenate(graded)
+    n = min(int(np.sum(all_grades > 1.0 + 2.0 * TOLERANCE)), ROWS_AT_ONCE * active_set.shape[1])
+    threshold = np.partition(all_grades, -n)[-n] if n else np.inf
+    return np.vstack([rows[values >= threshold] for rows, values in zip(gradients, graded, strict=True)])
 
 
 def grades(active_set: Array, gradients: Array) -> Array:
@@ -77,11 +99,6 @@ def select(active_set: Array, candidates: Sequence[Array], max_selected: int) ->
     counts = np.bincount(owners[chosen[chosen >= p] - p].astype(int), minlength=len(candidates))
     ranked = sorted(np.flatnonzero(counts), key=lambda index: (-counts[index], index))
     return [int(index) for index in ranked[:max_selected]]
-
-
-def _with_unseen(gradients: Array) -> Array:
-    longest = np.abs(gradients).max(axis=0)
-    return np.vstack([gradients, np.diag(UNSEEN * np.where(longest > 0.0, longest, 1.0))])
 
 
 def _largest_volume(rows: Array, start: Array | None = None) -> Array:

@@ -58,7 +58,7 @@ def fit(
     max_iterations: int = 60,
     tolerance: float = 2e-3,
     patience: int = 8,
-    progress: Callable[[int, float, float], None] | None = None,
+    progress: Callable[[int, Array], None] | None = None,
 ) -> Fit:
     """Adjust all parameters of a potential.
 
@@ -69,7 +69,7 @@ def fit(
     max_iterations : at most so many steps
     tolerance : ends when the loss fell by less than this fraction over ``patience`` iterations, on average an iteration
     patience : also ends when the validation loss has not fallen for so many iterations
-    progress : called after each iteration with its number and both losses
+    progress : called after each iteration with its number and the (P,) parameters
     """
     parameters = potential.parameters
     normal = train.normal(parameters)
@@ -93,7 +93,7 @@ def fit(
         if validation[-1] <= min(validation):
             best = parameters
         if progress is not None:
-            progress(iteration, losses[-1], validation[-1])
+            progress(iteration, parameters)
         slow = len(losses) > patience and losses[-1] > losses[-1 - patience] * (1.0 - tolerance) ** patience
         if slow or len(validation) - 1 - int(np.argmin(validation)) >= patience:
             converged = True

@@ -38,14 +38,14 @@ def main() -> None:
     weights = Weights(job["energy_weight"], job["force_weight"], job["stress_weight"])
     start = _start(here, job, train, weights, processes)
 
-    def progress(number: int, *_: float) -> None:
+    def progress(number: int, _: NDArray[Any]) -> None:
         (here / "progress").write_text(f"{number / job['max_evaluations']:.3f}")
 
     with Team(start, train, weights, processes) as ours, Team(start, valid, weights, 1) as theirs:
         found = fit(start, ours, theirs, max_iterations=job["max_evaluations"], progress=progress)
         parameters = found.potential.parameters
         trained, judged = compare(train, ours.predict(parameters)), compare(valid, theirs.predict(parameters))
-        active = active_set.build(np.vstack(ours.gradients(parameters)))
+        active = active_set.build(ours.gradients(parameters))
     with replacing(here / "potential.mtp") as file:
         file.write(found.potential.write().encode())
     for name, values in {

@@ -6,6 +6,7 @@ Reads ``job.json``, ``start.mtp``, ``active_set.npy`` and ``candidates.extxyz``.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def main() -> None:
             (here / "progress").write_text(f"{number / len(candidates):.3f}")
     found = [float(active_set.grades(active, rows).max()) for rows in gradients]
     chosen = active_set.select(active, gradients, job["max_selected"])
-    selected = candidates.take(chosen)
+    selected = replace(candidates.take(chosen), grade=np.array([found[index] for index in chosen]))
     with replacing(here / "selected.extxyz") as file:
         file.write(selected.to_extxyz().encode())
     result = {"n_candidates": len(candidates), "n_selected": len(chosen), "grades": found}

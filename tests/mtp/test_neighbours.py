@@ -20,7 +20,7 @@ def distances(pairs: Pairs) -> list[np.ndarray]:
 def check(neighbours: Neighbours, atoms: Atoms) -> None:
     """Against ASE's own neighbour list."""
     pairs = neighbours.update(atoms.positions, atoms.cell.array)
-    first, d, = neighbor_list("id", atoms, neighbours.cutoff)
+    first, d = neighbor_list("id", atoms, neighbours.cutoff)
     for i, found in enumerate(distances(pairs)):
         np.testing.assert_allclose(found, np.sort(d[first == i]), atol=1e-10)
         js = pairs.js[i, : pairs.counts[i]]
@@ -61,13 +61,13 @@ def test_no_pair_is_missed_while_atoms_move_and_the_cell_breathes_and_shears(lab
     atoms = labels[0]
     neighbours = neighbours_of(atoms)
     velocity = random.normal(0.0, 0.02, atoms.positions.shape)
-    for step in range(60):
+    for step in range(0, 60, 3):
         strain = np.eye(3) + 0.03 * np.array([[np.sin(step / 9), 0.0, 0.0], [np.sin(step / 7), np.cos(step / 8), 0.0], [0.0, np.sin(step / 5), 0.0]])
         moved = atoms.copy()
         moved.positions += step * velocity
         moved.set_cell(atoms.cell.array @ strain, scale_atoms=True)
         check(neighbours, moved)
-    assert 2 <= neighbours.n_builds < 30
+    assert 2 <= neighbours.n_builds < 15
 
 
 def test_wrapping_an_atom_into_another_image_needs_no_new_list(labels: Frames) -> None:

@@ -35,7 +35,7 @@ def test_motep_reads_every_untrained_level(level: int, tmp_path: Path) -> None:
     file.write_text(Potential.untrained(level, (3, 1)).write())
     data = read_mtp(file)
     assert data.alpha_scalar_moments == SCALARS[level] == len(data.alpha_moment_mapping)
-    assert data.alpha_moments_count > data.alpha_index_times.max(initial=0)
+    assert data.alpha_moments_count > data.alpha_index_times[:, [0, 1, 3]].max()
 
 
 def test_mlip_3_does_not_read_motep_s_newer_section(random_potential: Make) -> None:

@@ -23,10 +23,10 @@ reference: {engine: bundled}
 training_set:
   aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}
   validation_fraction: 0.2
-potential: {level: 6, max_evaluations: 8}
+potential: {level: 8, max_evaluations: 15}
 active_learning:
-  threshold_save: 400
-  threshold_break: 1000
+  threshold_save: 4000
+  threshold_break: 10000
   heat_to_K: 350
   heat_ns: 0.0001
   hold_ns: 0.0001

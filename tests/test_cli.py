@@ -66,7 +66,7 @@ def test_a_mistyped_key_is_named_with_its_place_and_the_way_out(borarun, mini_st
 
 
 def test_validate_prints_every_mistake_as_json(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
-    mini_study.write_text(mini_study.read_text().replace("level: 6", "level: 7").replace("threshold_save: 400", "threshold_save: 0"))
+    mini_study.write_text(mini_study.read_text().replace("level: 8", "level: 7").replace("threshold_save: 4000", "threshold_save: 0"))
     answer = borarun("validate", "--json", "mini.yaml")
     assert answer.code == 2
     assert {problem["key"] for problem in json.loads(answer.out)} == {"potential.level", "active_learning.threshold_save"}

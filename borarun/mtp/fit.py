@@ -29,6 +29,9 @@ N_SCREENED = 12
 FLOOR = 1e-12
 """Smallest curvature, relative to the largest, that the damping takes a parameter to have."""
 
+LEAST_DAMPING = 1e-9
+"""Keeps the equations solvable along what changes nothing."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -139,7 +142,7 @@ class _Screening:
 
 def _linear_step(normal: Normal, n_linear: int) -> Array:
     """(n_linear,) change of the linear parameters that minimises the loss, the others held; slightly damped where the data leave it open."""
-    return _solve(normal.matrix[:n_linear, :n_linear], normal.vector[:n_linear], 1e-9)
+    return _solve(normal.matrix[:n_linear, :n_linear], normal.vector[:n_linear], LEAST_DAMPING)
 
 
 def _step(train: Team, parameters: Array, normal: Normal, damping: float) -> tuple[Array, float, float]:
@@ -151,7 +154,7 @@ def _step(train: Team, parameters: Array, normal: Normal, damping: float) -> tup
         improved = loss < best_loss
         if improved:
             best, best_loss, best_damping = trial, loss, damping
-            damping /= 6.0  # less damping may be better still
+            damping = max(damping / 6.0, LEAST_DAMPING)  # less damping may be better still
         elif best_loss < normal.loss:
             break
         else:

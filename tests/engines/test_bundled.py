@@ -85,7 +85,7 @@ def test_the_record_describes_the_potential_that_ships(functional: str) -> None:
     assert record["errors"]["valid"].keys() == {"energy_meV_per_atom", "forces_eV_per_A", "stress_kbar"}
     assert 9.0 < record["lattice_parameter_300K_A"] < 10.0
     assert "stands in for DFT" in record["statement"] and record["command"]
-    assert record["versions"].keys() == {"borarun", "sevenn", "dftd3"}
+    assert record["versions"].keys() == {"borarun", "motep", "sevenn", "dftd3"}
 
 
 def test_nothing_is_missing_and_costs_grow_with_the_work() -> None:

@@ -116,7 +116,7 @@ def main() -> None:
         rows = [row(level, repeat, images if repeat == 1 else images[:60]) for level, repeat in CASES]
     found = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
     text = TEXT.format(
-        command="python benchmarks/evaluator.py " + " ".join(sys.argv[1:]),
+        command=("python benchmarks/evaluator.py " + " ".join(sys.argv[1:])).strip(),
         machine=f"{found[1] if found else platform.processor()}, {os.cpu_count()} cores, shared with other work",
         versions=f"Python {platform.python_version()}, motep {metadata.version('motep')}, numba {metadata.version('numba')}",
         steps=len(images), rows="\n".join(rows),

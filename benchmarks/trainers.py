@@ -179,7 +179,7 @@ def main() -> None:
         with Team(potential, valid, Weights()) as team:
             others.append(judge(f"MLIP-3, mlp train, {options.mlip3_iterations} iterations", seconds, valid, team, potential))
     text = TEXT.format(
-        command="python benchmarks/trainers.py " + " ".join(sys.argv[1:]),
+        command=("python benchmarks/trainers.py " + " ".join(sys.argv[1:])).strip(),
         machine=f"{cpu()}, {os.cpu_count()} cores, shared with other work",
         versions=f"Python {platform.python_version()}, motep {metadata.version('motep')}",
         level=options.level, n_train=len(train), n_valid=len(valid), rows="\n".join(rows(ours, others)),

@@ -106,7 +106,7 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("r
 def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs")) -> None:
     """Run the study and show its progress. Run it again after any accident: it goes on where it was."""
     from borarun.places import Places
-    from borarun.run import drive, sole_driver
+    from borarun.run import WorkersLostError, begin_again, drive, sole_driver
     from borarun.store import Store
 
     study = load_study(study_file)
@@ -125,6 +125,9 @@ def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path(
         except KeyboardInterrupt:
             err.print("\nStopped. What is finished is kept: run the same command to go on.", markup=False, highlight=False)
             raise
+        except WorkersLostError as error:
+            err.print(f"{error} Beginning again.", markup=False, highlight=False)
+            begin_again()
         if outcome.done or not (places.study / "report" / "report.html").exists():
             _write_report(study, Store(places.store), places.study / "report")
         _say(f"report: {places.study / 'report' / 'report.html'}")

@@ -11,18 +11,19 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import parsl
+import psutil
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.providers import LocalProvider
 
-from borarun.errors import BusyError
+from borarun.errors import BorarunError, BusyError
 from borarun.places import Places, StoredRecords
 from borarun.plan import Plan, expand
 from borarun.site import Site
@@ -40,6 +41,25 @@ HTEX = "parsl.executors.high_throughput"
 TICK_S = 0.5
 MAX_ATTEMPTS = 4
 """How often a task is started when its worker, not the task itself, keeps getting lost."""
+
+
+RESTARTS = "BORARUN_RESTARTS"
+"""Environment variable that counts how often this command has begun again."""
+
+MAX_RESTARTS = 5
+
+
+class WorkersLostError(BorarunError):
+    """The interchange, through which all answers of workers come, has died."""
+
+
+def begin_again() -> NoReturn:
+    """Start this command anew in the same process: what is done is in the store, and Parsl cannot mend a lost interchange."""
+    count = int(os.environ.get(RESTARTS, "0")) + 1
+    if count > MAX_RESTARTS:
+        os._exit(1)  # an orderly end would wait for the dead interchange
+    os.environ[RESTARTS] = str(count)
+    os.execv(sys.executable, [sys.executable, "-m", "borarun", *sys.argv[1:]])
 
 
 class Listener(Protocol):
@@ -117,6 +137,8 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     ------
     KeyboardInterrupt
         After everything started has been ended in order.
+    WorkersLostError
+        When no answer of a worker can reach this process any more; see ``begin_again``.
     """
     store = Store(places.store)
     records = StoredRecords(store)
@@ -146,9 +168,8 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
             while not ended:
                 ended = wait(running, timeout=TICK_S, return_when=FIRST_COMPLETED).done
                 if not ended and workers.lost:
-                    ended = set(running)
+                    raise WorkersLostError("The process between driver and workers died.")
                 listener.tick()
-            lost = workers.lost
             for future in ended:
                 task, since = running.pop(future)
                 error = _worker_error(future)
@@ -163,8 +184,6 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                     failed[task.key] = failure
                     outcome.failed.append((task, failure))
                 listener.finished(task, failure, time.monotonic() - since)
-            if lost:
-                workers.restart()
     finally:
         workers.stop()
     outcome.blocked = [task for task in plan.tasks if task.key not in done and task.key not in failed]
@@ -174,8 +193,6 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
 
 def _worker_error(future: Future[Failure | None]) -> str:
     """Why the future has no answer of the task itself; empty when it has one."""
-    if not future.done():
-        return "the interchange between driver and workers died"
     error = future.exception()
     return f"{type(error).__name__}: {error}" if error is not None else ""
 
@@ -230,14 +247,14 @@ class _Workers:
         finally:
             signal.signal(signal.SIGINT, handler)
 
-    def restart(self) -> None:
-        """Begin again with new workers."""
-        self.stop()
-        self._start()
-
     def stop(self) -> None:
         """End all workers; a program that one of them watches is killed with it."""
         if self._executor is None:
+            return
+        if self.lost:  # Parsl's own clean-up would ask the dead interchange, and wait for ever
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             return
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

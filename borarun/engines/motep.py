@@ -1,4 +1,4 @@
-"""Training of moment tensor potentials, and D-optimal selection, with motep's compiled engine.
+"""Training of moment tensor potentials and D-optimal selection: motep's data and maxvol, borarun's kernels and Levenberg-Marquardt fit.
 
 Two operations: ``train`` fits a potential to labelled frames and finds its active set; ``select`` finds the candidates worth a label.
 """

@@ -244,6 +244,10 @@ class _Workers:
                     retries=0,
                 )
             )
+        except Exception as error:
+            if self.lost:
+                raise WorkersLostError("The process between driver and workers died as it started.") from error
+            raise
         finally:
             signal.signal(signal.SIGINT, handler)
 

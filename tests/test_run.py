@@ -45,7 +45,7 @@ def _processes(study: Path) -> list[psutil.Process]:
     return found
 
 
-def _wait_for(condition: object, seconds: float = 60) -> None:
+def _wait_for(condition: object, seconds: float = 150) -> None:
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "waited in vain"

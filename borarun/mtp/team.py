@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from borarun.frames import Frames
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Normal, Residuals, Weights
+from borarun.tether import end_with_parent
 
 Array = NDArray[Any]
 
@@ -68,7 +69,8 @@ class Crew:
 
 
 def _serve(connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """Answer questions until the other side hangs up."""
+    """Answer questions until the other side hangs up or is killed."""
+    end_with_parent()
     with threadpool_limits(1):
         thing = make(*arguments)
         try:

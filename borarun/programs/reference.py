@@ -233,7 +233,7 @@ def sevennet(functional: str, cores: int) -> BaseCalculator:
         from sevenn.calculator import SevenNetCalculator
 
         torch.set_num_threads(cores)
-        network = SevenNetCalculator("7net-0", device="cpu")
+        network: BaseCalculator = SevenNetCalculator("7net-0", device="cpu")
     if functional == "PBE":
         return network
     from ase.calculators.mixing import SumCalculator

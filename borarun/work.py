@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def _start(command: list[str], directory: Path, driver: Driver) -> int:
                 stderr=err,
                 env=environment,
                 start_new_session=True,
-                preexec_fn=end_with_parent,  # no program is left to write where its successor works
+                preexec_fn=partial(end_with_parent, os.getpid()),  # no program is left to write where its successor works
             )
         except OSError as error:
             raise EngineError(f"{command[0]} could not be started: {error.strerror}", remedy="Check the command in the site file.") from error

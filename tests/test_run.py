@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -45,11 +46,27 @@ def _processes(study: Path) -> list[psutil.Process]:
     return found
 
 
-def _wait_for(condition: object, seconds: float = 150) -> None:
+def _wait_for(condition: Callable[[], bool], seconds: float = 150) -> None:
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
+
+
+def _wait_for_silence(study: Path, seconds: float = 150) -> None:
+    """Until no process works in the study's folder."""
+    end = time.monotonic() + seconds
+    while left := _processes(study):
+        assert time.monotonic() < end, "\n".join(map(_describe, left))
+        time.sleep(0.1)
+
+
+def _describe(process: psutil.Process) -> str:
+    with process.oneshot():
+        try:
+            return f"{process.pid} of {process.ppid()}, {process.status()}, {time.time() - process.create_time():.0f} s old: {process.cmdline()}"
+        except psutil.Error as error:
+            return str(error)
 
 
 def _check_complete(study: Path, counted: Counter[str]) -> None:
@@ -85,7 +102,7 @@ def test_driver_killed_at_random_instants(mini_study: Path, finished_once: Count
     _check_complete(mini_study, finished_once)
     again = _finish(mini_study)
     assert "nothing was started" in again
-    _wait_for(lambda: not _processes(mini_study))
+    _wait_for_silence(mini_study)
 
 
 def test_workers_and_programs_killed_at_random_instants(mini_study: Path, finished_once: Counter[str]) -> None:
@@ -116,7 +133,7 @@ def test_interrupt_ends_everything_and_says_how_to_go_on(mini_study: Path) -> No
     assert process.returncode == 130, output
     assert "run the same command to go on" in output
     assert "Traceback" not in output
-    _wait_for(lambda: not _processes(mini_study))
+    _wait_for_silence(mini_study)
 
 
 def test_a_second_submit_says_so_and_leaves(mini_study: Path) -> None:

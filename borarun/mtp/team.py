@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -39,7 +40,7 @@ class Crew:
         for one in arguments if self._here is None else ():
             context = multiprocessing.get_context("spawn")
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, make, one), daemon=True)
+            process = context.Process(target=_serve, args=(os.getpid(), theirs, make, one), daemon=True)
             process.start()
             theirs.close()
             self._members.append((process, ours))
@@ -68,9 +69,9 @@ class Crew:
         self._limit.restore_original_limits()
 
 
-def _serve(connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _serve(parent: int, connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """Answer questions until the other side hangs up or is killed."""
-    end_with_parent()
+    end_with_parent(parent)
     with threadpool_limits(1):
         thing = make(*arguments)
         try:

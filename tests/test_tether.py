@@ -1,0 +1,34 @@
+"""A tethered process ends with its parent, at whatever moment the parent goes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+PARENT = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-m", "borarun.tether", str(os.getpid()), "sleep", "600"], stdin=subprocess.DEVNULL)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("child_runs", [False, True], ids=["killed as the child starts", "killed when the child runs"])
+def test_child_ends_when_its_parent_is_killed(child_runs: bool) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        while child_runs and child.cmdline() != ["sleep", "600"]:
+            time.sleep(0.01)
+        parent.kill()
+    child.wait(timeout=30)
+    assert not child.is_running()
+
+
+def test_nothing_is_started_for_a_parent_that_is_not_there() -> None:
+    ended = subprocess.run([sys.executable, "-m", "borarun.tether", "1", "echo", "started"], capture_output=True, text=True, timeout=30)
+    assert ended.stdout == "" and ended.returncode == 1

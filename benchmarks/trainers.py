@@ -165,9 +165,7 @@ def main() -> None:
     parser.add_argument("--mlip3-iterations", type=int, default=300)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    train, valid = (
-        Frames.from_extxyz((HERE / "data" / f"li2b12h12_sevennet0_d3_{name}.extxyz").read_text()) for name in ("train", "valid")
-    )
+    train, valid = (Frames.from_extxyz((HERE / "data" / f"li2b12h12_sevennet0_d3_{name}.extxyz").read_text()) for name in ("train", "valid"))
     borarun(6, train.take([0, 1]), valid.take([0]))  # compiles the kernels
     ours = borarun(options.level, train, valid)
     others = []

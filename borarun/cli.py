@@ -82,7 +82,7 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("r
     site = load_site(site_file) if site_file else default_site()
     records = _records(runs, study.name)
     forecast = expand(study, records, forecast=True)
-    rows = estimate(forecast, records)
+    rows = estimate(forecast, records, lambda engine: site.program(engine).cost_factor)
     if as_json:
         _say(json.dumps({"stages": [asdict(row) for row in rows], "may_grow": forecast.waiting, "stuck": forecast.stuck}, indent=2))
         return

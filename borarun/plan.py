@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from borarun.stages import STAGES, Expansion, Records
@@ -75,8 +75,13 @@ class StageEstimate:
     bytes: float
 
 
-def estimate(plan: Plan, records: Records) -> list[StageEstimate]:
-    """Tasks, core time and disk by stage."""
+def estimate(plan: Plan, records: Records, cost_factor: Callable[[str], float] = lambda engine: 1.0) -> list[StageEstimate]:
+    """Tasks, core time and disk by stage.
+
+    Parameters
+    ----------
+    cost_factor : of an engine, the core time on the site over that of the estimates
+    """
     rows = []
     for name, expansion in plan.stages.items():
         keys = {task.key: task for task in expansion.tasks}
@@ -86,7 +91,7 @@ def estimate(plan: Plan, records: Records) -> list[StageEstimate]:
                 stage=name,
                 tasks=len(keys),
                 done=len(keys) - len(left),
-                core_hours=sum(task.cost.core_seconds for task in left) / 3600,
+                core_hours=sum(task.cost.core_seconds * cost_factor(task.engine) for task in left) / 3600,
                 bytes=sum(task.cost.bytes for task in left),
             )
         )

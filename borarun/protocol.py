@@ -76,13 +76,23 @@ else:
 Repeat = Annotated[int, Field(ge=1, le=50)]
 Supercell = Annotated[tuple[Repeat, Repeat, Repeat], Strict(False)]
 
-Functional = Literal["PBE", "PBE-D3", "rev-vdW-DF2"]
+Functional = Literal[
+    "PBE",
+    "PBE-D3",
+    "PBE-D3-zero",
+    "rev-vdW-DF2",
+    "vdW-DF2",
+    "optB86b-vdW",
+    "optB88-vdW",
+    "optPBE-vdW",
+    "SCAN+rVV10",
+    "r2SCAN+rVV10",
+]
+"""``PBE-D3`` is D3 with Becke-Johnson damping, ``PBE-D3-zero`` with zero damping."""
 CellMode = Literal["isotropic", "anisotropic", "triclinic"]
 
 VACANCIES = "Vacancies: how many mobile ions are removed, at random by the seed, from each supercell. A number, a list or a range."
-CELL_MODE = (
-    "How the barostat may change the cell: `isotropic` (one scale), `anisotropic` (each edge of its own), `triclinic` (edges and angles)."
-)
+CELL_MODE = "How the barostat may change the cell: `isotropic` (one scale), `anisotropic` (each edge of its own), `triclinic` (edges and angles)."
 
 
 class Material(Section):
@@ -151,9 +161,7 @@ class Potential(Section):
     """The moment tensor potential (MTP) and its fit."""
 
     engine: Literal["motep"] = Field(default="motep", description="Program that evaluates the potential.")
-    level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(
-        default=20, description="Level of the MTP: higher is slower and finer."
-    )
+    level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(default=20, description="Level of the MTP: higher is slower and finer.")
     cutoff_A: Annotated[float, Field(ge=2, le=15)] = Field(default=5.0, description="Cutoff radius, angstrom.")
     radial_basis_size: Annotated[int, Field(ge=2, le=30)] = Field(default=8, description="Number of radial basis functions.")
     energy_weight: Annotated[float, Field(ge=0)] = Field(default=1.0, description="Weight of energies in the fit, as in MLIP-3.")
@@ -165,9 +173,7 @@ class Potential(Section):
 class ActiveLearning(Section):
     """Explore with the potential, label what it does not know, fit again, until a whole round stays in the known region."""
 
-    threshold_save: Annotated[float, Field(gt=1)] = Field(
-        default=2.1, description="Configurations of a higher extrapolation grade are kept."
-    )
+    threshold_save: Annotated[float, Field(gt=1)] = Field(default=2.1, description="Configurations of a higher extrapolation grade are kept.")
     threshold_break: Annotated[float, Field(gt=1)] = Field(default=11.0, description="A run stops at this extrapolation grade.")
     grade_every: PositiveInt = Field(default=10, description="Time steps between two looks at the grade; chosen by borarun.")
     from_K: Kelvin = Field(default=10.0, description="Exploration heats from here, K.")
@@ -178,15 +184,9 @@ class ActiveLearning(Section):
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
     vacancies: Counts = Field(default=(0,), description=VACANCIES)
     supercell: Supercell = Field(default=(1, 1, 1), description="Repeats of the structure's cell along a, b and c.")
-    runs: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Independent exploration runs (seeds) per round and vacancy count."
-    )
-    max_rounds: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=20, description="Stop after this many rounds even if the last was not clean."
-    )
-    max_labels_per_round: PositiveInt = Field(
-        default=50, description="Configurations labelled per round at most; the most informative ones."
-    )
+    runs: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="Independent exploration runs (seeds) per round and vacancy count.")
+    max_rounds: Annotated[int, Field(ge=1, le=1000)] = Field(default=20, description="Stop after this many rounds even if the last was not clean.")
+    max_labels_per_round: PositiveInt = Field(default=50, description="Configurations labelled per round at most; the most informative ones.")
 
 
 class Heating(Section):
@@ -220,9 +220,7 @@ class Diffusion(Section):
     sample_every_fs: Positive = Field(default=50.0, description="Keep a frame this often, fs; a multiple of the time step.")
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
     pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(default=0.0, description="Pressure, bar.")
-    runs: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Independent runs (seeds) at each temperature and vacancy count."
-    )
+    runs: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="Independent runs (seeds) at each temperature and vacancy count.")
 
 
 class Reorientation(Section):
@@ -236,9 +234,7 @@ class Study(Section):
 
     borarun: Literal[1] = Field(description="Version of this format.")
     name: Name = Field(description="Name of the study and of its run folder: letters, digits, `.`, `_` and `-`, at most 64.")
-    extends: FilePath | None = Field(
-        default=None, description="Another study file in this folder, whose keys this one takes over and changes."
-    )
+    extends: FilePath | None = Field(default=None, description="Another study file in this folder, whose keys this one takes over and changes.")
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(default=1, description="All random numbers follow from it.")
     material: Material = Field(description="The material: its formula, its structures, which of its ions moves.")
     functionals: Annotated[tuple[Functional, ...], Field(min_length=1), Strict(False)] = Field(

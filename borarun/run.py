@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -23,6 +23,7 @@ from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.providers import LocalProvider
 
+from borarun.engines.base import Program
 from borarun.errors import BorarunError, BusyError
 from borarun.places import Places, StoredRecords
 from borarun.plan import Plan, expand
@@ -120,9 +121,7 @@ def sole_driver(place: Path) -> Iterator[None]:
         except BlockingIOError:
             handle.seek(0)
             holder = handle.read().strip() or "another process"
-            raise BusyError(
-                f"{place.name}: this study is being run by {holder}. Watch it with `borarun status`, or stop it there with Ctrl-C."
-            ) from None
+            raise BusyError(f"{place.name}: this study is being run by {holder}. Watch it with `borarun status`, or stop it there with Ctrl-C.") from None
         handle.truncate(0)
         driver = Driver.here()
         handle.write(f"process {driver.pid} on {driver.host}")
@@ -154,13 +153,14 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
             done = {task.key for task in plan.tasks if task.key in records}
             listener.planned(plan, expand(study, records, forecast=True), done)
             busy = {task.key for task, _ in running.values()}
-            ready = [task for task in plan.tasks if task.key not in done | busy | failed.keys() and task.needs <= done]
+            tasks = [_on_site(task, site) for task in plan.tasks]
+            ready = [task for task in tasks if task.key not in done | busy | failed.keys() and task.needs <= done]
             free = cores - sum(min(task.cores, cores) for task, _ in running.values())
             for task in sorted(ready, key=lambda task: -task.cost.core_seconds):
                 if min(task.cores, cores) <= free:
                     free -= min(task.cores, cores)
                     attempts[task.key] = attempts.get(task.key, 0) + 1
-                    running[workers.submit(task)] = (task, time.monotonic())
+                    running[workers.submit(task, site.program(task.engine))] = (task, time.monotonic())
                     listener.started(task)
             if not running:
                 break
@@ -191,6 +191,11 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     return outcome
 
 
+def _on_site(task: Task, site: Site) -> Task:
+    """The task with the cores that its program takes on the site."""
+    return replace(task, cores=site.program(task.engine).cores or task.cores)
+
+
 def _worker_error(future: Future[Failure | None]) -> str:
     """Why the future has no answer of the task itself; empty when it has one."""
     error = future.exception()
@@ -212,11 +217,11 @@ class _Workers:
         process = self._executor.interchange_proc if self._executor is not None else None
         return process is not None and process.poll() is not None
 
-    def submit(self, task: Task) -> Future[Failure | None]:
+    def submit(self, task: Task, program: Program) -> Future[Failure | None]:
         """Hand a task to a worker."""
         if self._executor is None:
             self._start()
-        future: Future[Failure | None] = _perform(task, self._places.store, self._places.work, self._driver)
+        future: Future[Failure | None] = _perform(task, program, self._places.store, self._places.work, self._driver)
         return future
 
     def _start(self) -> None:
@@ -267,4 +272,3 @@ class _Workers:
         finally:
             self._executor = None
             signal.signal(signal.SIGINT, handler)
-

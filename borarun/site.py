@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
+from borarun.engines import ENGINES
+from borarun.engines.base import Program
 from borarun.errors import StudyError
 from borarun.messages import Name, Section, in_order, validate
 from borarun.yaml_file import read_yaml
+
+_FIELDS: Any = {
+    name.replace("-", "_"): (engine.Program, Field(default=engine.Program(), alias=name, description=f"How `{name}` runs here."))
+    for name, engine in ENGINES.items()
+}
+Programs: Any = create_model("Programs", __base__=Section, __doc__="How programs run; one that is absent runs with its defaults.", **_FIELDS)
 
 
 class Site(Section):
@@ -19,6 +27,12 @@ class Site(Section):
     name: Name = Field(description="Name of the site: letters, digits, `.`, `_` and `-`, at most 64.")
     executor: Literal["local"] = Field(default="local", description="How tasks start; `local`: as processes of this machine.")
     cores: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, description="Cores to keep busy; without it all there are.")
+    programs: Programs = Field(default_factory=Programs, description="How each program runs here.")
+
+    def program(self, engine: str) -> Program:
+        """How an engine's program runs here."""
+        found: Program = getattr(self.programs, engine.replace("-", "_"))
+        return found
 
 
 def default_site() -> Site:

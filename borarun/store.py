@@ -277,8 +277,7 @@ def _check_format(path: Path, attributes: Mapping[str, Json]) -> None:
     found = attributes["borarun_store"]
     if found > FORMAT:
         raise StoreError(
-            f"{path}: was written by a newer borarun (got format {found}, this one reads up to {FORMAT}). "
-            "Upgrade: python -m pip install --upgrade borarun"
+            f"{path}: was written by a newer borarun (got format {found}, this one reads up to {FORMAT}). Upgrade: python -m pip install --upgrade borarun"
         )
 
 

@@ -50,6 +50,7 @@ def read_structure(path: Path) -> Atoms:
     StudyError
         Where the file is missing or unreadable, or holds no cell, no atoms, a partly occupied site or overlapping atoms.
     """
+
     def wrong(message: str) -> StudyError:
         return _wrong(message, str(path))
 
@@ -106,7 +107,7 @@ def _checked(atoms: Atoms) -> Atoms:
     lengths = atoms.cell.lengths()
     volume = float(np.linalg.det(atoms.cell.array))
     if abs(volume) <= 1e-3 * max(1.0, float(np.prod(lengths))):
-        raise _wrong("has no cell: three vectors that span a volume are needed (extended XYZ: Lattice=\"...\" on the second line).")
+        raise _wrong('has no cell: three vectors that span a volume are needed (extended XYZ: Lattice="..." on the second line).')
     if volume < 0:
         raise _wrong("the cell vectors are left-handed. Exchange two of them and the coordinates that go with them.")
     first, second, distance = neighbor_list("ijd", atoms, SHORTEST_DISTANCE_A)

@@ -22,6 +22,7 @@ import psutil
 
 from borarun import __version__
 from borarun.engines import ENGINES
+from borarun.engines.base import Program
 from borarun.errors import BorarunError, EngineError
 from borarun.store import Store
 from borarun.task import Failure, Ref, Task
@@ -104,11 +105,12 @@ def _locked(path: Path, driver: Driver) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def perform(task: Task, store_root: Path, work: Path, driver: Driver) -> Failure | None:
+def perform(task: Task, program: Program, store_root: Path, work: Path, driver: Driver) -> Failure | None:
     """Do a task unless its record exists; the failure, if any, is stored as well.
 
     Parameters
     ----------
+    program : how the task's engine runs here, from the site
     store_root : directory of the store
     work : directory in which each task gets a directory of its own, named by its key
     driver : process to watch: when it is gone, so is the task's reason to run
@@ -118,7 +120,7 @@ def perform(task: Task, store_root: Path, work: Path, driver: Driver) -> Failure
         if task.key in store:
             return None
         try:
-            _run(task, store, work / task.key, driver)
+            _run(task, program, store, work / task.key, driver)
         except EngineError as error:
             failure = Failure(type(error).__name__, str(error), error.remedy, error.evidence)
         except (BorarunError, OSError) as error:
@@ -133,10 +135,10 @@ def perform(task: Task, store_root: Path, work: Path, driver: Driver) -> Failure
         return failure
 
 
-def _run(task: Task, store: Store, directory: Path, driver: Driver) -> None:
+def _run(task: Task, program: Program, store: Store, directory: Path, driver: Driver) -> None:
     engine = ENGINES[task.engine]
     settings = engine.Settings(**task.settings)
-    if missing := engine.missing(settings):
+    if missing := engine.missing(settings, program):
         raise EngineError(f"{task.engine} cannot run here: {missing}", remedy=missing)
     inputs: dict[str, Any] = {
         name: store.get(value) if isinstance(value, Ref) else [store.get(ref) for ref in value] for name, value in task.inputs.items()
@@ -144,9 +146,9 @@ def _run(task: Task, store: Store, directory: Path, driver: Driver) -> None:
     if directory.exists() and not engine.RESUMABLE:
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    for name, content in engine.render(settings, inputs).items():
+    for name, content in engine.render(settings, inputs, program).items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    command = engine.command(settings, task.cores)
+    command = engine.command(settings, task.cores, program)
     started = time.time()
     code = _start(command, directory, driver)
     if code != 0:

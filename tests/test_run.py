@@ -22,9 +22,7 @@ SUBMIT = [sys.executable, "-m", "borarun", "submit"]
 
 
 def _start(study: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*SUBMIT, study.name], cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+    return subprocess.Popen([*SUBMIT, study.name], cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
 def _finish(study: Path) -> str:

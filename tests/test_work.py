@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from borarun import work
+from borarun.engines.base import Program
 from borarun.errors import ParseError
 from borarun.store import Store
 from borarun.task import Ref, Result, Settings, Task
@@ -39,9 +40,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         RESUMABLE=False,
         Settings=_Settings,
         version=lambda settings: "1",
-        missing=lambda settings: "",
-        render=lambda settings, inputs: {"script.py": settings.script, **{f"{name}.txt": str(value) for name, value in inputs.items()}},
-        command=lambda settings, cores: [sys.executable, "script.py"],
+        missing=lambda settings, program: "",
+        render=lambda settings, inputs, program: {"script.py": settings.script, **{f"{name}.txt": str(value) for name, value in inputs.items()}},
+        command=lambda settings, cores, program: [sys.executable, "script.py"],
         parse=_parse,
     )
     monkeypatch.setitem(work.ENGINES, "script", module)
@@ -53,7 +54,7 @@ def _task(script: str, **inputs: Any) -> Task:
 
 
 def _perform(task: Task, root: Path) -> Any:
-    return perform(task, root / "store", root / "work", Driver.here())
+    return perform(task, Program(), root / "store", root / "work", Driver.here())
 
 
 def test_a_success_leaves_a_record_with_provenance_and_no_directory(engine: Any, tmp_path: Path) -> None:
@@ -102,13 +103,13 @@ def test_exit_code_zero_with_missing_output_is_a_failure(engine: Any, tmp_path: 
 
 
 def test_a_program_that_is_not_there_says_so(engine: Any, tmp_path: Path) -> None:
-    engine.command = lambda settings, cores: ["no-such-program"]
+    engine.command = lambda settings, cores, program: ["no-such-program"]
     failure = _perform(_task("pass"), tmp_path)
     assert failure.kind == "EngineError" and "no-such-program could not be started" in failure.message
 
 
 def test_a_missing_extra_says_how_to_install_it(engine: Any, tmp_path: Path) -> None:
-    engine.missing = lambda settings: "pip install something"
+    engine.missing = lambda settings, program: "pip install something"
     failure = _perform(_task("pass"), tmp_path)
     assert failure.remedy == "pip install something"
 
@@ -160,7 +161,7 @@ def test_the_program_dies_with_the_worker(engine: Any, tmp_path: Path) -> None:
     task = _task(f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
     worker = os.fork()
     if worker == 0:
-        perform(task, tmp_path / "store", tmp_path / "work", Driver.here())
+        perform(task, Program(), tmp_path / "store", tmp_path / "work", Driver.here())
         os._exit(0)
     while not pid_file.exists() or not pid_file.read_text():
         time.sleep(0.02)

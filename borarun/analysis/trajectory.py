@@ -116,9 +116,7 @@ def unwrapping_disagreement(positions: Array, cell: Array, framework: Array, mas
     """
     n_frames = positions.shape[2]
     lags = slice(max(n_frames // 20, 1), max(n_frames // 5, 2))
-    first, second = (
-        mean_squared_displacement(remove_drift(way(positions, cell), framework, masses)[mobile])[lags] for way in (unwrap, unwrap_toroidal)
-    )
+    first, second = (mean_squared_displacement(remove_drift(way(positions, cell), framework, masses)[mobile])[lags] for way in (unwrap, unwrap_toroidal))
     return float(np.max(np.abs(first - second) / np.maximum(second, np.finfo(float).tiny)))
 
 

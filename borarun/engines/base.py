@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from borarun.frames import Frames
+from borarun.messages import Section
 from borarun.task import Cost, Result, Settings
 
 Inputs = Mapping[str, Any]
@@ -18,10 +19,22 @@ Files = dict[str, str | bytes]
 """File name -> content."""
 
 
+class Program(Section):
+    """How a program runs on a site: the same for all its runs there, and never part of a key."""
+
+    cores: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="Cores that one run takes; without it, as many as its kind of run can use."
+    )
+    cost_factor: Annotated[float, Field(gt=0, le=1e6)] = Field(
+        default=1.0, description="Core time on this machine over that which `borarun plan` assumes: 0.5 where it is twice as fast."
+    )
+
+
 class Engine(Protocol):
     """A module that knows one program: what it reads, how it starts, what it leaves.
 
     ``RESUMABLE`` says whether a directory that an interrupted run left is continued (True) or emptied first (False).
+    ``Program`` is the model of what a site file may say about it: ``base.Program``, or one with its commands and directories.
     """
 
     NAME: str
@@ -31,16 +44,20 @@ class Engine(Protocol):
     def Settings(self) -> type[BaseModel]:
         """The model of the engine's settings."""
 
+    @property
+    def Program(self) -> type[Section]:
+        """The model of how the program runs on a site."""
+
     def version(self, settings: Any) -> str:
         """Version of the program and of the files this module writes; part of every key."""
 
-    def missing(self, settings: Any) -> str:
-        """What must be installed before ``settings`` can run, with the command for it; empty where nothing is missing."""
+    def missing(self, settings: Any, program: Any) -> str:
+        """What must be installed before ``settings`` can run here, with the way to it; empty where nothing is missing."""
 
-    def render(self, settings: Any, inputs: Inputs) -> Files:
-        """Every input file. Pure: same settings and inputs, same text."""
+    def render(self, settings: Any, inputs: Inputs, program: Any) -> Files:
+        """Every input file. Pure: same arguments, same text."""
 
-    def command(self, settings: Any, cores: int) -> list[str]:
+    def command(self, settings: Any, cores: int, program: Any) -> list[str]:
         """The command to start in the directory, one argument an item."""
 
     def parse(self, settings: Any, directory: Path) -> Result:
@@ -58,4 +75,4 @@ class Engine(Protocol):
         """Estimated core time and size of the record, for plans."""
 
 
-__all__ = ["Cost", "Engine", "Files", "Frames", "Inputs", "Result", "Settings"]
+__all__ = ["Cost", "Engine", "Files", "Frames", "Inputs", "Program", "Result", "Settings"]

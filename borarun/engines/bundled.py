@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from borarun.engines import reference
 from borarun.engines.base import Cost, Files, Inputs, Result
+from borarun.engines.base import Program as Program
 from borarun.errors import EngineError
 from borarun.mtp.potential import Potential
 
@@ -53,12 +54,12 @@ def version(settings: Settings) -> str:
     return f"format {reference.FORMAT}, potential {digest}"
 
 
-def missing(settings: Settings) -> str:
+def missing(settings: Settings, program: Program) -> str:
     """Nothing: all of it ships with borarun."""
     return ""
 
 
-def render(settings: Settings, inputs: Inputs) -> Files:
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """Every input file, the potential among them.
 
     Raises
@@ -75,7 +76,7 @@ def render(settings: Settings, inputs: Inputs) -> Files:
     return {**reference.render(settings, frames, "mtp"), "potential.mtp": text}
 
 
-def command(settings: Settings, cores: int) -> list[str]:
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
     return reference.command(settings, cores)
 

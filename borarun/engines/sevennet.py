@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from borarun.engines import reference
 from borarun.engines.base import Cost, Files, Inputs, Result
+from borarun.engines.base import Program as Program
 
 NAME = "sevennet"
 RESUMABLE = True
@@ -35,19 +36,19 @@ def version(settings: Settings) -> str:
     return ", ".join([f"format {reference.FORMAT}", MODEL, *(f"{name} {_installed(name)}" for name in PACKAGES[settings.functional])])
 
 
-def missing(settings: Settings) -> str:
+def missing(settings: Settings, program: Program) -> str:
     """How to install what is not there."""
     if all(importlib.util.find_spec(name) for name in PACKAGES[settings.functional]):
         return ""
     return 'pip install "borarun[sevennet]"  (without a GPU, install the CPU build of PyTorch first: it is much smaller)'
 
 
-def render(settings: Settings, inputs: Inputs) -> Files:
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """Every input file."""
     return reference.render(settings, reference.configurations(settings, inputs), NAME)
 
 
-def command(settings: Settings, cores: int) -> list[str]:
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
     return reference.command(settings, cores)
 

@@ -120,9 +120,7 @@ def _canonical(graph: Graph) -> Graph:
     first = sorted(range(n), key=lambda i: vertices[i])
     best = tuple(vertices[i] for i in first)
     return best, min(
-        tuple(of[min(p[i], p[j]), max(p[i], p[j])] for i, j in pairs)
-        for p in permutations(range(n))
-        if tuple(vertices[i] for i in p) == best
+        tuple(of[min(p[i], p[j]), max(p[i], p[j])] for i, j in pairs) for p in permutations(range(n)) if tuple(vertices[i] for i in p) == best
     )
 
 

@@ -114,9 +114,7 @@ class Residuals:
             pairs = neighbours.update(atoms.positions, atoms.cell.array)
             stress = atoms.get_stress()
             labels = np.concatenate([[atoms.get_potential_energy()], stress * atoms.get_volume(), atoms.get_forces().ravel()])
-            scale = np.concatenate(
-                [[weights.energy / n], np.repeat([weights.stress / n, 2.0 * weights.stress / n], 3), np.full(3 * n, weights.forces)]
-            )
+            scale = np.concatenate([[weights.energy / n], np.repeat([weights.stress / n, 2.0 * weights.stress / n], 3), np.full(3 * n, weights.forces)])
             self._configurations.append(_Configuration(pairs, labels, np.sqrt(weight * scale)))
 
     def normal(self, parameters: Array) -> Normal:

@@ -100,9 +100,7 @@ def _integers(values: Any) -> Array:
 
 
 @njit(cache=True, fastmath=FAST)
-def neighbourhood(
-    tables: Tables, vectors: Array, i: int, count: int, inverse: Array, unit: Array, q: Array, dq: Array, mono: Array
-) -> None:
+def neighbourhood(tables: Tables, vectors: Array, i: int, count: int, inverse: Array, unit: Array, q: Array, dq: Array, mono: Array) -> None:
     """Distances, directions, radial basis and angular monomials of the neighbours of atom i.
 
     Parameters

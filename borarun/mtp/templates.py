@@ -36,6 +36,4 @@ def template(level: int) -> Template:
 
 if __name__ == "__main__":
     made = {level: construct(level) for level in SCALARS}
-    np.savez_compressed(
-        FILE, **{f"{name}_{level}": getattr(tables, name) for level, tables in made.items() for name in ("basic", "times", "scalars")}
-    )
+    np.savez_compressed(FILE, **{f"{name}_{level}": getattr(tables, name) for level, tables in made.items() for name in ("basic", "times", "scalars")})

@@ -61,8 +61,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                         },
                         inputs={"potential": potential, "active_set": Ref(potential.key, "active_set"), **start},
                         stage=NAME,
-                        label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}"
-                        + (f", run {run}" if section.runs > 1 else ""),
+                        label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}" + (f", run {run}" if section.runs > 1 else ""),
                         about={"functional": functional, "temperature_K": temperature, "vacancies": vacancies, "run": run},
                         n_atoms=study.n_atoms(study.supercell),
                     )

@@ -45,9 +45,7 @@ def test_collective_of_independent_ions_is_the_summed_walk(walk):
 
 def test_ions_that_move_as_one_have_n_times_the_collective_displacement(walk):
     together = np.repeat(walk[:1], 6, axis=0)
-    np.testing.assert_allclose(
-        collective_mean_squared_displacement(together), 6 * mean_squared_displacement(together), rtol=1e-9, atol=1e-9
-    )
+    np.testing.assert_allclose(collective_mean_squared_displacement(together), 6 * mean_squared_displacement(together), rtol=1e-9, atol=1e-9)
 
 
 def test_working_memory_stays_below_64_mib():

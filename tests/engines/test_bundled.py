@@ -27,27 +27,29 @@ def settings(**keys: object) -> bundled.Settings:
 
 
 def test_the_same_settings_give_the_same_files() -> None:
-    first = bundled.render(settings(), {})
-    again = bundled.render(bundled.Settings(**settings().model_dump(mode="json")), {})
+    first = bundled.render(settings(), {}, bundled.Program())
+    again = bundled.render(bundled.Settings(**settings().model_dump(mode="json")), {}, bundled.Program())
     assert first == again
     assert first.keys() == {"job.json", "start.extxyz", "potential.mtp"}
-    assert bundled.render(settings(operation="aimd", seed=2), {}) != bundled.render(settings(operation="aimd", seed=3), {})
+    assert bundled.render(settings(operation="aimd", seed=2), {}, bundled.Program()) != bundled.render(
+        settings(operation="aimd", seed=3), {}, bundled.Program()
+    )
 
 
 def test_the_command_does_not_depend_on_a_shell() -> None:
-    assert bundled.command(settings(), 2) == [sys.executable, "-m", "borarun.programs.reference", "--cores", "2"]
+    assert bundled.command(settings(), 2, bundled.Program()) == [sys.executable, "-m", "borarun.programs.reference", "--cores", "2"]
 
 
 def test_a_task_may_start_from_the_last_frame_of_a_result() -> None:
     two = Frames.of([bulk("Li"), read_structure(STRUCTURE)])
-    files = bundled.render(settings(cell=Cell(mobile="Li", vacancies=1)), {"structure": two})
+    files = bundled.render(settings(cell=Cell(mobile="Li", vacancies=1)), {"structure": two}, bundled.Program())
     assert len(Frames.from_extxyz(str(files["start.extxyz"]))[0]) == 103
 
 
 def test_labels_of_frames_to_label_are_not_handed_on() -> None:
-    labelled = Frames.from_extxyz(str(bundled.render(settings(), {})["start.extxyz"]))
+    labelled = Frames.from_extxyz(str(bundled.render(settings(), {}, bundled.Program())["start.extxyz"]))
     old = Frames(labelled.offsets, labelled.numbers, labelled.positions, labelled.cell, energy=np.ones(1))
-    files = bundled.render(settings(operation="label"), {"frames": old})
+    files = bundled.render(settings(operation="label"), {"frames": old}, bundled.Program())
     assert Frames.from_extxyz(str(files["frames.extxyz"])).energy is None
 
 
@@ -55,14 +57,14 @@ def test_parts_of_the_frames_to_label_are_all_frames_once() -> None:
     frames = Frames.of([bulk("Li").repeat((n, 1, 1)) for n in (1, 2, 3, 4, 5)])
     sizes = []
     for part in range(2):
-        files = bundled.render(settings(operation="label", part=(part, 2)), {"frames": frames})
+        files = bundled.render(settings(operation="label", part=(part, 2)), {"frames": frames}, bundled.Program())
         sizes.append([len(atoms) for atoms in Frames.from_extxyz(str(files["frames.extxyz"]))])
     assert sizes == [[1, 3, 5], [2, 4]]
 
 
 def test_other_elements_are_refused_by_name() -> None:
     with pytest.raises(EngineError, match=r"Li B H only \(got Na\)") as caught:
-        bundled.render(settings(operation="label"), {"frames": Frames.of([bulk("Na")])})
+        bundled.render(settings(operation="label"), {"frames": Frames.of([bulk("Na")])}, bundled.Program())
     assert "sevennet" in caught.value.remedy
 
 
@@ -89,7 +91,7 @@ def test_the_record_describes_the_potential_that_ships(functional: str) -> None:
 
 
 def test_nothing_is_missing_and_costs_grow_with_the_work() -> None:
-    assert bundled.missing(settings()) == ""
+    assert bundled.missing(settings(), bundled.Program()) == ""
     short, long = (bundled.cost(settings(operation="aimd", time_ps=time), 104) for time in (1, 10))
     assert 0 < short.core_seconds < long.core_seconds and short.bytes < long.bytes
 
@@ -97,9 +99,9 @@ def test_nothing_is_missing_and_costs_grow_with_the_work() -> None:
 def test_a_relaxation_by_the_command_keeps_the_space_group(tmp_path: Path) -> None:
     """The whole way: render, the command in its own process, parse."""
     task = settings(fmax_eV_per_A=0.05, max_stress_kbar=1)
-    for name, content in bundled.render(task, {}).items():
+    for name, content in bundled.render(task, {}, bundled.Program()).items():
         (tmp_path / name).write_text(str(content))
-    subprocess.run(bundled.command(task, 1), cwd=tmp_path, check=True, timeout=120)
+    subprocess.run(bundled.command(task, 1, bundled.Program()), cwd=tmp_path, check=True, timeout=120)
     result = bundled.parse(task, tmp_path)
     facts, structure = result.facts, result.frames["structure"]
     assert facts["space_group"] == "Pa-3 (205)"

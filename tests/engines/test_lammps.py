@@ -50,7 +50,7 @@ def directory(tmp_path: Path) -> Path:
 
 def deck(crystal: Atoms, **settings: Any) -> str:
     """The deck of a run."""
-    files = lammps.render(lammps.Settings(segments=SEGMENTS, **settings), {"potential": POTENTIAL, "structure": Frames.of([crystal])})
+    files = lammps.render(lammps.Settings(segments=SEGMENTS, **settings), {"potential": POTENTIAL, "structure": Frames.of([crystal])}, lammps.Program())
     return str(files["in.lammps"])
 
 
@@ -62,7 +62,7 @@ class TestRender:
         settings = lammps.Settings(segments=SEGMENTS, cell={"mobile": "Li", "vacancies": 2, "seed": 3}, grade={})
         inputs = {"potential": POTENTIAL, "structure": Frames.of([crystal]), "active_set": np.eye(3)}
         again = lammps.Settings(**json.loads(settings.model_dump_json()))
-        assert lammps.render(settings, inputs) == lammps.render(again, inputs)
+        assert lammps.render(settings, inputs, lammps.Program()) == lammps.render(again, inputs, lammps.Program())
 
     def test_segments(self, crystal: Atoms) -> None:
         """Each part is a fix npt and a run to its own end, and can be passed over on a restart."""
@@ -98,7 +98,7 @@ class TestRender:
         skewed = crystal.copy()
         skewed.set_cell(crystal.cell.array + np.array([[0, 0, 0.3], [1, 0, 0], [0, 0.5, 0]]), scale_atoms=True)
         settings = lammps.Settings(segments=SEGMENTS)
-        data = str(lammps.render(settings, {"potential": POTENTIAL, "structure": Frames.of([skewed])})["data.lammps"]).splitlines()
+        data = str(lammps.render(settings, {"potential": POTENTIAL, "structure": Frames.of([skewed])}, lammps.Program())["data.lammps"]).splitlines()
         lengths = [float(line.split()[1]) for line in data if line.endswith("hi")]
         xy, xz, yz = (float(word) for word in next(line for line in data if line.endswith("xy xz yz")).split()[:3])
         cell = np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]])
@@ -110,9 +110,9 @@ class TestRender:
     def test_active_set_is_an_array_file(self, crystal: Atoms) -> None:
         """It travels in NumPy's own format, and only where grades are watched."""
         inputs = {"potential": POTENTIAL, "structure": Frames.of([crystal]), "active_set": np.arange(4.0).reshape(2, 2)}
-        files = lammps.render(lammps.Settings(segments=SEGMENTS, grade={}), inputs)
+        files = lammps.render(lammps.Settings(segments=SEGMENTS, grade={}), inputs, lammps.Program())
         assert np.array_equal(np.load(io.BytesIO(files["active_set.npy"])), inputs["active_set"])  # type: ignore[arg-type]
-        assert "active_set.npy" not in lammps.render(lammps.Settings(segments=SEGMENTS), inputs)
+        assert "active_set.npy" not in lammps.render(lammps.Settings(segments=SEGMENTS), inputs, lammps.Program())
 
 
 @pytest.mark.parametrize("mirror", [1, -1])

@@ -36,7 +36,9 @@ def write(files: motep.Files, directory: Path) -> Path:
 @pytest.fixture(scope="module")
 def trained(labels: Frames, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which a potential was trained."""
-    directory = write(motep.render(TRAIN, {"labels": [labels.take(range(4)), labels.take(range(4, 10))]}), tmp_path_factory.mktemp("train"))
+    directory = write(
+        motep.render(TRAIN, {"labels": [labels.take(range(4)), labels.take(range(4, 10))]}, motep.Program()), tmp_path_factory.mktemp("train")
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
         patch.setattr(sys, "argv", ["fit"])
@@ -56,7 +58,7 @@ def selected(result: Result, labels: Frames, tmp_path_factory: pytest.TempPathFa
     for k in (1, 3):
         images[k].set_cell(images[k].cell.array * 0.93, scale_atoms=True)
     inputs = {"potential": result.texts["potential"], "active_set": result.arrays["active_set"].values, "candidates": [Frames.of(images)]}
-    directory = write(motep.render(SELECT, inputs), tmp_path_factory.mktemp("select"))
+    directory = write(motep.render(SELECT, inputs, motep.Program()), tmp_path_factory.mktemp("select"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
         select.main()
@@ -64,11 +66,11 @@ def selected(result: Result, labels: Frames, tmp_path_factory: pytest.TempPathFa
 
 
 def test_the_same_settings_and_inputs_give_the_same_text(labels: Frames) -> None:
-    assert motep.render(TRAIN, {"labels": [labels]}) == motep.render(TRAIN, {"labels": [labels]})
+    assert motep.render(TRAIN, {"labels": [labels]}, motep.Program()) == motep.render(TRAIN, {"labels": [labels]}, motep.Program())
 
 
 def test_every_label_is_either_trained_on_or_held_out(labels: Frames) -> None:
-    files = motep.render(TRAIN, {"labels": [labels]})
+    files = motep.render(TRAIN, {"labels": [labels]}, motep.Program())
     train, valid = (Frames.from_extxyz(str(files[f"{name}.extxyz"])) for name in ("train", "valid"))
     assert len(train) and len(valid) and len(train) + len(valid) == len(labels)
     assert train.labelled and valid.labelled
@@ -78,7 +80,7 @@ def test_every_label_is_either_trained_on_or_held_out(labels: Frames) -> None:
 
 def test_new_labels_move_no_old_one_between_the_sets(labels: Frames) -> None:
     def held_out(*parts: Frames) -> set[float]:
-        files = motep.render(TRAIN, {"labels": list(parts)})
+        files = motep.render(TRAIN, {"labels": list(parts)}, motep.Program())
         return set(Frames.from_extxyz(str(files["valid.extxyz"])).energy.tolist())  # type: ignore[union-attr]
 
     old, new = labels.take(range(6)), labels.take(range(6, 10))
@@ -86,18 +88,18 @@ def test_new_labels_move_no_old_one_between_the_sets(labels: Frames) -> None:
 
 
 def test_another_seed_holds_others_out(labels: Frames) -> None:
-    texts = {motep.render(TRAIN.model_copy(update={"seed": seed}), {"labels": [labels]})["valid.extxyz"] for seed in range(5)}
+    texts = {motep.render(TRAIN.model_copy(update={"seed": seed}), {"labels": [labels]}, motep.Program())["valid.extxyz"] for seed in range(5)}
     assert len(texts) > 1
 
 
 def test_an_earlier_potential_is_written_to_start_from(labels: Frames) -> None:
-    assert motep.render(TRAIN, {"labels": [labels], "potential": "MTP\n"})["start.mtp"] == "MTP\n"
-    assert "start.mtp" not in motep.render(TRAIN, {"labels": [labels]})
+    assert motep.render(TRAIN, {"labels": [labels], "potential": "MTP\n"}, motep.Program())["start.mtp"] == "MTP\n"
+    assert "start.mtp" not in motep.render(TRAIN, {"labels": [labels]}, motep.Program())
 
 
 def test_the_command_starts_the_program_with_its_cores() -> None:
-    assert motep.command(TRAIN, 4) == [sys.executable, "-m", "borarun.programs.fit", "--processes", "4"]
-    assert motep.command(SELECT, 4) == [sys.executable, "-m", "borarun.programs.select"]
+    assert motep.command(TRAIN, 4, motep.Program()) == [sys.executable, "-m", "borarun.programs.fit", "--processes", "4"]
+    assert motep.command(SELECT, 4, motep.Program()) == [sys.executable, "-m", "borarun.programs.select"]
 
 
 def test_training_leaves_what_the_contract_names(result: Result, labels: Frames) -> None:
@@ -125,7 +127,7 @@ def test_errors_and_ranges_are_those_of_the_parity_data(result: Result, labels: 
 
 def test_training_goes_on_from_an_earlier_potential(result: Result, labels: Frames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = TRAIN.model_copy(update={"max_evaluations": 1})
-    write(motep.render(settings, {"labels": [labels], "potential": result.texts["potential"]}), tmp_path)
+    write(motep.render(settings, {"labels": [labels], "potential": result.texts["potential"]}, motep.Program()), tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["fit"])
     fit.main()

@@ -29,7 +29,7 @@ def settings(**keys: object) -> bundled.Settings:
 
 def prepare(directory: Path, task: bundled.Settings, **inputs: object) -> Path:
     directory.mkdir(exist_ok=True)
-    for name, content in bundled.render(task, inputs).items():
+    for name, content in bundled.render(task, inputs, bundled.Program()).items():
         (directory / name).write_text(str(content))
     return directory
 

@@ -24,9 +24,9 @@ BORANE = Atoms("BH3", [(0, 0, 0), (1.2, 0, 0), (-0.6, 1.04, 0), (-0.6, -1.04, 0.
 def labels(functional: str, images: list[Atoms], directory: Path) -> Frames:
     settings = sevennet.Settings(operation="label", functional=functional)
     directory.mkdir()
-    for name, content in sevennet.render(settings, {"frames": Frames.of(images)}).items():
+    for name, content in sevennet.render(settings, {"frames": Frames.of(images)}, sevennet.Program()).items():
         (directory / name).write_text(str(content))
-    subprocess.run(sevennet.command(settings, 1), cwd=directory, check=True, timeout=300)
+    subprocess.run(sevennet.command(settings, 1, sevennet.Program()), cwd=directory, check=True, timeout=300)
     return sevennet.parse(settings, directory).frames["labels"]
 
 
@@ -38,9 +38,9 @@ def test_it_has_two_functionals_and_says_so() -> None:
 def test_what_is_missing_comes_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = sevennet.Settings(operation="label", functional="PBE-D3")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert 'pip install "borarun[sevennet]"' in sevennet.missing(settings)
+    assert 'pip install "borarun[sevennet]"' in sevennet.missing(settings, sevennet.Program())
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    assert sevennet.missing(settings) == ""
+    assert sevennet.missing(settings, sevennet.Program()) == ""
 
 
 def test_the_version_names_network_and_packages() -> None:
@@ -52,14 +52,15 @@ def test_the_version_names_network_and_packages() -> None:
 def test_its_files_differ_from_those_of_bundled_by_the_calculator_alone() -> None:
     keys = {"operation": "label", "functional": "PBE-D3"}
     frames = Frames.of([BORANE])
-    ours = sevennet.render(sevennet.Settings(**keys), {"frames": frames})
-    theirs = bundled.render(bundled.Settings(**keys), {"frames": frames})
+    ours = sevennet.render(sevennet.Settings(**keys), {"frames": frames}, sevennet.Program())
+    theirs = bundled.render(bundled.Settings(**keys), {"frames": frames}, bundled.Program())
     assert ours["frames.extxyz"] == theirs["frames.extxyz"]
     assert str(ours["job.json"]).replace("sevennet", "mtp") == theirs["job.json"]
 
 
 def test_planning_loads_no_network() -> None:
-    code = "import sys; from borarun.engines import sevennet; sevennet.missing(sevennet.Settings(operation='label', functional='PBE-D3')); "
+    code = "import sys; from borarun.engines import sevennet as engine; "
+    code += "engine.missing(engine.Settings(operation='label', functional='PBE-D3'), engine.Program()); "
     code += "sys.exit('torch' in sys.modules or 'sevenn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

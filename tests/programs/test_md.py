@@ -57,7 +57,7 @@ def settings(*segments: tuple[float, float, float, float | None], **more: Any) -
 
 def lay_out(directory: Path, run: lammps.Settings, atoms: Atoms, edit: Callable[[str], str] = str, **inputs: Any) -> None:
     """Write the files of a run; ``edit`` changes the deck."""
-    for name, content in lammps.render(run, {"potential": TEXT, "structure": Frames.of([atoms]), **inputs}).items():
+    for name, content in lammps.render(run, {"potential": TEXT, "structure": Frames.of([atoms]), **inputs}, lammps.Program()).items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
     deck = directory / "in.lammps"
     deck.write_text(edit(deck.read_text()))
@@ -337,7 +337,7 @@ def test_command(crystal: Atoms, tmp_path: Path) -> None:
     run = settings((0.01, 300, 300, 5.0))
     lay_out(tmp_path, run, crystal)
     for _ in range(2):
-        subprocess.run(lammps.command(run, 1), cwd=tmp_path, env=ENVIRONMENT, check=True)
+        subprocess.run(lammps.command(run, 1, lammps.Program()), cwd=tmp_path, env=ENVIRONMENT, check=True)
         seen = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
     assert lammps.parse(run, tmp_path).facts["stop"] == "completed"
     assert float((tmp_path / "progress").read_text()) == 1.0

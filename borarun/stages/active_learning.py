@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, make_task, plural, start_structure, train_task
+from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, make_task, plural, reference_task, start_structure, train_task
 from borarun.study import Study
 from borarun.task import Ref, Task, refs_of
 from borarun.units import FS_PER_NS, FS_PER_PS
@@ -170,8 +170,8 @@ class _Loop:
             return self.potential
         parts = math.ceil(selected / self.study.reference.labels_per_task)
         labels = [
-            make_task(
-                self.study.reference.engine,
+            reference_task(
+                self.study,
                 {"operation": "label", "functional": self.functional, "part": (part, parts)},
                 inputs={"frames": Ref(select.key, "selected")},
                 stage=NAME,

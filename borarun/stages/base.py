@@ -82,6 +82,12 @@ def make_task(
     )
 
 
+def reference_task(study: Study, settings: Mapping[str, Any], **about_it: Any) -> Task:
+    """A task of the study's reference engine: ``settings`` of the operation, and what the study says of the engine."""
+    ours = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+    return make_task(study.reference.engine, {**ours, **settings}, **about_it)
+
+
 def start_structure(study: Study, products: Products, functional: str) -> tuple[str, dict[str, Product]]:
     """Where runs of a functional start: (text for ``Cell.text``, inputs).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from borarun.stages.base import Expansion, Product, Products, Records, make_task
+from borarun.stages.base import Expansion, Product, Products, Records, reference_task
 from borarun.study import Study
 from borarun.task import Ref
 
@@ -18,8 +18,8 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     structures: dict[str, Product] = {}
     for functional in study.functionals:
         for phase in study.material.phases:
-            task = make_task(
-                study.reference.engine,
+            task = reference_task(
+                study,
                 {
                     "operation": "relax",
                     "functional": functional,

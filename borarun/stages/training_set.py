@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, make_task, plural, start_structure
+from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, plural, reference_task, start_structure
 from borarun.study import Study
 from borarun.task import Ref
 
@@ -23,8 +23,8 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         for temperature in aimd.temperature_K:
             for vacancies in aimd.vacancies:
                 seed = derive_seed(study.seed, NAME, functional, temperature, vacancies)
-                task = make_task(
-                    study.reference.engine,
+                task = reference_task(
+                    study,
                     {
                         "operation": "aimd",
                         "functional": functional,

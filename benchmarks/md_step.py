@@ -34,7 +34,7 @@ from borarun.structure import read_structure
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "md_step.md"
-STRUCTURE = HERE.parent / "tests" / "data" / "Li2B12H12-Pa-3.cif"
+STRUCTURE = HERE.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 SAMPLE = 20
 TEXT = """\
 # Cost of a molecular dynamics step

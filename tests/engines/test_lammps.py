@@ -22,6 +22,7 @@ from borarun.structure import read_structure
 from borarun.task import Result
 
 DATA = Path(__file__).parent.parent / "data"
+STRUCTURES = Path(__file__).parents[2] / "studies" / "structures"
 RECORDED = DATA / "lammps_run"
 POTENTIAL = (DATA / "li2b12h12_level8.mtp").read_text()
 SEGMENTS = [
@@ -33,7 +34,7 @@ SEGMENTS = [
 @pytest.fixture(scope="module")
 def crystal() -> Atoms:
     """Ordered Li2B12H12, 104 atoms."""
-    return read_structure(DATA / "Li2B12H12-Pa-3.cif")
+    return read_structure(STRUCTURES / "Li2B12H12-Pa-3.cif")
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from borarun.task import Result
 from borarun.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_BAR
 
 DATA = Path(__file__).parent.parent / "data"
+STRUCTURES = Path(__file__).parents[2] / "studies" / "structures"
 TEXT = (DATA / "li2b12h12_level8.mtp").read_text()
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(borarun.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])}
 
@@ -45,7 +46,7 @@ RESUMED = "Reading restart file"
 @pytest.fixture(scope="module")
 def crystal() -> Atoms:
     """Ordered Li2B12H12, 104 atoms."""
-    return read_structure(DATA / "Li2B12H12-Pa-3.cif")
+    return read_structure(STRUCTURES / "Li2B12H12-Pa-3.cif")
 
 
 def settings(*segments: tuple[float, float, float, float | None], **more: Any) -> lammps.Settings:

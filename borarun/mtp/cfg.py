@@ -1,0 +1,187 @@
+"""MLIP-3's text form of configurations (``.cfg``).
+
+Energies are in eV, forces in eV/angstrom; ``PlusStress`` is minus stress times volume, in eV, in the order xx yy zz yz xz xy. A type is the place of an
+element in the potential. motep has a reader and a writer too: the writer cuts positions and forces to six decimals, the reader refuses exponents.
+
+Source: Podryabinkin et al., J. Chem. Phys. 159, 084112 (2023), and files of the program.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borarun.frames import Frames
+
+Array = NDArray[Any]
+
+GRADE = "MV_grade"
+"""Feature that holds the extrapolation grade."""
+
+VOIGT = ["xx", "yy", "zz", "yz", "xz", "xy"]
+_CONFIGURATION = re.compile(r"BEGIN_CFG\n(.*?)\n\s*END_CFG\b", re.DOTALL)
+_FEATURE = re.compile(r"^ *Feature +(\S+)[ \t](.*)$", re.MULTILINE)
+_FIELD = r"^ *{}:?([^\n]*)\n"
+
+
+def write(frames: Frames, species: Sequence[int], *, numbered: bool = False) -> str:
+    """The text of configurations; every number has the digits that bring back the same float.
+
+    Parameters
+    ----------
+    frames : with or without labels and grades
+    species : atomic number of each type
+    numbered : give each configuration its index as the feature ``ID``, which MLIP-3 hands on
+
+    Raises
+    ------
+    KeyError
+        Where an element is none of the species.
+    """
+    types = {number: str(index) for index, number in enumerate(species)}
+    columns = [frames.positions] if frames.forces is None else [frames.positions, frames.forces]
+    rows = np.concatenate(columns, axis=1).tolist()
+    kinds = [types[number] for number in frames.numbers.tolist()]
+    head = " AtomData:  id type cartes_x cartes_y cartes_z" + ("" if frames.forces is None else " fx fy fz")
+    volumes = np.abs(np.linalg.det(frames.cell))
+    lines: list[str] = []
+    for index in range(len(frames)):
+        atoms = range(frames.offsets[index], frames.offsets[index + 1])
+        lines += ["BEGIN_CFG", " Size", f"    {len(atoms)}"]
+        if frames.cell[index].any():
+            lines += [" Supercell", *(f"    {_numbers(vector)}" for vector in frames.cell[index])]
+        lines.append(head)
+        lines += [f"    {place} {kinds[atom]} {_numbers(rows[atom])}" for place, atom in enumerate(atoms, start=1)]
+        if frames.energy is not None:
+            lines += [" Energy", f"    {_numbers([frames.energy[index]])}"]
+        if frames.stress is not None:
+            lines += [f" PlusStress:  {' '.join(VOIGT)}", f"    {_numbers(-frames.stress[index] * volumes[index])}"]
+        if numbered:
+            lines.append(f" Feature   ID\t{index}")
+        if frames.grade is not None:
+            lines.append(f" Feature   {GRADE}\t{_numbers([frames.grade[index]])}")
+        lines += ["END_CFG", ""]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def read(text: str, species: Sequence[int]) -> Frames:
+    """The configurations of a text, without what MLIP-3 calls ghost atoms.
+
+    Labels and grades are kept where every configuration has them. The cell of a configuration that is not periodic is zero.
+
+    Parameters
+    ----------
+    text : content of a .cfg file
+    species : atomic number of each type
+
+    Raises
+    ------
+    ValueError
+        Where the text is no .cfg, is cut short, or has a type that is no species; the message says which configuration.
+    """
+    found = [_configuration(body, number, species) for number, body in enumerate(_bodies(text), start=1)]
+    shared = set.intersection(*(set(one) for one in found)) if found else set()
+
+    def gather(name: str) -> list[Any] | None:
+        return [one[name] for one in found] if name in shared else None
+
+    numbers = [one["numbers"] for one in found]
+    forces, energy, stress, grade = gather("forces"), gather("energy"), gather("stress"), gather("grade")
+    return Frames(
+        offsets=np.cumsum([0, *map(len, numbers)]).astype(np.int64),
+        numbers=np.concatenate(numbers) if found else np.zeros(0, np.int32),
+        positions=np.concatenate([one["positions"] for one in found]) if found else np.zeros((0, 3)),
+        cell=np.array([one["cell"] for one in found]).reshape(-1, 3, 3),
+        energy=None if energy is None else np.array(energy),
+        forces=None if forces is None else np.concatenate(forces),
+        stress=None if stress is None else np.array(stress),
+        grade=None if grade is None else np.array(grade),
+    )
+
+
+def features(text: str) -> list[dict[str, str]]:
+    """What MLIP-3 notes beside each configuration, by name.
+
+    Raises
+    ------
+    ValueError
+        Where the text is cut short.
+    """
+    return [dict(_FEATURE.findall(body)) for body in _bodies(text)]
+
+
+def _bodies(text: str) -> list[str]:
+    bodies = _CONFIGURATION.findall(text)
+    rest = _CONFIGURATION.sub("", text).strip()
+    if rest:
+        raise ValueError(f"after {len(bodies)} whole configurations there is something else, or it is cut short (got {rest[:40]!r})")
+    return bodies
+
+
+def _configuration(body: str, number: int, species: Sequence[int]) -> dict[str, Any]:
+    """The fields of a configuration that it has, in the units of Frames."""
+    try:
+        size = int(_after(body, "Size", 1)[1][0])
+        names, values = _after(body, "AtomData", size)
+        columns = dict(zip(names.split(), np.array([line.split() for line in values]).reshape(size, -1).T, strict=True))
+        kept = columns.get("ghost", np.full(size, "false")) == "false"
+        found: dict[str, Any] = {"cell": np.zeros((3, 3))}
+        if _has(body, "Super[cC]ell"):
+            found["cell"] = _floats(" ".join(_after(body, "Super[cC]ell", 3)[1])).reshape(3, 3)
+        found["numbers"] = np.asarray(species, np.int32)[_types(columns["type"][kept], len(species))]
+        if "direct_x" in columns:
+            found["positions"] = _stack(columns, "direct_x direct_y direct_z", kept) @ found["cell"]
+        else:
+            found["positions"] = _stack(columns, "cartes_x cartes_y cartes_z", kept)
+        if "fx" in columns:
+            found["forces"] = _stack(columns, "fx fy fz", kept)
+        if _has(body, "Energy"):
+            found["energy"] = float(_after(body, "Energy", 1)[1][0])
+        if _has(body, "PlusStress"):
+            names, values = _after(body, "PlusStress", 1)
+            virial = dict(zip(names.split(), _floats(values[0]), strict=True))
+            if volume := abs(np.linalg.det(found["cell"])):
+                found["stress"] = np.array([-virial[name] for name in VOIGT]) / volume
+        if GRADE in (noted := dict(_FEATURE.findall(body))):
+            found["grade"] = float(noted[GRADE])
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"configuration {number} is damaged ({error})") from error
+    return found
+
+
+def _has(body: str, field: str) -> bool:
+    return re.search(_FIELD.format(field), body, re.MULTILINE) is not None
+
+
+def _after(body: str, field: str, count: int) -> tuple[str, list[str]]:
+    """What stands beside the name of a field, and the ``count`` lines below it."""
+    match = re.search(_FIELD.format(field), body, re.MULTILINE)
+    if match is None:
+        raise ValueError(f"no {field}")
+    lines = body[match.end() :].split("\n", count)[:count]
+    if len(lines) < count:
+        raise ValueError(f"{field} has {len(lines)} of {count} lines")
+    return match[1], lines
+
+
+def _types(words: Array, count: int) -> Array:
+    types = words.astype(int)
+    if len(types) and not 0 <= types.min() <= types.max() < count:
+        raise ValueError(f"types {types.min()}..{types.max()} for {count} species")
+    return np.asarray(types)
+
+
+def _stack(columns: dict[str, Array], names: str, kept: Array) -> Array:
+    return np.stack([columns[name][kept].astype(float) for name in names.split()], axis=1)
+
+
+def _floats(text: str) -> Array:
+    return np.array(text.split(), float)
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return " ".join(repr(float(value)) for value in values)

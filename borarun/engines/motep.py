@@ -5,21 +5,20 @@ Two operations: ``train`` fits a potential to labelled frames and finds its acti
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import PositiveInt
 
-from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
+from borarun.engines.training import AGAIN, CONFIGURATIONS, GRADIENT_SECONDS, TrainingSettings, split
 from borarun.errors import ParseError
 from borarun.task import Quantity
 
@@ -28,46 +27,23 @@ RESUMABLE = False
 FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
 
-AGAIN = "Delete the task's directory and submit again."
-
-FIT_SECONDS = {6: 0.01, 8: 0.02, 10: 0.03, 12: 0.05, 14: 0.1, 16: 0.2, 18: 0.4, 20: 0.8, 22: 1.6, 24: 3.2, 26: 6.4, 28: 13.0}
-"""Core time of the derivatives of 104 atoms by level, s; measured at 8 and 12."""
-
-CONFIGURATIONS = 150
-"""In a training set, for estimates: how many there will be is not known before."""
-
 FACTS = {
     "train": {"level", "n_parameters", "n_train", "n_valid", "evaluations", "converged", "errors", "ranges"},
     "select": {"n_candidates", "n_selected", "grades"},
 }
 
 
-class Settings(base.Settings):
+class Settings(TrainingSettings):
     """Settings of both operations.
 
     Attributes
     ----------
-    level, cutoff_A, radial_basis_size : shape of the potential, where it does not start from an earlier one
-    energy_weight, force_weight, stress_weight : weights of squared errors, as in MLIP-3
     max_evaluations : of the derivatives of the whole training set
-    validation_fraction : part of the labels held out; a configuration once held out stays so when others are added
-    seed : of the untrained radial functions and of what is held out
     starts : untrained potentials that are tried briefly; the best one is fitted
-    max_selected : configurations that ``select`` gives at most
     """
 
-    operation: Literal["train", "select"]
-    level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = 20
-    cutoff_A: PositiveFloat = 5.0
-    radial_basis_size: PositiveInt = 8
-    energy_weight: NonNegativeFloat = 1.0
-    force_weight: NonNegativeFloat = 0.01
-    stress_weight: NonNegativeFloat = 0.001
     max_evaluations: PositiveInt = 100
-    validation_fraction: float = Field(0.1, gt=0.0, lt=0.9)
-    seed: NonNegativeInt = 1
     starts: PositiveInt = 4
-    max_selected: PositiveInt = 50
 
 
 def version(settings: Settings) -> str:
@@ -90,33 +66,11 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         files["candidates.extxyz"] = Frames.join(inputs["candidates"]).to_extxyz()
         job = settings.model_dump(include={"operation", "max_selected"})
     else:
-        labels = Frames.join(inputs["labels"])
-        held_out = _held_out(labels, settings)
-        files["train.extxyz"] = labels.take(np.flatnonzero(~held_out)).to_extxyz()
-        files["valid.extxyz"] = labels.take(np.flatnonzero(held_out)).to_extxyz()
+        train, valid = split(Frames.join(inputs["labels"]), settings)
+        files["train.extxyz"], files["valid.extxyz"] = train.to_extxyz(), valid.to_extxyz()
         job = settings.model_dump(exclude={"max_selected", "validation_fraction"})
     files["job.json"] = json.dumps(job, indent=1) + "\n"
     return files
-
-
-def _held_out(labels: Frames, settings: Settings) -> NDArray[np.bool_]:
-    """(F,) which frames are for validation: a matter of each frame's own positions, so that new frames move no old one.
-
-    Identical frames fall together, so none is in both sets.
-    """
-    lots = np.array([_lot(labels[index].positions, settings.seed) for index in range(len(labels))])
-    held_out = lots < settings.validation_fraction
-    if len(lots) > 1 and not held_out.any():
-        held_out[np.argmin(lots)] = True
-    if held_out.all():
-        held_out[np.argmax(lots)] = False
-    return held_out
-
-
-def _lot(positions: NDArray[Any], seed: int) -> float:
-    """A number in 0..1 that is drawn for these positions."""
-    content = np.round(positions, 6).astype("<f8").tobytes() + str(seed).encode()
-    return int.from_bytes(hashlib.sha256(content).digest()[:6], "big") / 2**48
 
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
@@ -200,5 +154,5 @@ def cost(settings: Settings, n_atoms: int) -> Cost:
     """Estimate; how many configurations there will be is not known before."""
     if settings.operation == "select":
         return Cost(core_seconds=15.0, bytes=2e5)
-    one = FIT_SECONDS[settings.level] * n_atoms / 104
+    one = GRADIENT_SECONDS[settings.level] * n_atoms / 104
     return Cost(core_seconds=5.0 + 0.6 * settings.max_evaluations * CONFIGURATIONS * one, bytes=1e6)

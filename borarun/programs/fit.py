@@ -19,9 +19,8 @@ from borarun.frames import Frames
 from borarun.mtp import active_set
 from borarun.mtp.fit import best_start, fit
 from borarun.mtp.potential import Potential
-from borarun.mtp.residuals import Comparison, Weights, compare
+from borarun.mtp.residuals import Weights, compare, errors, ranges
 from borarun.mtp.team import Team
-from borarun.units import EV_PER_A3_IN_KBAR
 
 ITERATIONS_A_START = 15
 """After which starts are compared."""
@@ -63,8 +62,8 @@ def main() -> None:
         "n_valid": len(valid),
         "evaluations": found.evaluations,
         "converged": found.converged,
-        "errors": {"train": _errors(trained), "valid": _errors(judged)},
-        "ranges": _ranges(trained, judged),
+        "errors": {"train": errors(trained), "valid": errors(judged)},
+        "ranges": ranges(trained, judged),
     }
     with replacing(here / "result.json") as file:
         file.write(json.dumps(result, indent=1).encode())
@@ -80,32 +79,6 @@ def _start(here: Path, job: dict[str, Any], train: Frames, weights: Weights, pro
         for k in range(job["starts"])
     ]
     return best_start(starts, train, weights, min(ITERATIONS_A_START, job["max_evaluations"]), processes) if len(starts) > 1 else starts[0]
-
-
-def _rmse(values: NDArray[Any]) -> float:
-    return float(np.sqrt(np.mean((values[1] - values[0]) ** 2)))
-
-
-def _errors(comparison: Comparison) -> dict[str, float]:
-    """Root mean squared errors."""
-    return {
-        "energy_meV_per_atom": 1e3 * _rmse(comparison.energy),
-        "forces_eV_per_A": _rmse(comparison.forces),
-        "stress_kbar": EV_PER_A3_IN_KBAR * _rmse(comparison.stress),
-    }
-
-
-def _ranges(*comparisons: Comparison) -> dict[str, list[float]]:
-    """Smallest and largest label over all configurations."""
-
-    def extent(parts: list[NDArray[Any]], factor: float = 1.0) -> list[float]:
-        return [factor * float(min(part.min() for part in parts)), factor * float(max(part.max() for part in parts))]
-
-    return {
-        "energy_eV_per_atom": extent([one.energy[0] for one in comparisons]),
-        "forces_eV_per_A": extent([one.forces[0] for one in comparisons]),
-        "stress_kbar": extent([one.stress[0] for one in comparisons], EV_PER_A3_IN_KBAR),
-    }
 
 
 if __name__ == "__main__":

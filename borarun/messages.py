@@ -142,6 +142,8 @@ def _way_out(kind: str, value: Any) -> str:
 
 def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
     key = str(loc[-1])
+    if engines := [name for each in _at(model, loc[:-2])[0] if key in _keys(each) for name in _engines(each)]:
+        return f"is a key of engine {' and '.join(engines)}, and the engine here is {loc[-2]}. Remove it, or change the engine."
     here = [name for each in _at(model, loc[:-1])[0] for name in _keys(each)]
     if hint := did_you_mean(key, here):
         unit = next((unit for unit in _UNITS if hint[:-1].endswith(f"_{unit}")), "")
@@ -171,5 +173,10 @@ def _at(model: type[BaseModel], loc: KeyPath) -> tuple[list[type[BaseModel]], Fi
             field = fields[0]
             models = [found for each in fields for part in (each.annotation, *each.metadata) for found in _models_in(part)]
         else:  # not a key but pydantic's name of one form out of several, e.g. of an engine
-            models = [each for each in models if step in get_args(getattr(_keys(each).get("engine"), "annotation", None))] or models
+            models = [each for each in models if step in _engines(each)] or models
     return models, field
+
+
+def _engines(model: type[BaseModel]) -> tuple[Any, ...]:
+    """Names of the engine that a section is for; none where it is for any."""
+    return get_args(getattr(_keys(model).get("engine"), "annotation", None))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from borarun.engines import ENGINES
 from borarun.errors import StudyError
-from borarun.protocol import ActiveLearning, Aimd, Diffusion, Heating, Study
+from borarun.protocol import ActiveLearning, Aimd, Diffusion, Heating, Mlip3Potential, Study
 from borarun.structure import find_anions, formula_units
 from borarun.units import FS_PER_NS, FS_PER_PS
 
@@ -186,6 +186,8 @@ def _training(study: Study, phases: Phases) -> Iterator[Finding]:
         yield ("active_learning", "threshold_save"), message
     if potential and potential.energy_weight == potential.force_weight == potential.stress_weight == 0:
         yield ("potential", "energy_weight"), "at least one of the three weights must be more than 0."
+    if isinstance(potential, Mlip3Potential) and potential.cut_radius_A and potential.al_mode == "cfg":
+        yield ("potential", "cut_radius_A"), f"needs al_mode nbh, which grades neighbourhoods (got {potential.cut_radius_A:g} with al_mode cfg)."
 
 
 def _functionals(study: Study, phases: Phases) -> Iterator[Finding]:

@@ -157,17 +157,46 @@ class TrainingSet(Section):
     )
 
 
-class Potential(Section):
-    """The moment tensor potential (MTP) and its fit."""
+class AnyPotential(Section):
+    """What every engine of potentials is told."""
 
-    engine: Literal["motep"] = Field(default="motep", description="Program that evaluates the potential.")
     level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(default=20, description="Level of the MTP: higher is slower and finer.")
     cutoff_A: Annotated[float, Field(ge=2, le=15)] = Field(default=5.0, description="Cutoff radius, angstrom.")
     radial_basis_size: Annotated[int, Field(ge=2, le=30)] = Field(default=8, description="Number of radial basis functions.")
     energy_weight: Annotated[float, Field(ge=0)] = Field(default=1.0, description="Weight of energies in the fit, as in MLIP-3.")
     force_weight: Annotated[float, Field(ge=0)] = Field(default=0.01, description="Weight of forces in the fit, as in MLIP-3.")
     stress_weight: Annotated[float, Field(ge=0)] = Field(default=0.001, description="Weight of stresses in the fit, as in MLIP-3.")
+
+
+class MotepPotential(AnyPotential):
+    """The moment tensor potential (MTP) and its fit by Levenberg and Marquardt's method. Needs nothing else installed."""
+
+    engine: Literal["motep"] = Field(default="motep", description="Trained and selected for by borarun and motep.")
     max_evaluations: PositiveInt = Field(default=100, description="Evaluations of the whole training set that one fit may take.")
+
+
+class Mlip3Potential(AnyPotential):
+    """The moment tensor potential (MTP) and its fit by MLIP-3. Needs its program `mlp`."""
+
+    engine: Literal["mlip-3"] = Field(description="Trained and selected for by MLIP-3.")
+    iteration_limit: PositiveInt = Field(default=1000, description="Iterations (BFGS) that one fit may take.")
+    al_mode: Literal["cfg", "nbh"] = Field(
+        default="nbh",
+        description="Active learning by whole configurations (`cfg`, what MLIP-3 does unasked; needs more labels than the potential has parameters) "
+        "or by neighbourhoods (`nbh`); chosen by borarun, whose own grades are of neighbourhoods.",
+    )
+    cut_radius_A: Annotated[float, Field(ge=2, le=30)] | None = Field(
+        default=None,
+        description="With `nbh`: label not whole candidates but the worst neighbourhood of each, cut out this far around its centre, angstrom. "
+        "For cells too large to label.",
+    )
+
+
+def _engine(value: Any) -> str:
+    return str(value.get("engine", "motep") if isinstance(value, dict) else getattr(value, "engine", "motep"))
+
+
+Potential = Annotated[Annotated[MotepPotential, Tag("motep")] | Annotated[Mlip3Potential, Tag("mlip-3")], Discriminator(_engine)]
 
 
 class ActiveLearning(Section):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from borarun.engines import bundled, lammps, motep, sevennet
+from borarun.engines import bundled, lammps, mlip_3, motep, sevennet
 from borarun.engines.base import Engine
 
 ENGINES: dict[str, Engine] = {
     "bundled": bundled,
     "sevennet": sevennet,
     "motep": motep,
+    "mlip-3": mlip_3,
     "lammps": lammps,
 }
 """Every engine by its name in study files and tasks. To add one: a module, a line here, a test."""

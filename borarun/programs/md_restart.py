@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import mmap
+import os
 from pathlib import Path
+
+from borarun.file import replacing
 
 RESTART_MARK = b"LammpS RestartT"
 """A restart file begins with it, and ends with it when it is whole."""
 
 DUMP_FRAME = b"ITEM: TIMESTEP\n"
-
-
-def replace(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    new = file.with_name(file.name + ".new")
-    new.write_text(text)
-    new.replace(file)
 
 
 def good_restarts() -> list[Path]:
@@ -46,28 +42,40 @@ def cut_files(sampling: list[list[int]], every: int, step: int) -> bool:
     return frames <= dumped and frames <= printed and looks <= looked
 
 
+def frames_of(file: Path) -> list[tuple[int, int]]:
+    """(step, byte) of every frame of a text dump that begins whole, in their order; the last may be cut short."""
+    if not file.exists() or not file.stat().st_size:
+        return []
+    found = []
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        at = text.find(DUMP_FRAME)
+        while at >= 0:
+            line, end, _ = text[at + len(DUMP_FRAME) : at + len(DUMP_FRAME) + 24].partition(b"\n")
+            if not (end and line.isdigit()):
+                break
+            found.append((int(line), at))
+            at = text.find(DUMP_FRAME, at + 1)
+    return found
+
+
+def lines_of(file: Path) -> list[tuple[int, str]]:
+    """(step, line) of every whole line of a table."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    return [(int(line.split(" ")[0]), line) for line in lines if line.endswith("\n") and line[0].isdigit()]
+
+
 def _cut_dump(file: Path, step: int) -> set[int]:
     """Drop frames after a step; the steps that are left."""
-    if not file.exists() or not file.stat().st_size:
-        return set()
-    seen: set[int] = set()
-    with file.open("rb+") as handle:
-        with mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            at = text.find(DUMP_FRAME)
-            while at >= 0:
-                line = text[at + len(DUMP_FRAME) : at + len(DUMP_FRAME) + 24].split(b"\n")[0]
-                if not line.isdigit() or int(line) > step:
-                    break
-                seen.add(int(line))
-                at = text.find(DUMP_FRAME, at + 1)
-        if at >= 0:
-            handle.truncate(at)
-    return seen
+    found = frames_of(file)
+    later = [at for frame, at in found if frame > step]
+    if later:
+        os.truncate(file, later[0])
+    return {frame for frame, _ in found if frame <= step}
 
 
 def _cut_table(file: Path, step: int) -> set[int]:
     """Drop lines after a step and a half-written one; the steps that are left."""
-    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-    steps = [int(line.split(" ")[0]) if line.endswith("\n") and line[0].isdigit() else step + 1 for line in lines]
-    replace(file, "".join(line for line, found in zip(lines, steps, strict=True) if found <= step))
-    return {found for found in steps if found <= step}
+    kept = [(found, line) for found, line in lines_of(file) if found <= step]
+    with replacing(file) as handle:
+        handle.write("".join(line for _, line in kept).encode())
+    return {found for found, _ in kept}

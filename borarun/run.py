@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -58,7 +58,10 @@ def begin_again() -> NoReturn:
     """Start this command anew in the same process: what is done is in the store, and Parsl cannot mend a lost interchange."""
     count = int(os.environ.get(RESTARTS, "0")) + 1
     if count > MAX_RESTARTS:
+        print(f"It died {count} times: is the machine short of memory? What is finished is kept: run the same command to go on.", file=sys.stderr)
+        sys.stderr.flush()
         os._exit(1)  # an orderly end would wait for the dead interchange
+    print("Beginning again.", file=sys.stderr, flush=True)
     os.environ[RESTARTS] = str(count)
     os.execv(sys.executable, [sys.executable, "-m", "borarun", *sys.argv[1:]])
 
@@ -153,7 +156,7 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
             done = {task.key for task in plan.tasks if task.key in records}
             listener.planned(plan, expand(study, records, forecast=True), done)
             busy = {task.key for task, _ in running.values()}
-            tasks = [_on_site(task, site) for task in plan.tasks]
+            tasks = [site.on(task) for task in plan.tasks]
             ready = [task for task in tasks if task.key not in done | busy | failed.keys() and task.needs <= done]
             free = cores - sum(min(task.cores, cores) for task, _ in running.values())
             for task in sorted(ready, key=lambda task: -task.cost.core_seconds):
@@ -189,11 +192,6 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     outcome.blocked = [task for task in plan.tasks if task.key not in done and task.key not in failed]
     outcome.stuck = plan.stuck
     return outcome
-
-
-def _on_site(task: Task, site: Site) -> Task:
-    """The task with the cores that its program takes on the site."""
-    return replace(task, cores=site.program(task.engine).cores or task.cores)
 
 
 def _worker_error(future: Future[Failure | None]) -> str:

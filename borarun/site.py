@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from borarun.engines import ENGINES
 from borarun.engines.base import Program
 from borarun.errors import StudyError
 from borarun.messages import Name, Section, in_order, validate
+from borarun.task import Task
 from borarun.yaml_file import read_yaml
 
 _FIELDS: Any = {
@@ -33,6 +35,10 @@ class Site(Section):
         """How an engine's program runs here."""
         found: Program = getattr(self.programs, engine.replace("-", "_"))
         return found
+
+    def on(self, task: Task) -> Task:
+        """The task with the cores that its program takes here."""
+        return replace(task, cores=self.program(task.engine).cores or task.cores)
 
 
 def default_site() -> Site:

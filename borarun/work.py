@@ -22,7 +22,7 @@ import psutil
 
 from borarun import __version__
 from borarun.engines import ENGINES
-from borarun.engines.base import Program
+from borarun.engines.base import Files, Program
 from borarun.errors import BorarunError, EngineError
 from borarun.store import Store
 from borarun.task import Failure, Ref, Task
@@ -135,20 +135,27 @@ def perform(task: Task, program: Program, store_root: Path, work: Path, driver: 
         return failure
 
 
+def rendered(task: Task, program: Program, store: Store) -> tuple[Files, list[str]]:
+    """The input files of a task and its command; all of its inputs are in the store."""
+    engine = ENGINES[task.engine]
+    settings = engine.Settings(**task.settings)
+    inputs: dict[str, Any] = {
+        name: store.get(value) if isinstance(value, Ref) else [store.get(ref) for ref in value] for name, value in task.inputs.items()
+    }
+    return engine.render(settings, inputs, program), engine.command(settings, task.cores, program)
+
+
 def _run(task: Task, program: Program, store: Store, directory: Path, driver: Driver) -> None:
     engine = ENGINES[task.engine]
     settings = engine.Settings(**task.settings)
     if missing := engine.missing(settings, program):
         raise EngineError(f"{task.engine} cannot run here: {missing}", remedy=missing)
-    inputs: dict[str, Any] = {
-        name: store.get(value) if isinstance(value, Ref) else [store.get(ref) for ref in value] for name, value in task.inputs.items()
-    }
+    files, command = rendered(task, program, store)
     if directory.exists() and not engine.RESUMABLE:
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    for name, content in engine.render(settings, inputs, program).items():
+    for name, content in files.items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    command = engine.command(settings, task.cores, program)
     started = time.time()
     code = _start(command, directory, driver)
     if code != 0:

@@ -1,0 +1,47 @@
+"""The files and commands of a study's tasks, written for people to read or to run by hand; nothing is started."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from borarun.plan import Plan
+from borarun.site import Site
+from borarun.store import Store
+from borarun.task import Task
+from borarun.work import rendered
+
+RUN = "run.sh"
+
+
+def write_tasks(tasks: list[Task], site: Site, store: Store, out: Path) -> list[Path]:
+    """A directory for each task with its input files and ``run.sh``.
+
+    Parameters
+    ----------
+    tasks : all of what they need is in the store
+
+    Returns
+    -------
+    The directories, ``OUT/STAGE/LABEL-KEY``.
+    """
+    written = []
+    for task in tasks:
+        directory = out / task.stage / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', task.label)}-{task.key[:8]}"
+        directory.mkdir(parents=True, exist_ok=True)
+        files, command = rendered(site.on(task), site.program(task.engine), store)
+        for name, content in files.items():
+            (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        script = directory / RUN
+        script.write_text(f'#!/bin/sh\n# {task.name}\n# task {task.key}\ncd "$(dirname "$0")" && exec {shlex.join(command)}\n')
+        script.chmod(0o755)
+        written.append(directory)
+    return written
+
+
+def ready(plan: Plan, store: Store) -> tuple[list[Task], list[Task]]:
+    """Tasks whose inputs are all in the store, done ones among them, and those that wait for results."""
+    there = store.keys()
+    known = [task for task in plan.tasks if task.needs <= there]
+    return known, [task for task in plan.tasks if not task.needs <= there]

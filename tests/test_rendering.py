@@ -1,0 +1,63 @@
+"""`borarun render` writes what would run, and what it writes runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from borarun.frames import Frames
+from borarun.places import Places
+from borarun.plan import expand
+from borarun.store import Store
+from borarun.structure import read_structure
+from borarun.study import load_study
+from borarun.task import Result
+
+RENDER = [sys.executable, "-m", "borarun", "render"]
+
+
+def render(study: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RENDER, study.name, *more], cwd=study.parent, capture_output=True, text=True, check=False)
+
+
+def test_tasks_known_before_running_are_written_and_run_by_hand(mini_study: Path) -> None:
+    done = render(mini_study)
+    assert done.returncode == 0, done.stderr
+    *paths, last = done.stdout.splitlines()
+    directories = [mini_study.parent / path for path in paths]
+    assert {directory.parent for directory in directories} == {mini_study.parent / "rendered" / "training_set"} and len(directories) == 2
+    assert "more tasks are known but wait for results" in last
+    subprocess.run([directories[0] / "run.sh"], check=True, timeout=300)
+    assert json.loads((directories[0] / "result.json").read_text())["facts"]["n_labels"] == 20
+    assert not Store(Places.of(mini_study.parent / "runs", "mini").store).keys()
+
+
+def test_one_task_by_its_key(mini_study: Path) -> None:
+    study = load_study(mini_study)
+    first, *_ = expand(study, {}).tasks
+    waiting = next(task for task in expand(study, {}).tasks if task.needs)
+    done = render(mini_study, "--task", first.key[:6], "--out", "one")
+    assert len(done.stdout.splitlines()) == 1 and done.stdout.startswith("one/training_set/")
+    assert first.key in (mini_study.parent / done.stdout.strip() / "run.sh").read_text()
+    assert f"{waiting.key} waits for results" in render(mini_study, "--task", waiting.key).stderr
+    wrong = render(mini_study, "--task", "nothing")
+    assert wrong.returncode == 1 and "--task: nothing is none of this study's tasks known by now" in wrong.stderr
+
+
+def test_a_task_that_waits_is_written_once_its_inputs_are_there(mini_study: Path) -> None:
+    study = load_study(mini_study)
+    store = Store(Places.of(mini_study.parent / "runs", study.name).store)
+    waiting = next(task for task in expand(study, {}).tasks if task.needs)
+    needed = [task for task in expand(study, {}).tasks if task.key in waiting.needs]
+    atoms = read_structure(mini_study.parent / study.material.phases["Pa-3"])
+    atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=np.zeros((len(atoms), 3)), stress=np.zeros(6))
+    for task in needed:
+        store.write(task, Result(facts={"n_labels": 1}, frames={"labels": Frames.of([atoms])}), {})
+    done = render(mini_study, "--task", waiting.key)
+    assert done.returncode == 0, done.stderr
+    assert (mini_study.parent / done.stdout.strip() / "train.extxyz").exists()

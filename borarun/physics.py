@@ -26,6 +26,9 @@ LONGEST_STEP_WITH_HYDROGEN_FS = 1.0
 
 FEWEST_FRAMES = 20
 
+LARGEST_FORCE_FOR_PHONONS = 0.005
+"""Left by relaxation, eV/angstrom, the default of ``relax``: farther from the minimum the softest modes are another structure's."""
+
 CHARGES = {
     **dict.fromkeys(["H", "Li", "Na", "K", "Rb", "Cs", "Ag"], (1,)),
     "Cu": (1, 2),
@@ -60,6 +63,11 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
                 f"potential.cutoff_A: {study.potential.cutoff_A:g} A is more than half the smallest width of the supercell, {width:.2f} A, "
                 "so that atoms meet images of their neighbours and results depend on the size of the cell. A larger supercell is safer."
             )
+    if study.phonons and study.relax and study.relax.max_force_eV_per_A > LARGEST_FORCE_FOR_PHONONS:
+        yield (
+            f"relax.max_force_eV_per_A: {study.relax.max_force_eV_per_A:g} leaves forces that shift the softest phonons, and may make them "
+            f"imaginary. {LARGEST_FORCE_FOR_PHONONS:g} or less is safer."
+        )
 
 
 def _material(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -208,6 +216,22 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
         yield ("reference",), f"the engine {engine} does not know {', '.join(strange)}. Take another engine, e.g. `{{engine: sevennet}}`."
 
 
+def _compared(study: Study, phases: Phases) -> Iterator[Finding]:
+    """What relaxed cells and phonons are compared with."""
+    known = study.material.phases
+    named: list[tuple[tuple[str, ...], str]] = []
+    if study.relax:
+        named += [(("relax", "measured_A", phase), phase) for phase in study.relax.measured_A]
+        named += [(("relax", "ground_state"), study.relax.ground_state)] if study.relax.ground_state else []
+    if study.phonons:
+        named += [(("phonons", "phases"), phase) for phase in study.phonons.phases or ()]
+        if study.phonons.peaks_meV and study.phonons.peaks_per_cm:
+            yield ("phonons", "peaks_per_cm"), "the measured peaks are given in meV already. Keep one of the two lists."
+    for place, phase in named:
+        if phase not in known:
+            yield place, f"must be one of this study's phases, {', '.join(known)} (got {phase})."
+
+
 def _dynamics(study: Study) -> Iterator[tuple[tuple[str, ...], Any, tuple[int, int, int]]]:
     """Each section that runs molecular dynamics: its place, itself, and the supercell it runs in."""
     if study.training_set:
@@ -245,6 +269,7 @@ CHECKS: list[tuple[frozenset[str], Callable[[Study, Phases], Iterator[Finding]]]
     (frozenset(), _temperatures),
     (frozenset(), _training),
     (frozenset({"functionals"}), _functionals),
+    (frozenset({"material"}), _compared),
     (frozenset({"functionals", "material", "reference"}), _reference),
 ]
 """Each check with the required keys that it reads (`structure`: the first phase's file). To add one: a generator, a line here, a test."""

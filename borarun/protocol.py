@@ -73,6 +73,7 @@ else:
     Kelvins = _sweep(Kelvin)
     Counts = _sweep(Count)
 
+Peaks = Annotated[tuple[Annotated[float, Field(gt=0, le=1e4)], ...], Field(min_length=1, max_length=100), Strict(False)]
 Repeat = Annotated[int, Field(ge=1, le=50)]
 Supercell = Annotated[tuple[Repeat, Repeat, Repeat], Strict(False)]
 
@@ -134,6 +135,33 @@ class Relax(Section):
 
     max_force_eV_per_A: Positive = Field(default=0.005, description="Relaxed when no force is larger, eV/angstrom.")
     max_steps: PositiveInt = Field(default=500, description="Give up after this many steps.")
+    ground_state: PhaseName | None = Field(
+        default=None, description="The phase that is measured to be stable at low temperature; the report marks functionals that put another below it."
+    )
+    measured_A: dict[PhaseName, Annotated[tuple[Positive, Positive, Positive], Strict(False)]] = Field(
+        default_factory=dict, description="Measured lattice parameters a, b, c of phases, angstrom, to compare with."
+    )
+
+
+class Phonons(Section):
+    """Phonons of relaxed phases by finite displacements; their peaks against measured ones rank the functionals."""
+
+    phases: Annotated[tuple[PhaseName, ...], Field(min_length=1), Strict(False)] | None = Field(
+        default=None, description="Phases of the material; without it the first."
+    )
+    supercell: Supercell = Field(default=(1, 1, 1), description="Repeats of the relaxed cell along a, b and c.")
+    displacement_A: Annotated[float, Field(gt=0, le=0.5)] = Field(default=0.01, description="How far atoms are displaced, angstrom.")
+    mesh: Supercell = Field(default=(4, 4, 4), description="Points of the Gamma-centred mesh along the three reciprocal vectors.")
+    width_meV: Annotated[float, Field(gt=0, le=20)] = Field(
+        default=1.0, description="Standard deviation of the Gaussians in the density of states, meV; about the resolution of the measurement."
+    )
+    path: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Z0-9,]+$")] | None = Field(
+        default=None,
+        description="Corners of the band structure in the notation of Setyawan and Curtarolo, e.g. `GXMG,R`; without it the lattice's whole path.",
+    )
+    temperatures_K: Kelvins = Field(default=(300.0,), description="Free energy and heat capacity at these temperatures, K.")
+    peaks_meV: Peaks | None = Field(default=None, description="Measured positions of peaks in the vibrational spectrum, meV.")
+    peaks_per_cm: Peaks | None = Field(default=None, description="The same in cm^-1 instead.")
 
 
 class Aimd(Section):
@@ -272,6 +300,7 @@ class Study(Section):
     supercell: Supercell = Field(default=(3, 3, 3), description="Repeats of the cell along a, b and c in `heating` and `diffusion`.")
     reference: Reference = Field(description="The program that gives the energies, forces and stresses to learn from.")
     relax: Relax | None = Field(default=None, description="Relax each phase. `{}` takes the defaults.")
+    phonons: Phonons | None = Field(default=None, description="Phonons of relaxed phases. `{}` takes the defaults.")
     training_set: TrainingSet | None = Field(default=None, description="The first labelled configurations. `{}` takes the defaults.")
     potential: Potential | None = Field(default=None, description="The moment tensor potential and its fit. `{}` takes the defaults.")
     active_learning: ActiveLearning | None = Field(default=None, description="Extend the training set actively. `{}` takes the defaults.")

@@ -20,6 +20,7 @@ from borarun.yaml_file import Node, merge, read_yaml
 __all__ = ["Study", "init_study", "load_study", "study_schema"]
 
 NEEDS = {
+    "phonons": "relax",
     "potential": "training_set",
     "active_learning": "potential",
     "heating": "potential",

@@ -10,6 +10,7 @@
 | diffusivity | cm^2/s | |
 | conductivity | S/cm | |
 | activation energy | eV | |
+| frequency of a vibration | THz | shown as meV and cm^-1; an imaginary one is negative |
 
 Source: 2022 CODATA through scipy.constants.
 """
@@ -32,3 +33,12 @@ EV_PER_A3_IN_KBAR: float = EV_PER_A3_IN_BAR / 1e3
 
 A2_PER_FS_IN_CM2_PER_S = 1e-16 / 1e-15
 """1 angstrom^2/fs in cm^2/s."""
+
+THZ_IN_MEV: float = constants.h / constants.e * constants.tera * 1e3
+"""Energy of a quantum of 1 THz, meV."""
+
+PER_CM_IN_MEV: float = constants.h * constants.c / constants.centi / constants.e * 1e3
+"""Energy of a quantum of 1 cm^-1, meV."""
+
+KJ_PER_MOL_IN_EV: float = constants.kilo / constants.N_A / constants.e
+"""1 kJ/mol in eV a particle."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.protocol import Diffusion, Study
+from borarun.protocol import Diffusion, Relax, Study
 from borarun.study import init_study, load_study
 
 PROJECT = Path(__file__).parents[1]
@@ -181,7 +181,8 @@ def test_no_study_reaches_a_python_object(folder: Path) -> None:
 def test_the_new_study_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
     study = load_study(init_study(tmp_path / "new"))
     assert study.name == "li2b12h12" and study.n_atoms() == 104
-    for name in ("relax", "training_set", "potential", "active_learning", "heating", "reorientation"):
+    assert study.relax == Relax()
+    for name in ("training_set", "potential", "active_learning", "heating", "reorientation"):
         section = getattr(study, name)
         assert section == type(section)(), name
         stated = {*section.model_fields_set, *({"engine"} if name == "potential" else ())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from borarun.engines import bundled, lammps, mlip_3, motep, sevennet
+from borarun.engines import bundled, lammps, mlip_3, motep, phonopy, sevennet
 from borarun.engines.base import Engine
 
 ENGINES: dict[str, Engine] = {
@@ -11,6 +11,7 @@ ENGINES: dict[str, Engine] = {
     "motep": motep,
     "mlip-3": mlip_3,
     "lammps": lammps,
+    "phonopy": phonopy,
 }
 """Every engine by its name in study files and tasks. To add one: a module, a line here, a test."""
 

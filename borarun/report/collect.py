@@ -17,13 +17,14 @@ from borarun.protocol import Study
 from borarun.report.collect_diffusion import diffusion, lines
 from borarun.report.collect_heating import heating
 from borarun.report.collect_learning import cells, learning
+from borarun.report.collect_phonons import measured_peaks, phonons
 from borarun.report.results import Check, Provenance, Results, Run, StandIn
 from borarun.report.source import Source
 from borarun.report.trajectory import check, read
 from borarun.store import Store
 from borarun.task import Task
 
-SECTIONS = ("relax", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation")
+SECTIONS = ("relax", "phonons", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation")
 _PREFERRED = ("rev-vdW-DF2", "PBE-D3", "PBE")
 
 
@@ -52,15 +53,18 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
         main_functional=_main_functional(study),
         mobile_per_formula=unit[study.material.mobile],
         supercell=study.supercell,
-        n_atoms=study.n_atoms(study.supercell),
+        n_atoms=study.n_atoms(study.supercell if study.heating or study.diffusion else (1, 1, 1)),
         reference=study.reference.engine,
         level=study.potential.level if study.potential is not None else None,
         sections=frozenset(name for name in SECTIONS if getattr(study, name) is not None),
         cubic=_cubic(study),
         warnings=tuple(study.warnings),
         stand_ins=_stand_ins(study),
-        cells=cells(source, sum(unit.values()), tuple(study.material.phases)),
-        learning=tuple(learning(source, functional) for functional in study.functionals),
+        cells=cells(study, source, sum(unit.values())),
+        measured_cells_A=study.relax.measured_A if study.relax is not None else {},
+        phonons=phonons(study, source, sum(unit.values())),
+        measured_peaks_meV=measured_peaks(study),
+        learning=tuple(learning(source, functional) for functional in study.functionals) if study.potential is not None else (),
         branches=hot.branches,
         transitions=hot.transitions,
         lattice=hot.lattice,

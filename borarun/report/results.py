@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from borarun.analysis.functionals import Match
 from borarun.task import Json
 
 Array = NDArray[Any]
@@ -56,17 +57,72 @@ class Gap:
 
 @dataclass(frozen=True)
 class RelaxedCell:
-    """A phase relaxed by the reference engine. ``relative_meV`` counts per formula unit from the study's first phase."""
+    """A phase relaxed by the reference engine.
+
+    Attributes
+    ----------
+    formula_units : in the cell
+    volume_A3 : of the cell
+    relative_meV : energy per formula unit above the study's first phase; None where that is not known
+    relative_meV_per_atom : the same per atom
+    below : the phase that is measured to be stable, where this one lies below it; else empty
+    deviation_percent : rms deviation of a, b and c from the measured ones, None where the study names none
+    """
 
     phase: str
     functional: str
     space_group: str
+    formula_units: int
     lattice_A: tuple[float, float, float]
     angles_deg: tuple[float, float, float]
     volume_A3: float
     energy_eV_per_atom: float
     relative_meV: float | None
+    relative_meV_per_atom: float | None
     max_force_eV_per_A: float
+    below: str
+    deviation_percent: float | None
+
+
+@dataclass(frozen=True)
+class Phonons:
+    """Phonons of one phase with one functional.
+
+    Attributes
+    ----------
+    width_meV : standard deviation of the Gaussians in the density of states
+    frequency_meV, dos : (n,) density of states per meV and formula unit
+    projected : share of each element in it, (n,) each
+    band_distance, band_meV : (q,) and (q, modes) along the path; ``corners`` are (distance, name)
+    n_imaginary, n_q_points : imaginary modes among those of so many irreducible points of the mesh
+    lowest_meV : lowest frequency on mesh and path, negative where imaginary
+    zero_point_eV, free_energy_eV : per formula unit; the latter vibrational, (temperature in K, energy) each
+    acoustic_sum_eV_per_A2 : largest violation of the acoustic sum rule before it was imposed
+    peaks_meV : (p,) positions of the peaks of the density of states
+    match : these against the measured peaks; None where there are none to compare, or fewer than measured
+    """
+
+    phase: str
+    functional: str
+    supercell: tuple[int, int, int]
+    mesh: tuple[int, int, int]
+    displacement_A: float
+    width_meV: float
+    n_displacements: int
+    frequency_meV: Array
+    dos: Array
+    projected: Mapping[str, Array]
+    band_distance: Array
+    band_meV: Array
+    corners: tuple[tuple[float, str], ...]
+    n_imaginary: int
+    n_q_points: int
+    lowest_meV: float
+    zero_point_eV: float
+    free_energy_eV: tuple[tuple[float, float], ...]
+    acoustic_sum_eV_per_A2: float
+    peaks_meV: Array
+    match: Match | None
 
 
 @dataclass(frozen=True)
@@ -390,6 +446,8 @@ class Results:
     sections : of the study file
     cubic : whether the first phase is cubic, so that one lattice parameter says it all
     warnings : of the study file
+    measured_cells_A : measured lattice parameters of phases, from the study file
+    measured_peaks_meV : measured vibrational peaks, from the study file
     """
 
     name: str
@@ -409,6 +467,9 @@ class Results:
     warnings: tuple[str, ...] = ()
     stand_ins: tuple[StandIn, ...] = ()
     cells: tuple[RelaxedCell, ...] = ()
+    measured_cells_A: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    phonons: tuple[Phonons, ...] = ()
+    measured_peaks_meV: tuple[float, ...] = ()
     learning: tuple[Learning, ...] = ()
     branches: tuple[Branch, ...] = ()
     transitions: tuple[Transition, ...] = ()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from borarun.report import plot_heating, plot_learning, plot_rotation, plot_transport, tables, text
+from borarun.report import plot_heating, plot_learning, plot_phonons, plot_rotation, plot_transport, tables, text
 from borarun.report.blocks import Block, Figure, Note, Section
-from borarun.report.results import Gap, Results
+from borarun.report.results import Gap, Phonons, Results
 
 
 def sections(results: Results) -> list[Section]:
     """All sections that this study asks for, with what is there so far."""
     asked = (
         (_structure, ("relax",)),
+        (_phonons, ("phonons",)),
         (_potential, ("training_set", "potential", "active_learning")),
         (_heating, ("heating",)),
         (_diffusion, ("diffusion",)),
@@ -48,7 +49,39 @@ def _first(failed: Sequence[Gap]) -> str:
 def _structure(results: Results) -> Section:
     gaps = results.missing("relax")
     intro = f"Where the simulations start: each phase of {text.formula(results.formula)}, relaxed with each functional."
-    return Section("structure", "Structure", intro, _blocks(gaps, ("Relaxed cells", tables.cells(results))), gaps)
+    return Section("structure", "Structure", intro, _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", tables.cells(results))), gaps)
+
+
+def _wrong_orders(results: Results) -> list[tuple[str, Block | None]]:
+    """A note for each functional that puts another phase below the one that is measured to be stable."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for cell in results.cells:
+        if cell.below:
+            found.setdefault((cell.functional, cell.below), []).append(cell.phase)
+    statement = "{} gets the order of phases wrong: it puts {} below {}, which is measured to be stable."
+    return [("", Note(statement.format(functional, text.listed(phases), stable), "warning")) for (functional, stable), phases in found.items()]
+
+
+def _phonons(results: Results) -> Section:
+    gaps = results.missing("phonons")
+    intro = "Vibrations about the relaxed structures. Measured peak positions, where the study gives them, rank the functionals."
+    drawn = plot_phonons.densities(results)
+    parts: list[tuple[str, Block | None]] = [("", _unstable(p)) for p in results.phonons if p.n_imaginary]
+    parts += [("", figure) for figure in drawn] or [("Density of states", None)]
+    if results.measured_peaks_meV:
+        parts += [("Ranking of the functionals", tables.ranking(results)), ("Peaks", tables.peaks(results))]
+    parts += [("", figure) for figure in plot_phonons.bands(results)]
+    parts.append(("Energies of the phonons", tables.phonons(results)))
+    return Section("phonons", "Phonons", intro, _blocks(gaps, *parts), gaps)
+
+
+def _unstable(p: Phonons) -> Note:
+    return Note(
+        f"{p.phase} with {p.functional} has {text.count(p.n_imaginary, 'imaginary mode')} at the {text.count(p.n_q_points, 'point')} of the mesh, "
+        f"down to {text.number(p.lowest_meV, 2)} meV. Either the structure is no minimum of the energy, or the forces are noisy: "
+        "a lower relax.max_force_eV_per_A or a larger phonons.supercell tells which.",
+        "warning",
+    )
 
 
 def _potential(results: Results) -> Section:

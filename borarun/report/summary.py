@@ -14,24 +14,24 @@ _STAND_IN = {
 PAPER_ATOMS = {"Li2B12H12": 2808, "LiCB11H12": 2700}
 """Atoms in the cells of the published molecular dynamics."""
 
-_DFT = frozenset({"vasp", "qe"})
+_DFT = frozenset({"vasp", "quantum-espresso"})
 
 
 def warning(results: Results) -> str:
     """Which engine computed our numbers, and what that means beside published ones."""
     functionals = text.listed(list(results.functionals))
-    level = f"a moment tensor potential of level {results.level}" if results.level else "a moment tensor potential"
+    level = f"a moment tensor potential of level {results.level} fitted to " if results.level else ""
     paper = ""
-    if published.find(results.formula, "training"):
+    if level and published.find(results.formula, "training"):
         ours = f", ours from {results.n_atoms}" if results.sections & {"heating", "diffusion"} else ""
         paper = (
             " The paper's numbers come from potentials of level 20 fitted to DFT (mostly with rev-vdW-DF2) and from a cell of "
             f"{PAPER_ATOMS[results.formula]} atoms{ours}."
         )
     if results.reference in _DFT:
-        return f"Computed with {level} fitted to {results.reference} ({functionals}).{paper}"
+        return f"Computed with {level}{results.reference} ({functionals}).{paper}"
     what = _STAND_IN.get(results.reference, f"the engine {results.reference}, which stands in for DFT with {{functional}}")
-    return f"These numbers are not DFT. They were computed with {level} fitted to {what.format(functional=functionals)}.{paper}"
+    return f"These numbers are not DFT. They were computed with {level}{what.format(functional=functionals)}.{paper}"
 
 
 def cards(results: Results) -> list[Card]:

@@ -101,7 +101,7 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
     )
     home = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in lammps.render(settings, {"potential": text}).items():
+        for name, content in lammps.render(settings, {"potential": text}, lammps.Program()).items():
             (Path(folder) / name).write_bytes(content.encode() if isinstance(content, str) else content)
         os.chdir(folder)
         try:

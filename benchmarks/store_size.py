@@ -53,10 +53,10 @@ def simulate() -> Result:
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         inputs = {"potential": (ROOT / "tests" / "data" / "li2b12h12_level8.mtp").read_text()}
-        for name, content in lammps.render(settings, inputs).items():
+        for name, content in lammps.render(settings, inputs, lammps.Program()).items():
             (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run(lammps.command(settings, 1), cwd=directory, env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(lammps.command(settings, 1, lammps.Program()), cwd=directory, env=environment, check=True, stdout=subprocess.DEVNULL)
         return lammps.parse(settings, directory)
 
 

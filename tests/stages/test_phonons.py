@@ -82,7 +82,7 @@ def test_the_count_of_displacements_decides_the_label_tasks(mini_study: Path) ->
 def test_a_forecast_counts_the_displacements_of_the_start(mini_study: Path) -> None:
     plan = expand(study_of(mini_study), {}, forecast=True)
     assert not plan.waiting
-    assert len(of(plan, "label", functional="PBE")) == 3  # 26 displacements: 13 atoms of the 104 differ by symmetry
+    assert len(of(plan, "label", functional="PBE")) == 3  # 26 displacements, ten a task
     assert len(of(plan, "phonons")) == 2
 
 

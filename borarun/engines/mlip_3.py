@@ -205,7 +205,7 @@ def _report(file: Path) -> dict[str, float]:
 def _losses(file: Path) -> NDArray[np.float64]:
     """The loss at each iteration; training that was stopped and went on is in one file."""
     text = _read(file).decode(errors="replace")
-    if not text.rstrip().endswith("training complete"):
+    if "training complete\n" not in text:
         raise ParseError(file, "is cut short: `mlp train` did not come to its end", remedy=AGAIN)
     return np.array([float(value) for value in re.findall(r"^BFGS iter \d+: f=([-+.0-9e]+)$", text, re.MULTILINE)])
 

@@ -88,6 +88,8 @@ def _train(here: Path, job: dict[str, Any], command: list[str]) -> None:
     if saved is None:
         saved = (here / "start.mtp").read_text()
         log.write_text("")
+    told = log.read_text(errors="replace")
+    log.write_text(told[: told.rfind("\n") + 1])  # a line that was cut short would run into the next
     done, limit = _iterations(log), job["iteration_limit"]
     (here / "begin.mtp").write_text(saved)
     arguments = ["train", "begin.mtp", "train.cfg", "--save_to=current.almtp", f"--al_mode={job['al_mode']}"]
@@ -120,7 +122,7 @@ def _whole(file: Path) -> str:
 
 
 def _iterations(log: Path) -> int:
-    return len(re.findall(r"^BFGS iter \d+", log.read_text(errors="replace"), re.MULTILINE))
+    return len(re.findall(r"^BFGS iter \d+: f=\S+\n", log.read_text(errors="replace"), re.MULTILINE))
 
 
 def _active_set(here: Path) -> None:

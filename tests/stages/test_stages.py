@@ -110,6 +110,19 @@ def test_candidates_are_selected_labelled_and_learned(study: Study) -> None:
     assert len(_of(plan, "active_learning", operation="explore", round=1)) == 2
 
 
+def test_the_engine_that_trains_also_selects_from_its_own_state(study: Study, mini_study: Path) -> None:
+    other = _edited(mini_study, ("{level: 8, max_evaluations: 15}", "{engine: mlip-3, level: 8, al_mode: nbh, cut_radius_A: 7, iteration_limit: 50}"))
+    for it, engine, state in ((study, "motep", "active_set"), (other, "mlip-3", "almtp")):
+        plan = expand(it, _explored(expand(it, {}), 0, candidates=3))
+        [train] = _of(plan, "potential")
+        [select] = _of(plan, "active_learning", operation="select")
+        assert (train.engine, select.engine) == (engine, engine)
+        assert set(select.inputs) == {"potential", state, "candidates"}
+        assert select.inputs[state] == Ref(train.key, state)
+    assert train.settings["iteration_limit"] == 50
+    assert (select.settings["al_mode"], select.settings["cut_radius_A"]) == ("nbh", 7.0)
+
+
 def test_many_labels_are_spread_over_tasks(mini_study: Path) -> None:
     study = _edited(mini_study, ("{engine: bundled}", "{engine: bundled, labels_per_task: 10}"))
     records = _explored(expand(study, {}), 0, candidates=30)

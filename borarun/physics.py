@@ -10,10 +10,11 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from ase.formula import Formula
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from borarun.engines import ENGINES
 from borarun.errors import StudyError
-from borarun.protocol import ActiveLearning, Aimd, Diffusion, Heating, Mlip3Potential, Study
+from borarun.protocol import ActiveLearning, Aimd, Diffusion, Heating, Mlip3Potential, Study, VaspReference
 from borarun.structure import find_anions, formula_units
 from borarun.units import FS_PER_NS, FS_PER_PS
 
@@ -214,6 +215,31 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
         yield ("functionals",), f"the reference engine {engine} has {', '.join(can)} (got {', '.join(cannot)}). Take one it has."
     if strange := sorted(_elements(study.material.formula) - knows):
         yield ("reference",), f"the engine {engine} does not know {', '.join(strange)}. Take another engine, e.g. `{{engine: sevennet}}`."
+    said = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+    try:
+        ENGINES[engine].Settings(operation="label", functional=next(name for name in can), **said)
+    except ValidationError as error:
+        for problem in error.errors():
+            yield ("reference", *map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+
+
+def _vasp(study: Study, phases: Phases) -> Iterator[Finding]:
+    reference = study.reference
+    if isinstance(reference, VaspReference) and (lacking := sorted(_elements(study.material.formula) - set(reference.potcar))):
+        yield ("reference", "potcar"), f"must name a TITEL for every element of the formula (got none for {', '.join(lacking)})."
+
+
+def _charge(study: Study, phases: Phases) -> Iterator[Finding]:
+    charge = getattr(study.reference, "charge", 0.0)
+    counts = {vacancies for section, _ in _labelled(study) for vacancies in section}
+    if charge and len(counts) > 1:
+        message = f"every cell would carry it, whatever its vacancies (got {charge:g} and {', '.join(map(str, sorted(counts)))} vacancies). "
+        yield ("reference", "charge"), message + "Make it a study of its own for each number of vacancies, or take 0."
+
+
+def _labelled(study: Study) -> list[tuple[tuple[int, ...], tuple[int, int, int]]]:
+    """Vacancy counts and supercell of each section whose configurations the reference engine computes."""
+    return [(section.vacancies, supercell) for _, section, supercell in _dynamics(study) if isinstance(section, Aimd | ActiveLearning)]
 
 
 def _compared(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -271,5 +297,7 @@ CHECKS: list[tuple[frozenset[str], Callable[[Study, Phases], Iterator[Finding]]]
     (frozenset({"functionals"}), _functionals),
     (frozenset({"material"}), _compared),
     (frozenset({"functionals", "material", "reference"}), _reference),
+    (frozenset({"material", "reference"}), _vasp),
+    (frozenset({"reference"}), _charge),
 ]
 """Each check with the required keys that it reads (`structure`: the first phase's file). To add one: a generator, a line here, a test."""

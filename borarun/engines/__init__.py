@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from borarun.engines import bundled, lammps, mlip_3, motep, phonopy, sevennet
+from borarun.engines import bundled, lammps, mlip_3, motep, phonopy, sevennet, vasp
 from borarun.engines.base import Engine
 
 ENGINES: dict[str, Engine] = {
     "bundled": bundled,
     "sevennet": sevennet,
+    "vasp": vasp,
     "motep": motep,
     "mlip-3": mlip_3,
     "lammps": lammps,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -128,6 +129,23 @@ def render(settings: ReferenceSettings, frames: Frames, calculator: str) -> File
         job |= settings.model_dump(include={"temperature_K", "timestep_fs", "friction_per_ps", "pressure_bar", "seed"})
         job |= {"steps": settings.steps, "sample_every": settings.sample_every}
     return {"job.json": json.dumps(job, indent=1) + "\n", _input_file(settings): frames.to_extxyz()}
+
+
+def mesh(kpoints: tuple[int, int, int], cell_A: Sequence[float] | None, edges_A: Sequence[float]) -> tuple[int, int, int]:
+    """The mesh of k-points for a cell: that of the study's cell, made coarser by as many times as the cell repeats it.
+
+    Parameters
+    ----------
+    kpoints : mesh for the study's cell
+    cell_A : edges of the study's cell, angstrom; None: every cell gets ``kpoints``
+    edges_A : edges of the cell, angstrom
+    """
+    if cell_A is None:
+        return kpoints
+    # Whole repeats, so that a cell that breathes keeps its mesh.
+    repeats = [max(1, round(edge / unit)) for edge, unit in zip(edges_A, cell_A, strict=True)]
+    a, b, c = (math.ceil(n / repeat) for n, repeat in zip(kpoints, repeats, strict=True))
+    return a, b, c
 
 
 def command(settings: ReferenceSettings, cores: int) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 from borarun.engines import ENGINES
+from borarun.frames import Frames
 from borarun.study import Study
 from borarun.task import Json, Record, Ref, Task
 
@@ -85,7 +87,15 @@ def make_task(
 def reference_task(study: Study, settings: Mapping[str, Any], **about_it: Any) -> Task:
     """A task of the study's reference engine: ``settings`` of the operation, and what the study says of the engine."""
     ours = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+    if "kpoints" in ours:
+        ours["kpoints_cell_A"] = _edges_A(study.phase_text(study.phase))
     return make_task(study.reference.engine, {**ours, **settings}, **about_it)
+
+
+@cache
+def _edges_A(text: str) -> tuple[float, ...]:
+    """Edges of a structure's cell, angstrom."""
+    return tuple(Frames.from_extxyz(text)[0].cell.lengths().tolist())
 
 
 def start_structure(study: Study, products: Products, functional: str) -> tuple[str, dict[str, Product]]:

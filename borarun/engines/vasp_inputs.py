@@ -1,0 +1,110 @@
+"""VASP's input files: which tags make a functional, a relaxation, molecular dynamics; the order of atoms; where a POTCAR lies.
+
+Source: VASP wiki, pages of each tag and "Nonlocal vdW-DF functionals"; rev-vdW-DF2: Hamada, Phys. Rev. B 89, 121103 (2014); D3: Grimme, Antony,
+Ehrlich, Krieg, J. Chem. Phys. 132, 154104 (2010), with Becke-Johnson damping J. Comput. Chem. 32, 1456 (2011).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+from pymatgen.io.ase import AseAtomsAdaptor
+from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
+
+Tag = bool | int | float | str | list[bool | int | float | str]
+Tags = Mapping[str, Tag]
+
+VDW_DF2_ZAB = -1.8867
+"""Parameter of the kernel of vdW-DF2; that of vdW-DF, -0.8491, is VASP's default."""
+
+FUNCTIONALS: dict[str, Tags] = {
+    "PBE": {"GGA": "PE"},
+    "PBE-D3": {"GGA": "PE", "IVDW": 12},
+    "PBE-D3-zero": {"GGA": "PE", "IVDW": 11},
+    "rev-vdW-DF2": {"GGA": "MK", "PARAM1": 0.1234568, "PARAM2": 0.711357, "LUSE_VDW": True, "ZAB_VDW": VDW_DF2_ZAB, "AGGAC": 0.0},
+    "vdW-DF2": {"GGA": "ML", "LUSE_VDW": True, "ZAB_VDW": VDW_DF2_ZAB, "AGGAC": 0.0},
+    "optB86b-vdW": {"GGA": "MK", "PARAM1": 0.1234, "PARAM2": 1.0, "LUSE_VDW": True, "AGGAC": 0.0},
+    "optB88-vdW": {"GGA": "BO", "PARAM1": 0.1833333333, "PARAM2": 0.22, "LUSE_VDW": True, "AGGAC": 0.0},
+    "optPBE-vdW": {"GGA": "OR", "LUSE_VDW": True, "AGGAC": 0.0},
+    "SCAN+rVV10": {"METAGGA": "SCAN", "LUSE_VDW": True, "BPARAM": 15.7, "CPARAM": 0.0093, "ALGO": "All"},
+    "r2SCAN+rVV10": {"METAGGA": "R2SCAN", "LUSE_VDW": True, "BPARAM": 11.95, "CPARAM": 0.0093, "ALGO": "All"},
+}
+"""Functional -> tags, all with LASPH and PBE POTCARs. ALGO: the damped search that VASP asks for with meta-GGAs."""
+
+OURS = frozenset(
+    {
+        "NSW",
+        "IBRION",
+        "ISIF",
+        "MDALGO",
+        "TEBEG",
+        "TEEND",
+        "POTIM",
+        "NBLOCK",
+        "RANDOM_SEED",
+        "LANGEVIN_GAMMA",
+        "PSTRESS",
+        "NELECT",
+        "ENCUT",
+        "EDIFF",
+        "SIGMA",
+    }
+)
+"""Tags that the settings themselves say, or that say which calculation it is; ``incar`` does not change them."""
+
+KNOWN_TAGS = frozenset(json.loads((files("pymatgen.io.vasp") / "incar_parameters.json").read_text())) | {"BPARAM", "CPARAM", "IVDW_NL"}
+"""VASP passes over a tag that it does not know without a word."""
+
+PMASS_AMU = 100
+"""Mass of the cell. A cell of edge L, volume V and bulk modulus B swings with (2 pi / T)^2 = 3 B V / (PMASS L^2): for Li2B12H12 (9.6 angstrom, about
+15 GPa) T is 0.4 ps, slow against the anions' vibrations, fast enough to follow the temperature within a picosecond. VASP's default, 1000, gives 1.2 ps."""
+
+CELL_FRICTION_PER_PS = 10
+
+
+def order(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
+    """The atoms as a POSCAR wants them, one element after the other.
+
+    Parameters
+    ----------
+    numbers : (N,) atomic numbers
+
+    Returns
+    -------
+    (N,) indices: atom i of the POSCAR is atom ``order[i]``. Elements stand in the order of their first atoms, and so do the atoms of each.
+    """
+    first = {number: index for index, number in reversed(list(enumerate(numbers.tolist())))}
+    return np.argsort([first[number] for number in numbers.tolist()], kind="stable")
+
+
+def elements(atoms: Atoms) -> list[str]:
+    """The elements of a POSCAR in its order."""
+    return list(dict.fromkeys(atoms.symbols))
+
+
+def poscar(atoms: Atoms) -> str:
+    """The POSCAR of atoms, grouped by element; VASP's own precision, so that it holds what it is given."""
+    grouped = atoms[order(atoms.numbers)]
+    structure = AseAtomsAdaptor.get_structure(Atoms(grouped.numbers, grouped.positions, cell=grouped.cell, pbc=True))
+    return str(Poscar(structure, comment=grouped.get_chemical_formula()).get_str(significant_figures=16))
+
+
+def kpoints(mesh: tuple[int, int, int]) -> str:
+    """The KPOINTS of a Gamma-centred mesh."""
+    return str(Kpoints.gamma_automatic(mesh))
+
+
+def incar(tags: Tags) -> str:
+    """The INCAR of tags, one a line in the given order."""
+    return str(Incar(tags).get_str())
+
+
+def potcar_path(directory: str, titel: str) -> Path:
+    """Where VASP's own tree of potentials holds the POTCAR of a TITEL: ``PAW_PBE Li_sv 10Sep2004`` in ``Li_sv/POTCAR``."""
+    return Path(directory) / titel.split()[1] / "POTCAR"

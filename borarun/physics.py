@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols
 from ase.formula import Formula
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from pydantic import ValidationError
 
 from borarun.engines import ENGINES
 from borarun.errors import StudyError
-from borarun.protocol import ActiveLearning, Aimd, Diffusion, Heating, Mlip3Potential, Study, VaspReference
+from borarun.protocol import ActiveLearning, Aimd, Diffusion, EspressoReference, Heating, Mlip3Potential, Study, VaspReference
 from borarun.structure import find_anions, formula_units
 from borarun.units import FS_PER_NS, FS_PER_PS
 
@@ -223,6 +224,42 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
             yield ("reference", *map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
 
 
+def _espresso(study: Study, phases: Phases) -> Iterator[Finding]:
+    reference = study.reference
+    if not isinstance(reference, EspressoReference):
+        return
+    if lacking := sorted(_elements(study.material.formula) - set(reference.pseudopotentials)):
+        yield ("reference", "pseudopotentials"), f"must name a file for every element of the formula (got none for {', '.join(lacking)})."
+    mobile = atomic_numbers.get(study.material.mobile, 0)
+    if reference.degauss_Ry is not None:
+        return
+    for vacancies, supercell in [((0,), (1, 1, 1)), *_labelled(study)]:
+        electrons = int(phases[study.phase].numbers.sum() * np.prod(supercell)) - reference.charge
+        if odd := [count for count in vacancies if (electrons - count * mobile) % 2]:
+            what = f"{', '.join(map(str, odd))} neutral vacancies leave" if odd != [0] else "the cell has"
+            yield ("reference", "degauss_Ry"), f"{what} an odd number of electrons, which fixed occupations cannot hold. Set it, e.g. to 0.0147 (0.2 eV)."
+            return
+
+
+def _charge(study: Study, phases: Phases) -> Iterator[Finding]:
+    charge = getattr(study.reference, "charge", 0.0)
+    counts = {vacancies for section, _ in _labelled(study) for vacancies in section}
+    if charge and len(counts) > 1:
+        message = f"every cell would carry it, whatever its vacancies (got {charge:g} and {', '.join(map(str, sorted(counts)))} vacancies). "
+        yield ("reference", "charge"), message + "Make it a study of its own for each number of vacancies, or take 0."
+
+
+def _labelled(study: Study) -> list[tuple[tuple[int, ...], tuple[int, int, int]]]:
+    """Vacancy counts and supercell of each section whose configurations the reference engine computes."""
+    return [(section.vacancies, supercell) for _, section, supercell in _dynamics(study) if isinstance(section, Aimd | ActiveLearning)]
+    said = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+    try:
+        ENGINES[engine].Settings(operation="label", functional=next(name for name in can), **said)
+    except ValidationError as error:
+        for problem in error.errors():
+            yield ("reference", *map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+
+
 def _vasp(study: Study, phases: Phases) -> Iterator[Finding]:
     reference = study.reference
     if isinstance(reference, VaspReference) and (lacking := sorted(_elements(study.material.formula) - set(reference.potcar))):
@@ -297,6 +334,8 @@ CHECKS: list[tuple[frozenset[str], Callable[[Study, Phases], Iterator[Finding]]]
     (frozenset({"functionals"}), _functionals),
     (frozenset({"material"}), _compared),
     (frozenset({"functionals", "material", "reference"}), _reference),
+    (frozenset({"material", "reference", "structure"}), _espresso),
+    (frozenset({"reference"}), _charge),
     (frozenset({"material", "reference"}), _vasp),
     (frozenset({"reference"}), _charge),
 ]

@@ -8,6 +8,7 @@ from borarun.engines.base import Engine
 ENGINES: dict[str, Engine] = {
     "bundled": bundled,
     "sevennet": sevennet,
+    "quantum-espresso": quantum_espresso,
     "vasp": vasp,
     "motep": motep,
     "mlip-3": mlip_3,

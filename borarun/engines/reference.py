@@ -167,7 +167,7 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     try:
         result = json.loads(_read(file))
         if "failed" in result:
-            raise EngineError(result["failed"], remedy=result["remedy"])
+            raise EngineError(result["failed"], remedy=result["remedy"], evidence=result["evidence"])
         facts = {name: result["facts"][name] for name in FACTS[settings.operation]}
         size, n_labels = int(result["bytes"]), int(result["facts"]["n_labels"])
     except (ValueError, KeyError, TypeError) as error:

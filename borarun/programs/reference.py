@@ -9,7 +9,6 @@ that was killed goes on from there. ``labels.extxyz`` appears last, by rename: w
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import time
 import warnings
@@ -27,9 +26,9 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
 from ase.spacegroup.symmetrize import check_symmetry
 
+from borarun.errors import EngineError
 from borarun.frames import Frames
-from borarun.mtp.evaluate import MTPCalculator
-from borarun.mtp.potential import Potential
+from borarun.programs.calculators import open_calculator
 from borarun.units import EV_PER_A3_IN_BAR, EV_PER_A3_IN_KBAR
 
 ENSEMBLE = "NPT: Langevin thermostat (BAOAB) and Langevin-Hoover barostat, the cell keeps its shape"
@@ -42,14 +41,6 @@ follows the temperature within a picosecond, and is slow against the vibrations 
 SYMMETRY_TOLERANCE_A = 0.01
 EXPLODED = 10.0
 """A run whose temperature passes this many times its target has left physics."""
-
-
-class NoResultError(Exception):
-    """The run cannot end well, and why; a result as well, and no crash."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.remedy = remedy
 
 
 class Output:
@@ -90,9 +81,9 @@ class Output:
         self._replace("result.json", json.dumps({"facts": facts, "bytes": self._partial.stat().st_size}, indent=1))
         self._partial.replace(self.directory / "labels.extxyz")
 
-    def fail(self, error: NoResultError) -> None:
-        """Write why there is no result."""
-        self._replace("result.json", json.dumps({"failed": str(error), "remedy": error.remedy}, indent=1))
+    def fail(self, error: EngineError) -> None:
+        """Write why there is no result: that is a result as well, and no crash."""
+        self._replace("result.json", json.dumps({"failed": str(error), "remedy": error.remedy, "evidence": error.evidence}, indent=1))
 
     def _replace(self, name: str, text: str) -> None:
         staged = self.directory / f"{name}.new"
@@ -108,7 +99,7 @@ def labelled(atoms: Atoms, calculator: BaseCalculator) -> Atoms:
     stress = calculator.get_property("stress", image)
     energy = calculator.get_property("energy", image)
     if not (np.isfinite(energy) and np.isfinite(forces).all() and np.isfinite(stress).all()):
-        raise NoResultError("an energy, force or stress is no number.", "Look at the structure: atoms may overlap.")
+        raise EngineError("an energy, force or stress is no number.", remedy="Look at the structure: atoms may overlap.")
     image.calc = SinglePointCalculator(image, energy=energy, forces=forces, stress=stress)
     return image
 
@@ -130,13 +121,13 @@ def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output:
             stress = float(np.abs(atoms.get_stress()).max()) * EV_PER_A3_IN_KBAR
         output.progress(optimiser.nsteps / job["max_steps"])
         if not np.isfinite(largest + stress):
-            raise NoResultError("an energy, force or stress is no number.", "Look at the structure: atoms may overlap.")
+            raise EngineError("an energy, force or stress is no number.", remedy="Look at the structure: atoms may overlap.")
         if largest < job["fmax_eV_per_A"] and stress < job["max_stress_kbar"]:
             break
     else:
-        raise NoResultError(
+        raise EngineError(
             f"not relaxed after {job['max_steps']} steps (forces up to {largest:.3g} eV/A, stress up to {stress:.3g} kbar).",
-            "Raise relax.max_steps, or begin with a better structure.",
+            remedy="Raise relax.max_steps, or begin with a better structure.",
         )
     relaxed = labelled(atoms, calculator)
     output.append(relaxed)
@@ -198,9 +189,9 @@ def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: 
         dynamics.step()
         now = float(atoms.get_temperature())
         if not now < EXPLODED * temperature:  # not a number included
-            raise NoResultError(
+            raise EngineError(
                 f"the molecular dynamics exploded at step {step} (got {now:.0f} K, wanted {temperature:g} K).",
-                "Choose a smaller time step or a lower temperature, or begin with a relaxed structure.",
+                remedy="Choose a smaller time step or a lower temperature, or begin with a relaxed structure.",
             )
         heat += now
         if step % job["sample_every"] == 0:
@@ -221,46 +212,22 @@ def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: 
     return {"temperature_K": heat / steps, "steps": steps, "ensemble": ENSEMBLE}
 
 
-def sevennet(functional: str, cores: int) -> BaseCalculator:
-    """SevenNet-0 (11 July 2024) from its wheel, on the CPU; PBE-D3 adds D3(BJ) without the three-body term."""
-    # A new block of memory for every tensor costs a third of the time in page faults. glibc: no mmap, no trimming, grow in large pieces.
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):
-            mallopt(option, value)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import torch
-        from sevenn.calculator import SevenNetCalculator
-
-        torch.set_num_threads(cores)
-        network: BaseCalculator = SevenNetCalculator("7net-0", device="cpu")
-    if functional == "PBE":
-        return network
-    from ase.calculators.mixing import SumCalculator
-    from dftd3.ase import DFTD3
-
-    return SumCalculator([network, DFTD3(method="PBE", damping="d3bj", params_tweaks={"method": "PBE", "atm": False})])
-
-
 def run(directory: Path, cores: int = 1) -> None:
     """Do the job of a directory, from the beginning or from where it was."""
     if (directory / "labels.extxyz").exists():
         return
     job = json.loads((directory / "job.json").read_text())
-    if job["calculator"] == "sevennet":
-        calculator = sevennet(job["functional"], cores)
-    else:
-        calculator = MTPCalculator(Potential.read((directory / "potential.mtp").read_text()))
     frames = Frames.from_extxyz((directory / ("frames.extxyz" if job["operation"] == "label" else "start.extxyz")).read_text())
     output = Output(directory)
     try:
-        if job["operation"] == "label":
-            facts = label(frames, calculator, output)
-        elif job["operation"] == "relax":
-            facts = relax(frames[0], calculator, job, output)
-        else:
-            facts = aimd(frames[0], calculator, job, output)
-    except NoResultError as error:
+        with open_calculator(directory, job, cores) as calculator:
+            if job["operation"] == "label":
+                facts = label(frames, calculator, output)
+            elif job["operation"] == "relax":
+                facts = relax(frames[0], calculator, job, output)
+            else:
+                facts = aimd(frames[0], calculator, job, output)
+    except EngineError as error:
         output.fail(error)
     else:
         output.finish(facts)

@@ -1,0 +1,58 @@
+"""What pw.x printed: the evidence behind the labels that came through its socket."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase.units import Ry
+from numpy.typing import NDArray
+
+from borarun.errors import ParseError
+from borarun.task import Json
+
+_ENERGY = re.compile(r"^!\s+total energy\s+=\s*(\S+) Ry$(?:(?!^!).)*?^\s+convergence has been achieved in", re.MULTILINE | re.DOTALL)
+_PSEUDOPOTENTIAL = re.compile(r"PseudoPot\. #\s*\d+ for (\w+)\s+read from file:\s*\n\s*(\S+)\s*\n\s*MD5 check sum: ([0-9a-f]{32})")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What pw.x printed.
+
+    Attributes
+    ----------
+    program : name and version, e.g. ``PWSCF 6.7MaX``
+    functionals : every exchange-correlation functional that it said it used, in capitals
+    pseudopotentials : element -> ``{"file": name, "md5": hash of what was read}``
+    energy : (n,) eV, of the electronic cycles that converged, one after the other
+    """
+
+    program: str
+    functionals: frozenset[str]
+    pseudopotentials: dict[str, Json]
+    energy: NDArray[np.float64]
+
+
+def read_output(file: Path) -> Output:
+    """Read the output of one or several pw.x, one after the other.
+
+    Raises
+    ------
+    ParseError
+        Where the file is missing or the last pw.x did not come to its end.
+    """
+    try:
+        text = file.read_text(errors="replace")
+    except OSError as error:
+        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+    version = re.search(r"Program PWSCF v\.(\S+)", text)
+    if version is None or not re.search(r"^\s+JOB DONE\.\n=-+=\n\Z", text, re.MULTILINE):
+        raise ParseError(file, "is cut short: it does not end with pw.x's JOB DONE", remedy="Delete the task's directory and submit again.")
+    return Output(
+        program=f"PWSCF {version[1]}",
+        functionals=frozenset(name.upper() for name in re.findall(r"Exchange-correlation\s*=\s*(\S+)", text)),
+        pseudopotentials={element: {"file": Path(path).name, "md5": md5} for element, path, md5 in _PSEUDOPOTENTIAL.findall(text)},
+        energy=np.array([float(energy) for energy in _ENERGY.findall(text)]) * Ry,
+    )

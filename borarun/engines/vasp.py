@@ -27,7 +27,7 @@ from pydantic import Field, PositiveFloat, StringConstraints, field_validator, m
 
 from borarun.engines import base, reference, vasp_inputs, vasp_output
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
-from borarun.engines.vasp_inputs import FUNCTIONALS, KNOWN_TAGS, OURS, Tag
+from borarun.engines.vasp_inputs import FUNCTIONALS, OURS, Tag, known_tags
 from borarun.errors import EngineError, ParseError
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
@@ -119,7 +119,7 @@ class Settings(reference.ReferenceSettings):
         for tag, item in value.items():
             if tag in OURS:
                 raise ValueError(f"{tag} follows from borarun's own settings. Leave it out.")
-            if tag not in KNOWN_TAGS:
+            if tag not in known_tags():
                 raise ValueError(f"VASP has no tag {tag}, and would pass over it. Write it as VASP's wiki does, in capitals.")
             if not re.fullmatch(r"[A-Za-z0-9 ._*+-]+", " ".join(map(str, item)) if isinstance(item, list) else str(item)):
                 raise ValueError(f"{tag} holds characters that VASP's values do not have (got {item!r}).")

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from pymatgen.io.ase import AseAtomsAdaptor
-from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 
 Tag = bool | int | float | str | list[bool | int | float | str]
 Tags = Mapping[str, Tag]
@@ -58,14 +57,17 @@ OURS = frozenset(
 )
 """Tags that the settings themselves say, or that say which calculation it is; ``incar`` does not change them."""
 
-KNOWN_TAGS = frozenset(json.loads((files("pymatgen.io.vasp") / "incar_parameters.json").read_text())) | {"BPARAM", "CPARAM", "IVDW_NL"}
-"""VASP passes over a tag that it does not know without a word."""
-
 PMASS_AMU = 100
 """Mass of the cell. A cell of edge L, volume V and bulk modulus B swings with (2 pi / T)^2 = 3 B V / (PMASS L^2): for Li2B12H12 (9.6 angstrom, about
 15 GPa) T is 0.4 ps, slow against the anions' vibrations, fast enough to follow the temperature within a picosecond. VASP's default, 1000, gives 1.2 ps."""
 
 CELL_FRICTION_PER_PS = 10
+
+
+@cache
+def known_tags() -> frozenset[str]:
+    """Tags that VASP has, by pymatgen's list and three that it lacks: VASP passes over one that it does not know without a word."""
+    return frozenset(json.loads((files("pymatgen") / "io" / "vasp" / "incar_parameters.json").read_text())) | {"BPARAM", "CPARAM", "IVDW_NL"}
 
 
 def order(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -90,6 +92,9 @@ def elements(atoms: Atoms) -> list[str]:
 
 def poscar(atoms: Atoms) -> str:
     """The POSCAR of atoms, grouped by element; VASP's own precision, so that it holds what it is given."""
+    from pymatgen.io.ase import AseAtomsAdaptor  # here and below: its import takes longer than a plan, which needs none of it
+    from pymatgen.io.vasp.inputs import Poscar
+
     grouped = atoms[order(atoms.numbers)]
     structure = AseAtomsAdaptor.get_structure(Atoms(grouped.numbers, grouped.positions, cell=grouped.cell, pbc=True))
     return str(Poscar(structure, comment=grouped.get_chemical_formula()).get_str(significant_figures=16))
@@ -97,11 +102,15 @@ def poscar(atoms: Atoms) -> str:
 
 def kpoints(mesh: tuple[int, int, int]) -> str:
     """The KPOINTS of a Gamma-centred mesh."""
+    from pymatgen.io.vasp.inputs import Kpoints
+
     return str(Kpoints.gamma_automatic(mesh))
 
 
 def incar(tags: Tags) -> str:
     """The INCAR of tags, one a line in the given order."""
+    from pymatgen.io.vasp.inputs import Incar
+
     return str(Incar(tags).get_str())
 
 

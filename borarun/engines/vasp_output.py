@@ -14,19 +14,21 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
-from pymatgen.io.vasp.outputs import Oszicar, Vasprun
 
 from borarun.engines.base import Frames
 from borarun.errors import EngineError, ParseError
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
+
+if TYPE_CHECKING:
+    from pymatgen.io.vasp.outputs import Vasprun
 
 AGAIN = "Delete the task's directory and submit again."
 RAISE_NELM = "Raise NELM or change ALGO under reference.incar, or look at the structure."
@@ -325,6 +327,8 @@ def _tags(xml: Vasprun) -> dict[str, Any]:
 
 
 def _vasprun(file: Path) -> Vasprun:
+    from pymatgen.io.vasp.outputs import Vasprun  # here and below: its import takes longer than a plan, which needs none of it
+
     if not _read(file).strip():
         raise ParseError(file, "is empty: VASP ended before it wrote anything", remedy=AGAIN)
     try:
@@ -378,6 +382,8 @@ def read_outcar(file: Path) -> Outcar:
 
 
 def _temperatures(file: Path, steps: int) -> NDArray[np.float64]:
+    from pymatgen.io.vasp.outputs import Oszicar
+
     try:
         temperatures = np.array([step["T"] for step in Oszicar(file).ionic_steps], float)
     except Exception as error:  # pymatgen raises whatever its reader stumbles over

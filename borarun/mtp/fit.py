@@ -39,7 +39,7 @@ class Fit:
 
     Attributes
     ----------
-    potential : of the iteration with the lowest validation loss
+    potential : of the last iteration, which has the lowest loss; the validation set has no say, so that it can judge
     loss : (I,) loss of the training set per configuration, at the start and after each iteration
     validation_loss : (I,) the same of the validation set
     evaluations : number of derivatives of the whole training set that were computed
@@ -71,7 +71,7 @@ def fit(
     train, valid : labelled configurations
     max_iterations : at most so many steps
     tolerance : ends when the loss fell by less than this fraction over ``patience`` iterations, on average an iteration
-    patience : also ends when the validation loss has not fallen for so many iterations
+    patience : iterations over which that is looked at
     progress : called after each iteration with its number and the (P,) parameters
     """
     parameters = potential.parameters
@@ -83,7 +83,6 @@ def fit(
         normal = train.normal(parameters)
         evaluations += 1
     losses, validation = [normal.loss / train.size], [valid.loss(parameters) / valid.size]
-    best = parameters
     damping = 1e-3
     converged = False
     for iteration in range(1, max_iterations + 1):
@@ -93,18 +92,15 @@ def fit(
             break
         losses.append(loss / train.size)
         validation.append(valid.loss(parameters) / valid.size)
-        if validation[-1] <= min(validation):
-            best = parameters
         if progress is not None:
             progress(iteration, parameters)
-        slow = len(losses) > patience and losses[-1] > losses[-1 - patience] * (1.0 - tolerance) ** patience
-        if slow or len(validation) - 1 - int(np.argmin(validation)) >= patience:
+        if len(losses) > patience and losses[-1] > losses[-1 - patience] * (1.0 - tolerance) ** patience:
             converged = True
             break
         if iteration < max_iterations:
             normal = train.normal(parameters)
             evaluations += 1
-    return Fit(potential.with_parameters(best), np.array(losses), np.array(validation), evaluations, converged)
+    return Fit(potential.with_parameters(parameters), np.array(losses), np.array(validation), evaluations, converged)
 
 
 def best_start(starts: Sequence[Potential], frames: Frames, weights: Weights, iterations: int, processes: int = 1) -> Potential:

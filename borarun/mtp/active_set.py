@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from motep.grade.maxvol import MaxVol
 from numpy.typing import NDArray
+from scipy.linalg import lu_factor, lu_solve
 
 Array = NDArray[Any]
 
@@ -61,6 +62,22 @@ def _outside(active_set: Array, gradients: Sequence[Array]) -> Array:
     return np.vstack([rows[values >= threshold] for rows, values in zip(gradients, graded, strict=True)])
 
 
+class Grader:
+    """Extrapolation grades by one active set, which is factorised once.
+
+    Parameters
+    ----------
+    active_set : (P, P)
+    """
+
+    def __init__(self, active_set: Array) -> None:
+        self._factors = lu_factor(active_set.T)
+
+    def __call__(self, gradients: Array) -> Array:
+        """The (N,) grades of neighbourhoods with (N, P) ``gradients``."""
+        return np.asarray(np.abs(lu_solve(self._factors, gradients.T)).max(axis=0))
+
+
 def grades(active_set: Array, gradients: Array) -> Array:
     """Extrapolation grade of each neighbourhood.
 
@@ -73,7 +90,7 @@ def grades(active_set: Array, gradients: Array) -> Array:
     -------
     (N,)
     """
-    return np.asarray(np.abs(np.linalg.solve(active_set.T, gradients.T)).max(axis=0))
+    return Grader(active_set)(gradients)
 
 
 def select(active_set: Array, candidates: Sequence[Array], max_selected: int) -> list[int]:

@@ -17,7 +17,7 @@ from ase.io import read, write
 from numpy.typing import NDArray
 
 from borarun.file import replacing
-from borarun.mtp.active_set import grades
+from borarun.mtp.active_set import Grader
 from borarun.mtp.evaluate import Evaluation, Evaluator
 from borarun.programs.md_link import Link
 from borarun.units import BOLTZMANN_EV_PER_K
@@ -127,14 +127,8 @@ class Watch:
     """
 
     def __init__(self, link: Link, plan: Plan, evaluator: Evaluator, active_set: Array | None, candidates: Candidates, first: int) -> None:
-        self.link, self.lmp, self.plan, self.evaluator, self.active_set, self.candidates = (
-            link,
-            link.lmp,
-            plan,
-            evaluator,
-            active_set,
-            candidates,
-        )
+        self.link, self.lmp, self.plan, self.evaluator, self.candidates = link, link.lmp, plan, evaluator, candidates
+        self._grader = None if active_set is None else Grader(active_set)
         self.first = first
         self.stop = self.reason = ""
         self.last: tuple[int, Array, Array] | None = None
@@ -174,7 +168,7 @@ class Watch:
         self.link.set(found.energy, found.stress, cell[0, 0] * cell[1, 1] * cell[2, 2])
         self._nearest = min(self._nearest, found.min_distance)
         self.last = (step, positions, cell)
-        if self.active_set is not None:
+        if self._grader is not None:
             self._since_look.append(self.last)
         if step % self.plan.every == 0 and step > self._looked:
             self._look(step, order)
@@ -203,7 +197,7 @@ class Watch:
     def _look(self, step: int, order: Array) -> None:
         """Watch what need not be watched at every step."""
         assert self.last is not None
-        grade = self._grade() if self.active_set is not None else np.nan
+        grade = self._grade() if self._grader is not None else np.nan
         self._note(step, grade)
         if self.plan.grade is not None:
             self._since_look.clear()
@@ -225,15 +219,15 @@ class Watch:
         """Note what was seen since the last look."""
         if self.last is not None and self.last[0] > self._looked:
             grade = np.nan
-            if self.active_set is not None:
+            if self._grader is not None:
                 self.evaluator.evaluate(*self.last[1:])
                 grade = self._grade()
             self._note(self.last[0], grade)
         self._table.close()
 
     def _grade(self) -> float:
-        assert self.active_set is not None
-        return float(grades(self.active_set, self.evaluator.gradients()).max())
+        assert self._grader is not None
+        return float(self._grader(self.evaluator.gradients()).max())
 
     def _atoms(self, configuration: tuple[int, Array, Array]) -> Atoms:
         return Atoms(self.plan.numbers, configuration[1], cell=configuration[2], pbc=True)

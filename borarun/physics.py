@@ -11,7 +11,6 @@ from ase.data import atomic_numbers, chemical_symbols
 from ase.formula import Formula
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from pydantic import ValidationError
 
 from borarun.engines import ENGINES
 from borarun.errors import StudyError
@@ -184,8 +183,7 @@ def _temperatures(study: Study, phases: Phases) -> Iterator[Finding]:
         yield ("heating", "to_K"), f"must be above from_K, {heating.from_K:g} (got {heating.to_K:g})."
     if (learning := study.active_learning) and learning.from_K >= learning.heat_to_K:
         yield ("active_learning", "heat_to_K"), f"must be above from_K, {learning.from_K:g} (got {learning.heat_to_K:g})."
-    if (diffusion := study.diffusion) and diffusion.from_K > min(diffusion.temperatures_K):
-        lowest = min(diffusion.temperatures_K)
+    if (diffusion := study.diffusion) and diffusion.from_K > (lowest := min(temperature for _, temperature in diffusion.points())):
         yield ("diffusion", "from_K"), f"must not be above the lowest of temperatures_K, {lowest:g} (got {diffusion.from_K:g})."
 
 
@@ -239,25 +237,6 @@ def _espresso(study: Study, phases: Phases) -> Iterator[Finding]:
             what = f"{', '.join(map(str, odd))} neutral vacancies leave" if odd != [0] else "the cell has"
             yield ("reference", "degauss_Ry"), f"{what} an odd number of electrons, which fixed occupations cannot hold. Set it, e.g. to 0.0147 (0.2 eV)."
             return
-
-
-def _charge(study: Study, phases: Phases) -> Iterator[Finding]:
-    charge = getattr(study.reference, "charge", 0.0)
-    counts = {vacancies for section, _ in _labelled(study) for vacancies in section}
-    if charge and len(counts) > 1:
-        message = f"every cell would carry it, whatever its vacancies (got {charge:g} and {', '.join(map(str, sorted(counts)))} vacancies). "
-        yield ("reference", "charge"), message + "Make it a study of its own for each number of vacancies, or take 0."
-
-
-def _labelled(study: Study) -> list[tuple[tuple[int, ...], tuple[int, int, int]]]:
-    """Vacancy counts and supercell of each section whose configurations the reference engine computes."""
-    return [(section.vacancies, supercell) for _, section, supercell in _dynamics(study) if isinstance(section, Aimd | ActiveLearning)]
-    said = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
-    try:
-        ENGINES[engine].Settings(operation="label", functional=next(name for name in can), **said)
-    except ValidationError as error:
-        for problem in error.errors():
-            yield ("reference", *map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
 
 
 def _vasp(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -335,7 +314,6 @@ CHECKS: list[tuple[frozenset[str], Callable[[Study, Phases], Iterator[Finding]]]
     (frozenset({"material"}), _compared),
     (frozenset({"functionals", "material", "reference"}), _reference),
     (frozenset({"material", "reference", "structure"}), _espresso),
-    (frozenset({"reference"}), _charge),
     (frozenset({"material", "reference"}), _vasp),
     (frozenset({"reference"}), _charge),
 ]

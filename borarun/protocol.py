@@ -327,6 +327,9 @@ class Diffusion(Section):
         description="Temperatures, K. A number, a list or a range.",
     )
     vacancies: Counts = Field(default=(0, 1, 2, 4, 8, 12), description=VACANCIES)
+    vacancy_temperatures_K: Kelvins | None = Field(
+        default=None, description="Temperatures of the runs with vacancies, K; without it those of temperatures_K."
+    )
     from_K: Kelvin = Field(default=10.0, description="Each run is heated from here to its temperature, K.")
     heat_rate_K_per_ps: Positive = Field(default=1.0, description="Rate of that heating, K/ps.")
     equilibrate_ns: Positive = Field(default=0.2, description="Time at temperature before counting starts, ns.")
@@ -336,6 +339,11 @@ class Diffusion(Section):
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
     pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(default=0.0, description="Pressure, bar.")
     runs: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="Independent runs (seeds) at each temperature and vacancy count.")
+
+    def points(self) -> list[tuple[int, float]]:
+        """(vacancies, temperature) of every run but for its repeats."""
+        with_vacancies = self.vacancy_temperatures_K or self.temperatures_K
+        return [(count, temperature) for count in self.vacancies for temperature in (with_vacancies if count else self.temperatures_K)]
 
 
 class Reorientation(Section):

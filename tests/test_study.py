@@ -206,7 +206,7 @@ def test_the_new_structure_is_the_one_of_the_examples() -> None:
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_example_is_valid_and_points_editors_to_the_schema(path: Path) -> None:
-    assert load_study(path).n_atoms() == 104
+    assert load_study(path).n_atoms() in (100, 104)
     assert path.read_text().startswith("# yaml-language-server: $schema=../schemas/study.schema.json\n")
 
 

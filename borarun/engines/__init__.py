@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from borarun.engines import bundled, lammps, mlip_3, motep, phonopy, sevennet, vasp
+from borarun.engines import bundled, lammps, mlip_3, motep, phonopy, quantum_espresso, sevennet, vasp
 from borarun.engines.base import Engine
 
 ENGINES: dict[str, Engine] = {
     "bundled": bundled,
     "sevennet": sevennet,
-    "quantum-espresso": quantum_espresso,
     "vasp": vasp,
+    "quantum-espresso": quantum_espresso,
     "motep": motep,
     "mlip-3": mlip_3,
     "lammps": lammps,

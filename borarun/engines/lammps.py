@@ -23,7 +23,7 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from borarun.engines import base
-from borarun.engines.base import Cost, Files, Inputs, Result
+from borarun.engines.base import Cost, Files, Inputs, Result, installed
 from borarun.engines.lammps_data import data_file, standard_cell
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
@@ -169,7 +169,7 @@ class Settings(base.Settings):
 
 def version(settings: Settings) -> str:
     """Versions of LAMMPS, of the engine that evaluates the potential, and of the files."""
-    return f"lammps {metadata.version('lammps')}, motep {metadata.version('motep')}, files {FORMAT}"
+    return f"lammps {installed('lammps')}, motep {installed('motep')}, files {FORMAT}"
 
 
 def missing(settings: Settings, program: Program) -> str:
@@ -333,9 +333,11 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
 
 def cost(settings: Settings, n_atoms: int, level: int = 12) -> Cost:
     """Core time and size of the record for a potential of ``level``."""
+    sampled = [(first, last, every) for (first, last), every in zip(settings.bounds(), settings.sampling(), strict=True) if every and last > first]
+    frames = sum(last // every + -first // every + 1 for first, last, every in sampled)  # counting them one by one would take longer than all else
     return Cost(
         core_seconds=2.0 + 1e-6 * _microseconds(level) * n_atoms * settings.steps,
-        bytes=1e4 + BYTES_PER_POSITION * n_atoms * len(settings.frames()),
+        bytes=1e4 + BYTES_PER_POSITION * n_atoms * frames,
     )
 
 

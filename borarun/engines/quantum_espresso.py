@@ -97,7 +97,8 @@ class Program(base.Program):
     """How pw.x runs on a site."""
 
     command: Annotated[str, Field(min_length=1)] = Field(
-        default="pw.x", description="What starts pw.x, e.g. `mpirun -np 16 pw.x -nk 4`; borarun adds `-in` and `--ipi`."
+        default="pw.x",
+        description="What starts pw.x; `{cores}` stands for the number of cores, e.g. `mpirun -np {cores} pw.x -nk 4`; borarun adds `-in` and `--ipi`.",
     )
     pseudopotential_directory: str | None = Field(default=None, description="Absolute path of the folder that holds the pseudopotentials (UPF files).")
 
@@ -197,8 +198,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     for atoms in frames:
         starts.setdefault(tuple(atoms.numbers), atoms)
     texts = {f"pw-{number}.in": _pw_input(settings, atoms, program) for number, atoms in enumerate(starts.values(), 1)}
-    job = {"command": shlex.split(program.command), "inputs": list(texts)}
-    return {**files, **texts, "pw.json": json.dumps(job, indent=1) + "\n"}
+    return {**files, **texts, "pw.json": json.dumps({"inputs": list(texts)}, indent=1) + "\n"}
 
 
 def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
@@ -234,7 +234,7 @@ def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
-    return reference.command(settings, cores)
+    return [*reference.command(settings, cores), "--", *(word.replace("{cores}", str(cores)) for word in shlex.split(program.command))]
 
 
 def parse(settings: Settings, directory: Path) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from borarun.programs.pw import PwCalculator
 
 
 @contextmanager
-def open_calculator(directory: Path, job: dict[str, Any], cores: int) -> Iterator[BaseCalculator]:
-    """The calculator of a job; what it started has ended when the context ends."""
+def open_calculator(directory: Path, job: dict[str, Any], cores: int, command: Sequence[str]) -> Iterator[BaseCalculator]:
+    """The calculator of a job; what it started with ``command`` has ended when the context ends."""
     if job["calculator"] == "sevennet":
         yield sevennet(job["functional"], cores)
     elif job["calculator"] == "quantum-espresso":
-        with closing(PwCalculator(directory)) as calculator:
+        with closing(PwCalculator(directory, command)) as calculator:
             yield calculator
     else:
         yield MTPCalculator(Potential.read((directory / "potential.mtp").read_text()))

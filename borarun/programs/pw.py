@@ -1,6 +1,6 @@
 """Quantum ESPRESSO's pw.x as an ASE calculator: one process for many configurations of the same atoms, over a UNIX socket (i-PI's protocol).
 
-``pw.json`` holds the command and the names of the input files; each input file is for one list of atoms. The process starts once for each,
+``pw.json`` holds the names of the input files; each input file is for one list of atoms. The process starts once for each,
 which matters for the van der Waals functionals, whose kernel table takes over a minute. pw.x chooses its plane waves for the first cell that
 it is sent, and keeps them until the volume has changed by a tenth: so that is always the cell of the input file, also when a task is continued.
 """
@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,11 @@ class PwCalculator(Calculator):
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - as ASE declares it
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, command: Sequence[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         job = json.loads((directory / "pw.json").read_text())
         self._path = directory
-        self._command: list[str] = job["command"]
+        self._command = list(command)
         self._starts: dict[str, Any] = {name: read(directory / name, format="espresso-in") for name in job["inputs"]}
         self._server: SocketServer | None = None
         self._numbers: Any = None

@@ -1,6 +1,6 @@
 """Embedded reference program: relax a structure, label configurations, or run a short molecular dynamics.
 
-``python -m borarun.programs.reference --cores N`` works in the current directory. It reads ``job.json`` (``borarun.engines.reference``
+``python -m borarun.programs.reference --cores N [-- COMMAND]`` works in the current directory. It reads ``job.json`` (``borarun.engines.reference``
 writes it) and ``start.extxyz`` or ``frames.extxyz``, and leaves ``result.json`` and ``labels.extxyz``. Labels are appended to
 ``labels.partial.extxyz`` while it runs; ``state.json`` says how much of that counts and where molecular dynamics stands, so that a program
 that was killed goes on from there. ``labels.extxyz`` appears last, by rename: where it is, the run is complete.
@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -212,15 +213,15 @@ def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: 
     return {"temperature_K": heat / steps, "steps": steps, "ensemble": ENSEMBLE}
 
 
-def run(directory: Path, cores: int = 1) -> None:
-    """Do the job of a directory, from the beginning or from where it was."""
+def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
+    """Do the job of a directory, from the beginning or from where it was; ``command`` starts the program behind it, where there is one."""
     if (directory / "labels.extxyz").exists():
         return
     job = json.loads((directory / "job.json").read_text())
     frames = Frames.from_extxyz((directory / ("frames.extxyz" if job["operation"] == "label" else "start.extxyz")).read_text())
     output = Output(directory)
     try:
-        with open_calculator(directory, job, cores) as calculator:
+        with open_calculator(directory, job, cores, command) as calculator:
             if job["operation"] == "label":
                 facts = label(frames, calculator, output)
             elif job["operation"] == "relax":
@@ -237,7 +238,9 @@ def main() -> None:
     """Read the command line and do the job of the current directory."""
     parser = argparse.ArgumentParser(description="Relax, label or run molecular dynamics with a reference calculator.")
     parser.add_argument("--cores", type=int, default=1, help="threads to use")
-    run(Path.cwd(), parser.parse_args().cores)
+    parser.add_argument("command", nargs="*", help="after --: what starts the program that computes, where it is one of its own")
+    arguments = parser.parse_args()
+    run(Path.cwd(), arguments.cores, arguments.command)
 
 
 if __name__ == "__main__":

@@ -86,10 +86,6 @@ def selection(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 # What it writes
 
 
-def test_the_same_settings_and_inputs_give_the_same_text(labels: Frames) -> None:
-    assert mlip_3.render(TRAIN, {"labels": [labels]}, Program()) == mlip_3.render(TRAIN, {"labels": [labels]}, Program())
-
-
 def test_what_was_recorded_is_what_is_written_today() -> None:
     files = mlip_3.render(TRAIN, record.inputs(), Program())
     assert set(files) == {"start.mtp", "train.cfg", "valid.cfg", "job.json"}

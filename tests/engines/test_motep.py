@@ -65,10 +65,6 @@ def selected(result: Result, labels: Frames, tmp_path_factory: pytest.TempPathFa
     return directory
 
 
-def test_the_same_settings_and_inputs_give_the_same_text(labels: Frames) -> None:
-    assert motep.render(TRAIN, {"labels": [labels]}, motep.Program()) == motep.render(TRAIN, {"labels": [labels]}, motep.Program())
-
-
 def test_every_label_is_either_trained_on_or_held_out(labels: Frames) -> None:
     files = motep.render(TRAIN, {"labels": [labels]}, motep.Program())
     train, valid = (Frames.from_extxyz(str(files[f"{name}.extxyz"])) for name in ("train", "valid"))

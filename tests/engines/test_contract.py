@@ -1,0 +1,205 @@
+"""What every engine owes to those who use it: one line in ``CASES``, and it is asked for here.
+
+A case says which task is asked for and how its directory comes to hold what a run leaves: a recorded output, or one that is made in a moment.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import inspect
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.io import read
+
+from borarun.engines import ENGINES, motep, phonopy, reference
+from borarun.errors import EngineError
+from borarun.frames import Frames
+
+DATA = Path(__file__).parent / "data"
+RECORDED = Path(__file__).parents[1] / "data"
+PLACES = 20
+
+
+def lih() -> Frames:
+    """A cell of lithium hydride, its atoms displaced."""
+    atoms = bulk("LiH", "rocksalt", a=4.08, cubic=True)
+    atoms.rattle(0.05, seed=1)
+    return Frames.of([atoms])
+
+
+def settings_of(directory: Path) -> dict[str, Any]:
+    """The settings that were recorded with a run."""
+    found: dict[str, Any] = json.loads((directory / "settings.json").read_text())
+    return found
+
+
+@cache
+def mlip_3_recording() -> Any:
+    """The module that recorded MLIP-3's runs: their settings and inputs."""
+    spec = importlib.util.spec_from_file_location("record", DATA / "mlip-3" / "record.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task of an engine, and what its run left.
+
+    Attributes
+    ----------
+    recorded : directory of the output; files that end in .gz are unpacked
+    settings : of the task
+    inputs : results of earlier tasks that it reads
+    facts : what its record must say
+    files : every file whose damage must be noticed
+    """
+
+    recorded: Path
+    settings: dict[str, Any]
+    inputs: Callable[[], dict[str, Any]]
+    facts: set[str]
+    files: tuple[str, ...]
+    items: tuple[str, ...] = field(default=("labels",))
+
+
+REFERENCE = ("result.json", "labels.extxyz")
+LABEL = {"operation": "label", "functional": "PBE-D3"}
+
+CASES = {
+    "bundled": Case(DATA / "bundled", LABEL, lambda: {"frames": lih()}, reference.FACTS["label"], REFERENCE),
+    "sevennet": Case(DATA / "sevennet", LABEL, lambda: {"frames": lih()}, reference.FACTS["label"], REFERENCE),
+    "quantum-espresso": Case(
+        DATA / "qe" / "label",
+        settings_of(DATA / "qe" / "label"),
+        lambda: {"frames": Frames.from_extxyz((DATA / "qe" / "label" / "frames.extxyz").read_text())},
+        reference.FACTS["label"] | {"program", "pseudopotentials"},
+        (*REFERENCE, "pw.out"),
+    ),
+    "vasp": Case(
+        DATA / "vasp" / "label",
+        settings_of(DATA / "vasp" / "label"),
+        lambda: {"frames": lih()},
+        reference.FACTS["label"] | {"program", "potcars", "corrections"},
+        ("result.json", "run-1/OUTCAR", "run-1/vasprun.xml"),
+    ),
+    "motep": Case(
+        DATA / "motep",
+        settings_of(DATA / "motep"),
+        lambda: mlip_3_recording().inputs(),
+        motep.FACTS["train"],
+        ("result.json", "potential.mtp", "active_set.npy", "loss.npy", "parity_energy.npy", "parity_forces.npy", "parity_stress.npy"),
+        ("potential", "active_set", "loss", "parity/energy", "parity/forces", "parity/stress"),
+    ),
+    "mlip-3": Case(
+        DATA / "mlip-3" / "train",
+        mlip_3_recording().TRAIN.model_dump(mode="json"),
+        lambda: mlip_3_recording().inputs(),
+        motep.FACTS["train"],
+        ("train.log", "trained.almtp", "active_set.npy", "efs_train.cfg", "efs_valid.cfg", "errors_train.txt", "errors_valid.txt"),
+        ("potential", "almtp", "active_set", "loss", "parity/energy", "parity/forces", "parity/stress"),
+    ),
+    "lammps": Case(
+        RECORDED / "lammps_run",
+        settings_of(RECORDED / "lammps_run"),
+        lambda: {"potential": (RECORDED / "li2b12h12_level8.mtp").read_text(), "structure": lih(), "active_set": np.eye(2)},
+        {"stop", "reason", "steps", "time_fs", "n_frames", "n_candidates", "grade_max", "min_distance_A", "segments"},
+        ("dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"),
+        ("step", "segment", "cell", "positions", "numbers", "thermo/temperature", "grade/value", "candidates", "last"),
+    ),
+    "phonopy": Case(
+        DATA / "phonopy" / "displace",
+        settings_of(DATA / "phonopy" / "displace"),
+        lambda: {"structure": Frames.of([read(DATA / "phonopy" / "POSCAR-unitcell", format="vasp")])},
+        phonopy.FACTS["displace"],
+        ("result.json", "displaced.extxyz"),
+        ("displaced",),
+    ),
+}
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def name(request: pytest.FixtureRequest) -> str:
+    assert request.param in CASES, f"give {request.param} a line in CASES of {__file__}"
+    return str(request.param)
+
+
+@pytest.fixture
+def directory(name: str, tmp_path: Path) -> Path:
+    """A copy of what the run left."""
+    target = Path(shutil.copytree(CASES[name].recorded, tmp_path / "run"))
+    for packed in target.rglob("*.gz"):
+        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+    return target
+
+
+def test_the_module_is_what_the_registry_calls_it(name: str) -> None:
+    assert name == ENGINES[name].NAME
+
+
+def test_the_same_task_gives_the_same_files(name: str) -> None:
+    """Twice in a row, and from settings that have been through a store; and it names no file outside the directory."""
+    engine, case = ENGINES[name], CASES[name]
+    settings = engine.Settings(**case.settings)
+    again = engine.Settings(**json.loads(settings.model_dump_json()))
+    first = engine.render(settings, case.inputs(), engine.Program())
+    assert first and first == engine.render(again, case.inputs(), engine.Program())
+    assert all(file == Path(file).name for file in first)
+
+
+def test_the_command_is_a_list_of_words(name: str) -> None:
+    engine = ENGINES[name]
+    command = engine.command(engine.Settings(**CASES[name].settings), 2, engine.Program())
+    assert command and all(isinstance(word, str) and word for word in command)
+
+
+def test_the_version_is_a_matter_of_the_settings_alone(name: str) -> None:
+    engine = ENGINES[name]
+    assert list(inspect.signature(engine.version).parameters) == ["settings"]
+    assert engine.version(engine.Settings(**CASES[name].settings))
+
+
+def test_the_cost_is_positive_and_grows_with_the_atoms(name: str) -> None:
+    engine = ENGINES[name]
+    small, large = (engine.cost(engine.Settings(**CASES[name].settings), n_atoms) for n_atoms in (10, 1000))
+    assert 0 < small.core_seconds <= large.core_seconds
+    assert 0 < small.bytes <= large.bytes
+
+
+def test_what_a_run_left_is_read_to_the_agreed_names_and_finite_numbers(name: str, directory: Path) -> None:
+    engine, case = ENGINES[name], CASES[name]
+    result = engine.parse(engine.Settings(**case.settings), directory)
+    assert set(result.facts) == case.facts
+    json.dumps(result.facts, allow_nan=False)
+    assert set(case.items) <= {*result.texts, *result.arrays, *result.frames}
+    for frames in result.frames.values():
+        assert all(np.isfinite(values).all() for values in frames.arrays().values())
+    for quantity in result.arrays.values():
+        assert np.isfinite(quantity.values).all()
+
+
+def test_output_cut_short_is_an_error_and_never_a_number(name: str, directory: Path) -> None:
+    engine, case = ENGINES[name], CASES[name]
+    settings = engine.Settings(**case.settings)
+    for file in case.files:
+        whole = (directory / file).read_bytes()
+        for part in range(PLACES):
+            (directory / file).write_bytes(whole[: len(whole) * part // PLACES])
+            with pytest.raises(EngineError) as caught:
+                engine.parse(settings, directory)
+            assert Path(file).name in str(caught.value), f"{file} cut at {part}/{PLACES} is not the file that is named"
+        (directory / file).unlink()
+        with pytest.raises(EngineError, match=Path(file).name):
+            engine.parse(settings, directory)
+        (directory / file).write_bytes(whole)

@@ -229,7 +229,10 @@ class _Workers:
             self._executor = HighThroughputExecutor(
                 label="local",
                 # By module and not by script name: nothing needs to be on PATH. The interchange has no way of its own to notice a killed driver.
-                launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", f"{shlex.quote(sys.executable)} -m {HTEX}.process_worker_pool"),
+                # A pool that begins when the interchange is already dead waits for it for ever, so it watches the driver itself.
+                launch_cmd=DEFAULT_LAUNCH_CMD.replace(
+                    "process_worker_pool.py", f"{shlex.quote(sys.executable)} -m borarun.tether --beside {os.getpid()} {HTEX}.process_worker_pool"
+                ),
                 interchange_launch_cmd=[sys.executable, "-m", "borarun.tether", str(os.getpid()), sys.executable, "-m", f"{HTEX}.interchange"],
                 address="127.0.0.1",
                 max_workers_per_node=self._cores,

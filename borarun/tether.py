@@ -1,16 +1,24 @@
 """Processes that end with the one that started them.
 
 ``python -m borarun.tether PARENT COMMAND ...`` is such a process; ``end_with_parent`` makes one of a child that is about to start a program.
+``python -m borarun.tether --beside PID MODULE ...`` runs a module that ends with a process which is not its parent.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import runpy
 import signal
 import sys
+import threading
+import time
+from contextlib import suppress
+
+import psutil
 
 PR_SET_PDEATHSIG = 1
+LOOK_S = 1.0
 
 
 def end_with_parent(parent: int) -> None:
@@ -27,6 +35,29 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def run_beside(pid: int, module: str, arguments: list[str]) -> None:
+    """Run a module as ``python -m`` does, until it ends or that process is gone; then all that it started is killed with it."""
+    threading.Thread(target=_watch, args=(pid,), daemon=True).start()
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _watch(pid: int) -> None:
+    try:
+        process = psutil.Process(pid)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(LOOK_S)
+    except psutil.NoSuchProcess:
+        pass
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    os._exit(1)
+
+
 if __name__ == "__main__":
-    end_with_parent(int(sys.argv[1]))
-    os.execvp(sys.argv[2], sys.argv[2:])
+    if sys.argv[1] == "--beside":
+        run_beside(int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    else:
+        end_with_parent(int(sys.argv[1]))
+        os.execvp(sys.argv[2], sys.argv[2:])

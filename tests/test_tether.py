@@ -32,3 +32,21 @@ def test_child_ends_when_its_parent_is_killed(child_runs: bool) -> None:
 def test_nothing_is_started_for_a_parent_that_is_not_there() -> None:
     ended = subprocess.run([sys.executable, "-m", "borarun.tether", "1", "echo", "started"], capture_output=True, text=True, timeout=30)
     assert ended.stdout == "" and ended.returncode == 1
+
+
+def test_a_module_ends_with_the_process_that_it_runs_beside() -> None:
+    with subprocess.Popen(["sleep", "600"]) as other:
+        command = [sys.executable, "-m", "borarun.tether", "--beside", str(other.pid), "http.server", "0"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as beside:
+            time.sleep(2)
+            assert beside.poll() is None
+            other.kill()
+            other.wait()
+            assert beside.wait(timeout=30) == 1
+
+
+def test_a_module_that_runs_beside_a_process_long_gone_ends_at_once() -> None:
+    with subprocess.Popen(["true"]) as other:
+        other.wait()
+    command = [sys.executable, "-m", "borarun.tether", "--beside", str(other.pid), "http.server", "0"]
+    assert subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 1

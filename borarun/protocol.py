@@ -239,7 +239,7 @@ class TrainingSet(Section):
 
     aimd: Aimd = Field(default_factory=Aimd, description="Short molecular dynamics with the reference engine.")
     validation_fraction: Annotated[float, Field(gt=0, lt=0.9)] = Field(
-        default=0.1, description="Part of all labels that is held out of the fit to judge it."
+        default=0.1, description="Part of these configurations that is held out of the fit to judge it; what active learning selects later is learnt whole."
     )
 
 

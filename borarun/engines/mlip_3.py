@@ -106,7 +106,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         job = settings.model_dump(include={"operation", "cut_radius_A"})
         files: Files = {"start.almtp": content, "candidates.cfg": cfg.write(candidates, species, numbered=True)}
     else:
-        train, valid = split(Frames.join(inputs["labels"]), settings)
+        train, valid = split(inputs, settings)
         if "potential" in inputs:
             start = Potential.read(inputs["potential"])
         else:

@@ -66,7 +66,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         files["candidates.extxyz"] = Frames.join(inputs["candidates"]).to_extxyz()
         job = settings.model_dump(include={"operation", "max_selected"})
     else:
-        train, valid = split(Frames.join(inputs["labels"]), settings)
+        train, valid = split(inputs, settings)
         files["train.extxyz"], files["valid.extxyz"] = train.to_extxyz(), valid.to_extxyz()
         job = settings.model_dump(exclude={"max_selected", "validation_fraction"})
     files["job.json"] = json.dumps(job, indent=1) + "\n"

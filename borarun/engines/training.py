@@ -28,7 +28,8 @@ class TrainingSettings(base.Settings):
     ----------
     level, cutoff_A, radial_basis_size : shape of the potential, where it does not start from an earlier one
     energy_weight, force_weight, stress_weight : weights of squared errors, as in MLIP-3
-    validation_fraction : part of the labels held out; a configuration once held out stays so when others are added
+    validation_fraction : part of the input ``labels`` that is held out; a configuration once held out stays so when others are added. The input
+        ``selected`` is learnt whole: each of its configurations was chosen because the potential does not know its like
     seed : of the untrained radial functions and of what is held out
     max_selected : configurations that ``select`` gives at most
     """
@@ -45,10 +46,12 @@ class TrainingSettings(base.Settings):
     max_selected: PositiveInt = 50
 
 
-def split(labels: Frames, settings: TrainingSettings) -> tuple[Frames, Frames]:
-    """The frames to train on and those held out for validation."""
+def split(inputs: base.Inputs, settings: TrainingSettings) -> tuple[Frames, Frames]:
+    """The frames to train on and those held out for validation, from the inputs ``labels`` and ``selected``."""
+    labels = Frames.join(inputs["labels"])
     held_out = _held_out(labels, settings)
-    return labels.take(np.flatnonzero(~held_out)), labels.take(np.flatnonzero(held_out))
+    train = Frames.join([labels.take(np.flatnonzero(~held_out)), *inputs.get("selected", ())])
+    return train, labels.take(np.flatnonzero(held_out))
 
 
 def _held_out(labels: Frames, settings: TrainingSettings) -> NDArray[np.bool_]:

@@ -256,7 +256,7 @@ def ledger(results: Results) -> Table | None:
         Column("stress error", "kbar, before → after"),
     )
     caption = (
-        "Errors are on held-out configurations, which grow with the labels: a later error can rise because harder configurations joined the held-out set."
+        "Errors are on configurations held out of the first training set; what active learning selected is learnt whole."
     )
     return Table("ledger", "Ledger of active learning", columns, rows, caption)
 

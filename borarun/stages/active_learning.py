@@ -65,6 +65,7 @@ class _Loop:
         self.text, self.start = start_structure(study, products, functional)
         self.potential = refs_of(products[f"potential/{functional}"])[0]
         self.labels = refs_of(products[f"labels/{functional}"])
+        self.selected: tuple[Ref, ...] = ()
         self.tasks: list[Task] = []
         self.waiting = ""
         self.stuck = ""
@@ -188,8 +189,8 @@ class _Loop:
             )
             for part in range(parts)
         ]
-        self.labels = (*self.labels, *(Ref(label.key, "labels") for label in labels))
-        train = train_task(self.study, self.functional, self.labels, stage=NAME, number=number + 1, start=self.potential)
+        self.selected = (*self.selected, *(Ref(label.key, "labels") for label in labels))
+        train = train_task(self.study, self.functional, self.labels, stage=NAME, number=number + 1, selected=self.selected, start=self.potential)
         if not self._finished([*labels, train], f"training after round {number}"):
             return None
         return Ref(train.key, "potential")

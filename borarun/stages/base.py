@@ -128,10 +128,17 @@ def all_done(tasks: Iterable[Task], records: Records) -> bool:
     return all(task.key in records and records[task.key].done for task in tasks)
 
 
-def train_task(study: Study, functional: str, labels: tuple[Ref, ...], *, stage: str, number: int, start: Ref | None = None) -> Task:
-    """Training number ``number`` of a functional on ``labels``, from the potential ``start`` or from an untrained one."""
+def train_task(
+    study: Study, functional: str, labels: tuple[Ref, ...], *, stage: str, number: int, selected: tuple[Ref, ...] = (), start: Ref | None = None
+) -> Task:
+    """Training number ``number`` of a functional on ``labels``, of which some are held out, and on all of what active learning ``selected``.
+
+    It starts from the potential ``start`` or from an untrained one.
+    """
     assert study.potential is not None and study.training_set is not None
     inputs: dict[str, Product] = {"labels": labels}
+    if selected:
+        inputs["selected"] = selected
     if start is not None:
         inputs["potential"] = start
     return make_task(

@@ -83,6 +83,14 @@ def test_new_labels_move_no_old_one_between_the_sets(labels: Frames) -> None:
     assert held_out(old) == {energy for energy in held_out(new, old) if energy in old.energy}  # type: ignore[operator]
 
 
+def test_what_active_learning_selected_is_learnt_whole(labels: Frames) -> None:
+    first, selected = labels.take(range(6)), labels.take(range(6, 10))
+    files = motep.render(TRAIN, {"labels": [first], "selected": [selected]}, motep.Program())
+    train, valid = (Frames.from_extxyz(str(files[f"{name}.extxyz"])) for name in ("train", "valid"))
+    assert len(train) + len(valid) == len(labels)
+    assert set(selected.energy.tolist()) <= set(train.energy.tolist())  # type: ignore[union-attr]
+
+
 def test_another_seed_holds_others_out(labels: Frames) -> None:
     texts = {motep.render(TRAIN.model_copy(update={"seed": seed}), {"labels": [labels]}, motep.Program())["valid.extxyz"] for seed in range(5)}
     assert len(texts) > 1

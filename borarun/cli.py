@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -94,7 +93,7 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("r
     hours, disk = sum(row.core_hours for row in rows), sum(row.bytes for row in rows)
     table.add_row("all", str(sum(row.tasks for row in rows)), str(sum(row.done for row in rows)), duration(hours * 3600), size(disk))
     out.print(table)
-    cores = site.cores or os.cpu_count() or 1
+    cores = site.cores
     _say(f"At least {duration(hours * 3600 / cores)} on {cores} cores of site {site.name}; estimates, not promises.")
     for note in forecast.waiting:
         _say(note)
@@ -145,7 +144,7 @@ def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path(
     places = Places.of(runs, study.name)
     for warning in study.warnings:
         err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
-    cores = site.cores or os.cpu_count() or 1
+    cores = site.cores
     with sole_driver(places.study):
         _log_to(places.study / "driver.log")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends the run as Ctrl-C does

@@ -40,6 +40,9 @@ _LIMITS = {
     "string_too_long": "must have at most {max_length} characters",
 }
 
+TAGS = {"engine": "bundled", "provider": "local"}
+"""Keys that say which of several forms a section has, each with a value to show."""
+
 
 class Section(BaseModel):
     """Base of everything in a study or site file: strict, frozen, no unknown keys, finite numbers."""
@@ -58,7 +61,7 @@ def validate(root: Node, model: type[Model]) -> tuple[Model | None, list[Problem
     except ValidationError as error:
         # a list whose items all failed is told about its items, not about being empty
         errors = [details for details in error.errors() if details["type"] != "too_short" or not details["input"]]
-        return None, [_problem(root, model, details) for details in errors], frozenset(str(details["loc"][0]) for details in errors)
+        return None, [_problem(root, model, details) for details in errors], frozenset(str(details["loc"][0]) for details in errors if details["loc"])
 
 
 def in_order(problems: list[Problem]) -> list[Problem]:
@@ -89,9 +92,11 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
     if kind == "literal_error":
         return _one_of("must", value, context["expected"])
     if kind == "union_tag_invalid":
-        return _one_of("its engine must", value["engine"], context["expected_tags"])
+        tag = context["discriminator"].strip("'")
+        return _one_of(f"its {tag} must", value[tag], context["expected_tags"])
     if kind == "union_tag_not_found":
-        return "must name its engine, e.g. `{engine: bundled}`."
+        tag = context["discriminator"].strip("'")
+        return f"must name its {tag}, e.g. `{{{tag}: {TAGS[tag]}}}`."
     if kind == "string_pattern_mismatch":
         return f"has characters that do not fit{got}. {description}".strip()
     if kind.startswith("sweep_"):
@@ -142,8 +147,9 @@ def _way_out(kind: str, value: Any) -> str:
 
 def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
     key = str(loc[-1])
-    if engines := [name for each in _at(model, loc[:-2])[0] if key in _keys(each) for name in _engines(each)]:
-        return f"is a key of engine {' and '.join(engines)}, and the engine here is {loc[-2]}. Remove it, or change the engine."
+    for tag in TAGS:
+        if others := [name for each in _at(model, loc[:-2])[0] if key in _keys(each) for name in _tagged(each, tag)]:
+            return f"is a key of {tag} {' and '.join(others)}, and the {tag} here is {loc[-2]}. Remove it, or change the {tag}."
     here = [name for each in _at(model, loc[:-1])[0] for name in _keys(each)]
     if hint := did_you_mean(key, here):
         unit = next((unit for unit in _UNITS if hint[:-1].endswith(f"_{unit}")), "")
@@ -173,10 +179,10 @@ def _at(model: type[BaseModel], loc: KeyPath) -> tuple[list[type[BaseModel]], Fi
             field = fields[0]
             models = [found for each in fields for part in (each.annotation, *each.metadata) for found in _models_in(part)]
         else:  # not a key but pydantic's name of one form out of several, e.g. of an engine
-            models = [each for each in models if step in _engines(each)] or models
+            models = [each for each in models if any(step in _tagged(each, tag) for tag in TAGS)] or models
     return models, field
 
 
-def _engines(model: type[BaseModel]) -> tuple[Any, ...]:
-    """Names of the engine that a section is for; none where it is for any."""
-    return get_args(getattr(_keys(model).get("engine"), "annotation", None))
+def _tagged(model: type[BaseModel], tag: str) -> tuple[Any, ...]:
+    """Names of the engine or provider that a section is for; none where it is for any."""
+    return get_args(getattr(_keys(model).get(tag), "annotation", None))

@@ -239,7 +239,8 @@ class TrainingSet(Section):
 
     aimd: Aimd = Field(default_factory=Aimd, description="Short molecular dynamics with the reference engine.")
     validation_fraction: Annotated[float, Field(gt=0, lt=0.9)] = Field(
-        default=0.1, description="Part of these configurations that is held out of the fit to judge it; what active learning selects later is learnt whole."
+        default=0.1,
+        description="Part of these configurations that is held out of the fit, to judge it; what active learning selects is learnt whole.",
     )
 
 

@@ -144,7 +144,7 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     """
     store = Store(places.store)
     records = StoredRecords(store)
-    cores = site.cores or os.cpu_count() or 1
+    cores = site.cores
     outcome = Outcome()
     failed: dict[str, Failure] = {}
     attempts: dict[str, int] = {}

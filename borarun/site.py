@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
 from borarun.engines import ENGINES
 from borarun.engines.base import Program
 from borarun.errors import StudyError
+from borarun.executors import Executor, Local
 from borarun.messages import Name, Section, in_order, validate
 from borarun.task import Task
 from borarun.yaml_file import read_yaml
@@ -22,23 +23,58 @@ _FIELDS: Any = {
 Programs: Any = create_model("Programs", __base__=Section, __doc__="How programs run; one that is absent runs with its defaults.", **_FIELDS)
 
 
+class Retries(Section):
+    """What is done about failures that may pass: a killed program, a full disk, a node that lost its file system."""
+
+    limit: Annotated[int, Field(ge=0, le=20)] = Field(default=2, description="How often such a task is started again.")
+    pause_s: Annotated[float, Field(ge=0, le=1e5)] = Field(
+        default=30, description="Seconds to wait before the first time, and twice as long before each next."
+    )
+
+
 class Site(Section):
     """A machine and how programs start on it."""
 
     borarun: Literal[1] = Field(description="Version of this format.")
     name: Name = Field(description="Name of the site: letters, digits, `.`, `_` and `-`, at most 64.")
-    executor: Literal["local"] = Field(default="local", description="How tasks start; `local`: as processes of this machine.")
-    cores: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, description="Cores to keep busy; without it all there are.")
+    executors: Annotated[dict[Name, Executor], Field(min_length=1)] = Field(
+        default={"local": Local()},
+        description="Where tasks run, by a name of your choice. A task goes to the smallest that has the cores it can use.",
+    )
     programs: Programs = Field(default_factory=Programs, description="How each program runs here.")
+    retries: Retries = Field(default=Retries(), description="What is done about failures that may pass.")
+
+    @model_validator(mode="after")
+    def _programs_have_a_place(self) -> Self:
+        for engine in ENGINES:
+            chosen = self.program(engine).executor
+            if chosen is not None and chosen not in self.executors:
+                raise ValueError(f"programs.{engine}.executor is none of the executors {', '.join(self.executors)} (got {chosen!r})")
+        return self
 
     def program(self, engine: str) -> Program:
         """How an engine's program runs here."""
         found: Program = getattr(self.programs, engine.replace("-", "_"))
         return found
 
+    def executor_of(self, task: Task) -> str:
+        """The name of the executor that a task runs on: its program's, or the smallest one that has the cores which it can use."""
+        chosen = self.program(task.engine).executor
+        if chosen is not None:
+            return chosen
+        wanted = self.program(task.engine).cores or task.cores
+        by_size = sorted(self.executors, key=lambda name: self.executors[name].cores_per_task)
+        return next((name for name in by_size if self.executors[name].cores_per_task >= wanted), by_size[-1])
+
     def on(self, task: Task) -> Task:
         """The task with the cores that its program takes here."""
-        return replace(task, cores=self.program(task.engine).cores or task.cores)
+        most = self.executors[self.executor_of(task)].cores_per_task
+        return replace(task, cores=self.program(task.engine).cores or min(task.cores, most))
+
+    @property
+    def cores(self) -> int:
+        """Cores of all executors together, when all are busy."""
+        return sum(executor.slots * (1 if isinstance(executor, Local) else executor.cores_per_task) for executor in self.executors.values())
 
 
 def default_site() -> Site:

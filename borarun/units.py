@@ -22,6 +22,7 @@ from scipy import constants
 FS_PER_PS = 1e3
 FS_PER_NS = 1e6
 PS_PER_NS = 1e3
+S_PER_HOUR = 3600.0
 
 BOLTZMANN_EV_PER_K: float = constants.value("Boltzmann constant in eV/K")
 ELEMENTARY_CHARGE_C: float = constants.e

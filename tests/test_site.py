@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 
 from borarun.errors import StudyError
+from borarun.executors import Local
 from borarun.site import default_site, load_site
+from borarun.task import Task
 
 PROJECT = Path(__file__).parents[1]
 
@@ -20,7 +24,8 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_default_is_this_machine_with_all_cores() -> None:
     site = default_site()
-    assert (site.name, site.executor, site.cores) == ("local", "local", None)
+    assert (site.name, dict(site.executors)) == ("local", {"local": Local()})
+    assert site.cores == os.cpu_count()
 
 
 def test_the_shipped_site_is_the_default() -> None:
@@ -30,16 +35,75 @@ def test_the_shipped_site_is_the_default() -> None:
 
 
 def test_cores_are_read(tmp_path: Path) -> None:
-    assert load_site(write(tmp_path, "borarun: 1\nname: desk\ncores: 2\n")).cores == 2
+    assert load_site(write(tmp_path, "borarun: 1\nname: desk\nexecutors:\n  desk: {provider: local, cores: 2}\n")).cores == 2
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
-    path = write(tmp_path, "borarun: 1\nname: a b\ncore: 2\ncores: 0\nexecutor: slurm\n")
+    path = write(
+        tmp_path,
+        "borarun: 1\nname: a b\ncore: 2\nexecutors:\n  cpu: {provider: slurn}\n  wide: {provider: slurm, walltme: '1:00:00', cores_per_node: 0}\n"
+        "  desk: {provider: local, queue: long}\n",
+    )
     with pytest.raises(StudyError) as caught:
         load_site(path)
     assert [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems] == [
         "2: name: has characters that do not fit (got 'a b'). Name of the site: letters, digits, `.`, `_` and `-`, at most 64.",
-        "3: core: unknown key. Did you mean cores?",
-        "4: cores: must be at least 1 (got 0).",
-        "5: executor: must be local (got 'slurm').",
+        "3: core: unknown key. Known here: borarun, name, executors, programs, retries.",
+        "5: executors.cpu: its provider must be one of local, slurm, pbspro, torque (got 'slurn'). Did you mean slurm?",
+        "6: executors.wide.cores_per_node: must be more than 0 (got 0).",
+        "6: executors.wide.walltime: is missing. Length of a job, HH:MM:SS. Programs that go on from files may take longer.",
+        "6: executors.wide.walltme: unknown key. Did you mean walltime?",
+        "7: executors.desk.queue: is a key of provider pbspro and torque, and the provider here is local. Remove it, or change the provider.",
     ]
+
+
+CLUSTER = """borarun: 1
+name: cluster
+executors:
+  single: {provider: slurm, cores_per_node: 16, walltime: "4:00:00", max_blocks: 2}
+  wide: {provider: pbspro, cores_per_node: 128, nodes_per_block: 4, max_workers_per_block: 2, mpi_launcher: mpiexec, walltime: "24:00:00"}
+programs:
+  vasp: {executor: wide, command: "{launch} vasp_std"}
+  lammps: {flavour: mlip, command: "srun -n {cores} lmp", cores: 8}
+"""
+
+
+def test_slots_follow_from_the_sizes(tmp_path: Path) -> None:
+    site = load_site(write(tmp_path, CLUSTER))
+    single, wide = site.executors["single"], site.executors["wide"]
+    assert (single.slots, single.cores_per_task) == (32, 1)
+    assert (wide.slots, wide.cores_per_task) == (2, 256)
+    assert site.cores == 32 + 512
+
+
+def test_tasks_go_where_their_cores_are(tmp_path: Path) -> None:
+    site = load_site(write(tmp_path, CLUSTER))
+
+    def place(engine: str, cores: int) -> tuple[str, int]:
+        task = Task(engine, {}, cores=cores)
+        return site.executor_of(task), site.on(task).cores
+
+    assert place("motep", 1) == ("single", 1)
+    assert place("motep", 2) == ("wide", 2)
+    assert place("lammps", 1) == ("wide", 8)
+    assert place("vasp", 4) == ("wide", 4)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("walltime: '0:10:00'", "walltime_margin_s must be at most a third of the walltime, 200 s (got 300)"),
+        ("walltime: '1:00:00', cores_per_worker: 32", "cores_per_worker is more than cores_per_node, 16 (got 32): use mpi_launcher"),
+        ("walltime: '1:00:00', mpi_launcher: srun, max_workers_per_block: 2", "max_workers_per_block is more than nodes_per_block, 1 (got 2)"),
+        ("walltime: '1:00:00', init_blocks: 3", "max_blocks is less than min_blocks or init_blocks (got 1)"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    text = f"borarun: 1\nname: x\nexecutors:\n  cpu: {{provider: slurm, cores_per_node: 16, {line}}}\n"
+    with pytest.raises(StudyError, match=re.escape(message)):
+        load_site(write(tmp_path, text))
+
+
+def test_a_program_names_an_executor_that_exists(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"programs\.vasp.executor is none of the executors local"):
+        load_site(write(tmp_path, "borarun: 1\nname: x\nprograms: {vasp: {executor: wide}}\n"))

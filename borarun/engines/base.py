@@ -27,6 +27,10 @@ class Program(Section):
     cores: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         default=None, description="Cores that one run takes; without it, as many as its kind of run can use."
     )
+    executor: str | None = Field(default=None, description="The executor that it runs on; without it the smallest that has the cores.")
+    silence_minutes: Annotated[float, Field(gt=0, le=1e5)] = Field(
+        default=60, description="A run that writes nothing for so long hangs: it is ended, and started again as after an accident."
+    )
     cost_factor: Annotated[float, Field(gt=0, le=1e6)] = Field(
         default=1.0, description="Core time on this machine over that which `borarun plan` assumes: 0.5 where it is twice as fast."
     )

@@ -255,9 +255,7 @@ def ledger(results: Results) -> Table | None:
         Column("force error", "eV/Å, before → after"),
         Column("stress error", "kbar, before → after"),
     )
-    caption = (
-        "Errors are on configurations held out of the first training set; what active learning selected is learnt whole."
-    )
+    caption = "Errors are on configurations held out of the first training set; what active learning selected is learnt whole."
     return Table("ledger", "Ledger of active learning", columns, rows, caption)
 
 

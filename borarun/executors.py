@@ -1,0 +1,148 @@
+"""Where tasks run: this machine, or the nodes of a batch system. Keys that Parsl knows have Parsl's names and meanings."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from borarun.messages import Section
+from borarun.units import S_PER_HOUR
+
+Seconds = Annotated[float, Field(gt=0, le=1e6)]
+Ports = Annotated[tuple[int, int], Field(strict=False)]
+
+
+class Local(Section):
+    """Processes of this machine."""
+
+    provider: Literal["local"] = Field(default="local", description="`local`: processes of this machine.")
+    cores: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, description="Cores to keep busy; without it all there are.")
+
+    @property
+    def slots(self) -> int:
+        """How much can run at once, in units of what ``takes`` says of a task: cores."""
+        return self.cores or os.cpu_count() or 1
+
+    @property
+    def cores_per_task(self) -> int:
+        """The most cores that one task can have."""
+        return self.slots
+
+    def takes(self, cores: int) -> int:
+        """How much of ``slots`` a task of so many cores takes."""
+        return min(cores, self.slots)
+
+
+class Batch(Section):
+    """What all batch systems have in common. A block is one job of the batch system; it runs many tasks, one after another and side by side."""
+
+    cores_per_node: PositiveInt = Field(description="Cores of one node.")
+    nodes_per_block: PositiveInt = Field(default=1, description="Nodes of one job of the batch system.")
+    init_blocks: Annotated[int, Field(ge=0)] = Field(default=0, description="Jobs to begin with.")
+    min_blocks: Annotated[int, Field(ge=0)] = Field(default=0, description="Jobs to keep even when nothing is to be done.")
+    max_blocks: PositiveInt = Field(default=1, description="Jobs at most.")
+    parallelism: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="Jobs for waiting tasks: from 0, few, to 1, as many as could be used."
+    )
+    walltime: str = Field(pattern=r"^\d+:[0-5]\d:[0-5]\d$", description="Length of a job, HH:MM:SS. Programs that go on from files may take longer.")
+    walltime_margin_s: Seconds = Field(
+        default=300,
+        description="Programs end so long before the wall, to go on later; for twice as long nothing new starts.",
+    )
+    scheduler_options: str = Field(default="", description="Lines put at the head of the job's script, e.g. `#SBATCH --mail-type=NONE`.")
+    worker_init: str = Field(default="", description="Shell commands at the beginning of each job: modules, environment.")
+    cmd_timeout: PositiveInt = Field(default=60, description="Seconds that a command of the batch system may take.")
+    cores_per_worker: PositiveInt = Field(default=1, description="Cores of one task. Tasks that want more go to another executor, where there is one.")
+    mem_per_worker: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Memory of one task, GB; it may mean fewer tasks side by side.")
+    available_accelerators: Annotated[int, Field(ge=0)] = Field(default=0, description="GPUs of a node; with it each task has one of its own.")
+    mpi_launcher: Literal["srun", "mpiexec", "aprun"] | None = Field(
+        default=None,
+        description="For MPI programs over whole nodes: `{launch}` in a program's command stands for this launcher with the task's nodes.",
+    )
+    max_workers_per_block: PositiveInt = Field(default=1, description="With `mpi_launcher`: MPI programs side by side in one job, which share its nodes.")
+    address: str | None = Field(default=None, description="Address of the submitting machine as nodes see it; without it all are tried.")
+    encrypted: bool = Field(default=True, description="Encrypt what submitting machine and nodes say to each other.")
+    heartbeat_period: PositiveInt = Field(default=30, description="Seconds between two signs of life.")
+    heartbeat_threshold: PositiveInt = Field(default=120, description="Seconds of silence after which a node, or this machine, is taken for lost.")
+    worker_port_range: Ports = Field(default=(54000, 55000), description="Ports of the submitting machine to which its nodes connect.")
+    max_idletime: Seconds = Field(default=120, description="Seconds after which a job with nothing to do is ended.")
+    status_polling_interval: PositiveInt = Field(default=60, description="Seconds between two questions to the batch system.")
+
+    @property
+    def walltime_s(self) -> float:
+        """Length of a job, s."""
+        hours, minutes, seconds = map(int, self.walltime.split(":"))
+        return hours * S_PER_HOUR + minutes * 60 + seconds
+
+    @property
+    def workers_per_node(self) -> int:
+        """Tasks side by side on one node."""
+        return max(1, self.cores_per_node // self.cores_per_worker)
+
+    @property
+    def nodes_per_task(self) -> int:
+        """Nodes of one MPI program."""
+        return max(1, self.nodes_per_block // self.max_workers_per_block)
+
+    @property
+    def slots(self) -> int:
+        """How many tasks can run at once in all jobs together."""
+        return self.max_blocks * (self.max_workers_per_block if self.mpi_launcher else self.nodes_per_block * self.workers_per_node)
+
+    @property
+    def cores_per_task(self) -> int:
+        """The most cores that one task can have."""
+        return self.nodes_per_task * self.cores_per_node if self.mpi_launcher else self.cores_per_worker
+
+    def takes(self, cores: int) -> int:
+        """How much of ``slots`` a task takes: one."""
+        return 1
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if 3 * self.walltime_margin_s > self.walltime_s:
+            raise ValueError(f"walltime_margin_s must be at most a third of the walltime, {self.walltime_s / 3:.0f} s (got {self.walltime_margin_s:g})")
+        if self.cores_per_worker > self.cores_per_node:
+            raise ValueError(f"cores_per_worker is more than cores_per_node, {self.cores_per_node} (got {self.cores_per_worker}): use mpi_launcher")
+        if self.mpi_launcher and self.max_workers_per_block > self.nodes_per_block:
+            raise ValueError(f"max_workers_per_block is more than nodes_per_block, {self.nodes_per_block} (got {self.max_workers_per_block})")
+        if self.max_blocks < max(self.min_blocks, self.init_blocks):
+            raise ValueError(f"max_blocks is less than min_blocks or init_blocks (got {self.max_blocks})")
+        return self
+
+
+class Slurm(Batch):
+    """Jobs of Slurm."""
+
+    provider: Literal["slurm"] = Field(description="`slurm`: jobs of Slurm.")
+    partition: str | None = Field(default=None, description="`#SBATCH --partition`.")
+    account: str | None = Field(default=None, description="`#SBATCH --account`.")
+    qos: str | None = Field(default=None, description="`#SBATCH --qos`.")
+    constraint: str | None = Field(default=None, description="`#SBATCH --constraint`.")
+    clusters: str | None = Field(default=None, description="`#SBATCH --clusters`.")
+    mem_per_node: PositiveInt | None = Field(default=None, description="`#SBATCH --mem`, GB.")
+    gpus_per_node: PositiveInt | None = Field(default=None, description="`#SBATCH --gpus-per-node`.")
+    gres: str | None = Field(default=None, description="`#SBATCH --gres`.")
+    exclusive: bool = Field(default=True, description="Whole nodes, shared with nobody.")
+
+
+class PBSPro(Batch):
+    """Jobs of PBS Pro or OpenPBS."""
+
+    provider: Literal["pbspro"] = Field(description="`pbspro`: jobs of PBS Pro or OpenPBS.")
+    queue: str | None = Field(default=None, description="`qsub -q`.")
+    account: str | None = Field(default=None, description="`qsub -A`.")
+    select_options: str = Field(default="", description="Added to `-l select=`, e.g. `ngpus=4`.")
+
+
+class Torque(Batch):
+    """Jobs of Torque, or of anything that understands its qsub, qstat and qdel."""
+
+    provider: Literal["torque"] = Field(description="`torque`: jobs of Torque.")
+    queue: str | None = Field(default=None, description="`qsub -q`.")
+    account: str | None = Field(default=None, description="`qsub -A`.")
+
+
+Executor = Annotated[Local | Slurm | PBSPro | Torque, Field(discriminator="provider")]

@@ -31,11 +31,10 @@ import numpy as np
 from ase import Atoms
 from motep.io.mlip.mtp import read_mtp
 from motep.train.trainer import Trainer
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from borarun.frames import Frames
-from borarun.mtp.fit import best_start, fit
+from borarun.mtp.fit import State, best_start, fit
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Weights, compare
 from borarun.mtp.team import Team
@@ -87,10 +86,11 @@ def borarun(level: int, train: Frames, valid: Frames) -> list[Score]:
     judging = 0.0
     with Team(start, train, Weights()) as ours, Team(start, valid, Weights()) as theirs:
 
-        def note(number: int, parameters: NDArray[np.float64]) -> None:
+        def note(state: State) -> None:
             nonlocal judging
             now = time.process_time()
-            scores.append(judge(f"borarun, iteration {number}", now - begin - judging, valid, theirs, start.with_parameters(parameters)))
+            potential = start.with_parameters(state.parameters)
+            scores.append(judge(f"borarun, iteration {state.iteration}", now - begin - judging, valid, theirs, potential))
             judging += time.process_time() - now
 
         found = fit(start, ours, theirs, max_iterations=100, progress=note)

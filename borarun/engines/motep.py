@@ -23,7 +23,7 @@ from borarun.errors import ParseError
 from borarun.task import Quantity
 
 NAME = "motep"
-RESUMABLE = False
+RESUMABLE = True
 FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
 

@@ -29,6 +29,8 @@ N_SCREENED = 12
 FLOOR = 1e-12
 """Smallest curvature, relative to the largest, that the damping takes a parameter to have."""
 
+FIRST_DAMPING = 1e-3
+
 LEAST_DAMPING = 1e-9
 """Keeps the equations solvable along what changes nothing."""
 
@@ -53,6 +55,30 @@ class Fit:
     converged: bool
 
 
+@dataclass(frozen=True)
+class State:
+    """Where a fit stands after an iteration: all that is needed to go on, and to end as if it had never been interrupted.
+
+    Attributes
+    ----------
+    parameters : (P,)
+    damping : to begin the next iteration with
+    loss, validation_loss : (I,) as in ``Fit``
+    evaluations : as in ``Fit``
+    """
+
+    parameters: Array
+    damping: float
+    loss: Array
+    validation_loss: Array
+    evaluations: int
+
+    @property
+    def iteration(self) -> int:
+        """Number of the last iteration."""
+        return len(self.loss) - 1
+
+
 def fit(
     potential: Potential,
     train: Team,
@@ -61,7 +87,8 @@ def fit(
     max_iterations: int = 60,
     tolerance: float = 2e-3,
     patience: int = 8,
-    progress: Callable[[int, Array], None] | None = None,
+    state: State | None = None,
+    progress: Callable[[State], None] | None = None,
 ) -> Fit:
     """Adjust all parameters of a potential.
 
@@ -72,35 +99,38 @@ def fit(
     max_iterations : at most so many steps
     tolerance : ends when the loss fell by less than this fraction over ``patience`` iterations, on average an iteration
     patience : iterations over which that is looked at
-    progress : called after each iteration with its number and the (P,) parameters
+    state : of an interrupted fit, to go on with
+    progress : called after each iteration
     """
-    parameters = potential.parameters
-    normal = train.normal(parameters)
-    evaluations = 1
-    if not potential.data.moment_coeffs.any():
-        n_linear = len(potential.data.moment_coeffs) + len(potential.species)
-        parameters[:n_linear] += _linear_step(normal, n_linear)
-        normal = train.normal(parameters)
-        evaluations += 1
-    losses, validation = [normal.loss / train.size], [valid.loss(parameters) / valid.size]
-    damping = 1e-3
+    state = state or _begin(potential, train, valid)
     converged = False
-    for iteration in range(1, max_iterations + 1):
-        parameters, loss, damping = _step(train, parameters, normal, damping)
+    while state.iteration < max_iterations and not (converged := _settled(state.loss, tolerance, patience)):
+        normal = train.normal(state.parameters)
+        parameters, loss, damping = _step(train, state.parameters, normal, state.damping)
         if loss >= normal.loss:
             converged = True
             break
-        losses.append(loss / train.size)
-        validation.append(valid.loss(parameters) / valid.size)
+        losses, validation = np.append(state.loss, loss / train.size), np.append(state.validation_loss, valid.loss(parameters) / valid.size)
+        state = State(parameters, damping, losses, validation, state.evaluations + 1)
         if progress is not None:
-            progress(iteration, parameters)
-        if len(losses) > patience and losses[-1] > losses[-1 - patience] * (1.0 - tolerance) ** patience:
-            converged = True
-            break
-        if iteration < max_iterations:
-            normal = train.normal(parameters)
-            evaluations += 1
-    return Fit(potential.with_parameters(parameters), np.array(losses), np.array(validation), evaluations, converged)
+            progress(state)
+    return Fit(potential.with_parameters(state.parameters), state.loss, state.validation_loss, state.evaluations, converged)
+
+
+def _settled(loss: Array, tolerance: float, patience: int) -> bool:
+    """Whether the loss has all but ceased to fall."""
+    return len(loss) > patience and bool(loss[-1] > loss[-1 - patience] * (1.0 - tolerance) ** patience)
+
+
+def _begin(potential: Potential, train: Team, valid: Team) -> State:
+    """The state before the first iteration; a potential without coefficients gets them by linear least squares."""
+    parameters, evaluations = potential.parameters, 0
+    if not potential.data.moment_coeffs.any():
+        n_linear = len(potential.data.moment_coeffs) + len(potential.species)
+        parameters[:n_linear] += _linear_step(train.normal(parameters), n_linear)
+        evaluations += 1
+    loss, validation = (np.array([team.loss(parameters) / team.size]) for team in (train, valid))
+    return State(parameters, FIRST_DAMPING, loss, validation, evaluations)
 
 
 def best_start(starts: Sequence[Potential], frames: Frames, weights: Weights, iterations: int, processes: int = 1) -> Potential:

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.mtp import active_set
-from borarun.mtp.fit import best_start, fit
+from borarun.mtp.fit import State, best_start, fit
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Weights, compare, errors, ranges
 from borarun.mtp.team import Team
+
+BEGUN, STATE = "begun.mtp", "state.npz"
+"""The start that the fit was begun from, and where it stands: an interrupted fit goes on from there and ends with the same potential."""
 
 ITERATIONS_A_START = 15
 """After which starts are compared."""
@@ -35,13 +37,17 @@ def main() -> None:
     job = json.loads((here / "job.json").read_text())
     train, valid = (Frames.from_extxyz((here / f"{name}.extxyz").read_text()) for name in ("train", "valid"))
     weights = Weights(job["energy_weight"], job["force_weight"], job["stress_weight"])
-    start = _start(here, job, train, weights, processes)
+    start = Potential.read((here / BEGUN).read_text()) if (here / BEGUN).exists() else _start(here, job, train, weights, processes)
+    with replacing(here / BEGUN) as file:
+        file.write(start.write().encode())
 
-    def progress(number: int, _: NDArray[Any]) -> None:
-        (here / "progress").write_text(f"{number / job['max_evaluations']:.3f}")
+    def progress(state: State) -> None:
+        (here / "progress").write_text(f"{state.iteration / job['max_evaluations']:.3f}")
+        with replacing(here / STATE) as file:
+            np.savez(file, **vars(state))
 
     with Team(start, train, weights, processes) as ours, Team(start, valid, weights, 1) as theirs:
-        found = fit(start, ours, theirs, max_iterations=job["max_evaluations"], progress=progress)
+        found = fit(start, ours, theirs, max_iterations=job["max_evaluations"], state=_interrupted(here), progress=progress)
         parameters = found.potential.parameters
         trained, judged = compare(train, ours.predict(parameters)), compare(valid, theirs.predict(parameters))
         active = active_set.build(ours.gradients(parameters))
@@ -67,6 +73,14 @@ def main() -> None:
     }
     with replacing(here / "result.json") as file:
         file.write(json.dumps(result, indent=1).encode())
+
+
+def _interrupted(here: Path) -> State | None:
+    """Where an earlier run of this fit was when it was interrupted."""
+    if not (here / STATE).exists():
+        return None
+    with np.load(here / STATE) as kept:
+        return State(kept["parameters"], float(kept["damping"]), kept["loss"], kept["validation_loss"], int(kept["evaluations"]))
 
 
 def _start(here: Path, job: dict[str, Any], train: Frames, weights: Weights, processes: int) -> Potential:

@@ -10,7 +10,7 @@ import pytest
 from borarun.frames import Frames
 from borarun.mtp.derivatives import jacobian
 from borarun.mtp.evaluate import MTPCalculator
-from borarun.mtp.fit import best_start, fit
+from borarun.mtp.fit import State, best_start, fit
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Residuals, Weights, compare, configuration_weights
 from borarun.mtp.team import Team
@@ -80,7 +80,7 @@ def test_the_loss_never_rises_and_what_is_held_out_has_no_say(labels: Frames) ->
     start = Potential.untrained(6, (3, 5, 1))
     seen: list[int] = []
     with Team(start, labels.take([0, 2, 4, 6]), Weights()) as train, Team(start, labels.take([1, 5]), Weights()) as valid:
-        found = fit(start, train, valid, max_iterations=12, progress=lambda number, *_: seen.append(number))
+        found = fit(start, train, valid, max_iterations=12, progress=lambda state: seen.append(state.iteration))
         kept = valid.loss(found.potential.parameters) / 2
         other = fit(start, train, train, max_iterations=12)
     assert (np.diff(found.loss) < 0.0).all()
@@ -98,6 +98,18 @@ def test_a_fit_from_an_earlier_potential_begins_where_that_ended(labels: Frames,
     assert found.loss[0] == pytest.approx(before)
     assert found.loss[-1] < before
     assert len(found.loss) == 3 and not found.converged
+
+
+def test_an_interrupted_fit_ends_as_if_it_had_not_been(labels: Frames) -> None:
+    start = Potential.untrained(6, (3, 5, 1))
+    states: list[State] = []
+    with Team(start, labels.take([0, 2, 4, 6]), Weights()) as train, Team(start, labels.take([1, 5]), Weights()) as valid:
+        whole = fit(start, train, valid, max_iterations=12, progress=states.append)
+        for state in (states[2], states[-1]):
+            again = fit(start, train, valid, max_iterations=12, state=state)
+            np.testing.assert_array_equal(again.potential.parameters, whole.potential.parameters)
+            np.testing.assert_array_equal(again.loss, whole.loss)
+            assert (again.evaluations, again.converged) == (whole.evaluations, whole.converged)
 
 
 def test_processes_change_nothing(labels: Frames, fitted: Potential) -> None:

@@ -17,12 +17,16 @@ from pathlib import Path
 
 from borarun.file import replacing
 from borarun.frames import Frames
+from borarun.job_time import TIME_UP, seconds_left
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
 from borarun.programs.md_restart import RESTART_MARK, frames_of, good_restarts, lines_of
 from borarun.programs.md_watch import Plan
 
 EVIDENCE_LINES = 20
+
+RESERVE_S = 5.0
+"""What LAMMPS gets to write its files when its time is up."""
 
 NTIMESTEP, UNITS, VERSION = 5, 4, 0
 """Codes of LAMMPS's restart header; source: write_restart.cpp."""
@@ -110,6 +114,10 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
             Path(name).unlink(missing_ok=True)
         _keep_preselected()
         begin = ["-var", "begin", f"read_restart {restart}"] if restart else []
+        if seconds_left() < 2 * RESERVE_S:
+            sys.exit(TIME_UP)
+        if (left := seconds_left() - RESERVE_S) < float("inf"):
+            begin += ["-var", "limit", f"{left // 3600:.0f}:{left // 60 % 60:02.0f}:{left % 60:02.0f}"]
         with Path("screen.txt").open("wb") as screen:
             subprocess.run([*command, "-in", "in.lammps", "-log", "log.lammps", *begin], stdout=screen, stderr=subprocess.STDOUT, check=False)
         reached = int(_read("ended.txt").split()[0]) if _read("ended.txt").split() else -1

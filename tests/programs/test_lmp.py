@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import borarun
 from borarun.engines import lammps
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
+from borarun.job_time import JOB_ENDS, TIME_UP
 from borarun.mtp.potential import Potential
 from borarun.programs.lmp import ending, restart_step
 from borarun.structure import read_structure
@@ -89,7 +92,7 @@ def test_a_run_that_leaves_the_known_region_keeps_what_it_met(crystal: Atoms, tm
 def test_a_time_limit_cuts_the_run_into_pieces_that_fit(crystal: Atoms, embedded: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings, program = lammps.Settings(segments=[HOLD]), site("mlip", max_hours=1.5)
     lay_out(tmp_path, crystal, settings, program)
-    assert "timer timeout 1:30:00 every 100" in (tmp_path / "in.lammps").read_text()
+    assert "variable limit index 1:30:00\ntimer timeout ${limit} every 100" in (tmp_path / "in.lammps").read_text()
     monkeypatch.setitem(ENVIRONMENT, "STEPS_A_START", "50")
     found = run(tmp_path, settings, program)
     assert found.facts["stop"] == "completed"
@@ -97,6 +100,18 @@ def test_a_time_limit_cuts_the_run_into_pieces_that_fit(crystal: Atoms, embedded
     assert found.arrays["step"].values.tolist() == embedded.arrays["step"].values.tolist()
     for name in ("positions", "cell"):
         np.testing.assert_array_equal(found.arrays[name].values, embedded.arrays[name].values)
+
+
+def test_the_end_of_the_job_limits_the_run(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, program = lammps.Settings(segments=[HOLD]), site("mlip")
+    lay_out(tmp_path, crystal, settings, program)
+    monkeypatch.setitem(ENVIRONMENT, JOB_ENDS, str(time.time() + 5))
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run(tmp_path, settings, program)
+    assert caught.value.returncode == TIME_UP and not (tmp_path / "log.lammps").exists()
+    monkeypatch.setitem(ENVIRONMENT, JOB_ENDS, str(time.time() + 3600))
+    assert run(tmp_path, settings, program).facts["stop"] == "completed"
+    assert re.search(r"timer timeout 0:5\d:\d\d every 100", (tmp_path / "log.lammps").read_text())
 
 
 def test_a_time_limit_too_short_for_any_step_says_so(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

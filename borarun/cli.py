@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -133,22 +134,32 @@ def render(
 
 
 @app.command()
-def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs")) -> None:
+def submit(
+    study_file: StudyFile,
+    site_file: SiteFile = None,
+    runs: Runs = Path("runs"),
+    detach: Annotated[bool, typer.Option("--detach", help="Run it in the background, also after you log out.")] = False,
+) -> None:
     """Run the study and show its progress. Run it again after any accident: it goes on where it was."""
+    from borarun.control import start_detached
     from borarun.places import Places
-    from borarun.run import WorkersLostError, begin_again, drive, sole_driver
+    from borarun.run import begin_again, drive, sole_driver
     from borarun.store import Store
+    from borarun.workers import WorkersLostError
 
     study = load_study(study_file)
     site = load_site(site_file) if site_file else default_site()
     places = Places.of(runs, study.name)
+    if detach:
+        _say(start_detached(places.study, [word for word in sys.argv[1:] if word != "--detach"]))
+        return
     for warning in study.warnings:
         err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
-    cores = site.cores
-    with sole_driver(places.study):
+    with sole_driver(places.study, lambda text: err.print(text, markup=False, highlight=False, soft_wrap=True)):
         _log_to(places.study / "driver.log")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends the run as Ctrl-C does
-        listener = (LiveTable if out.is_terminal else Lines)(out, cores, places.work)
+        for polite in (signal.SIGTERM, signal.SIGHUP):  # a polite kill or a closed terminal ends the run as Ctrl-C does
+            signal.signal(polite, signal.default_int_handler)
+        listener = (LiveTable if out.is_terminal else Lines)(out, site.cores, places.work)
         try:
             with listener:
                 outcome = drive(study, site, places, listener)
@@ -172,6 +183,48 @@ def submit(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path(
         _say(f"stuck: {reason}")
     _say(f"Causes and remedies: borarun why {study_file}")
     raise typer.Exit(1)
+
+
+@app.command()
+def stop(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
+    """Stop the study's driver, on whatever machine it runs, and end its jobs. What is finished is kept."""
+    from borarun.control import stop_driver
+    from borarun.places import Places
+
+    study = load_study(study_file)
+    _say(stop_driver(Places.of(runs, study.name).study, _say))
+
+
+@app.command()
+def attach(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
+    """Show what a detached driver says, until it ends. Ctrl-C leaves it running."""
+    from borarun.control import follow
+    from borarun.places import Places
+
+    study = load_study(study_file)
+    for line in follow(Places.of(runs, study.name).study):
+        _say(line)
+
+
+@app.command()
+def watch(
+    study_file: StudyFile,
+    runs: Runs = Path("runs"),
+    every_s: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks.")] = 5.0,
+) -> None:
+    """Show what is done, what runs now and what failed, until the driver ends. Ctrl-C leaves it running."""
+    from borarun.control import is_driven
+    from borarun.places import Places
+
+    study = load_study(study_file)
+    place = Places.of(runs, study.name).study
+    while True:
+        out.clear()
+        status(study_file, runs)
+        if not is_driven(place):
+            _say("No driver is running this study.")
+            return
+        time.sleep(every_s)
 
 
 @app.command()

@@ -94,10 +94,10 @@ class Lines:
         self._done.add(task.key)
         self._say(f"done   {task.name} ({duration(seconds)}; {self.summary()})")
 
-    def lost(self, task: Task, why: str) -> None:
+    def again(self, task: Task, why: str, pause_s: float) -> None:
         """Say that a task starts again."""
         self._running.pop(task.key, None)
-        self._say(f"again  {task.name}: its worker was lost ({why})")
+        self._say(f"again  {task.name}{f' in {duration(pause_s)}' if pause_s else ''}: {why}")
 
     def tick(self) -> None:
         """Nothing to redraw."""

@@ -3,9 +3,11 @@
 BorarunError
 ├── StudyError      a study, site or structure file is wrong        exit 2
 ├── StoreError      the store cannot be read or written             exit 1
+│   └── DamagedError    a record's checksums do not fit: it is set aside and its task done anew
 ├── BusyError       another driver works on this study              exit 1
 └── EngineError     a program could not run or ended badly          a failed record; exit 1 at the end
-    └── ParseError  a program's output is missing, cut short or wrong
+    ├── ParseError  a program's output is missing, cut short or wrong
+    └── TimeUpError the job that it ran in comes to its end: it goes on in the next one
 
 A message reads: place: what is wrong (got value). What to do.
 """
@@ -54,6 +56,20 @@ class StoreError(BorarunError):
     """The store is of a newer format, damaged, or its disk is full."""
 
 
+class DamagedError(StoreError):
+    """A record is not what was written.
+
+    Parameters
+    ----------
+    message : where and how
+    key : of the record
+    """
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
 class BusyError(BorarunError):
     """Another driver holds this study."""
 
@@ -66,17 +82,23 @@ class EngineError(BorarunError):
     message : what happened
     remedy : what the user can do about it
     evidence : the program's own last lines
+    passing : whether it may work when it is tried again
     """
 
-    def __init__(self, message: str, *, remedy: str = "", evidence: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", evidence: str = "", passing: bool = False) -> None:
         super().__init__(message)
         self.remedy = remedy
         self.evidence = evidence
+        self.passing = passing
 
 
 class ParseError(EngineError):
     """An output file is missing, empty, cut short or holds what it must not."""
 
     def __init__(self, file: Path | str, message: str, *, remedy: str = "", evidence: str = "") -> None:
-        super().__init__(f"{Path(file).name}: {message}", remedy=remedy, evidence=evidence)
+        super().__init__(f"{Path(file).name}: {message}", remedy=remedy, evidence=evidence, passing=True)
         self.file = str(file)
+
+
+class TimeUpError(EngineError):
+    """The job that a program ran in comes to its end before the program; what it left is gone on with in another job."""

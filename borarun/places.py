@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from borarun.errors import DamagedError
 from borarun.store import Store
 from borarun.task import Record
 
@@ -33,19 +34,36 @@ class Places:
 
 
 class StoredRecords(Mapping[str, Record]):
-    """The store's successful records as the mapping that plans read; each is read once."""
+    """The store's successful records as the mapping that plans read; each is read once. One that is damaged counts as absent.
 
-    def __init__(self, store: Store) -> None:
+    Parameters
+    ----------
+    on_damage : told of each damaged record, once
+    """
+
+    def __init__(self, store: Store, on_damage: Callable[[DamagedError], None] = lambda _: None) -> None:
         self._store = store
         self._known: dict[str, Record] = {}
+        self._damaged: set[str] = set()
+        self._on_damage = on_damage
 
     def __getitem__(self, key: str) -> Record:
         if key not in self._known:
-            record = self._store.record(key)
+            try:
+                record = self._store.record(key)
+            except DamagedError as error:
+                if key not in self._damaged:
+                    self._damaged.add(key)
+                    self._on_damage(error)
+                record = None
             if record is None or not record.done:
                 raise KeyError(key)
             self._known[key] = record
         return self._known[key]
+
+    def forget(self) -> None:
+        """Look at the store anew: a record may have been set aside."""
+        self._known.clear()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._store.keys())

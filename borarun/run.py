@@ -1,57 +1,39 @@
-"""The driver: starts every task whose inputs exist, and expands the plan again as records arrive. The only file that imports parsl."""
+"""The driver: starts every task whose inputs exist, and expands the plan again as records arrive."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import shlex
-import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-import parsl
-import psutil
-from parsl.config import Config
-from parsl.executors import HighThroughputExecutor
-from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
-from parsl.providers import LocalProvider
-
-from borarun.engines.base import Program
-from borarun.errors import BorarunError, BusyError
+from borarun import jobs
+from borarun.claim import SILENCE_S
+from borarun.control import STOP, claim_of
+from borarun.errors import BusyError, DamagedError
 from borarun.places import Places, StoredRecords
 from borarun.plan import Plan, expand
+from borarun.retries import LOST, Tries
 from borarun.site import Site
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Failure, Task
-from borarun.work import Driver, perform
+from borarun.workers import Workers, WorkersLostError, failure_of
 
 log = logging.getLogger(__name__)
 
-_perform = parsl.python_app(perform)
-
-HTEX = "parsl.executors.high_throughput"
-
 TICK_S = 0.5
-MAX_ATTEMPTS = 4
-"""How often a task is started when its worker, not the task itself, keeps getting lost."""
-
 
 RESTARTS = "BORARUN_RESTARTS"
 """Environment variable that counts how often this command has begun again."""
 
 MAX_RESTARTS = 5
-
-
-class WorkersLostError(BorarunError):
-    """The interchange, through which all answers of workers come, has died."""
 
 
 def begin_again() -> NoReturn:
@@ -78,8 +60,8 @@ class Listener(Protocol):
     def finished(self, task: Task, failure: Failure | None, seconds: float) -> None:
         """A task ended."""
 
-    def lost(self, task: Task, why: str) -> None:
-        """A worker was lost with its task, which starts again."""
+    def again(self, task: Task, why: str, pause_s: float) -> None:
+        """A task starts again, after a pause."""
 
     def tick(self) -> None:
         """Time passes."""
@@ -109,27 +91,42 @@ class Outcome:
 
 
 @contextmanager
-def sole_driver(place: Path) -> Iterator[None]:
-    """Hold the study: one driver at a time. The lock ends with the process, however it ends.
+def sole_driver(place: Path, say: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Hold the study: one driver at a time. A dead one cannot hold it; what it left in queues is ended.
+
+    Parameters
+    ----------
+    place : folder of the study
+    say : told what is waited for
 
     Raises
     ------
     BusyError
-        When another driver holds it.
+        When another driver holds it, or its jobs cannot be ended.
     """
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / "driver.lock").open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            holder = handle.read().strip() or "another process"
-            raise BusyError(f"{place.name}: this study is being run by {holder}. Watch it with `borarun status`, or stop it there with Ctrl-C.") from None
-        handle.truncate(0)
-        driver = Driver.here()
-        handle.write(f"process {driver.pid} on {driver.host}")
-        handle.flush()
+    claim = claim_of(place)
+    before = claim.beat()
+    said = False
+    while not claim.take():
+        holder = claim.holder()
+        if holder is not None and (holder.is_here or claim.beat() != before):
+            raise BusyError(
+                f"{place.name}: this study is being run by {holder}. Watch it with `borarun status`, stop it with `borarun stop` or there with Ctrl-C."
+            )
+        if not said:
+            say(f"{place.name} was being run by {holder}; looking whether it still is (at most {SILENCE_S:.0f} s).")
+            said = True
+        time.sleep(1.0)
+    try:
+        (place / STOP).unlink(missing_ok=True)
+        if troubles := jobs.cancel(place):
+            raise BusyError(
+                "\n".join([f"{place.name}: jobs of a driver that died could not be ended, and may still work on it.", *troubles])
+                + f"\nEnd them by hand and remove {place / jobs.NAME}."
+            )
         yield
+    finally:
+        claim.release()
 
 
 def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outcome:
@@ -138,54 +135,67 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     Raises
     ------
     KeyboardInterrupt
-        After everything started has been ended in order.
+        After everything started has been ended in order; also when another process asked for it.
     WorkersLostError
         When no answer of a worker can reach this process any more; see ``begin_again``.
     """
     store = Store(places.store)
-    records = StoredRecords(store)
-    cores = site.cores
+
+    def set_aside(error: DamagedError) -> None:
+        log.warning("%s", error)
+        store.set_aside(error.key)
+
+    records = StoredRecords(store, set_aside)
     outcome = Outcome()
     failed: dict[str, Failure] = {}
-    attempts: dict[str, int] = {}
+    tries: dict[str, Tries] = {}
+    resting: dict[str, float] = {}
     running: dict[Future[Failure | None], tuple[Task, float]] = {}
-    workers = _Workers(places, cores)
+    workers = Workers(places, site)
     try:
         while True:
             plan = expand(study, records)
             done = {task.key for task in plan.tasks if task.key in records}
             listener.planned(plan, expand(study, records, forecast=True), done)
+            resting = {key: until for key, until in resting.items() if until > time.monotonic()}
             busy = {task.key for task, _ in running.values()}
             tasks = [site.on(task) for task in plan.tasks]
-            ready = [task for task in tasks if task.key not in done | busy | failed.keys() and task.needs <= done]
-            free = cores - sum(min(task.cores, cores) for task, _ in running.values())
+            ready = [task for task in tasks if task.key not in done | busy | failed.keys() | resting.keys() and task.needs <= done]
+            free = {name: executor.slots for name, executor in site.executors.items()}
+            for task, _ in running.values():
+                free[site.executor_of(task)] -= _takes(site, task)
             for task in sorted(ready, key=lambda task: -task.cost.core_seconds):
-                if min(task.cores, cores) <= free:
-                    free -= min(task.cores, cores)
-                    attempts[task.key] = attempts.get(task.key, 0) + 1
+                if _takes(site, task) <= free[site.executor_of(task)]:
+                    free[site.executor_of(task)] -= _takes(site, task)
                     running[workers.submit(task, site.program(task.engine))] = (task, time.monotonic())
                     listener.started(task)
-            if not running:
+            if not running and not resting:
                 break
             ended: set[Future[Failure | None]] = set()
-            while not ended:
-                ended = wait(running, timeout=TICK_S, return_when=FIRST_COMPLETED).done
+            while not ended and (not resting or time.monotonic() < min(resting.values())):
+                ended = _wait(running)
                 if not ended and workers.lost:
                     raise WorkersLostError("The process between driver and workers died.")
+                if (places.study / STOP).exists():
+                    raise KeyboardInterrupt
                 listener.tick()
             for future in ended:
                 task, since = running.pop(future)
-                error = _worker_error(future)
-                if error and attempts[task.key] < MAX_ATTEMPTS:
-                    log.warning("%s lost its worker: %s", task.name, error)
-                    listener.lost(task, error)
-                    continue
-                failure = Failure("WorkerLost", error, f"Its files are in {places.work / task.key}.") if error else future.result()
+                failure = _failure(future)
                 if failure is None:
                     outcome.done.append(task)
                 else:
+                    log.warning("%s: %s: %s", task.name, failure.kind, failure.message)
+                    records.forget()  # what failed may have found a damaged record, which is gone now
+                    pause = tries.setdefault(task.key, Tries()).pause_s(failure, site.retries.limit, site.retries.pause_s)
+                    if pause is not None:
+                        resting[task.key] = time.monotonic() + pause
+                        listener.again(task, failure.message, pause)
+                        continue
                     failed[task.key] = failure
                     outcome.failed.append((task, failure))
+                    if failure.kind == LOST:
+                        store.write_failure(task, failure)
                 listener.finished(task, failure, time.monotonic() - since)
     finally:
         workers.stop()
@@ -194,82 +204,20 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     return outcome
 
 
-def _worker_error(future: Future[Failure | None]) -> str:
-    """Why the future has no answer of the task itself; empty when it has one."""
+def _takes(site: Site, task: Task) -> int:
+    """How many of its executor's slots a task takes."""
+    return site.executors[site.executor_of(task)].takes(task.cores)
+
+
+def _wait(running: dict[Future[Failure | None], tuple[Task, float]]) -> set[Future[Failure | None]]:
+    """The tasks that have ended, after at most a tick."""
+    if not running:
+        time.sleep(TICK_S)
+        return set()
+    return wait(running, timeout=TICK_S, return_when=FIRST_COMPLETED).done
+
+
+def _failure(future: Future[Failure | None]) -> Failure | None:
+    """Why a task did not succeed; also where there is no answer of the task itself, because its worker was lost."""
     error = future.exception()
-    return f"{type(error).__name__}: {error}" if error is not None else ""
-
-
-class _Workers:
-    """Parsl's workers; started when the first task needs them, so that a finished study starts none."""
-
-    def __init__(self, places: Places, cores: int) -> None:
-        self._places = places
-        self._cores = cores
-        self._executor: HighThroughputExecutor | None = None
-        self._driver = Driver.here()
-
-    @property
-    def lost(self) -> bool:
-        """Whether the interchange, through which all answers come, has died: then none ever will."""
-        process = self._executor.interchange_proc if self._executor is not None else None
-        return process is not None and process.poll() is not None
-
-    def submit(self, task: Task, program: Program) -> Future[Failure | None]:
-        """Hand a task to a worker."""
-        if self._executor is None:
-            self._start()
-        future: Future[Failure | None] = _perform(task, program, self._places.store, self._places.work, self._driver)
-        return future
-
-    def _start(self) -> None:
-        # Workers inherit an ignored SIGINT: Ctrl-C in the terminal reaches the driver alone, which then ends them in order.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            self._executor = HighThroughputExecutor(
-                label="local",
-                # By module and not by script name: nothing needs to be on PATH. The interchange has no way of its own to notice a killed driver.
-                # A pool that begins when the interchange is already dead waits for it for ever, so it watches the driver itself.
-                launch_cmd=DEFAULT_LAUNCH_CMD.replace(
-                    "process_worker_pool.py", f"{shlex.quote(sys.executable)} -m borarun.tether --beside {os.getpid()} {HTEX}.process_worker_pool"
-                ),
-                interchange_launch_cmd=[sys.executable, "-m", "borarun.tether", str(os.getpid()), sys.executable, "-m", f"{HTEX}.interchange"],
-                address="127.0.0.1",
-                max_workers_per_node=self._cores,
-                heartbeat_period=2,
-                heartbeat_threshold=10,
-                encrypted=False,  # everything stays on the loopback of this machine
-                provider=LocalProvider(init_blocks=1, min_blocks=1, max_blocks=1),
-            )
-            parsl.load(
-                Config(
-                    executors=[self._executor],
-                    run_dir=str(self._places.study / "parsl"),
-                    initialize_logging=False,
-                    strategy="simple",
-                    retries=0,
-                )
-            )
-        except Exception as error:
-            if self.lost:
-                raise WorkersLostError("The process between driver and workers died as it started.") from error
-            raise
-        finally:
-            signal.signal(signal.SIGINT, handler)
-
-    def stop(self) -> None:
-        """End all workers; a program that one of them watches is killed with it."""
-        if self._executor is None:
-            return
-        if self.lost:  # Parsl's own clean-up would ask the dead interchange, and wait for ever
-            for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-            return
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            parsl.dfk().cleanup()
-            parsl.clear()
-        finally:
-            self._executor = None
-            signal.signal(signal.SIGINT, handler)
+    return future.result() if error is None else failure_of(error)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.errors import EngineError, StoreError
+from borarun.errors import DamagedError, EngineError, StoreError
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.task import TRAJECTORY, Failure, Json, Quantity, Record, Ref, Result, Task, refs_of
@@ -155,6 +155,11 @@ class Store:
         with replacing(self._failure_path(task.key)) as file:
             file.write(json.dumps(content, indent=2).encode())
 
+    def set_aside(self, key: str) -> None:
+        """Take a damaged record out of use, and keep its file for whoever wants to know how it came to be damaged."""
+        with suppress(FileNotFoundError):  # another driver was quicker
+            self._path(key).rename(self.root / f"{key}.damaged.zip")
+
     def _path(self, key: str) -> Path:
         return self.root / f"{key}.zarr.zip"
 
@@ -181,7 +186,7 @@ class Store:
 
     def _member(self, key: str, group: Any, item: str) -> Any:
         if item not in group:
-            raise StoreError(f"{self._path(key)}: has no {item!r}. Delete this file and submit again: its task is then done anew.")
+            raise DamagedError(f"{self._path(key)}: has no {item!r}. Submit again: its task is then done anew.", key)
         return group[item]
 
 
@@ -292,4 +297,4 @@ def _readable(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
     except Exception as error:  # zip, JSON, zarr and its codecs each have their own
         what = f"{type(error).__name__}: {error}"
-        raise StoreError(f"{path}: is damaged ({what}). Delete this file and submit again: its task is then done anew.") from error
+        raise DamagedError(f"{path}: is damaged ({what}). Submit again: its task is then done anew.", path.name.split(".")[0]) from error

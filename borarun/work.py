@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -18,66 +18,36 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from borarun import __version__
+from borarun.claim import Claim, Holder
 from borarun.engines import ENGINES
 from borarun.engines.base import Files, Program
-from borarun.errors import BorarunError, EngineError
+from borarun.errors import BorarunError, DamagedError, EngineError, ParseError, TimeUpError
+from borarun.job_time import TIME_UP, job_length, seconds_left
+from borarun.retries import PASSING_SIGNALS, PASSING_WORDS, may_pass
 from borarun.store import Store
 from borarun.task import Failure, Ref, Task
 from borarun.tether import end_with_parent
+from borarun.units import S_PER_HOUR
 
 POLL_S = 0.1
+LOOK_S = 10.0
+"""Time between two looks at what a program has written."""
+
+GRACE_S = 20.0
+"""What a program gets to write its files when it is asked to end."""
+
 EVIDENCE_LINES = 20
 
 
-@dataclass(frozen=True)
-class Driver:
-    """The process that started the work, so that a worker notices when it is gone.
-
-    Attributes
-    ----------
-    host : name of its machine
-    pid : process id there
-    started : creation time of the process, s since the epoch: a reused pid is not mistaken for it
-    """
-
-    host: str
-    pid: int
-    started: float
-
-    @classmethod
-    def here(cls) -> Driver:
-        """This process."""
-        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
-
-    def gone(self) -> bool:
-        """Whether the process has ended; never true on another machine, where it cannot be seen."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            process = psutil.Process(self.pid)
-            return bool(process.create_time() != self.started or process.status() == psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return True
-
-
-def lock_file(work: Path, key: str) -> Path:
-    """The file whose lock says that a task is being worked on."""
-    return work / f"{key}.lock"
+def claim_of(work: Path, key: str) -> Claim:
+    """The claim of whoever works on a task."""
+    return Claim(work / f"{key}.claim")
 
 
 def is_running(work: Path, key: str) -> bool:
     """Whether some process works on this task now."""
-    try:
-        with lock_file(work, key).open("r") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return claim_of(work, key).held()
 
 
 def progress(work: Path, key: str) -> float | None:
@@ -89,24 +59,20 @@ def progress(work: Path, key: str) -> float | None:
 
 
 @contextmanager
-def _locked(path: Path, driver: Driver) -> Iterator[None]:
-    """Hold the lock of a task; wait for whoever holds it, for two studies may ask for the same task."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if driver.gone():
-                    os._exit(1)
-                time.sleep(POLL_S)
+def _claimed(claim: Claim, driver: Holder) -> Iterator[None]:
+    """Hold a task; wait for whoever holds it, for two studies may ask for the same task."""
+    while not claim.take():
+        if driver.gone():
+            os._exit(1)
+        time.sleep(POLL_S)
+    try:
         yield
-        path.unlink(missing_ok=True)
+    finally:
+        claim.release()
 
 
-def perform(task: Task, program: Program, store_root: Path, work: Path, driver: Driver) -> Failure | None:
-    """Do a task unless its record exists; the failure, if any, is stored as well.
+def perform(task: Task, program: Program, store_root: Path, work: Path, driver: Holder) -> Failure | None:
+    """Do a task unless its record exists; the failure, if any, is stored as well, unless the task only goes on in another job.
 
     Parameters
     ----------
@@ -115,23 +81,27 @@ def perform(task: Task, program: Program, store_root: Path, work: Path, driver: 
     work : directory in which each task gets a directory of its own, named by its key
     driver : process to watch: when it is gone, so is the task's reason to run
     """
-    store = Store(store_root)
-    with _locked(lock_file(work, task.key), driver):
+    store, claim = Store(store_root), claim_of(work, task.key)
+    with _claimed(claim, driver):
         if task.key in store:
             return None
         try:
-            _run(task, program, store, work / task.key, driver)
+            _run(task, program, store, work / task.key, _Watch(claim, driver))
         except EngineError as error:
-            failure = Failure(type(error).__name__, str(error), error.remedy, error.evidence)
+            failure = Failure(type(error).__name__, str(error), error.remedy, error.evidence, error.passing)
+        except DamagedError as error:  # an input: whoever made it makes it again
+            store.set_aside(error.key)
+            return Failure(type(error).__name__, str(error), "The record is set aside; its task is done anew, and this one after it.", passing=True)
         except (BorarunError, OSError) as error:
-            failure = Failure(type(error).__name__, str(error))
+            failure = Failure(type(error).__name__, str(error), passing=may_pass(error))
         except Exception as error:  # a bug must not take the whole study with it
             failure = Failure("bug", f"{type(error).__name__}: {error}", "Please report it.", traceback.format_exc())
         else:
             shutil.rmtree(work / task.key, ignore_errors=True)
             return None
-        with suppress(BorarunError, OSError):  # a full disk: the driver still has the failure
-            store.write_failure(task, failure)
+        if failure.kind != TimeUpError.__name__:
+            with suppress(BorarunError, OSError):  # a full disk: the driver still has the failure
+                store.write_failure(task, failure)
         return failure
 
 
@@ -145,7 +115,7 @@ def rendered(task: Task, program: Program, store: Store) -> tuple[Files, list[st
     return engine.render(settings, inputs, program), engine.command(settings, task.cores, program)
 
 
-def _run(task: Task, program: Program, store: Store, directory: Path, driver: Driver) -> None:
+def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Watch) -> None:
     engine = ENGINES[task.engine]
     settings = engine.Settings(**task.settings)
     if missing := engine.missing(settings, program):
@@ -157,22 +127,80 @@ def _run(task: Task, program: Program, store: Store, directory: Path, driver: Dr
     for name, content in files.items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
     started = time.time()
-    code = _start(command, directory, driver)
-    if code != 0:
-        what = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        raise EngineError(f"{task.engine} {what}", remedy=f"Its files are in {directory}.", evidence=_last_lines(directory))
-    result = engine.parse(settings, directory)
+    code = _start(_launched(command), directory, watch, program.silence_minutes * 60)
+    if code == TIME_UP:
+        raise _time_up(task.engine, engine.RESUMABLE, started)
+    try:
+        result = engine.parse(settings, directory)
+    except EngineError as error:
+        if code == 0:
+            raise
+        raise _ended_badly(task.engine, code, directory, error) from error
     provenance = {
         "borarun": __version__,
         "host": socket.gethostname(),
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 2),
         "cores": task.cores,
+        **({"exit_code": code} if code else {}),  # a whole and sound result counts, whatever the program said at its end
     }
     store.write(task, result, provenance)
 
 
-def _start(command: list[str], directory: Path, driver: Driver) -> int:
+def _ended_badly(engine: str, code: int, directory: Path, error: EngineError) -> EngineError:
+    """What to tell of a program that ended with an error and left no whole result."""
+    evidence = error.evidence or _last_lines(directory)
+    if not isinstance(error, ParseError):  # the engine knows better what it means
+        return error
+    what = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    passing = -code in PASSING_SIGNALS or code - 128 in PASSING_SIGNALS or PASSING_WORDS.search(evidence) is not None
+    return EngineError(f"{engine} {what}", remedy=f"Its files are in {directory}.", evidence=evidence, passing=passing)
+
+
+def _time_up(engine: str, resumable: bool, started: float) -> EngineError:
+    if resumable or time.time() - started < 0.5 * job_length():
+        return TimeUpError(f"{engine} goes on in another job: this one comes to its end")
+    return EngineError(
+        f"{engine} cannot go on where it was stopped, and did not end within {(time.time() - started) / S_PER_HOUR:.1f} h",
+        remedy="Raise the executor's walltime in the site file, or give it more cores.",
+    )
+
+
+@dataclass
+class _Watch:
+    """What ends a program before its time: a driver that is gone, a claim that is lost, or the end of the job that it runs in."""
+
+    claim: Claim
+    driver: Holder
+
+    def orphaned(self) -> bool:
+        return self.driver.gone() or self.claim.lost
+
+    def time_is_up(self) -> bool:
+        return seconds_left() < 0.0
+
+
+def _launched(command: list[str]) -> list[str]:
+    """A command with `{launch}` replaced by the launcher that Parsl made for the nodes of this task.
+
+    Raises
+    ------
+    EngineError
+        Where the executor gives none.
+    """
+    if "{launch}" not in command:
+        return command
+    launch = os.environ.get("PARSL_MPI_PREFIX")
+    if launch is None:
+        raise EngineError(
+            f"{' '.join(command)}: {{launch}} has no meaning on this executor.",
+            remedy="Give the executor an mpi_launcher in the site file.",
+        )
+    place = command.index("{launch}")
+    return [*command[:place], *shlex.split(launch), *command[place + 1 :]]
+
+
+def _start(command: list[str], directory: Path, watch: _Watch, silence_s: float) -> int:
     """Run a command in a directory to its end; its exit code. The command ends with this process and with the driver."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with (directory / "stdout.txt").open("ab") as out, (directory / "stderr.txt").open("ab") as err:
@@ -188,12 +216,24 @@ def _start(command: list[str], directory: Path, driver: Driver) -> int:
                 preexec_fn=partial(end_with_parent, os.getpid()),  # no program is left to write where its successor works
             )
         except OSError as error:
-            raise EngineError(f"{command[0]} could not be started: {error.strerror}", remedy="Check the command in the site file.") from error
+            raise EngineError(
+                f"{command[0]} could not be started: {error.strerror}", remedy="Check the command in the site file.", passing=may_pass(error)
+            ) from error
+        activity = _Activity(directory)
         try:
             while process.poll() is None:
-                if driver.gone():
+                if watch.orphaned():
                     _kill(process)
                     os._exit(1)
+                if watch.time_is_up():
+                    _end(process)
+                    return TIME_UP
+                if activity.silence_s() > silence_s:
+                    _kill(process)
+                    raise EngineError(
+                        f"wrote nothing for {silence_s / 60:g} minutes, and was ended", evidence=_last_lines(directory), passing=True,
+                        remedy=f"Its files are in {directory}. Where its steps take so long, raise silence_minutes in the site file.",
+                    )  # fmt: skip
                 time.sleep(POLL_S)
         except BaseException:
             _kill(process)
@@ -201,9 +241,43 @@ def _start(command: list[str], directory: Path, driver: Driver) -> int:
     return process.returncode
 
 
+class _Activity:
+    """How long a program has written nothing in its directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._state: tuple[tuple[str, int, int], ...] = ()
+        self._changed = self._looked = time.monotonic()
+
+    def silence_s(self) -> float:
+        """Seconds since something in the directory, or one level below, was last seen to change."""
+        now = time.monotonic()
+        if now - self._looked > LOOK_S:
+            self._looked = now
+            if (state := tuple(self._files())) != self._state:
+                self._state, self._changed = state, now
+        return now - self._changed
+
+    def _files(self) -> Iterator[tuple[str, int, int]]:
+        for file in sorted([*self._directory.glob("*"), *self._directory.glob("*/*")]):
+            with suppress(OSError):
+                about = file.stat()
+                yield str(file), about.st_size, about.st_mtime_ns
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program to end, and end it when it does not."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=GRACE_S)
+    _kill(process)
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End a program and whatever it started."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # ended, and all that it started with it
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for path in (ROOT / "borarun").rglob("*.py") if path.name != "__init__.py" or path.parent.name != "borarun")
-ONLY_IN = {"parsl": "run.py", "zarr": "store.py"}
+ONLY_IN = {"parsl": "workers.py", "zarr": "store.py"}
 SHARED = {"engines": {"base", "reference", "training"}, "stages": {"base"}}
 """In these rooms modules do not import each other; these they may."""
 

@@ -136,7 +136,7 @@ def test_interrupt_ends_everything_and_says_how_to_go_on(mini_study: Path) -> No
 
 def test_a_second_submit_says_so_and_leaves(mini_study: Path) -> None:
     first = _start(mini_study)
-    _wait_for(lambda: (mini_study.parent / "runs/mini/driver.lock").exists() and (mini_study.parent / "runs/work").exists())
+    _wait_for(lambda: (mini_study.parent / "runs/mini/driver.claim.1").exists() and (mini_study.parent / "runs/work").exists())
     second = subprocess.run([*SUBMIT, mini_study.name], cwd=mini_study.parent, capture_output=True, text=True, timeout=60)
     assert second.returncode == 1
     assert "is being run by process" in second.stderr and str(first.pid) in second.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import time
@@ -14,11 +13,13 @@ import psutil
 import pytest
 
 from borarun import work
+from borarun.claim import Holder
 from borarun.engines.base import Program
 from borarun.errors import ParseError
+from borarun.job_time import JOB_BEGAN, JOB_ENDS
 from borarun.store import Store
 from borarun.task import Ref, Result, Settings, Task
-from borarun.work import Driver, is_running, lock_file, perform
+from borarun.work import claim_of, is_running, perform
 
 
 class _Settings(Settings):
@@ -54,7 +55,7 @@ def _task(script: str, **inputs: Any) -> Task:
 
 
 def _perform(task: Task, root: Path) -> Any:
-    return perform(task, Program(), root / "store", root / "work", Driver.here())
+    return perform(task, Program(), root / "store", root / "work", Holder.here())
 
 
 def test_a_success_leaves_a_record_with_provenance_and_no_directory(engine: Any, tmp_path: Path) -> None:
@@ -140,19 +141,95 @@ def test_leftovers_are_cleared_unless_the_engine_resumes(engine: Any, tmp_path: 
         assert record is not None and record.facts == {"answer": expected}
 
 
-def test_a_held_lock_means_running(tmp_path: Path) -> None:
+def test_a_held_claim_means_running(tmp_path: Path) -> None:
     assert not is_running(tmp_path, "key")
-    with lock_file(tmp_path, "key").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        assert is_running(tmp_path, "key")
+    claim = claim_of(tmp_path, "key")
+    assert claim.take()
+    assert is_running(tmp_path, "key")
+    claim.release()
     assert not is_running(tmp_path, "key")
 
 
-def test_the_driver_is_gone_when_its_process_is_or_another_has_its_number() -> None:
-    here = Driver.here()
-    assert not here.gone()
-    assert Driver(here.host, here.pid, here.started - 100).gone()
-    assert not Driver("another-host", 1, 0.0).gone()
+def test_a_sound_result_counts_whatever_the_program_said_at_its_end(engine: Any, tmp_path: Path) -> None:
+    task = _task("import sys; open('answer', 'w').write('42'); sys.exit(1)")
+    assert _perform(task, tmp_path) is None
+    assert Store(tmp_path / "store").attributes(task.key)["provenance"]["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "passing"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", True),
+        ("import os; os.kill(os.getpid(), 11)", False),
+        ("import sys; sys.exit('No space left on device')", True),
+        ("import sys; sys.exit('wrong keyword')", False),
+        ("pass", True),  # ended well and left nothing that can be read
+    ],
+)
+def test_what_may_pass_is_told_from_what_will_not(engine: Any, tmp_path: Path, code: str, passing: bool) -> None:
+    failure = _perform(_task(code), tmp_path)
+    assert failure is not None and failure.passing == passing
+
+
+def test_a_silent_program_is_ended(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "LOOK_S", 0.1)
+    task = _task("import time; time.sleep(600)")
+    failure = perform(task, Program(silence_minutes=0.01), tmp_path / "store", tmp_path / "work", Holder.here())
+    assert failure is not None and failure.passing
+    assert failure.message == "wrote nothing for 0.01 minutes, and was ended"
+    assert "silence_minutes" in failure.remedy
+
+
+def test_a_program_that_writes_is_not_silent(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "LOOK_S", 0.1)
+    code = "import time\nfor i in range(20): time.sleep(0.1); open('log', 'a').write('x')\nopen('answer', 'w').write('42')"
+    assert perform(_task(code), Program(silence_minutes=0.02), tmp_path / "store", tmp_path / "work", Holder.here()) is None
+
+
+def test_the_end_of_the_job_ends_the_program_in_time(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
+    monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
+    code = "import signal, sys, time\nsignal.signal(15, lambda *_: (open('kept', 'w').write('x'), sys.exit(0)))\ntime.sleep(600)"
+    engine.RESUMABLE = True
+    task = _task(code)
+    failure = _perform(task, tmp_path)
+    assert failure is not None and failure.kind == "TimeUpError"
+    assert (tmp_path / "work" / task.key / "kept").exists()
+    assert not Store(tmp_path / "store").failures()  # nothing has failed
+    engine.RESUMABLE = False
+    monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
+    monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
+    failure = _perform(task, tmp_path)
+    assert failure is not None and failure.kind == "EngineError" and not failure.passing
+    assert "walltime" in failure.remedy
+
+
+def test_a_program_that_says_so_goes_on_in_another_job(engine: Any, tmp_path: Path) -> None:
+    engine.RESUMABLE = True
+    failure = _perform(_task("import sys; sys.exit(75)"), tmp_path)
+    assert failure is not None and failure.kind == "TimeUpError"
+
+
+def test_the_launcher_of_the_nodes_stands_where_the_command_says(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "command", lambda settings, cores, program: ["{launch}", sys.executable, "script.py"])
+    task = _task("import os; open('answer', 'w').write(os.environ['LAUNCHED'])")
+    failure = _perform(task, tmp_path)
+    assert failure is not None and "mpi_launcher" in failure.remedy
+    monkeypatch.setenv("PARSL_MPI_PREFIX", "env LAUNCHED=42")
+    assert _perform(task, tmp_path) is None
+
+
+def test_a_damaged_input_is_set_aside(engine: Any, tmp_path: Path) -> None:
+    first = _task("open('answer', 'w').write('1')")
+    assert _perform(first, tmp_path) is None
+    store = Store(tmp_path / "store")
+    file = store.root / f"{first.key}.zarr.zip"
+    file.write_bytes(file.read_bytes()[:-40])
+    second = _task("open('answer', 'w').write('2')", text=Ref(first.key, "answer"))
+    failure = _perform(second, tmp_path)
+    assert failure is not None and failure.kind == "DamagedError" and failure.passing
+    assert first.key not in store
+    assert (store.root / f"{first.key}.damaged.zip").exists()
 
 
 def test_the_program_dies_with_the_worker(engine: Any, tmp_path: Path) -> None:
@@ -161,7 +238,7 @@ def test_the_program_dies_with_the_worker(engine: Any, tmp_path: Path) -> None:
     task = _task(f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
     worker = os.fork()
     if worker == 0:
-        perform(task, Program(), tmp_path / "store", tmp_path / "work", Driver.here())
+        perform(task, Program(), tmp_path / "store", tmp_path / "work", Holder.here())
         os._exit(0)
     while not pid_file.exists() or not pid_file.read_text():
         time.sleep(0.02)

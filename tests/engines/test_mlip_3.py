@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from borarun.claim import Holder
 from borarun.engines import mlip_3
 from borarun.engines.mlip_3 import Program, Settings
 from borarun.errors import ParseError
@@ -25,7 +26,7 @@ from borarun.mtp.evaluate import Evaluator, MTPCalculator
 from borarun.mtp.potential import Potential
 from borarun.store import Store
 from borarun.task import Ref, Result, Task
-from borarun.work import Driver, perform
+from borarun.work import perform
 
 DATA = Path(__file__).parent / "data" / "mlip-3"
 LABELS = Path(__file__).parent.parent.parent / "benchmarks" / "data" / "li2b12h12_sevennet0_d3_valid.extxyz"
@@ -401,7 +402,7 @@ def test_a_round_of_active_learning_widens_what_is_known(tmp_path: Path) -> None
     shape = {"level": 6, "iteration_limit": 15, "al_mode": "nbh", "radial_basis_size": 4, "cutoff_A": 4.0}
 
     def done(task: Task) -> Task:
-        failure = perform(task, Program(), tmp_path / "store", tmp_path / "work", Driver.here())
+        failure = perform(task, Program(), tmp_path / "store", tmp_path / "work", Holder.here())
         assert failure is None, failure
         return task
 

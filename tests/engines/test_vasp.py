@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from pymatgen.io.vasp.inputs import Incar, Poscar
 from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
 
+from borarun.claim import Holder
 from borarun.engines import ENGINES, vasp_inputs, vasp_output
 from borarun.engines import vasp as engine
 from borarun.errors import EngineError, ParseError
@@ -38,7 +39,7 @@ from borarun.stages.base import make_task
 from borarun.store import Store
 from borarun.structure import Cell, read_structure
 from borarun.task import Ref, Result
-from borarun.work import Driver, perform
+from borarun.work import perform
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data" / "vasp"
@@ -621,7 +622,7 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
 
     def done(operation: str, inputs: dict[str, Ref], **keys: Any) -> Any:
         task = make_task("vasp", {"operation": operation, **common, **keys}, stage="test", label=operation, about={}, n_atoms=104, inputs=inputs)
-        failure = perform(task, site(potcars), store.root, work, Driver.here())
+        failure = perform(task, site(potcars), store.root, work, Holder.here())
         assert failure is None, failure
         return task, store.record(task.key)
 

@@ -1,0 +1,360 @@
+"""Studies on a real Slurm, through real accidents: nothing finished is lost or done twice.
+
+Each test submits a study to a cluster of its own (``cluster.py``) and does to it what happens on supercomputers. docs/accidents.md promises what is
+checked here.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from cluster import Cluster, missing
+
+from borarun import jobs
+from borarun.places import Places
+from borarun.store import Store
+from borarun.work import is_running
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.xdist_group("slurm"),
+    pytest.mark.skipif(bool(missing()), reason=f"no Slurm: {missing()}"),
+]
+
+STUDY = """
+borarun: 1
+name: faults
+material:
+  formula: Li2B12H12
+  phases: {Pa-3: structures/Li2B12H12-Pa-3.cif}
+  mobile: Li
+  anion: B12H12
+functionals: [PBE-D3]
+reference: {engine: bundled}
+training_set:
+  aimd: {temperature_K: [300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]}
+potential: {level: 6, max_evaluations: 5}
+"""
+
+SITE = """
+borarun: 1
+name: test-cluster
+executors:
+  cpu:
+    provider: slurm
+    partition: main
+    cores_per_node: 2
+    max_blocks: 2
+    exclusive: false
+    walltime: "0:10:00"
+    walltime_margin_s: 20
+    cmd_timeout: 10
+    status_polling_interval: 2
+    heartbeat_period: 2
+    heartbeat_threshold: 12
+    max_idletime: 15
+retries: {limit: 2, pause_s: 3}
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Slurm with two nodes."""
+    place = tmp_path_factory.mktemp("slurm")
+    for folder in (place, *place.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o055)  # munged refuses a socket behind closed doors
+    found = Cluster(place)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+
+
+class Run:
+    """A study in a folder of its own, and the driver that runs it."""
+
+    def __init__(self, cluster: Cluster, folder: Path, study: str = STUDY, site: str = SITE) -> None:
+        self.cluster = cluster
+        self.folder = folder
+        self.counted: Counter[str] = Counter()
+        self.said = ""
+        shutil.copytree(Path(__file__).parents[1] / "studies/structures", folder / "structures", ignore=shutil.ignore_patterns("*.py"))
+        (folder / "study.yaml").write_text(study)
+        (folder / "site.yaml").write_text(site)
+        self.places = Places.of(folder / "runs", re.findall(r"^name: (.*)", study, re.MULTILINE)[0])
+        self.store = Store(self.places.store)
+
+    def start(self, **environment: str) -> subprocess.Popen[str]:
+        """Start a driver."""
+        command = [sys.executable, "-m", "borarun", "submit", "study.yaml", "--site", "site.yaml"]
+        return subprocess.Popen(
+            command, cwd=self.folder, env={**self.cluster.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def end(self, process: subprocess.Popen[str], code: int | None = 0) -> str:
+        """Wait until a driver ends; what it said."""
+        output, _ = process.communicate(timeout=400)
+        assert code is None or process.returncode == code, output
+        self.counted.update(line.split("done   ")[1].split(" (")[0] for line in output.splitlines() if "  done   " in line)
+        self.said += output
+        return output
+
+    def running(self) -> list[str]:
+        """Keys of the tasks that are being worked on."""
+        keys = {path.name.partition(".")[0] for path in self.places.work.glob("*.claim.*")} if self.places.work.exists() else set()
+        return sorted(key for key in keys if is_running(self.places.work, key))
+
+    def wait_for_work(self, count: int = 2) -> None:
+        """Until so many tasks have begun to leave files that they can go on from."""
+
+        def begun() -> bool:
+            return sum((self.places.work / key / "state.json").exists() for key in self.running()) >= count
+
+        self.cluster.wait_until(begun, f"{count} tasks are at work", 120)
+
+    def check_complete(self) -> None:
+        """Everything is there, once, and nothing is left behind."""
+        assert len(self.store.keys()) == 5 and not self.store.failures(), self.said
+        assert all(times == 1 for times in self.counted.values()), self.said
+        assert jobs.noted(self.places.study) == []
+        self.wait_for_silence()
+
+    def wait_for_silence(self) -> None:
+        """Until no job of ours is in the queue and nobody works in the folder."""
+        self.cluster.wait_until(lambda: not self.cluster.jobs(), "the queue is empty")
+        self.cluster.wait_until(lambda: not self.left(), "nobody works in the folder")
+
+    def left(self) -> list[psutil.Process]:
+        """Processes that work in this study's folder."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if Path(process.cwd()).is_relative_to(self.folder):
+                    found.append(process)
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+
+@pytest.fixture
+def run(cluster: Cluster, tmp_path: Path) -> Iterator[Run]:
+    """A study that takes about half a minute on the cluster's four slots."""
+    made = Run(cluster, tmp_path)
+    yield made
+    for process in made.left():
+        process.kill()
+
+
+Accident = Callable[[Run], None]
+
+
+def cancel_a_block(run: Run) -> None:
+    """The administrator cancels a job."""
+    run.cluster.cancel(next(job for job, state, _ in run.cluster.jobs() if state == "R"))
+
+
+def kill_a_worker(run: Run) -> None:
+    """One process of the pool is killed, as by the kernel when memory is short."""
+    program = next(process for process in run.left() if any("borarun.programs" in word for word in process.cmdline()))
+    worker = program.parent()
+    assert worker is not None
+    worker.kill()
+
+
+def kill_a_program(run: Run) -> None:
+    """The program of a task is killed."""
+    next(process for process in run.left() if any("borarun.programs" in word for word in process.cmdline())).kill()
+
+
+def kill_a_manager(run: Run) -> None:
+    """The pool itself is killed, with its workers left behind."""
+    next(process for process in psutil.process_iter() if _is_pool(process)).kill()
+
+
+def _is_pool(process: psutil.Process) -> bool:
+    try:
+        words = process.cmdline()
+        return any("process_worker_pool" in word for word in words) and "python" in process.name() and "-m" in words
+    except psutil.Error:
+        return False
+
+
+def kill_a_node(run: Run) -> None:
+    """A node dies with all that runs on it, and comes back later."""
+    number = int(next(node for _, state, node in run.cluster.jobs() if state == "R").removeprefix("n"))
+    run.cluster.kill_node(number)
+    time.sleep(20)  # until Slurm has noticed
+    run.cluster.start_node(number)
+
+
+def restart_the_controller(run: Run) -> None:
+    """The scheduler itself goes away for a while."""
+    run.cluster.stop_controller()
+    time.sleep(12)
+    run.cluster.start_controller()
+
+
+ACCIDENTS = [cancel_a_block, kill_a_worker, kill_a_program, kill_a_manager, kill_a_node, restart_the_controller]
+
+
+@pytest.mark.parametrize("accident", ACCIDENTS, ids=lambda accident: accident.__name__)
+def test_the_study_goes_on_after(run: Run, accident: Accident) -> None:
+    process = run.start()
+    run.wait_for_work()
+    accident(run)
+    run.end(process)
+    run.check_complete()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_driver_that_ends_leaves_no_job_behind(run: Run, how: signal.Signals) -> None:
+    """Killed, terminated, interrupted, or its terminal closed; at another instant each time."""
+    process = run.start()
+    run.wait_for_work(1)
+    time.sleep(random.Random(int(how)).uniform(0, 4))
+    process.send_signal(how)
+    run.end(process, code=-9 if how == signal.SIGKILL else 130)
+    if how != signal.SIGKILL:
+        run.wait_for_silence()
+        assert jobs.noted(run.places.study) == []
+    run.end(run.start())
+    run.check_complete()
+
+
+def test_jobs_of_a_killed_driver_end_by_themselves(run: Run) -> None:
+    """Even if nobody ever comes back: the pools notice that the driver is gone."""
+    process = run.start()
+    run.wait_for_work(1)
+    process.kill()
+    run.end(process, code=-9)
+    run.wait_for_silence()
+
+
+def test_stop_ends_the_jobs_of_a_dead_driver(run: Run) -> None:
+    process = run.start()
+    run.wait_for_work(1)
+    process.kill()
+    run.end(process, code=-9)
+    assert jobs.noted(run.places.study)
+    stop = [sys.executable, "-m", "borarun", "stop", "study.yaml"]
+    subprocess.run(stop, cwd=run.folder, env=run.cluster.environment, check=True, timeout=60)
+    assert jobs.noted(run.places.study) == []
+    run.cluster.wait_until(lambda: not run.cluster.jobs(), "the queue is empty", 20)
+
+
+def test_scheduler_commands_that_fail_for_a_while(run: Run) -> None:
+    """squeue, sbatch and scancel fail for twenty seconds: jobs run on, and new ones are asked for later."""
+    bin_folder, broken = run.folder / "bin", run.folder / "broken"
+    bin_folder.mkdir()
+    for name in ("squeue", "sbatch", "scancel"):
+        script = bin_folder / name
+        script.write_text(
+            f'#!/bin/sh\n[ -e {broken} ] && {{ echo "{name}: error: Unable to contact slurm controller" >&2; exit 1; }}\nexec {shutil.which(name)} "$@"\n'
+        )
+        script.chmod(0o755)
+    broken.touch()  # from the beginning: not even the first job can be submitted
+    process = run.start(PATH=f"{bin_folder}:{os.environ['PATH']}")
+    time.sleep(15)
+    broken.unlink()
+    run.wait_for_work()
+    broken.touch()
+    time.sleep(10)
+    broken.unlink()
+    run.end(process)
+    run.check_complete()
+
+
+def test_tasks_longer_than_a_job_go_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
+    """Molecular dynamics of the reference, training and LAMMPS, each cut by the wall."""
+    study = STUDY.replace("time_ps: 2.0", "time_ps: 25.0").replace("[300, 600]", "300").replace("vacancies: [0, 1]", "vacancies: 0")
+    study += "supercell: [1, 1, 1]\nheating: {from_K: 50, to_K: 80, rate_K_per_ps: 1, timestep_fs: 1, sample_every_fs: 100}\n"
+    site = SITE.replace('"0:10:00"', '"0:01:00"')
+    run = Run(cluster, tmp_path, study, site)
+    said = run.end(run.start())
+    assert "goes on in another job" in said
+    assert not run.store.failures() and all(times == 1 for times in run.counted.values()), said
+    run.wait_for_silence()
+
+
+def test_a_full_disk_that_is_freed(run: Run) -> None:
+    """The file system of the runs fills up in the middle; when there is room again, everything is done."""
+    runs = run.folder / "runs"
+    runs.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(runs)], check=True)
+    try:
+        process = run.start()
+        run.wait_for_work()
+        filler = runs / "filler"
+        with filler.open("wb") as file:
+            try:
+                while True:
+                    file.write(bytes(100_000))
+                    file.flush()
+            except OSError:
+                pass
+        time.sleep(15)
+        filler.unlink()
+        first = run.end(process, code=None)
+        if process.returncode != 0:  # it ended with failures while there was no room, and said so
+            assert "No space left on device" in first or "no room" in first, first
+            run.end(run.start())
+        run.check_complete()
+        time.sleep(2)
+    finally:
+        subprocess.run(["umount", "-l", str(runs)], check=True)
+
+
+def test_a_damaged_record_is_made_again(run: Run) -> None:
+    run.end(run.start())
+    victim = sorted(run.store.keys())[0]
+    file = run.store.root / f"{victim}.zarr.zip"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
+    file.write_bytes(content[:-30])
+    said = run.end(run.start())
+    assert "  done   " in said
+    assert victim in run.store and (run.store.root / f"{victim}.damaged.zip").exists()
+    assert len(run.store.keys()) == 5
+
+
+def test_a_second_driver_leaves(run: Run) -> None:
+    process = run.start()
+    run.wait_for_work(1)
+    second = run.start()
+    assert "is being run by process" in run.end(second, code=1)
+    run.end(process)
+    run.check_complete()
+
+
+def test_a_study_begun_at_one_site_is_finished_at_another(run: Run) -> None:
+    process = run.start()
+    run.cluster.wait_until(lambda: bool(run.store.keys()), "one task is done", 120)
+    process.send_signal(signal.SIGINT)
+    run.end(process, code=130)
+    before = run.store.keys()
+    here = [sys.executable, "-m", "borarun", "submit", "study.yaml"]
+    said = subprocess.run(here, cwd=run.folder, capture_output=True, text=True, check=True, timeout=400).stdout
+    assert said.count("  done   ") == 5 - len(before)
+    assert len(run.store.keys()) == 5
+
+
+def test_an_executor_that_cannot_start_says_why(cluster: Cluster, tmp_path: Path) -> None:
+    site = SITE.replace("    max_blocks", '    worker_init: "echo there is no such module >&2; exit 7"\n    max_blocks')
+    run = Run(cluster, tmp_path, STUDY, site)
+    said = run.end(run.start(), code=1)
+    assert "jobs of executor cpu failed before a worker connected" in said and "there is no such module" in said
+    run.wait_for_silence()

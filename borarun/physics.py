@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from borarun.engines import ENGINES
+from borarun.engines.vasp_inputs import KIND_OF_RUN, STUDY_KEYS
 from borarun.errors import StudyError
 from borarun.protocol import ActiveLearning, Aimd, Diffusion, EspressoReference, Heating, Mlip3Potential, Study, VaspReference
 from borarun.structure import find_anions, formula_units
@@ -69,6 +70,12 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
             f"relax.max_force_eV_per_A: {study.relax.max_force_eV_per_A:g} leaves forces that shift the softest phonons, and may make them "
             f"imaginary. {LARGEST_FORCE_FOR_PHONONS:g} or less is safer."
         )
+    if isinstance(study.reference, VaspReference):
+        for tag, value in study.reference.incar.items():
+            if tag in STUDY_KEYS:
+                yield f"reference.incar.{tag}: {value} overrules {STUDY_KEYS[tag]}."
+            if tag in KIND_OF_RUN:
+                yield f"reference.incar.{tag}: {value} holds for relaxations, labels and molecular dynamics alike, which differ in it by nature."
 
 
 def _material(study: Study, phases: Phases) -> Iterator[Finding]:

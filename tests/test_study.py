@@ -106,6 +106,17 @@ def test_half_the_cell_is_a_warning_for_the_cutoff_of_production(folder: Path) -
     assert "cutoff_A" in warning and "9.5" in warning
 
 
+def test_tags_that_overrule_the_study_are_a_warning(folder: Path) -> None:
+    potcar = "{Li: PAW_PBE Li_sv 10Sep2004, B: PAW_PBE B 06Sep2000, H: PAW_PBE H 15Jun2001}"
+    text = MINIMAL.replace("reference: {engine: bundled}\n", "")
+    assert text != MINIMAL
+    found = load_study(write(folder, text + f"reference: {{engine: vasp, potcar: {potcar}, incar: {{NCORE: 4, ENCUT: 500, ISIF: 2}}}}\n")).warnings
+    assert found == [
+        "reference.incar.ENCUT: 500 overrules reference.encut_eV.",
+        "reference.incar.ISIF: 2 holds for relaxations, labels and molecular dynamics alike, which differ in it by nature.",
+    ]
+
+
 def test_extends_merges_mappings_replaces_the_rest_and_drops_what_is_null(folder: Path) -> None:
     base = MINIMAL + "training_set: {aimd: {time_ps: 2, temperature_K: [300, 600]}}\npotential: {level: 8}\nheating: {}\n"
     write(folder, base, "base.yaml")

@@ -27,7 +27,7 @@ from pydantic import Field, PositiveFloat, StringConstraints, field_validator, m
 
 from borarun.engines import base, reference, vasp_inputs, vasp_output
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
-from borarun.engines.vasp_inputs import FUNCTIONALS, OURS, Tag, known_tags
+from borarun.engines.vasp_inputs import FUNCTIONALS, Tag, known_tags
 from borarun.errors import EngineError, ParseError
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
@@ -85,7 +85,7 @@ class Settings(reference.ReferenceSettings):
     kpoints_aimd : the same for molecular dynamics
     kpoints_cell_A : edges of that cell, angstrom; a cell that repeats it gets a mesh coarser by as much. Without them, all cells get ``kpoints``
     charge : of every cell, elementary charges, against a uniform background
-    incar : further tags under their own names; they overrule borarun's
+    incar : tags under their own names; they overrule all of borarun's, and the gate judges labels by them
     """
 
     ENGINE: ClassVar[str] = NAME
@@ -117,8 +117,6 @@ class Settings(reference.ReferenceSettings):
     @classmethod
     def _tags_of_vasp(cls, value: dict[str, Tag]) -> dict[str, Tag]:
         for tag, item in value.items():
-            if tag in OURS:
-                raise ValueError(f"{tag} follows from borarun's own settings. Leave it out.")
             if tag not in known_tags():
                 raise ValueError(f"VASP has no tag {tag}, and would pass over it. Write it as VASP's wiki does, in capitals.")
             if not re.fullmatch(r"[A-Za-z0-9 ._*+-]+", " ".join(map(str, item)) if isinstance(item, list) else str(item)):

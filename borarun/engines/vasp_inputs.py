@@ -36,26 +36,21 @@ FUNCTIONALS: dict[str, Tags] = {
 }
 """Functional -> tags, all with LASPH and PBE POTCARs. ALGO: the damped search that VASP asks for with meta-GGAs."""
 
-OURS = frozenset(
-    {
-        "NSW",
-        "IBRION",
-        "ISIF",
-        "MDALGO",
-        "TEBEG",
-        "TEEND",
-        "POTIM",
-        "NBLOCK",
-        "RANDOM_SEED",
-        "LANGEVIN_GAMMA",
-        "PSTRESS",
-        "NELECT",
-        "ENCUT",
-        "EDIFF",
-        "SIGMA",
-    }
-)
-"""Tags that the settings themselves say, or that say which calculation it is; ``incar`` does not change them."""
+STUDY_KEYS = {
+    "ENCUT": "reference.encut_eV",
+    "EDIFF": "reference.ediff_eV",
+    "SIGMA": "reference.sigma_eV",
+    "NELECT": "reference.charge",
+    "POTIM": "training_set.aimd.timestep_fs",
+    "TEBEG": "training_set.aimd.temperature_K",
+    "TEEND": "training_set.aimd.temperature_K",
+    "LANGEVIN_GAMMA": "training_set.aimd.friction_per_ps",
+    "EDIFFG": "relax.max_force_eV_per_A",
+}
+"""Tags that a key of the study says; in ``incar`` they overrule it."""
+
+KIND_OF_RUN = ("NSW", "IBRION", "ISIF", "MDALGO", "NBLOCK")
+"""Tags that make a run a relaxation, a label or molecular dynamics; in ``incar`` they hold for all three."""
 
 PMASS_AMU = 100
 """Mass of the cell. A cell of edge L, volume V and bulk modulus B swings with (2 pi / T)^2 = 3 B V / (PMASS L^2): for Li2B12H12 (9.6 angstrom, about

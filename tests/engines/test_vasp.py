@@ -162,7 +162,8 @@ def test_each_operation_has_its_tags() -> None:
 
 
 def test_tags_of_vasp_can_be_added_and_overruled() -> None:
-    found = incar_of(settings(incar={"NCORE": 4, "PREC": "Normal", "LREAL": "Auto", "ROPT": [1e-3, 1e-3, 1e-3]}))
+    found = incar_of(settings(incar={"NCORE": 4, "PREC": "Normal", "LREAL": "Auto", "ROPT": [1e-3, 1e-3, 1e-3], "ENCUT": 450, "ISIF": 4}))
+    assert found["ENCUT"] == 450 and found["ISIF"] == 4  # also those that the settings say
     assert found["NCORE"] == 4 and found["PREC"] == "Normal" and found["LREAL"] == "Auto"
     assert settings(incar={"NCORE": 4}).model_dump() != settings().model_dump()
 
@@ -170,7 +171,6 @@ def test_tags_of_vasp_can_be_added_and_overruled() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"incar": {"NSW": 5}}, "NSW follows from borarun's own settings"),
         ({"incar": {"NCOER": 4}}, "VASP has no tag NCOER"),
         ({"incar": {"ncore": 4}}, "VASP has no tag ncore"),
         ({"incar": {"ALGO": "Fast\nNSW = 5"}}, "characters that VASP's values do not have"),

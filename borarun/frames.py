@@ -14,7 +14,6 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols
-from ase.io import read
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
@@ -138,6 +137,8 @@ class Frames:
         ------
         Whatever ASE raises on text that is no extended XYZ; callers that read a program's output map it to ParseError.
         """
+        from ase.io import read  # loads scipy whole: a plan need not wait for it
+
         images = read(io.StringIO(text), index=":", format="extxyz") if text.strip() else []
         assert isinstance(images, list)
         return cls.of(images)

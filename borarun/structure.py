@@ -13,7 +13,6 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 from ase.formula import Formula
-from ase.io import read
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt, model_validator
@@ -65,9 +64,9 @@ def read_structure(path: Path) -> Atoms:
             if suffix == ".cif":
                 atoms = _read_cif(path)
             elif suffix in {".vasp", ".poscar"} or name.startswith(("poscar", "contcar")):
-                atoms = _single(read(path, index=":", format="vasp"))
+                atoms = _read_with_ase(path, "vasp")
             elif suffix in {".xyz", ".extxyz"}:
-                atoms = _single(read(path, index=":", format="extxyz"))
+                atoms = _read_with_ase(path, "extxyz")
             else:
                 raise _wrong("unknown kind of structure file. Use .cif, .vasp (POSCAR) or .xyz (extended XYZ).")
         return _checked(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
@@ -82,6 +81,12 @@ def _single(images: Atoms | list[Atoms]) -> Atoms:
     if not isinstance(images, list) or len(images) != 1:
         raise _wrong(f"holds {len(images)} configurations. Keep the one that is meant.")
     return images[0]
+
+
+def _read_with_ase(path: Path, kind: str) -> Atoms:
+    from ase.io import read  # loads scipy whole: a plan need not wait for it
+
+    return _single(read(path, index=":", format=kind))
 
 
 def _read_cif(path: Path) -> Atoms:

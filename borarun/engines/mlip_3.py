@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,10 @@ from borarun.engines.training import AGAIN, CONFIGURATIONS, GRADIENT_SECONDS, Tr
 from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
 from borarun.mtp.potential import Potential
-from borarun.mtp.residuals import Comparison, errors, ranges
 from borarun.task import Quantity
+
+if TYPE_CHECKING:
+    from borarun.mtp.residuals import Comparison
 
 NAME = "mlip-3"
 RESUMABLE = True
@@ -142,6 +144,8 @@ def parse(settings: Settings, directory: Path) -> Result:
 
 
 def _trained(directory: Path) -> Result:
+    from borarun.mtp.residuals import errors, ranges  # here and below: loads numba, which a plan need not wait for
+
     file = directory / "trained.almtp"
     content = _read(file)
     text = almtp.split(content)[0]
@@ -172,6 +176,8 @@ def _trained(directory: Path) -> Result:
 
 def _compared(directory: Path, part: str, species: tuple[int, ...]) -> Comparison:
     """Labels beside what ``mlp calculate_efs`` made of them, which must agree with the report of ``mlp check_errors``."""
+    from borarun.mtp.residuals import Comparison
+
     labels, found = (_cfg(directory / name, species) for name in (f"{part}.cfg", f"efs_{part}.cfg"))
     file = directory / f"efs_{part}.cfg"
     if not np.array_equal(found.numbers, labels.numbers) or len(found) != len(labels):

@@ -22,8 +22,6 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.io.espresso import write_espresso_in
-from ase.io.espresso_namelist.keys import pw_keys
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from borarun.engines import base, reference
@@ -155,6 +153,8 @@ class Settings(reference.ReferenceSettings):
     @field_validator("espresso")
     @classmethod
     def _keys_of_pw(cls, value: dict[str, Any]) -> dict[str, Any]:
+        from ase.io.espresso_namelist.keys import pw_keys  # loads scipy whole: a plan need not wait for it
+
         known = {key for keys in pw_keys.values() for key in keys}
         for key, item in value.items():
             if key in OURS:
@@ -234,6 +234,8 @@ def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
     }
     mesh = reference.mesh(settings.kpoints, settings.kpoints_cell_A, atoms.cell.lengths())
     text = io.StringIO()
+    from ase.io.espresso import write_espresso_in  # loads scipy whole: a plan need not wait for it
+
     write_espresso_in(
         text,
         atoms,

@@ -22,7 +22,6 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.spacegroup.symmetrize import check_symmetry
 from pydantic import Field, PositiveFloat, StringConstraints, field_validator, model_validator
 
 from borarun.engines import base, reference, vasp_inputs, vasp_output
@@ -312,6 +311,8 @@ def _relaxed(settings: Settings, runs: list[vasp_output.Run], last: Frames, fact
         )
     if settings.ionic_tolerance_eV is None and largest > settings.fmax_eV_per_A:
         raise ParseError(directory / f"run-{len(runs)}" / "vasprun.xml", f"forces: up to {largest:.3g} eV/A are left of {settings.fmax_eV_per_A:g}")
+    from ase.spacegroup.symmetrize import check_symmetry  # loads scipy whole: a plan need not wait for it
+
     symmetry = check_symmetry(atoms, symprec=SYMMETRY_TOLERANCE_A)
     facts = {
         "energy_eV_per_atom": float(atoms.get_potential_energy()) / len(atoms),

@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
@@ -22,8 +22,10 @@ from motep.io.mlip.mtp import read_mtp, write_mtp
 from motep.potentials.mtp.data import BasisData, MTPData
 from numpy.typing import NDArray
 
-from borarun.mtp.tables import Tables, tables_of
 from borarun.mtp.templates import SCALARS, template
+
+if TYPE_CHECKING:
+    from borarun.mtp.tables import Tables
 
 ACTIVE_SET_MARK = "#MVS_v1.1"
 """MLIP-3 appends its active set to the text, as bytes, after this line."""
@@ -60,6 +62,8 @@ class Potential:
     @cached_property
     def tables(self) -> Tables:
         """Shape and parameters as the compiled kernels need them."""
+        from borarun.mtp.tables import tables_of  # loads numba: whoever reads or writes files need not wait for it
+
         return tables_of(self.data)
 
     @property

@@ -19,6 +19,7 @@ from rich.table import Table
 from borarun import __version__
 from borarun.display import Lines, LiveTable, duration, size
 from borarun.errors import BorarunError, StudyError
+from borarun.retries import may_pass
 from borarun.site import default_site, load_site, site_schema
 from borarun.study import init_study, load_study, study_schema
 
@@ -378,7 +379,10 @@ def main(run: Callable[[], Any] = app) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception:
+    except Exception as error:
+        if may_pass(error):
+            err.print(f"{error}. What is finished is kept: run the same command when this is mended.", markup=False, highlight=False, soft_wrap=True)
+            sys.exit(1)
         path = Path("borarun-bug.log").resolve()
         import traceback
 

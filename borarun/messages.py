@@ -92,10 +92,10 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
     if kind == "literal_error":
         return _one_of("must", value, context["expected"])
     if kind == "union_tag_invalid":
-        tag = context["discriminator"].strip("'")
+        tag = next(tag for tag in TAGS if tag in context["discriminator"])
         return _one_of(f"its {tag} must", value[tag], context["expected_tags"])
     if kind == "union_tag_not_found":
-        tag = context["discriminator"].strip("'")
+        tag = next(tag for tag in TAGS if tag in context["discriminator"])
         return f"must name its {tag}, e.g. `{{{tag}: {TAGS[tag]}}}`."
     if kind == "string_pattern_mismatch":
         return f"has characters that do not fit{got}. {description}".strip()

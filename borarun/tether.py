@@ -2,6 +2,7 @@
 
 ``python -m borarun.tether PARENT COMMAND ...`` is such a process; ``end_with_parent`` makes one of a child that is about to start a program.
 ``python -m borarun.tether --beside PID MODULE ...`` runs a module that ends with a process which is not its parent.
+``python -m borarun.tether --around COMMAND ...`` runs a command and ends, when that has ended, whatever it left behind.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import ctypes
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 
 import psutil
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LOOK_S = 1.0
 
 
@@ -35,6 +38,20 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def run_around(command: list[str]) -> int:
+    """Run a command to its end, and then kill all that it started and left, children of dead children too; its exit code.
+
+    Source: prctl(2), PR_SET_CHILD_SUBREAPER.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    with subprocess.Popen(command, preexec_fn=partial(end_with_parent, os.getpid())) as process:
+        code = process.wait()
+    while left := psutil.Process().children(recursive=True):
+        _kill(left)
+        psutil.wait_procs(left, timeout=LOOK_S)
+    return code
+
+
 def run_beside(pid: int, module: str, arguments: list[str]) -> None:
     """Run a module as ``python -m`` does, until it ends or that process is gone; then all that it started is killed with it."""
     threading.Thread(target=_watch, args=(pid,), daemon=True).start()
@@ -49,15 +66,21 @@ def _watch(pid: int) -> None:
             time.sleep(LOOK_S)
     except psutil.NoSuchProcess:
         pass
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
+    _kill(psutil.Process().children(recursive=True))
     os._exit(1)
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--beside":
         run_beside(int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    elif sys.argv[1] == "--around":
+        sys.exit(run_around(sys.argv[2:]))
     else:
         end_with_parent(int(sys.argv[1]))
         os.execvp(sys.argv[2], sys.argv[2:])

@@ -39,6 +39,9 @@ GRACE_S = 20.0
 
 EVIDENCE_LINES = 20
 
+PROBE_B = 1_000_000
+"""Where so much cannot be written, the disk is full."""
+
 
 def claim_of(work: Path, key: str) -> Claim:
     """The claim of whoever works on a task."""
@@ -153,8 +156,26 @@ def _ended_badly(engine: str, code: int, directory: Path, error: EngineError) ->
     if not isinstance(error, ParseError):  # the engine knows better what it means
         return error
     what = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    if refused := _refused(directory):  # where nothing can be written, the program could not say so either
+        return EngineError(f"{engine} {what}: {refused}", remedy="Make room or raise the quota, then submit again.", evidence=evidence, passing=True)
     passing = -code in PASSING_SIGNALS or code - 128 in PASSING_SIGNALS or PASSING_WORDS.search(evidence) is not None
     return EngineError(f"{engine} {what}", remedy=f"Its files are in {directory}.", evidence=evidence, passing=passing)
+
+
+def _refused(directory: Path) -> str:
+    """What the file system says when something is written in a directory; empty where it takes it."""
+    probe = directory / ".probe"
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(PROBE_B))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return str(error.strerror)
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return ""
 
 
 def _time_up(engine: str, resumable: bool, started: float) -> EngineError:

@@ -323,16 +323,17 @@ class Workers:
 _INTERCHANGE = [sys.executable, "-m", "borarun.tether", str(os.getpid()), sys.executable, "-m", f"{HTEX}.interchange"]
 
 
-def _launch_command(before: str) -> str:
+def _launch_command(tether: str) -> str:
     """How a pool of workers starts: by module and not by script name, so that nothing needs to be on PATH."""
-    return DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", f"{shlex.quote(sys.executable)} -m {before}{HTEX}.process_worker_pool")
+    python = shlex.quote(sys.executable)
+    return DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", f"{python} -m borarun.tether {tether.format(python=python)}{HTEX}.process_worker_pool")
 
 
 def _local(label: str, executor: Local) -> HighThroughputExecutor:
     return HighThroughputExecutor(
         label=label,
         # A pool that begins when the interchange is already dead waits for it for ever, so it watches the driver itself.
-        launch_cmd=_launch_command(f"borarun.tether --beside {os.getpid()} "),
+        launch_cmd=_launch_command(f"--beside {os.getpid()} "),
         interchange_launch_cmd=_INTERCHANGE,
         address="127.0.0.1",
         max_workers_per_node=executor.slots,
@@ -347,7 +348,7 @@ def _batch(label: str, executor: Batch, directory: Path) -> HighThroughputExecut
     shared: dict[str, Any] = {
         "label": label,
         "provider": provider(executor, label, directory),
-        "launch_cmd": _launch_command(""),
+        "launch_cmd": _launch_command("--around {python} -m "),  # a pool that is killed leaves workers behind, which would hold their tasks
         "interchange_launch_cmd": _INTERCHANGE,
         "address": executor.address,
         "worker_port_range": executor.worker_port_range,

@@ -50,3 +50,28 @@ def test_a_module_that_runs_beside_a_process_long_gone_ends_at_once() -> None:
         other.wait()
     command = [sys.executable, "-m", "borarun.tether", "--beside", str(other.pid), "http.server", "0"]
     assert subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 1
+
+
+LEAVES = """
+import multiprocessing, os, signal, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep(1.0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_command_leaves_behind_is_ended() -> None:
+    command = [sys.executable, "-m", "borarun.tether", "--around", sys.executable, "-c", LEAVES]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as around:
+        assert around.stdout is not None
+        child = psutil.Process(int(around.stdout.readline()))
+        while not (grandchildren := child.children()):
+            time.sleep(0.01)
+        assert around.wait(timeout=30) != 0
+    assert not child.is_running() and not grandchildren[0].is_running()
+
+
+def test_the_exit_code_is_the_command_s() -> None:
+    command = [sys.executable, "-m", "borarun.tether", "--around", sys.executable, "-c", "raise SystemExit(7)"]
+    assert subprocess.run(command, timeout=30, check=False).returncode == 7

@@ -171,6 +171,12 @@ def test_what_may_pass_is_told_from_what_will_not(engine: Any, tmp_path: Path, c
     assert failure is not None and failure.passing == passing
 
 
+def test_a_program_that_cannot_write_is_tried_again(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "_refused", lambda directory: "Disk quota exceeded")
+    failure = _perform(_task("import sys; sys.exit(1)"), tmp_path)
+    assert failure is not None and failure.passing and "Disk quota exceeded" in failure.message and "quota" in failure.remedy
+
+
 def test_a_silent_program_is_ended(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work, "LOOK_S", 0.1)
     task = _task("import time; time.sleep(600)")

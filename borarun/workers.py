@@ -7,6 +7,7 @@ that failed changes nothing, and an end is final.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shlex
 import signal
@@ -40,6 +41,7 @@ from borarun.places import Places
 from borarun.retries import LOST
 from borarun.site import Site
 from borarun.task import Failure, Task
+from borarun.tether import end_with_parent
 from borarun.work import perform
 
 HTEX = "parsl.executors.high_throughput"
@@ -73,7 +75,9 @@ class WorkersLostError(BorarunError):
 def do(
     task: Task, program: Program, store: Path, work: Path, driver: Holder, parsl_resource_specification: dict[str, int] | None = None
 ) -> Failure | None:
-    """``perform``, with the nodes that it needs as Parsl wants to be told of them."""
+    """``perform`` in a worker that ends with its pool; with the nodes that the task needs as Parsl wants to be told of them."""
+    if pool := multiprocessing.parent_process():
+        end_with_parent(pool.pid or 0)
     return perform(task, program, store, work, driver)
 
 

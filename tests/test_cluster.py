@@ -188,7 +188,7 @@ def kill_a_manager(run: Run) -> None:
 def _is_pool(process: psutil.Process) -> bool:
     try:
         words = process.cmdline()
-        return any("process_worker_pool" in word for word in words) and "python" in process.name() and "-m" in words
+        return any("process_worker_pool" in word for word in words) and "python" in process.name() and "-m" in words and "borarun.tether" not in words
     except psutil.Error:
         return False
 

@@ -92,10 +92,10 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
     if kind == "literal_error":
         return _one_of("must", value, context["expected"])
     if kind == "union_tag_invalid":
-        tag = next(tag for tag in TAGS if tag in context["discriminator"])
+        tag = _tag(context["discriminator"])
         return _one_of(f"its {tag} must", value[tag], context["expected_tags"])
     if kind == "union_tag_not_found":
-        tag = next(tag for tag in TAGS if tag in context["discriminator"])
+        tag = _tag(context["discriminator"])
         return f"must name its {tag}, e.g. `{{{tag}: {TAGS[tag]}}}`."
     if kind == "string_pattern_mismatch":
         return f"has characters that do not fit{got}. {description}".strip()
@@ -105,7 +105,15 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
         return f"{_LIMITS[kind].format(**context)}{got}."
     if kind in _TYPES:
         return f"{_TYPES[kind]}{got}.{_way_out(kind, value) or f' {description}'}".strip()
+    if kind == "value_error":  # said by a model of borarun's own
+        said = str(context["error"]).rstrip(".")
+        return f"{said}{'' if '(got ' in said else got}."
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}{got}."
+
+
+def _tag(discriminator: str) -> str:
+    """The key that tells which form a section has: ``'engine'``, or ``_engine()`` where a function gives its default."""
+    return discriminator.strip("'").removeprefix("_").removesuffix("()")
 
 
 def _one_of(must: str, value: object, expected: str) -> str:

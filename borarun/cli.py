@@ -53,19 +53,24 @@ def init(
 
 
 @app.command()
-def validate(studies: Annotated[list[Path], typer.Argument(help="Study files.", show_default=False)], as_json: AsJson = False) -> None:
-    """Check study files: every mistake at once, with its place and the way out."""
+def validate(files: Annotated[list[Path], typer.Argument(help="Study and site files.", show_default=False)], as_json: AsJson = False) -> None:
+    """Check study and site files: every mistake at once, with its place and the way out."""
+    from borarun.kinds import kind_of
+
     problems = []
-    for path in studies:
+    for path in files:
         try:
-            study = load_study(path)
+            kind = kind_of(path)
+            if kind == "site":
+                load_site(path)
+            warnings = load_study(path).warnings if kind == "study" else []
         except StudyError as error:
             problems += error.problems
             continue
         if not as_json:
-            for warning in study.warnings:
+            for warning in warnings:
                 err.print(f"{path}: warning: {warning}", markup=False, highlight=False, soft_wrap=True)
-            _say(f"{path}: valid")
+            _say(f"{path}: valid {kind}")
     if as_json:
         _say(json.dumps([asdict(problem) for problem in problems], indent=2))
         if problems:

@@ -72,6 +72,17 @@ def test_validate_prints_every_mistake_as_json(borarun, mini_study: Path) -> Non
     assert {problem["key"] for problem in json.loads(answer.out)} == {"potential.level", "active_learning.threshold_save"}
 
 
+def test_validate_takes_site_files_too(borarun, mini_study: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "site.yaml").write_text("borarun: 1\nname: x\nexecutors:\n  cpu: {provider: slurn}\nprogram: {}\n")
+    answer = borarun("validate", "mini.yaml", "site.yaml")
+    assert answer.code == 2 and "mini.yaml: valid study" in answer.out
+    assert "site.yaml:4: executors.cpu: its provider must be one of local, slurm, pbspro, torque (got 'slurn'). Did you mean slurm?" in answer.err
+    assert "site.yaml:5: program: unknown key. Did you mean programs?" in answer.err
+    (tmp_path / "site.yaml").write_text("borarun: 1\nname: x\nexecutors:\n  cpu: {provider: local}\n")
+    answer = borarun("validate", "site.yaml")
+    assert answer.code == 0 and answer.out == "site.yaml: valid site\n"
+
+
 def test_a_missing_file_is_no_bug(borarun) -> None:  # type: ignore[no-untyped-def]
     answer = borarun("validate", "nowhere.yaml")
     assert answer.code == 2 and "nowhere.yaml" in answer.err
@@ -108,7 +119,7 @@ def test_why_of_a_healthy_study(borarun, mini_study: Path) -> None:  # type: ign
 
 def test_a_bug_leaves_a_log_and_no_traceback(borarun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("borarun.cli.load_study", lambda path: 1 / 0)
-    answer = borarun("validate", "any.yaml")
+    answer = borarun("plan", "any.yaml")
     assert answer.code == 3 and "Traceback" not in answer.err
     assert "ZeroDivisionError" in (tmp_path / "borarun-bug.log").read_text()
 

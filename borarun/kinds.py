@@ -1,0 +1,41 @@
+"""The two files that people write, studies and sites, told apart by what is in them."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from borarun.errors import StudyError
+from borarun.protocol import Study
+from borarun.site import Site
+from borarun.yaml_file import read_yaml
+
+Kind = Literal["study", "site"]
+
+_SHARED = Study.model_fields.keys() & Site.model_fields.keys()
+KEYS: dict[Kind, frozenset[str]] = {
+    "study": frozenset(Study.model_fields.keys() - _SHARED),
+    "site": frozenset(Site.model_fields.keys() - _SHARED),
+}
+"""Top-level keys that only the one kind has."""
+
+
+def kind_of(path: Path) -> Kind:
+    """Which kind a file is: that of most of its keys, or of those that its keys were meant to be.
+
+    Raises
+    ------
+    StudyError
+        Where the file cannot be read, or nothing in it tells.
+    """
+    root, _ = read_yaml(path)
+    owners = {key: kind for kind, keys in KEYS.items() for key in keys}
+    known = Counter(owners[key] for key in root.value if key in owners)
+    meant = Counter(owners[close] for key in root.value for close in difflib.get_close_matches(key, owners, n=1))
+    for votes in (known, meant):
+        if votes["study"] != votes["site"]:
+            return max(votes, key=lambda kind: votes[kind])
+    hint = "A study has `material` and `reference`, a site has `executors` or `programs`."
+    raise StudyError(root.problem((), f"is neither a study nor a site (got the keys {', '.join(root.value)}). {hint}"))

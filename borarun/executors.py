@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from borarun.messages import Section
 from borarun.units import S_PER_HOUR
@@ -37,6 +37,9 @@ class Local(Section):
 
 class Batch(Section):
     """What all batch systems have in common. A block is one job of the batch system; it runs many tasks, one after another and side by side."""
+
+    MARK: ClassVar[str] = "#PBS"
+    """What lines of a job's script that are for the batch system begin with."""
 
     cores_per_node: PositiveInt = Field(description="Cores of one node.")
     nodes_per_block: PositiveInt = Field(default=1, description="Nodes of one job of the batch system.")
@@ -86,6 +89,15 @@ class Batch(Section):
         """Nodes of one MPI program."""
         return max(1, self.nodes_per_block // self.max_workers_per_block)
 
+    def launch(self, cores: int) -> list[str]:
+        """What ``{launch}`` stands for in a job of this executor: as Parsl composes it, but for the names of the nodes."""
+        nodes = self.nodes_per_task
+        each = max(1, cores // nodes)
+        all_, each_, nodes_ = str(nodes * each), str(each), str(nodes)
+        if self.mpi_launcher == "srun":
+            return ["srun", "--ntasks", all_, "--ntasks-per-node", each_, "--nodes", nodes_]
+        return ["aprun", "-n", all_, "-N", each_] if self.mpi_launcher == "aprun" else ["mpiexec", "-n", all_, "-ppn", each_]
+
     @property
     def slots(self) -> int:
         """How many tasks can run at once in all jobs together."""
@@ -99,6 +111,21 @@ class Batch(Section):
     def takes(self, cores: int) -> int:
         """How much of ``slots`` a task takes: one."""
         return 1
+
+    @field_validator("scheduler_options")
+    @classmethod
+    def _lines_for_the_scheduler(cls, value: str) -> str:
+        for line in value.splitlines():
+            if line.strip() and not line.startswith(f"{cls.MARK} "):
+                raise ValueError(f"holds a line that does not begin with `{cls.MARK} `, which the batch system would pass over (got {line!r})")
+        return value
+
+    @field_validator("worker_port_range")
+    @classmethod
+    def _ports(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 1024 <= value[0] < value[1] <= 65535:
+            raise ValueError("must be two ports from 1024 to 65535, the lower one first")
+        return value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -115,6 +142,8 @@ class Batch(Section):
 
 class Slurm(Batch):
     """Jobs of Slurm."""
+
+    MARK: ClassVar[str] = "#SBATCH"
 
     provider: Literal["slurm"] = Field(description="`slurm`: jobs of Slurm.")
     partition: str | None = Field(default=None, description="`#SBATCH --partition`.")

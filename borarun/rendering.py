@@ -6,6 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
+from borarun.engines.base import LAUNCH
+from borarun.executors import Batch
 from borarun.plan import Plan
 from borarun.site import Site
 from borarun.store import Store
@@ -31,6 +33,7 @@ def write_tasks(tasks: list[Task], site: Site, store: Store, out: Path) -> list[
         directory = out / task.stage / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', task.label)}-{task.key[:8]}"
         directory.mkdir(parents=True, exist_ok=True)
         files, command = rendered(site.on(task), site.program(task.engine), store)
+        command = _launched(command, site, site.on(task))
         for name, content in files.items():
             (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
         script = directory / RUN
@@ -38,6 +41,12 @@ def write_tasks(tasks: list[Task], site: Site, store: Store, out: Path) -> list[
         script.chmod(0o755)
         written.append(directory)
     return written
+
+
+def _launched(command: list[str], site: Site, task: Task) -> list[str]:
+    """The command with the launcher that its executor gives it, for all nodes of a job."""
+    executor = site.executors[site.executor_of(task)]
+    return [word for words in command for word in (executor.launch(task.cores) if words == LAUNCH and isinstance(executor, Batch) else [words])]
 
 
 def ready(plan: Plan, store: Store) -> tuple[list[Task], list[Task]]:

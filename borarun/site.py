@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, create_model
 
 from borarun.engines import ENGINES
-from borarun.engines.base import Program
+from borarun.engines.base import LAUNCH, Program
 from borarun.errors import StudyError
-from borarun.executors import Executor, Local
-from borarun.messages import Name, Section, in_order, validate
+from borarun.executors import Batch, Executor, Local
+from borarun.messages import Name, Section, did_you_mean, in_order, validate
 from borarun.task import Task
-from borarun.yaml_file import read_yaml
+from borarun.yaml_file import KeyPath, read_yaml
 
 _FIELDS: Any = {
     name.replace("-", "_"): (engine.Program, Field(default=engine.Program(), alias=name, description=f"How `{name}` runs here."))
@@ -44,14 +45,6 @@ class Site(Section):
     programs: Programs = Field(default_factory=Programs, description="How each program runs here.")
     retries: Retries = Field(default=Retries(), description="What is done about failures that may pass.")
 
-    @model_validator(mode="after")
-    def _programs_have_a_place(self) -> Self:
-        for engine in ENGINES:
-            chosen = self.program(engine).executor
-            if chosen is not None and chosen not in self.executors:
-                raise ValueError(f"programs.{engine}.executor is none of the executors {', '.join(self.executors)} (got {chosen!r})")
-        return self
-
     def program(self, engine: str) -> Program:
         """How an engine's program runs here."""
         found: Program = getattr(self.programs, engine.replace("-", "_"))
@@ -65,6 +58,13 @@ class Site(Section):
         wanted = self.program(task.engine).cores or task.cores
         by_size = sorted(self.executors, key=lambda name: self.executors[name].cores_per_task)
         return next((name for name in by_size if self.executors[name].cores_per_task >= wanted), by_size[-1])
+
+    def executors_of(self, engine: str) -> list[str]:
+        """The executors that tasks of an engine may come to."""
+        program = self.program(engine)
+        if program.executor is not None or program.cores is not None:
+            return [self.executor_of(Task(engine, {}))]
+        return list(self.executors)
 
     def on(self, task: Task) -> Task:
         """The task with the cores that its program takes here."""
@@ -92,9 +92,33 @@ def load_site(path: Path) -> Site:
     """
     root, problems = read_yaml(path)
     site, misfits, _ = validate(root, Site)
-    if site is None or problems:
+    if site is not None:
+        misfits = [root.problem(place, message) for place, message in _findings(site)]
+    if site is None or problems or misfits:
         raise StudyError(in_order(problems + misfits))
     return site
+
+
+def _findings(site: Site) -> Iterator[tuple[KeyPath, str]]:
+    """What does not fit together: the key, and what is wrong with it."""
+    for engine in ENGINES:
+        program, place = site.program(engine), ("programs", engine)
+        if program.executor is not None and program.executor not in site.executors:
+            names = ", ".join(site.executors)
+            yield (*place, "executor"), f"is none of the executors {names} (got {program.executor!r}).{did_you_mean(program.executor, site.executors)}"
+            continue
+        here = {name: site.executors[name] for name in site.executors_of(engine)}
+        most = max((executor.cores_per_task for executor in here.values() if isinstance(executor, Batch)), default=None)
+        if program.cores is not None and most is not None and program.cores > most:
+            yield (
+                (*place, "cores"),
+                f"is more than executor {', '.join(here)} gives one task, {most} (got {program.cores}). Lower it, or let the executor give more.",
+            )
+        without = [name for name, executor in here.items() if not (isinstance(executor, Batch) and executor.mpi_launcher)]
+        for key, value in program:
+            if isinstance(value, str) and LAUNCH in value and without:
+                way_out = "Name an executor that has one in the program's `executor`, or write the launcher out, e.g. `mpirun -np {cores}`."
+                yield (*place, key), f"`{LAUNCH}` has no meaning on executor {', '.join(without)}, which has no mpi_launcher (got {value!r}). {way_out}"
 
 
 def site_schema() -> dict[str, Any]:

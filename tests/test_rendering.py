@@ -61,3 +61,18 @@ def test_a_task_that_waits_is_written_once_its_inputs_are_there(mini_study: Path
     done = render(mini_study, "--task", waiting.key)
     assert done.returncode == 0, done.stderr
     assert (mini_study.parent / done.stdout.strip() / "train.extxyz").exists()
+
+
+def test_an_mpi_program_is_written_with_the_launcher_of_its_executor(mini_study: Path, tmp_path: Path) -> None:
+    study = mini_study.read_text().replace(
+        "{engine: bundled}", "{engine: quantum-espresso, pseudopotentials: {Li: Li.upf, B: B.upf, H: H.upf}, degauss_Ry: 0.0147}"
+    )
+    mini_study.write_text(study)
+    (tmp_path / "site.yaml").write_text(
+        "borarun: 1\nname: x\nexecutors:\n  wide: {provider: slurm, cores_per_node: 8, nodes_per_block: 2, mpi_launcher: srun, walltime: '1:00:00'}\n"
+        "programs:\n  quantum-espresso: {cores: 16, command: '{launch} pw.x -nk 2', pseudopotential_directory: /upf}\n"
+    )
+    done = render(mini_study, "--site", "site.yaml")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / done.stdout.splitlines()[0] / "run.sh").read_text()
+    assert text.rstrip().endswith("-- srun --ntasks 16 --ntasks-per-node 8 --nodes 2 pw.x -nk 2")

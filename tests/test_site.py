@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from borarun.errors import StudyError
-from borarun.executors import Local
+from borarun.executors import Batch, Local
 from borarun.site import default_site, load_site
 from borarun.task import Task
 
@@ -104,6 +104,67 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: s
         load_site(write(tmp_path, text))
 
 
-def test_a_program_names_an_executor_that_exists(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"programs\.vasp.executor is none of the executors local"):
-        load_site(write(tmp_path, "borarun: 1\nname: x\nprograms: {vasp: {executor: wide}}\n"))
+@pytest.mark.parametrize(
+    ("lines", "line", "message"),
+    [
+        ("vasp: {executor: wyde}", 6, "programs.vasp.executor: is none of the executors small, wide (got 'wyde'). Did you mean wide?"),
+        ("vasp: {executor: wide, cores: 300}", 6, "programs.vasp.cores: is more than executor wide gives one task, 256 (got 300)."),
+        (
+            "vasp: {executor: small, command: '{launch} vasp_std'}",
+            6,
+            "programs.vasp.command: `{launch}` has no meaning on executor small, which has no mpi_launcher",
+        ),
+        ("lammps: {command: '{launch} lmp'}", 6, "programs.lammps.command: `{launch}` has no meaning on executor small"),
+        (
+            "lammps: {command: 'srun -n {core} lmp'}",
+            6,
+            "{core} stands for nothing: {cores} and {launch} do (got 'srun -n {core} lmp'). Did you mean {cores}?",
+        ),
+        ("lammps: {command: '{launch}'}", 6, "programs.lammps.command: must name a program (got '{launch}')."),
+        ("lammps: {command: 'a{launch} lmp'}", 6, "{launch} must stand once and be a word of its own (got 'a{launch} lmp')."),
+        ('vasp: {command: "srun \'vasp"}', 6, "programs.vasp.command: is no command: No closing quotation"),
+        ("mlip-3: {command: '{launch} mlp', executor: wide}", 6, "{launch} belongs in train_command"),
+        ("vasp: {potcar_directory: ~/potpaw}", 6, "programs.vasp.potcar_directory: must be an absolute path, written out"),
+        ("quantum-espresso: {pseudopotential_directory: $WORK/upf}", 6, "pseudopotential_directory: must be an absolute path, written out"),
+    ],
+)
+def test_programs_that_do_not_fit_are_refused_with_their_line(tmp_path: Path, lines: str, line: int, message: str) -> None:
+    executors = """borarun: 1
+name: cluster
+executors:
+  small: {provider: slurm, cores_per_node: 16, walltime: "4:00:00"}
+  wide: {provider: slurm, cores_per_node: 128, nodes_per_block: 2, mpi_launcher: srun, walltime: "4:00:00"}
+"""
+    path = write(tmp_path, f"{executors}programs: {{{lines}}}\n")
+    with pytest.raises(StudyError) as caught:
+        load_site(path)
+    (problem,) = caught.value.problems
+    assert message in str(problem) and problem.line == line
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("scheduler_options: '--mail-type=NONE'", "holds a line that does not begin with `#SBATCH `"),
+        ("worker_port_range: [55000, 54000]", "must be two ports from 1024 to 65535, the lower one first"),
+    ],
+)
+def test_what_the_batch_system_would_pass_over_is_refused(tmp_path: Path, line: str, message: str) -> None:
+    text = f"borarun: 1\nname: x\nexecutors:\n  cpu:\n    provider: slurm\n    cores_per_node: 16\n    walltime: '1:00:00'\n    {line}\n"
+    with pytest.raises(StudyError, match=re.escape(message)) as caught:
+        load_site(write(tmp_path, text))
+    assert caught.value.problems[0].line == 8
+
+
+def test_a_program_may_come_to_every_executor_unless_the_site_says_more(tmp_path: Path) -> None:
+    site = load_site(write(tmp_path, CLUSTER))
+    assert site.executors_of("motep") == ["single", "wide"]
+    assert site.executors_of("vasp") == site.executors_of("lammps") == ["wide"]
+
+
+def test_the_launcher_has_the_nodes_and_cores_of_the_task(tmp_path: Path) -> None:
+    wide = load_site(write(tmp_path, CLUSTER)).executors["wide"]
+    assert isinstance(wide, Batch)
+    assert wide.launch(256) == ["mpiexec", "-n", "256", "-ppn", "128"]
+    for launcher, words in {"srun": "srun --ntasks 64 --ntasks-per-node 32 --nodes 2", "aprun": "aprun -n 64 -N 32"}.items():
+        assert wide.model_copy(update={"mpi_launcher": launcher}).launch(64) == words.split()

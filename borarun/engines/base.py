@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from borarun.frames import Frames
-from borarun.messages import Section
+from borarun.messages import Section, did_you_mean
 from borarun.task import Cost, Result, Settings
 
 Inputs = Mapping[str, Any]
@@ -19,6 +21,50 @@ Inputs = Mapping[str, Any]
 
 Files = dict[str, str | bytes]
 """File name -> content."""
+
+LAUNCH = "{launch}"
+"""In a command: the launcher of the executor, with the nodes that the task has."""
+
+PLACEHOLDERS = ("{cores}", LAUNCH)
+
+
+def _command(value: str) -> str:
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"is no command: {error}") from error
+    if not words or words == [LAUNCH]:
+        raise ValueError("must name a program")
+    for placeholder in re.findall(r"\{\w*\}", value):
+        if placeholder not in PLACEHOLDERS:
+            raise ValueError(
+                f"{placeholder} stands for nothing: {' and '.join(PLACEHOLDERS)} do (got {value!r}).{did_you_mean(placeholder, PLACEHOLDERS)}"
+            )
+    if LAUNCH in value and words.count(LAUNCH) != 1:
+        raise ValueError(f"{LAUNCH} must stand once and be a word of its own")
+    return value
+
+
+def _absolute(value: str) -> str:
+    if not Path(value).is_absolute():
+        raise ValueError("must be an absolute path, written out: each task runs in a directory of its own")
+    return value
+
+
+Command = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_command)]
+"""How a program starts."""
+
+AbsolutePath = Annotated[str, Field(max_length=1000), AfterValidator(_absolute)]
+
+
+def words(command: str, cores: int) -> list[str]:
+    """The words of a command, with its number of cores. ``{launch}`` stays for whoever knows the nodes."""
+    return [word.replace("{cores}", str(cores)) for word in shlex.split(command)]
+
+
+def first(command: str) -> str:
+    """The program that must be found before a command can start."""
+    return next(word for word in shlex.split(command) if word != LAUNCH)
 
 
 class Program(Section):

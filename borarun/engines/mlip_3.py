@@ -8,17 +8,16 @@ from __future__ import annotations
 import io
 import json
 import re
-import shlex
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
@@ -64,26 +63,20 @@ class Settings(TrainingSettings):
         return self
 
 
-def _command(value: str) -> str:
-    try:
-        words = shlex.split(value)
-    except ValueError as error:
-        raise ValueError(f"is no command: {error}") from error
-    if not words:
-        raise ValueError("must name a program")
-    return value
-
-
-Command = Annotated[str, Field(max_length=1000), AfterValidator(_command)]
-
-
 class Program(base.Program):
     """How MLIP-3 runs on a site."""
 
-    command: Command = Field(default="mlp", description="MLIP-3's `mlp` on one core: grades, errors and selection.")
-    train_command: Command | None = Field(
+    command: base.Command = Field(default="mlp", description="MLIP-3's `mlp` on one core: grades, errors and selection.")
+    train_command: base.Command | None = Field(
         default=None, description="`mlp` for training, e.g. `mpirun -np {cores} mlp`; without it, as `command`, on one core."
     )
+
+    @field_validator("command")
+    @classmethod
+    def _on_one_core(cls, value: str) -> str:
+        if base.LAUNCH in value:
+            raise ValueError(f"{base.LAUNCH} belongs in train_command: everything else runs on one core")
+        return value
 
 
 def version(settings: Settings) -> str:
@@ -93,9 +86,10 @@ def version(settings: Settings) -> str:
 
 def missing(settings: Settings, program: Program) -> str:
     """Which program is not there, and where to name it."""
-    for key, words in zip(("command", "train_command"), _commands(program, 1), strict=True):
-        if shutil.which(words[0]) is None:
-            return f"build MLIP-3 (gitlab.com/ashapeev/mlip-3) and name it in the site file, programs.mlip-3.{key} (got {words[0]!r}, which is not found)"
+    for key, value in (("command", program.command), ("train_command", program.train_command or program.command)):
+        name = base.first(value)
+        if shutil.which(name) is None:
+            return f"build MLIP-3 (gitlab.com/ashapeev/mlip-3) and name it in the site file, programs.mlip-3.{key} (got {name!r}, which is not found)"
     return ""
 
 
@@ -123,13 +117,8 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
-    serial, train = _commands(program, cores)
-    return [sys.executable, "-m", "borarun.programs.mlip_3", "--command", shlex.join(serial), "--train-command", shlex.join(train)]
-
-
-def _commands(program: Program, cores: int) -> tuple[list[str], list[str]]:
-    """Words of the serial command and of that for training."""
-    return shlex.split(program.command), [word.replace("{cores}", str(cores)) for word in shlex.split(program.train_command or program.command)]
+    train = base.words(program.train_command or program.command, cores)
+    return [sys.executable, "-m", "borarun.programs.mlip_3", "--command", program.command, "--", *train]
 
 
 def parse(settings: Settings, directory: Path) -> Result:

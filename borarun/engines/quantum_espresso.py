@@ -14,7 +14,6 @@ import hashlib
 import io
 import json
 import re
-import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -92,11 +91,13 @@ Mesh = tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=
 class Program(base.Program):
     """How pw.x runs on a site."""
 
-    command: Annotated[str, Field(min_length=1)] = Field(
+    command: base.Command = Field(
         default="pw.x",
         description="What starts pw.x; `{cores}` stands for the number of cores, e.g. `mpirun -np {cores} pw.x -nk 4`; borarun adds `-in` and `--ipi`.",
     )
-    pseudopotential_directory: str | None = Field(default=None, description="Absolute path of the folder that holds the pseudopotentials (UPF files).")
+    pseudopotential_directory: base.AbsolutePath | None = Field(
+        default=None, description="Absolute path of the folder that holds the pseudopotentials (UPF files)."
+    )
 
 
 class Settings(reference.ReferenceSettings):
@@ -179,7 +180,7 @@ def version(settings: Settings) -> str:
 
 def missing(settings: Settings, program: Program) -> str:
     """What of pw.x and the pseudopotentials is not there, or is not what the study names."""
-    first = shlex.split(program.command)[0]
+    first = base.first(program.command)
     if shutil.which(first) is None:
         return (
             f"{first} is not found. Install Quantum ESPRESSO (Debian: apt-get install quantum-espresso), or set programs.{NAME}.command in the site file."
@@ -248,7 +249,7 @@ def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
-    return [*reference.command(settings, cores), "--", *(word.replace("{cores}", str(cores)) for word in shlex.split(program.command))]
+    return [*reference.command(settings, cores), "--", *base.words(program.command, cores)]
 
 
 def parse(settings: Settings, directory: Path) -> Result:

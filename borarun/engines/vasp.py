@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -53,16 +52,16 @@ Mesh = tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=
 class Program(base.Program):
     """How VASP runs on a site."""
 
-    command: Annotated[str, Field(min_length=1)] = Field(
+    command: base.Command = Field(
         default="vasp_std", description="What starts VASP; `{cores}` stands for the number of cores, e.g. `srun -n {cores} vasp_std`."
     )
-    gamma_command: Annotated[str, Field(min_length=1)] | None = Field(
+    gamma_command: base.Command | None = Field(
         default=None, description="What starts VASP's version for the Gamma point alone, e.g. `srun -n {cores} vasp_gam`; without it `command`."
     )
-    potcar_directory: str | None = Field(
+    potcar_directory: base.AbsolutePath | None = Field(
         default=None, description="Absolute path of the folder of PBE potentials as VASP ships it: that of lithium in `Li_sv/POTCAR`."
     )
-    vdw_kernel: str | None = Field(
+    vdw_kernel: base.AbsolutePath | None = Field(
         default=None, description="Absolute path of `vdw_kernel.bindat`, which VASP needs up to 6.4.2 for van der Waals density functionals."
     )
     walltime_margin_s: Annotated[float, Field(ge=0, le=1e6)] = Field(
@@ -194,7 +193,7 @@ def version(settings: Settings) -> str:
 
 def missing(settings: Settings, program: Program) -> str:
     """What of VASP, its potentials and the kernel is not there, or is not what the study names."""
-    first = shlex.split(program.command)[0]
+    first = base.first(program.command)
     if shutil.which(first) is None:
         return f"{first} is not found. Load VASP's module before borarun starts, or set programs.{NAME}.command in the site file."
     if program.potcar_directory is None:
@@ -251,7 +250,7 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
     gamma_only = settings.kpoints_aimd == (1, 1, 1) if settings.operation == "aimd" else settings.kpoints == (1, 1, 1)
     vasp = program.gamma_command if program.gamma_command and gamma_only else program.command
-    return [sys.executable, "-m", "borarun.programs.vasp", *(word.replace("{cores}", str(cores)) for word in shlex.split(vasp))]
+    return [sys.executable, "-m", "borarun.programs.vasp", *base.words(vasp, cores)]
 
 
 def parse(settings: Settings, directory: Path) -> Result:

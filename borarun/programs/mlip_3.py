@@ -41,7 +41,7 @@ def main() -> None:
     """Train, or select."""
     parser = argparse.ArgumentParser(description="Run the commands of MLIP-3 in this directory.")
     parser.add_argument("--command", type=shlex.split, default=["mlp"], help="MLIP-3's mlp, on one core")
-    parser.add_argument("--train-command", type=shlex.split, default=["mlp"], help="the same for training")
+    parser.add_argument("train_command", nargs="+", help="the same for training, after `--`")
     arguments = parser.parse_args()
     here = Path()
     job = json.loads((here / "job.json").read_text())

@@ -119,8 +119,9 @@ def test_the_command_knows_the_site() -> None:
     program = Program(command="nice mlp", train_command="mpirun -np {cores} '/opt/my mlp'", cores=8)
     words = mlip_3.command(TRAIN, 8, program)
     assert words[:3] == [sys.executable, "-m", "borarun.programs.mlip_3"]
-    assert words[3:] == ["--command", "nice mlp", "--train-command", "mpirun -np 8 '/opt/my mlp'"]
+    assert words[3:] == ["--command", "nice mlp", "--", "mpirun", "-np", "8", "/opt/my mlp"]
     assert mlip_3.command(TRAIN, 8, Program())[-1] == "mlp"
+    assert mlip_3.command(TRAIN, 8, Program(train_command="{launch} mlp"))[-2:] == ["{launch}", "mlp"]  # a word of its own, for whoever knows the nodes
 
 
 @pytest.mark.parametrize("command", ["", "  ", "mlp 'x"])

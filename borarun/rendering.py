@@ -33,7 +33,7 @@ def write_tasks(tasks: list[Task], site: Site, store: Store, out: Path) -> list[
         directory = out / task.stage / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', task.label)}-{task.key[:8]}"
         directory.mkdir(parents=True, exist_ok=True)
         files, command = rendered(site.on(task), site.program(task.engine), store)
-        command = _launched(command, site, site.on(task))
+        command = launched(command, site, site.on(task))
         for name, content in files.items():
             (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
         script = directory / RUN
@@ -43,7 +43,7 @@ def write_tasks(tasks: list[Task], site: Site, store: Store, out: Path) -> list[
     return written
 
 
-def _launched(command: list[str], site: Site, task: Task) -> list[str]:
+def launched(command: list[str], site: Site, task: Task) -> list[str]:
     """The command with the launcher that its executor gives it, for all nodes of a job."""
     executor = site.executors[site.executor_of(task)]
     return [word for words in command for word in (executor.launch(task.cores) if words == LAUNCH and isinstance(executor, Batch) else [words])]

@@ -53,6 +53,18 @@ def init(
 
 
 @app.command()
+def init_site(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The site file to write.")] = Path("site.yaml"),
+) -> None:
+    """Write a commented site file from what the batch system of this machine says of its queues."""
+    from borarun.new_site import ask, write_site
+
+    facts = ask()
+    write_site(path, facts)
+    _say(f"{path} written, for {'this machine alone' if facts.scheduler == 'local' else facts.scheduler}. Next: edit it, then borarun validate {path}")
+
+
+@app.command()
 def validate(files: Annotated[list[Path], typer.Argument(help="Study and site files.", show_default=False)], as_json: AsJson = False) -> None:
     """Check study and site files: every mistake at once, with its place and the way out."""
     from borarun.kinds import kind_of

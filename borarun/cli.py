@@ -121,6 +121,31 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("r
 
 
 @app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(help="A study file.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="Another one.", show_default=False)],
+    runs: Runs = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Show how two studies differ, and which tasks the second has that the first does not."""
+    from borarun.difference import difference
+
+    one, other = load_study(first), load_study(second)
+    found = difference(one, other, _records(runs, other.name))
+    if as_json:
+        new, gone = ([{"task": task.name, "key": task.key} for task in tasks] for tasks in (found.new, found.gone))
+        _say(json.dumps({"changes": [asdict(change) for change in found.changes], "new": new, "gone": gone}, indent=2))
+        return
+    for change in found.changes:
+        is_structure = change.key.startswith("structure.")
+        _say(f"{change.key} is another one" if is_structure else f"{change.key}: {change.before} -> {change.after}")
+    for sign, tasks in (("+", found.new), ("-", found.gone)):
+        for task in tasks:
+            _say(f"{sign} {task.name}")
+    _say(f"{len(found.new)} tasks are new and {len(found.gone)} are gone; all others are shared. More may follow from results.")
+
+
+@app.command()
 def render(
     study_file: StudyFile,
     site_file: SiteFile = None,

@@ -261,7 +261,9 @@ def parse(settings: Settings, directory: Path) -> Result:
     ParseError
         Where a file is missing or cut short, or a check of the gate does not hold; the message names it.
     EngineError
-        Where custodian could not mend what went wrong, or the wall was reached.
+        Where custodian could not mend what went wrong.
+    TimeUpError
+        Where the wall was reached.
     """
     start = Frames.from_extxyz((directory / "start.extxyz").read_text())[0]
     records = vasp_output.read_records(directory)

@@ -23,7 +23,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
 from borarun.engines.base import Frames
-from borarun.errors import EngineError, ParseError
+from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
 
@@ -151,7 +151,7 @@ def read_records(directory: Path) -> list[dict[str, Json]]:
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
     if result["stopped"] or not records:
-        raise EngineError("the wall of the batch job was reached before VASP was done.", remedy=SUBMIT_AGAIN)
+        raise TimeUpError("the wall of the batch job was reached before VASP was done.", remedy=SUBMIT_AGAIN)
     return records
 
 

@@ -37,6 +37,7 @@ from pymatgen.io.vasp.outputs import Oszicar
 
 from borarun.errors import EngineError
 from borarun.file import replacing
+from borarun.job_time import seconds_left
 from borarun.tether import end_with_parent
 
 POLL_S = 0.5
@@ -232,12 +233,12 @@ def _handlers(job: dict[str, Any]) -> list[ErrorHandler]:
 
 
 def _seconds_left() -> float | None:
-    """Seconds that the batch job has left, where Slurm tells; None leaves it to custodian, which knows PBS_WALLTIME and SBATCH_TIMELIMIT."""
-    end = os.environ.get("SLURM_JOB_END_TIME")
-    if end is None:
+    """Seconds that the batch job has left; None leaves it to custodian, which knows PBS_WALLTIME and SBATCH_TIMELIMIT."""
+    left = min(seconds_left(), float(os.environ.get("SLURM_JOB_END_TIME", "inf")) - time.time())
+    if left == float("inf"):
         return None
     os.environ["CUSTODIAN_WALLTIME_START"] = datetime.now().strftime("%a %b %d %H:%M:%S UTC %Y")  # as custodian writes it: local time called UTC
-    return float(end) - time.time()
+    return left
 
 
 def _tail(folder: Path, mended: list[dict[str, Any]] | None = None) -> str:

@@ -30,8 +30,9 @@ from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
 from borarun.claim import Holder
 from borarun.engines import ENGINES, vasp_inputs, vasp_output
 from borarun.engines import vasp as engine
-from borarun.errors import EngineError, ParseError
+from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.frames import Frames
+from borarun.job_time import JOB_ENDS
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
 from borarun.programs import vasp as program
@@ -486,12 +487,15 @@ class TestMolecularDynamics:
         assert_allclose(pieces.positions, whole.positions, atol=1e-5)
         assert_allclose(pieces.energy, whole.energy, atol=1e-4)
 
-    def test_near_the_wall_vasp_is_asked_to_stop_and_goes_on_later(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("told_by", ["SLURM_JOB_END_TIME", JOB_ENDS])
+    def test_near_the_wall_vasp_is_asked_to_stop_and_goes_on_later(
+        self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told_by: str
+    ) -> None:
         task = settings(atoms=pa3(), **{**AIMD, "time_ps": 0.3})
-        monkeypatch.setenv("SLURM_JOB_END_TIME", str(time.time() + 60))
+        monkeypatch.setenv(told_by, str(time.time() + 60))
         directory = prepare(tmp_path / "aimd", task, potcars, walltime_margin_s=3600.0)
         program.run(directory, COMMAND)
-        with pytest.raises(EngineError, match="the wall of the batch job was reached") as caught:
+        with pytest.raises(TimeUpError, match="the wall of the batch job was reached") as caught:
             engine.parse(task, directory)
         assert "Submit again" in caught.value.remedy
         (noted,) = [json.loads(file.read_text()) for file in directory.glob("run-*/run.json")]

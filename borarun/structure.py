@@ -25,6 +25,7 @@ SHORTEST_DISTANCE_A = 0.5
 """Atoms nearer than this are a mistake of the file: the shortest bond there is, H-H, has 0.74 angstrom."""
 
 BOND_TOLERANCE = 1.35
+TORN_TOLERANCE = 1.65
 """Atoms are bonded below this many times the sum of their covalent radii: bonds stretched by heat are, contacts between anions are not."""
 
 LARGEST_FILE_B = 20_000_000
@@ -127,10 +128,10 @@ def _checked(atoms: Atoms) -> Atoms:
     return atoms
 
 
-def find_anions(atoms: Atoms, anion: str, mobile: str) -> Array:
+def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_TOLERANCE) -> Array:
     """The molecular anions of a structure, by connectivity under periodic boundaries.
 
-    Atoms of the anion's elements are bonded when nearer than ``BOND_TOLERANCE`` times the sum of their covalent radii; bonded atoms make a
+    Atoms of the anion's elements are bonded when nearer than ``tolerance`` times the sum of their covalent radii; bonded atoms make a
     group, and every group must have the anion's formula. Other elements (the mobile ion, a second cation) take part in no bond.
 
     Parameters
@@ -154,7 +155,7 @@ def find_anions(atoms: Atoms, anion: str, mobile: str) -> Array:
     if mobile in wanted:
         raise _wrong(f"the mobile ion {mobile} is part of the anion {anion}. They must differ.")
     members = np.flatnonzero(np.isin(atoms.symbols, list(wanted)))
-    groups = [members[group] for group in _groups(atoms[members])[0]]
+    groups = [members[group] for group in _groups(atoms[members], tolerance)[0]]
     formulas = [Counter(atoms.symbols[group]) for group in groups]
     if not groups or any(formula != wanted for formula in formulas):
         kinds = Counter(_text({element: formula[element] for element in wanted}) for formula in formulas)
@@ -162,6 +163,15 @@ def find_anions(atoms: Atoms, anion: str, mobile: str) -> Array:
         found = f"found {len(groups)} groups: {listing}" if groups else f"found none of its elements in {_text(Counter(atoms.symbols))}"
         raise _wrong(f"its anions are not {anion} ({found}). Check material.anion, or the structure for lost atoms.")
     return np.array(groups, dtype=np.int64)
+
+
+def is_torn(atoms: Atoms, anion: str, mobile: str) -> bool:
+    """Whether an anion has lost an atom, beyond what vibration stretches a bond to: a B-H bond over 1.9 angstrom, a third more than at 1000 K."""
+    try:
+        find_anions(atoms, anion, mobile, TORN_TOLERANCE)
+    except StudyError:
+        return True
+    return False
 
 
 def whole_anions(atoms: Atoms, anions: Array) -> Array:
@@ -181,18 +191,18 @@ def whole_anions(atoms: Atoms, anions: Array) -> Array:
     StudyError
         Where the atoms of an anion are not bonded to each other.
     """
-    groups, images = _groups(atoms[anions.ravel()])
+    groups, images = _groups(atoms[anions.ravel()], BOND_TOLERANCE)
     if {len(group) for group in groups} != {anions.shape[1]} or (np.concatenate(groups) != np.arange(anions.size)).any():
         raise _wrong("an anion fell apart or two joined: the bonds differ from those that the anions were found by.")
     whole: Array = atoms.positions[anions] + images.reshape(*anions.shape, 3) @ atoms.cell.array
     return whole
 
 
-def _groups(molecules: Atoms) -> tuple[list[Array], Array]:
+def _groups(molecules: Atoms, tolerance: float) -> tuple[list[Array], Array]:
     """Indices of each group of bonded atoms, and the (N, 3) cell images that put every atom beside the rest of its group."""
     bonds: list[list[tuple[int, Array]]] = [[] for _ in molecules]
     # Given a cutoff per atom, ASE takes two atoms for neighbours when nearer than the sum of theirs.
-    for i, j, image in zip(*neighbor_list("ijS", molecules, BOND_TOLERANCE * covalent_radii[molecules.numbers]), strict=True):
+    for i, j, image in zip(*neighbor_list("ijS", molecules, tolerance * covalent_radii[molecules.numbers]), strict=True):
         bonds[i].append((int(j), image))
     images = np.zeros((len(molecules), 3), dtype=np.int64)
     groups, seen = [], set()

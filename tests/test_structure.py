@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.structure import Cell, build, find_anions, formula_units, read_structure, vacancy_fraction, whole_anions
+from borarun.structure import Cell, build, find_anions, formula_units, is_torn, read_structure, vacancy_fraction, whole_anions
 
 PA3 = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 CUBE = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
@@ -140,6 +140,16 @@ def test_whole_anions_have_the_bonds_of_the_molecule() -> None:
     whole = whole_anions(atoms, find_anions(atoms, "CH4", "Li"))[0]
     np.testing.assert_allclose(np.linalg.norm(whole[1:] - whole[0], axis=1), np.linalg.norm(methane.positions[1:], axis=1))
     np.testing.assert_allclose(whole[0], atoms.positions[0])
+
+
+def test_an_anion_is_torn_when_a_bond_is_far_longer_than_it_vibrates(crystal: Atoms) -> None:
+    anion = find_anions(crystal, "B12H12", "Li")[0]
+    hydrogen = int(anion[crystal.symbols[anion] == "H"][0])
+    boron = min((int(k) for k in anion if crystal.symbols[k] == "B"), key=lambda k: crystal.get_distance(hydrogen, k, mic=True))
+    for length, torn in ((1.2, False), (1.7, False), (2.1, True)):
+        stretched = crystal.copy()
+        stretched.set_distance(boron, hydrogen, length, fix=0, mic=True)
+        assert is_torn(stretched, "B12H12", "Li") == torn
 
 
 def test_a_second_cation_is_left_alone(crystal: Atoms) -> None:

@@ -26,7 +26,7 @@ from borarun.engines.base import Cost, Files, Inputs, Result, installed
 from borarun.engines.lammps_data import data_file, standard_cell
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
-from borarun.structure import Cell, build
+from borarun.structure import Cell, build, is_torn
 from borarun.task import Quantity
 from borarun.units import FS_PER_PS
 
@@ -102,11 +102,14 @@ class Grade(base.Settings):
     every : steps between two looks
     threshold_save : configurations above it become candidates
     threshold_break : above it the run ends
+    anion, mobile : a candidate whose anions are torn is dropped: it is no longer the material, and its like would teach the potential to tear them
     """
 
     every: PositiveInt = 10
     threshold_save: PositiveFloat = 2.1
     threshold_break: PositiveFloat = 11.0
+    anion: str = ""
+    mobile: str = ""
 
 
 class Settings(base.Settings):
@@ -364,6 +367,9 @@ def parse(settings: Settings, directory: Path) -> Result:
     grades = looks[:, 1]
     if not watched and candidates.grade is not None:
         grades = candidates.grade
+    n_met = len(candidates)
+    if settings.grade and settings.grade.anion:
+        candidates = candidates.take([k for k, atoms in enumerate(candidates) if not is_torn(atoms, settings.grade.anion, settings.grade.mobile)])
     nearest = float(looks[:, 2].min(initial=np.inf))
     facts = {
         "stop": outcome["stop"],
@@ -372,6 +378,7 @@ def parse(settings: Settings, directory: Path) -> Result:
         "time_fs": max(last, 0) * settings.timestep_fs,
         "n_frames": len(frames),
         "n_candidates": len(candidates),
+        "n_torn": n_met - len(candidates),
         "grade_max": float(grades.max()) if settings.grade and len(grades) else None,
         "min_distance_A": nearest if np.isfinite(nearest) else None,
         "segments": [part.name for part in settings.segments],

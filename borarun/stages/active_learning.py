@@ -84,7 +84,7 @@ class _Loop:
                 if all(fact["stop"] == "completed" for fact in facts):
                     return self.potential
                 self.stuck = (
-                    f"runs of round {number} ended early and left nothing to label. "
+                    f"runs of round {number} ended early and left nothing to label but torn anions. "
                     "Lower active_learning.threshold_save, or give the training set more data; what is done is kept."
                 )
                 return None
@@ -141,6 +141,8 @@ class _Loop:
                             "every": section.grade_every,
                             "threshold_save": section.threshold_save,
                             "threshold_break": section.threshold_break,
+                            "anion": self.study.material.anion,
+                            "mobile": self.study.material.mobile,
                         },
                     },
                     inputs={"potential": self.potential, "active_set": Ref(self.potential.key, "active_set"), **self.start},

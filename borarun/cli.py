@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from borarun import __version__
 from borarun.display import Lines, LiveTable, duration, size
@@ -89,6 +90,25 @@ def validate(files: Annotated[list[Path], typer.Argument(help="Study and site fi
             raise typer.Exit(2)
     elif problems:
         raise StudyError(problems)
+
+
+@app.command()
+def doctor(
+    site_file: Annotated[Path, typer.Argument(metavar="SITE", help="The site file.", show_default=False)],
+    runs: Runs = Path("runs"),
+    wait: Annotated[float, typer.Option("--wait", help="Minutes that jobs may wait in the queue.", min=0.1)] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Check on a node of each executor what runs will need: programs, files, room, network. Submits one short job for each."""
+    from borarun.doctor import examine
+
+    found = examine(load_site(site_file), runs, lambda text: err.print(text, markup=False, highlight=False, soft_wrap=True), wait * 60)
+    if as_json:
+        _say(json.dumps([asdict(each) for each in found], indent=2))
+    else:
+        _show_findings(found)
+    if not all(each.ok for each in found):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -365,6 +385,20 @@ def schema(
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in (("study", study_schema()), ("site", site_schema())):
         (directory / f"{name}.schema.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _show_findings(found: list[Any]) -> None:
+    rows = [(each.executor, finding) for each in found for finding in each.answer.findings]
+    table = Table(box=None, pad_edge=False)
+    for column in ("executor", "check", "", "found"):
+        table.add_column(column, overflow="fold")
+    for executor, finding in rows:
+        table.add_row(*(Text(word) for word in (executor, finding.what, "ok" if finding.ok else "FAILS", finding.said)))
+    (out if out.is_terminal else Console(width=160)).print(table)
+    for executor, finding in rows:
+        if not finding.ok:
+            _say(f"{executor}: {finding.what}: {finding.remedy}")
+    _say("All is well." if all(finding.ok for _, finding in rows) else "What fails here would fail in a study: mend it, then ask again.")
 
 
 def _records(runs: Path, name: str) -> Any:

@@ -124,7 +124,7 @@ def test_a_bug_leaves_a_log_and_no_traceback(borarun, monkeypatch: pytest.Monkey
     assert "ZeroDivisionError" in (tmp_path / "borarun-bug.log").read_text()
 
 
-@pytest.mark.parametrize("command", ["init", "init-site", "validate", "plan", "submit", "status", "why", "report", "schema"])
+@pytest.mark.parametrize("command", ["init", "init-site", "validate", "doctor", "plan", "submit", "status", "why", "report", "schema"])
 def test_every_command_has_help(borarun, command: str) -> None:  # type: ignore[no-untyped-def]
     answer = borarun(command, "--help")
     assert answer.code == 0 and f"borarun {command}" in answer.out

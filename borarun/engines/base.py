@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -63,8 +66,15 @@ def words(command: str, cores: int) -> list[str]:
 
 
 def first(command: str) -> str:
-    """The program that must be found before a command can start."""
-    return next(word for word in shlex.split(command) if word != LAUNCH)
+    """The program that must be found before a command can start; empty where options of the launcher hide it."""
+    name = next(word for word in shlex.split(command) if word != LAUNCH)
+    return "" if name.startswith("-") else name
+
+
+def found(command: str) -> bool:
+    """Whether the program of a command is on PATH here, as far as the command shows it."""
+    name = first(command)
+    return not name or shutil.which(name) is not None
 
 
 class Program(Section):
@@ -80,6 +90,63 @@ class Program(Section):
     cost_factor: Annotated[float, Field(gt=0, le=1e6)] = Field(
         default=1.0, description="Core time on this machine over that which `borarun plan` assumes: 0.5 where it is twice as fast."
     )
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the answer of a program says of it.
+
+    Attributes
+    ----------
+    version : empty where it does not tell
+    trouble : why it cannot do what the site file says; empty where it can
+    remedy : what to do then
+    """
+
+    version: str = ""
+    trouble: str = ""
+    remedy: str = ""
+
+
+BY_HAND = "Start the command by hand on a node."
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A short command that shows what an installed program is. It starts in an empty directory and is given nothing to read; its exit code says nothing.
+
+    Attributes
+    ----------
+    key : of the program's section in the site file
+    command : as there, with placeholders, and options that make it short
+    read : what its answer says. Pure
+    leaves : a file that it may write, read after what it prints
+    """
+
+    key: str
+    command: str
+    read: Callable[[str], Told]
+    leaves: str = ""
+
+
+def python_probe(code: str, remedy: str) -> Probe:
+    """Python packages of an embedded program: the code prints ``version`` and their versions."""
+
+    def read(text: str) -> Told:
+        found = re.search(r"^version (.+)$", text, re.MULTILINE)
+        return Told(found[1]) if found else Told(trouble="cannot be imported", remedy=remedy)
+
+    return Probe("python", shlex.join([sys.executable, "-c", code]), read)
+
+
+def probes(program: Any) -> list[Probe]:
+    """Of an engine that comes with borarun whole: nothing to ask."""
+    return []
+
+
+def paths(program: Any) -> dict[str, str]:
+    """Of an engine that reads no files of the site: none."""
+    return {}
 
 
 @cache
@@ -129,8 +196,14 @@ class Engine(Protocol):
             Where the program itself said why it failed.
         """
 
+    def probes(self, program: Any) -> list[Probe]:
+        """What to ask of the program as a site has it, before it is trusted. Pure; of an engine without one of its own, ``base.probes``."""
+
+    def paths(self, program: Any) -> dict[str, str]:
+        """Files and folders of the site that must be readable, by their key in the site file; of an engine that needs none, ``base.paths``."""
+
     def cost(self, settings: Any, n_atoms: int) -> Cost:
         """Estimated core time and size of the record, for plans."""
 
 
-__all__ = ["Cost", "Engine", "Files", "Frames", "Inputs", "Program", "Result", "Settings", "installed"]
+__all__ = ["Cost", "Engine", "Files", "Frames", "Inputs", "Probe", "Program", "Result", "Settings", "Told", "installed", "paths", "probes"]

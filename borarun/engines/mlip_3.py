@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
 
 from borarun.engines import base
-from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
+from borarun.engines.base import paths as paths
 from borarun.engines.training import AGAIN, CONFIGURATIONS, GRADIENT_SECONDS, TrainingSettings, split
 from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
@@ -87,10 +87,28 @@ def version(settings: Settings) -> str:
 def missing(settings: Settings, program: Program) -> str:
     """Which program is not there, and where to name it."""
     for key, value in (("command", program.command), ("train_command", program.train_command or program.command)):
-        name = base.first(value)
-        if shutil.which(name) is None:
+        if not base.found(value):
+            name = base.first(value)
             return f"build MLIP-3 (gitlab.com/ashapeev/mlip-3) and name it in the site file, programs.mlip-3.{key} (got {name!r}, which is not found)"
     return ""
+
+
+def probes(program: Program) -> list[Probe]:
+    """`mlp` without a command says whether it was built with MPI; it has no version number."""
+
+    def read(text: str) -> Told:
+        found = re.search(r"^mlp (serial|mpi) version", text, re.MULTILINE)
+        return Told(f"mlp, {found[1]}") if found else Told(trouble="did not say that it is mlp of MLIP-3", remedy=base.BY_HAND)
+
+    def read_train(text: str) -> Told:
+        told = read(text)
+        if told.version == "mlp, serial" and program.cores not in (None, 1):
+            said = f"was built without MPI: {program.cores} of it would each train for themselves"
+            return Told(told.version, said, "Build it with MPI, or set programs.mlip-3.cores to 1.")
+        return told
+
+    train = [Probe("train_command", program.train_command, read_train)] if program.train_command else []
+    return [Probe("command", program.command, read), *train]
 
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:

@@ -18,6 +18,8 @@ from pydantic import PositiveInt
 
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
+from borarun.engines.base import paths as paths
+from borarun.engines.base import probes as probes
 from borarun.engines.training import AGAIN, CONFIGURATIONS, GRADIENT_SECONDS, TrainingSettings, split
 from borarun.errors import ParseError
 from borarun.task import Quantity

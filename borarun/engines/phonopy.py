@@ -19,6 +19,8 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
+from borarun.engines.base import paths as paths
+from borarun.engines.base import probes as probes
 from borarun.errors import EngineError, ParseError
 from borarun.task import Quantity
 

@@ -14,7 +14,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -24,7 +23,7 @@ from ase.data import chemical_symbols
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from borarun.engines import base, reference
-from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
 from borarun.engines.quantum_espresso_output import read_output
 from borarun.errors import ParseError
 
@@ -180,8 +179,8 @@ def version(settings: Settings) -> str:
 
 def missing(settings: Settings, program: Program) -> str:
     """What of pw.x and the pseudopotentials is not there, or is not what the study names."""
-    first = base.first(program.command)
-    if shutil.which(first) is None:
+    if not base.found(program.command):
+        first = base.first(program.command)
         return (
             f"{first} is not found. Install Quantum ESPRESSO (Debian: apt-get install quantum-espresso), or set programs.{NAME}.command in the site file."
         )
@@ -201,6 +200,21 @@ def missing(settings: Settings, program: Program) -> str:
         if wanted not in (None, md5):
             return f"the pseudopotential {file} is not the one of the study (MD5 {md5}, wanted {wanted}). Put that one there."
     return ""
+
+
+def probes(program: Program) -> list[Probe]:
+    """pw.x itself: with nothing to read it says what it is and ends."""
+
+    def read(text: str) -> Told:
+        found = re.search(r"Program PWSCF v\.(\S+) starts", text)
+        return Told(f"pw.x {found[1]}") if found else Told(trouble="did not say that it is pw.x", remedy=base.BY_HAND)
+
+    return [Probe("command", program.command, read)]
+
+
+def paths(program: Program) -> dict[str, str]:
+    """The folder of pseudopotentials."""
+    return {"pseudopotential_directory": program.pseudopotential_directory} if program.pseudopotential_directory else {}
 
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from borarun.engines import reference
-from borarun.engines.base import Cost, Files, Inputs, Result
+from borarun.engines.base import Cost, Files, Inputs, Probe, Result, python_probe
 from borarun.engines.base import Program as Program
+from borarun.engines.base import paths as paths
 
 NAME = "sevennet"
 RESUMABLE = True
@@ -41,6 +42,12 @@ def missing(settings: Settings, program: Program) -> str:
     if all(importlib.util.find_spec(name) for name in PACKAGES[settings.functional]):
         return ""
     return 'pip install "borarun[sevennet]"  (without a GPU, install the CPU build of PyTorch first: it is much smaller)'
+
+
+def probes(program: Program) -> list[Probe]:
+    """SevenNet and PyTorch, and the GPUs that they see."""
+    code = "import sevenn, torch; print('version', sevenn.__version__, 'with PyTorch', torch.__version__, 'and', torch.cuda.device_count(), 'GPUs')"
+    return [python_probe(code, "pip install 'borarun[sevennet]'")]
 
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:

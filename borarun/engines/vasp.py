@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -24,7 +23,7 @@ from ase.data import chemical_symbols
 from pydantic import Field, PositiveFloat, StringConstraints, field_validator, model_validator
 
 from borarun.engines import base, reference, vasp_inputs, vasp_output
-from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
 from borarun.engines.vasp_inputs import FUNCTIONALS, Tag, known_tags
 from borarun.errors import EngineError, ParseError
 from borarun.task import Json
@@ -193,9 +192,8 @@ def version(settings: Settings) -> str:
 
 def missing(settings: Settings, program: Program) -> str:
     """What of VASP, its potentials and the kernel is not there, or is not what the study names."""
-    first = base.first(program.command)
-    if shutil.which(first) is None:
-        return f"{first} is not found. Load VASP's module before borarun starts, or set programs.{NAME}.command in the site file."
+    if not base.found(program.command):
+        return f"{base.first(program.command)} is not found. Load VASP's module before borarun starts, or set programs.{NAME}.command in the site file."
     if program.potcar_directory is None:
         return f"set programs.{NAME}.potcar_directory in the site file to the folder of VASP's PBE potentials."
     for titel in settings.potcar.values():
@@ -216,6 +214,22 @@ def _needs_kernel(settings: Settings) -> bool:
     """Whether the functional reads ``vdw_kernel.bindat``: IVDW_NL = 1, which is the default of all but the meta-GGAs."""
     tags = settings.tags(1)
     return tags.get("LUSE_VDW") is True and tags.get("IVDW_NL", 2 if "METAGGA" in tags else 1) == 1
+
+
+def probes(program: Program) -> list[Probe]:
+    """VASP itself: without an INCAR it ends at once, having written its version or not."""
+
+    def read(text: str) -> Told:
+        found = re.search(r"^ *vasp\.(\S+(?: \d{2}[A-Z][a-z]{2}\d{2})?)", text, re.MULTILINE)
+        return Told(f"VASP {found[1]}" if found else "")
+
+    commands = {"command": program.command, "gamma_command": program.gamma_command}
+    return [Probe(key, command, read, leaves="OUTCAR") for key, command in commands.items() if command]
+
+
+def paths(program: Program) -> dict[str, str]:
+    """The folder of potentials, and the kernel."""
+    return {key: path for key in ("potcar_directory", "vdw_kernel") if (path := getattr(program, key))}
 
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:

@@ -9,6 +9,7 @@ import gzip
 import importlib.util
 import inspect
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -133,6 +134,19 @@ CASES = {
 def name(request: pytest.FixtureRequest) -> str:
     assert request.param in CASES, f"give {request.param} a line in CASES of {__file__}"
     return str(request.param)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_what_is_asked_of_an_installed_program(name: str) -> None:
+    """Each probe is a command of the site; whatever it prints is read, never an error; what is not the program is not taken for it, but for VASP."""
+    engine = ENGINES[name]
+    program = engine.Program()
+    assert engine.paths(program) == {}
+    for probe in engine.probes(program):
+        assert shlex.split(probe.command) and probe.key in {*type(program).model_fields, "python"}
+        for text in ("", "hello\n", "\x00\xff", "command not found"):
+            told = probe.read(text)
+            assert told.version == "" and (name == "vasp" or (told.trouble and told.remedy))
 
 
 @pytest.fixture

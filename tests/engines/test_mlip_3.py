@@ -137,6 +137,17 @@ def test_a_program_that_is_not_there_is_named() -> None:
     assert mlip_3.missing(TRAIN, Program(command=sys.executable)) == ""
 
 
+def test_mlp_tells_whether_it_was_built_with_mpi() -> None:
+    by = "(C) A. Shapeev, E. Podryabinkin, I. Novikov (Skoltech).\nUsage:\nmlp help                 prints this message\n"
+    serial, train = mlip_3.probes(Program(train_command="mpirun -np {cores} mlp", cores=4))
+    assert (serial.command, train.command) == ("mlp", "mpirun -np {cores} mlp")
+    assert serial.read(f"mlp serial version, {by}").version == "mlp, serial"
+    assert train.read(f"mlp mpi version (4 cores), {by}") == serial.read(f"mlp mpi version (1 cores), {by}")
+    told = train.read(f"mlp serial version, {by}")
+    assert told.trouble == "was built without MPI: 4 of it would each train for themselves" and "cores to 1" in told.remedy
+    assert len(mlip_3.probes(Program())) == 1
+
+
 def test_neighbourhoods_are_cut_out_only_where_they_are_graded() -> None:
     with pytest.raises(ValueError, match="al_mode nbh"):
         Settings(operation="select", al_mode="cfg", cut_radius_A=6.0)

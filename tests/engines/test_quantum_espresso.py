@@ -283,3 +283,10 @@ class TestRealProgram:
         with pytest.raises(EngineError, match="did not converge") as caught:
             engine.parse(task, tmp_path)
         assert caught.value.evidence.endswith("convergence NOT achieved after   2 iterations: stopping")
+
+
+def test_pw_tells_its_version_with_nothing_to_read() -> None:
+    site = engine.Program(command="mpirun -np {cores} pw.x", pseudopotential_directory="/upf")
+    (probe,) = engine.probes(site)
+    assert probe.read("\n     Program PWSCF v.6.7MaX starts on 23Nov2026 at  2:36:55 \n").version == "pw.x 6.7MaX"
+    assert engine.paths(site) == {"pseudopotential_directory": "/upf"}

@@ -30,6 +30,7 @@ from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
 from borarun.claim import Holder
 from borarun.engines import ENGINES, vasp_inputs, vasp_output
 from borarun.engines import vasp as engine
+from borarun.engines.base import Told
 from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS
@@ -647,3 +648,19 @@ def test_it_is_an_engine() -> None:
     assert ENGINES["vasp"] is engine
     assert engine.cost(settings(operation="aimd"), 104).core_seconds > engine.cost(settings(operation="aimd", time_ps=0.5), 104).core_seconds
     assert engine.command(settings(), 1, engine.Program()) == [sys.executable, "-m", "borarun.programs.vasp", "vasp_std"]
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        (" vasp.6.1.2 22Jul20 (build May 31 2021 10:13:24) complex\n", "VASP 6.1.2 22Jul20"),
+        (" running on    1 total cores\n vasp.5.4.4.18Apr17-6-g9f103f2a35 (build Mar 01 2020) complex\n", "VASP 5.4.4.18Apr17-6-g9f103f2a35"),
+        ("forrtl: severe (24): end-of-file during read\n", ""),
+    ],
+)
+def test_vasp_tells_its_version_or_not(text: str, version: str) -> None:
+    site = engine.Program(gamma_command="vasp_gam", potcar_directory="/potcars", vdw_kernel="/kernel")
+    probes = engine.probes(site)
+    assert [probe.command for probe in probes] == ["vasp_std", "vasp_gam"]
+    assert all(probe.leaves == "OUTCAR" and probe.read(text) == Told(version) for probe in probes)
+    assert engine.paths(site) == {"potcar_directory": "/potcars", "vdw_kernel": "/kernel"}

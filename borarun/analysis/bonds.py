@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from ase.data import covalent_radii
 from numpy.typing import NDArray
 
 from borarun.analysis.trajectory import whole_images
 
 Array = NDArray[Any]
 
-BONDED_A = 2.2
-"""Bonded in a closo-borane: B-B 1.78 and B-H 1.19 angstrom; the next distances begin at 2.6 angstrom."""
+TOLERANCE = 1.35
+"""Two atoms are bonded when nearer than this times the sum of their covalent radii: in a closo-borane B-B 2.27 and B-H 1.55 angstrom, between the bonds
+(1.78 and 1.19) and the next distances (2.9 and 2.6), which a hot first frame brings close."""
 
-_LEAST, _MOST = 0.7, 1.4
-"""A bond is intact between these multiples of its kind's mean length in the first frame."""
+_LEAST, _MOST = 0.7, 1.5
+"""A bond is intact between these multiples of its kind's mean length in the first frame; the next distance in a cage is 1.6 times its edge."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Bonds:
     n : number of bonds
     start_A : mean length in the first frame, angstrom
     shortest_A, longest_A : over all bonds and frames, angstrom
-    intact : whether none was ever shorter than 0.7 or longer than 1.4 times ``start_A``
+    intact : whether none was ever shorter than 0.7 or longer than 1.5 times ``start_A``
     """
 
     pair: tuple[int, int]
@@ -53,13 +55,16 @@ def check_bonds(positions: Array, cell: Array, anions: Array, numbers: Array) ->
     Returns
     -------
     One `Bonds` for each pair of elements, by atomic numbers
+
+    Source: covalent radii of Cordero et al., Dalton Trans. 2832 (2008), as in ASE.
     """
     images = whole_images(positions[:, :, 0], anions, cell[0])
     lengths: dict[tuple[int, int], list[Array]] = {}
     for anion in anions:
         whole = positions[anion] + np.einsum("ki,fij->kjf", images[anion], cell)
         start = np.linalg.norm(whole[:, None, :, 0] - whole[None, :, :, 0], axis=2)
-        for one, other in np.argwhere(np.triu(start < BONDED_A, 1)):
+        radii = covalent_radii[numbers[anion]]
+        for one, other in np.argwhere(np.triu(start < TOLERANCE * (radii[:, None] + radii), 1)):
             low, high = sorted((int(numbers[anion[one]]), int(numbers[anion[other]])))
             length = np.linalg.norm(whole[one] - whole[other], axis=0)
             lengths.setdefault((low, high), []).append(np.array([length[0], length.min(), length.max()]))

@@ -37,3 +37,12 @@ def test_a_broken_bond_is_told(trajectory, shift, length):
     assert not hydrogen.intact
     assert boron.intact
     assert length in (pytest.approx(hydrogen.longest_A), pytest.approx(hydrogen.shortest_A))
+
+
+def test_a_neighbour_that_a_hot_frame_brings_close_is_no_bond():
+    first = [[0.0, 0, 0], [1.78, 0, 0], [0.056, 1.2, 0]]  # the hydrogen of the first boron, 2.1 angstrom from the second
+    later = [[0.0, 0, 0], [1.78, 0, 0], [-1.2, 0.0, 0]]
+    positions = np.moveaxis(np.array([first, later]), 0, 2) + 4.0
+    hydrogen, boron = check_bonds(positions, np.array([9.0 * np.eye(3)] * 2), np.arange(3)[None], np.array([5, 5, 1]))
+    assert (hydrogen.n, boron.n) == (1, 1)
+    assert hydrogen.intact and boron.intact

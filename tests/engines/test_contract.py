@@ -115,7 +115,7 @@ CASES = {
         RECORDED / "lammps_run",
         settings_of(RECORDED / "lammps_run"),
         lambda: {"potential": (RECORDED / "li2b12h12_level8.mtp").read_text(), "structure": lih(), "active_set": np.eye(2)},
-        {"stop", "reason", "steps", "time_fs", "n_frames", "n_candidates", "grade_max", "min_distance_A", "segments"},
+        {"stop", "reason", "steps", "time_fs", "n_frames", "n_candidates", "n_torn", "grade_max", "min_distance_A", "segments"},
         ("dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"),
         ("step", "segment", "cell", "positions", "numbers", "thermo/temperature", "grade/value", "candidates", "last"),
     ),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from borarun.executors import Batch, PBSPro, Slurm, Torque
+from borarun.job_time import JOB_BEGAN, JOB_ENDS
 
 WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED", "Q", "H", "W", "T", "S", "U"}
 RUNNING = {"RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING", "R", "E", "B", "M"}
@@ -34,17 +35,27 @@ class Standing:
     said: str = ""
 
 
-def script(executor: Batch, name: str, command: list[str], seconds: float, output: Path) -> str:
+def script(executor: Batch, name: str, command: list[str], seconds: float, output: Path, *, directory: Path, says: Path | None = None) -> str:
     """The script of a job that runs one command on its first node.
 
     Parameters
     ----------
     seconds : length that is asked for
-    output : file for all that it prints
+    output : file for all that the job prints
+    directory : where the command runs
+    says : file that what the command prints is added to at once; without it that goes to ``output``, with PBS at the end
     """
     options = _slurm(executor, name, seconds, output) if isinstance(executor, Slurm) else _pbs(executor, name, seconds, output)
     head = "\n".join(f"{executor.MARK} {option}" for option in options)
-    return f"#!/bin/bash\n{head}\n{executor.scheduler_options}\n\n{executor.worker_init}\n\nexec {shlex.join(command)}\n"
+    to = f" >> {shlex.quote(str(says))} 2>&1" if says else ""
+    where = f"cd {shlex.quote(str(directory))}"
+    return f"#!/bin/bash\n{head}\n{executor.scheduler_options}\n\n{beginning(executor)}\n{where}\n\nexec {shlex.join(command)}{to}\n"
+
+
+def beginning(executor: Batch) -> str:
+    """Shell commands that every job begins with: it notes, by its own node's clock, when it began and until when programs may run."""
+    until = round(executor.walltime_s - executor.walltime_margin_s)
+    return f"export {JOB_BEGAN}=$(date +%s)\nexport {JOB_ENDS}=$(({JOB_BEGAN} + {until}))\n{executor.worker_init}"
 
 
 def _slurm(executor: Slurm, name: str, seconds: float, output: Path) -> list[str]:
@@ -85,9 +96,11 @@ def _clock(seconds: float) -> str:
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
-def submit(executor: Batch, file: Path) -> list[str]:
-    """Puts a script into the queue; its last line says which job it is."""
-    return ["sbatch", "--parsable", str(file)] if isinstance(executor, Slurm) else ["qsub", str(file)]
+def submit(executor: Batch, file: Path, after: str | None = None) -> list[str]:
+    """Puts a script into the queue; its last line says which job it is. It waits until the job ``after`` has ended, however it does."""
+    if isinstance(executor, Slurm):
+        return ["sbatch", "--parsable", *([f"--dependency=afterany:{after}"] if after else []), str(file)]
+    return ["qsub", *(["-W", f"depend=afterany:{after}"] if after else []), str(file)]
 
 
 def job_of(text: str) -> str:

@@ -44,6 +44,11 @@ def _say(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def _tell(text: str) -> None:
+    """What is no result: notes on the way, warnings, errors."""
+    err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="Where to write study.yaml and its structure.")] = Path(),
@@ -82,7 +87,7 @@ def validate(files: Annotated[list[Path], typer.Argument(help="Study and site fi
             continue
         if not as_json:
             for warning in warnings:
-                err.print(f"{path}: warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+                _tell(f"{path}: warning: {warning}")
             _say(f"{path}: valid {kind}")
     if as_json:
         _say(json.dumps([asdict(problem) for problem in problems], indent=2))
@@ -102,7 +107,7 @@ def doctor(
     """Check on a node of each executor what runs will need: programs, files, room, network. Submits one short job for each."""
     from borarun.doctor import examine
 
-    found = examine(load_site(site_file), runs, lambda text: err.print(text, markup=False, highlight=False, soft_wrap=True), wait * 60)
+    found = examine(load_site(site_file), runs, _tell, wait * 60)
     if as_json:
         _say(json.dumps([asdict(each) for each in found], indent=2))
     else:
@@ -201,11 +206,14 @@ def submit(
     study_file: StudyFile,
     site_file: SiteFile = None,
     runs: Runs = Path("runs"),
-    detach: Annotated[bool, typer.Option("--detach", help="Run it in the background, also after you log out.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Run it in the background, also after you log out: in a job where the site file has a `driver`.")
+    ] = False,
 ) -> None:
     """Run the study and show its progress. Run it again after any accident: it goes on where it was."""
     from borarun.control import start_detached
     from borarun.places import Places
+    from borarun.relay import relay, start_in_job
     from borarun.run import begin_again, drive, sole_driver
     from borarun.store import Store
     from borarun.workers import WorkersLostError
@@ -214,23 +222,24 @@ def submit(
     site = load_site(site_file) if site_file else default_site()
     places = Places.of(runs, study.name)
     if detach:
-        _say(start_detached(places.study, [word for word in sys.argv[1:] if word != "--detach"]))
+        arguments = ["submit", str(study_file), "--runs", str(runs), *(["--site", str(site_file)] if site_file else [])]
+        _say(start_in_job(places.study, site.driver, arguments) if site.driver else start_detached(places.study, arguments))
         return
     for warning in study.warnings:
-        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
-    with sole_driver(places.study, lambda text: err.print(text, markup=False, highlight=False, soft_wrap=True)):
+        _tell(f"warning: {warning}")
+    for polite in (signal.SIGTERM, signal.SIGHUP):  # a polite kill or a closed terminal ends the run as Ctrl-C does
+        signal.signal(polite, signal.default_int_handler)
+    with sole_driver(places.study, _tell), relay(places.study, site.driver, _tell):
         _log_to(places.study / "driver.log")
-        for polite in (signal.SIGTERM, signal.SIGHUP):  # a polite kill or a closed terminal ends the run as Ctrl-C does
-            signal.signal(polite, signal.default_int_handler)
         listener = (LiveTable if out.is_terminal else Lines)(out, site.cores, places.work)
         try:
             with listener:
                 outcome = drive(study, site, places, listener)
         except KeyboardInterrupt:
-            err.print("\nStopped. What is finished is kept: run the same command to go on.", markup=False, highlight=False)
+            _tell("\nStopped. What is finished is kept: run the same command to go on.")
             raise
         except WorkersLostError as error:
-            err.print(str(error), markup=False, highlight=False)
+            _tell(str(error))
             begin_again()
         if outcome.done or not (places.study / "report" / "report.html").exists():
             _write_report(study, Store(places.store), places.study / "report")
@@ -448,20 +457,20 @@ def main(run: Callable[[], Any] = app) -> None:
     try:
         run()
     except StudyError as error:
-        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        _tell(str(error))
         sys.exit(2)
     except BorarunError as error:
-        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        _tell(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
         if may_pass(error):
-            err.print(f"{error}. What is finished is kept: run the same command when this is mended.", markup=False, highlight=False, soft_wrap=True)
+            _tell(f"{error}. What is finished is kept: run the same command when this is mended.")
             sys.exit(1)
         path = Path("borarun-bug.log").resolve()
         import traceback
 
         path.write_text(f"borarun {__version__}\n{' '.join(sys.argv)}\n{traceback.format_exc()}")
-        err.print(f"This is a bug in borarun. What happened is in {path}; please report it.", markup=False, highlight=False, soft_wrap=True)
+        _tell(f"This is a bug in borarun. What happened is in {path}; please report it.")
         sys.exit(3)

@@ -67,7 +67,7 @@ def start_detached(place: Path, arguments: list[str]) -> str:
 
 
 def follow(place: Path) -> Iterator[str]:
-    """What a detached driver says, line by line, from the last lines on, until it ends.
+    """What a detached driver says, line by line, from the last lines on, until it ends and none waits in a queue to go on.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def follow(place: Path) -> Iterator[str]:
     with file.open(errors="replace") as said:
         yield from (line.rstrip("\n") for line in said.readlines()[-LAST_LINES:])
         while True:
-            driven = is_driven(place)
+            driven = is_driven(place) or bool(jobs.noted(place, jobs.DRIVERS))
             yield from (line.rstrip("\n") for line in said)
             if not driven:
                 return
@@ -109,8 +109,11 @@ def stop_driver(place: Path, say: Callable[[str], None] = lambda _: None) -> str
                 break
             time.sleep(POLL_S)
     (place / STOP).unlink(missing_ok=True)
-    if troubles := jobs.cancel(place):
+    waiting = jobs.noted(place, jobs.DRIVERS)
+    if troubles := jobs.cancel(place, jobs.DRIVERS) + jobs.cancel(place):
         raise BorarunError("\n".join(["Jobs could not be ended:", *troubles]))
     return (
-        "Stopped. What is finished is kept: `borarun submit` goes on." if holder is not None else "No driver was running this study; no job is left of it."
+        "Stopped. What is finished is kept: `borarun submit` goes on."
+        if holder is not None or waiting
+        else "No driver was running this study; no job is left of it."
     )

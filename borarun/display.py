@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -49,10 +48,10 @@ class Clock:
         self._estimated += task.cost.core_seconds
         self._taken += seconds * min(task.cores, self._cores)
 
-    def left(self, open_tasks: Iterable[tuple[Task, float]]) -> float:
-        """Seconds left for tasks, each with the part of it that is done."""
+    def left(self, core_seconds: float) -> float:
+        """Seconds left for tasks that were estimated to take so much."""
         ratio = self._taken / self._estimated if self._estimated > 0 else 1.0
-        return ratio * sum(task.cost.core_seconds * (1 - part) for task, part in open_tasks) / self._cores
+        return ratio * core_seconds / self._cores
 
 
 class Lines:
@@ -65,6 +64,8 @@ class Lines:
         self._plan: Plan | None = None
         self._forecast: Plan | None = None
         self._done: set[str] = set()
+        self._n_tasks = 0
+        self._open_s = 0.0
         self._running: dict[str, tuple[Task, float]] = {}
 
     def __enter__(self) -> Lines:
@@ -78,6 +79,9 @@ class Lines:
         if self._plan is None and done:
             self._say(f"{len(done)} of {len(forecast.tasks)} tasks are in the store already")
         self._plan, self._forecast, self._done = plan, forecast, done
+        tasks = forecast.tasks
+        self._n_tasks = len(tasks)
+        self._open_s = sum(task.cost.core_seconds for task in tasks if task.key not in done)
 
     def started(self, task: Task) -> None:
         """Say that a task starts."""
@@ -90,8 +94,7 @@ class Lines:
         if failure is not None:
             self._say(f"[red]failed[/red] {escape(task.name)}: {escape(failure.message)}", markup=True)
             return
-        self._clock.finished(task, seconds)
-        self._done.add(task.key)
+        self._count(task, seconds)
         self._say(f"done   {task.name} ({duration(seconds)}; {self.summary()})")
 
     def again(self, task: Task, why: str, pause_s: float) -> None:
@@ -104,13 +107,18 @@ class Lines:
 
     def summary(self) -> str:
         """Tasks done and time left, in a few words."""
-        tasks = self._forecast.tasks if self._forecast is not None else ()
-        left = self._clock.left((task, self.part(task.key)) for task in tasks if task.key not in self._done)
-        return f"{len(self._done)}/{len(tasks)} tasks, about {duration(left)} left"
+        begun = sum(task.cost.core_seconds * self.part(key) for key, (task, _) in self._running.items())
+        return f"{len(self._done)}/{self._n_tasks} tasks, about {duration(self._clock.left(self._open_s - begun))} left"
 
     def part(self, key: str) -> float:
         """How much of a running task is done."""
-        return (progress(self._work, key) or 0.0) if key in self._running else 0.0
+        return progress(self._work, key) or 0.0
+
+    def _count(self, task: Task, seconds: float) -> None:
+        """Take in a task that is done."""
+        self._clock.finished(task, seconds)
+        self._done.add(task.key)
+        self._open_s = max(self._open_s - task.cost.core_seconds, 0.0)
 
     def _say(self, text: str, *, markup: bool = False) -> None:
         self._console.print(f"{time.strftime('%H:%M:%S')}  {text}", markup=markup, highlight=False, soft_wrap=True)
@@ -141,8 +149,7 @@ class LiveTable(Lines):
             super().finished(task, failure, seconds)
             return
         self._running.pop(task.key, None)
-        self._clock.finished(task, seconds)
-        self._done.add(task.key)
+        self._count(task, seconds)
 
     def _draw(self) -> Group:
         stages = Table(box=None, pad_edge=False)

@@ -26,7 +26,7 @@ from typing import Self
 
 import psutil
 
-from borarun import __version__, batch
+from borarun import __version__, batch, jobs
 from borarun.batch import Standing
 from borarun.checkup import Answer, Finding, Request
 from borarun.engines import ENGINES
@@ -38,7 +38,6 @@ from borarun.site import Site
 JOB_S = 600.0
 """Length of a job of the doctor's; it takes seconds, but programs may hang."""
 
-COMMAND_S = 60.0
 POLL_S = 0.5
 ASK_S = 10.0
 """Time between two questions for a job."""
@@ -169,7 +168,7 @@ class _Visit:
             self._process.kill()
             self._process.wait()
         if self._job and self._standing.phase != "ended" and isinstance(self._executor, Batch):
-            said(batch.cancel(self._executor, self._job))
+            jobs.said(batch.cancel(self._executor, self._job))
         self._stack.close()
 
     @property
@@ -183,8 +182,8 @@ class _Visit:
     def _submit(self, executor: Batch, command: list[str]) -> None:
         file = self._place / "job.sh"
         seconds = min(JOB_S, executor.walltime_s)
-        file.write_text(batch.script(executor, f"doctor-{self.examination.executor}", command, seconds, self._output))
-        code, text = said(batch.submit(executor, file))
+        file.write_text(batch.script(executor, f"doctor-{self.examination.executor}", command, seconds, self._output, directory=Path.cwd()))
+        code, text = jobs.said(batch.submit(executor, file))
         self._job = batch.job_of(text) if code == 0 else ""
         if not self._job:
             remedy = "Correct partition or queue, account, walltime, sizes and scheduler_options of the executor in the site file."
@@ -217,7 +216,7 @@ class _Visit:
         if now - self._asked < ASK_S or not isinstance(self._executor, Batch):
             return False
         self._asked = now
-        standing = batch.standing(self._executor, said(batch.ask(self._executor, self._job))[1])
+        standing = batch.standing(self._executor, jobs.said(batch.ask(self._executor, self._job))[1])
         if standing.phase == "unknown":
             return False
         if standing != self._standing:
@@ -306,26 +305,6 @@ def opened(executor: Executor) -> Iterator[Door]:
         server.shutdown(socket.SHUT_RDWR)
         server.close()
         thread.join()
-
-
-def said(command: list[str]) -> tuple[int, str]:
-    """Exit code of a command of the batch system, and all that it printed."""
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=COMMAND_S,
-            check=False,
-        )
-    except FileNotFoundError:
-        return 127, f"{command[0]} is not found on this machine"
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return 1, str(error)
-    return done.returncode, done.stdout
 
 
 def _last(text: str) -> str:

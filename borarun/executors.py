@@ -174,4 +174,5 @@ class Torque(Batch):
     account: str | None = Field(default=None, description="`qsub -A`.")
 
 
+BatchExecutor = Annotated[Slurm | PBSPro | Torque, Field(discriminator="provider")]
 Executor = Annotated[Local | Slurm | PBSPro | Torque, Field(discriminator="provider")]

@@ -1,6 +1,6 @@
 """Jobs that a driver has put into the queue of a batch system, on disk, so that none outlives its driver unnoticed.
 
-One JSON object a line: ``executor``, ``id``, ``cancel`` (the command that ends it). The file is removed when the driver has ended them all itself.
+One JSON object a line: ``executor``, ``id``, ``cancel`` (the command that ends it). A file is removed when all its jobs have been ended.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 TIMEOUT_S = 60.0
-NAME = "jobs.jsonl"
+WORKERS = "jobs.jsonl"
+DRIVERS = "driver-jobs.jsonl"
+"""Names of the files: jobs that do tasks; jobs of drivers that have not begun."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,18 @@ class Job:
     cancel: tuple[str, ...]
 
 
-def note(directory: Path, job: Job) -> None:
+def note(directory: Path, job: Job, name: str = WORKERS) -> None:
     """Write down a job that was submitted just now."""
-    with (directory / NAME).open("a") as file:
+    with (directory / name).open("a") as file:
         file.write(json.dumps(asdict(job)) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def noted(directory: Path) -> list[Job]:
+def noted(directory: Path, name: str = WORKERS) -> list[Job]:
     """The jobs of a driver that did not end them, as far as is known."""
     try:
-        lines = (directory / NAME).read_text().splitlines()
+        lines = (directory / name).read_text().splitlines()
     except FileNotFoundError:
         return []
     found = []
@@ -55,23 +57,38 @@ def noted(directory: Path) -> list[Job]:
     return found
 
 
-def forget(directory: Path) -> None:
+def forget(directory: Path, name: str = WORKERS) -> None:
     """All jobs have ended."""
-    (directory / NAME).unlink(missing_ok=True)
+    (directory / name).unlink(missing_ok=True)
 
 
-def cancel(directory: Path) -> list[str]:
+def cancel(directory: Path, name: str = WORKERS) -> list[str]:
     """End the jobs that a dead driver left; what could not be ended, in words. One that has ended already is no matter."""
     troubles = []
-    for job in noted(directory):
-        try:
-            done = subprocess.run(job.cancel, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            troubles.append(f"job {job.id}: {' '.join(job.cancel)}: {error}")
-            continue
-        said = (done.stderr or done.stdout).strip()
-        if done.returncode and not any(word in said.lower() for word in ("invalid job id", "unknown job", "has finished", "already completed")):
-            troubles.append(f"job {job.id}: {' '.join(job.cancel)}: {said or f'exit code {done.returncode}'}")
+    for job in noted(directory, name):
+        code, text = said(list(job.cancel))
+        if code and not any(word in text.lower() for word in ("invalid job id", "unknown job", "has finished", "already completed")):
+            troubles.append(f"job {job.id}: {' '.join(job.cancel)}: {text.strip() or f'exit code {code}'}")
     if not troubles:
-        forget(directory)
+        forget(directory, name)
     return troubles
+
+
+def said(command: list[str]) -> tuple[int, str]:
+    """Exit code of a command of the batch system, and all that it printed."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError:
+        return 127, f"{command[0]} is not found on this machine"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return 1, str(error)
+    return done.returncode, done.stdout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +61,12 @@ class StoredRecords(Mapping[str, Record]):
             self._known[key] = record
         return self._known[key]
 
-    def forget(self) -> None:
-        """Look at the store anew: a record may have been set aside."""
-        self._known.clear()
+    def lost(self, keys: Iterable[str]) -> set[str]:
+        """Which of the keys had a record that has been set aside since."""
+        gone = {key for key in keys if key in self._known and key not in self._store}
+        for key in gone:
+            del self._known[key]
+        return gone
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._store.keys())

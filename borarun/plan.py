@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from borarun.stages import STAGES, Expansion, Records
 from borarun.stages.base import Product
 from borarun.study import Study
-from borarun.task import Task
+from borarun.task import Record, Task
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,75 @@ class Plan:
         return [f"{name}: {expansion.stuck}" for name, expansion in self.stages.items() if expansion.stuck]
 
 
-def expand(study: Study, records: Records, *, forecast: bool = False) -> Plan:
-    """Ask every stage for its tasks.
+class Planner:
+    """Expands a study again and again as records arrive. A stage is asked anew only where a product or a record that it looked at has changed.
 
     Parameters
     ----------
     records : the records that exist, by key
     forecast : take missing results to be the good ones, so that the plan shows what will follow at the least
     """
-    products: dict[str, Product] = {}
-    stages: dict[str, Expansion] = {}
-    for stage in STAGES:
-        expansion = stage.expand(study, products, records, forecast=forecast)
-        products.update(expansion.products)
-        if expansion.tasks or expansion.waiting or expansion.stuck:
-            stages[stage.NAME] = expansion
-    return Plan(stages)
+
+    def __init__(self, study: Study, records: Records, *, forecast: bool = False) -> None:
+        self._study = study
+        self._records = records
+        self._forecast = forecast
+        self._asked: dict[str, _Asked] = {}
+        self._plan = Plan({})
+
+    def expand(self) -> Plan:
+        """The plan by now; the same object as before where nothing has changed."""
+        products: dict[str, Product] = {}
+        changed = False
+        for stage in STAGES:
+            asked = self._asked.get(stage.NAME)
+            if asked is None or not asked.holds(products, self._records):
+                looked_at = _LookedAt(self._records)
+                expansion = stage.expand(self._study, products, looked_at, forecast=self._forecast)
+                asked = self._asked[stage.NAME] = _Asked(dict(products), looked_at.found, expansion)
+                changed = True
+            products.update(asked.expansion.products)
+        if changed:
+            expansions = {name: asked.expansion for name, asked in self._asked.items()}
+            self._plan = Plan({name: each for name, each in expansions.items() if each.tasks or each.waiting or each.stuck})
+        return self._plan
+
+
+def expand(study: Study, records: Records, *, forecast: bool = False) -> Plan:
+    """The plan of a study that is expanded once; see ``Planner``."""
+    return Planner(study, records, forecast=forecast).expand()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a stage said, and what it looked at to say it."""
+
+    products: Mapping[str, Product]
+    found: Mapping[str, Record | None]
+    expansion: Expansion
+
+    def holds(self, products: Mapping[str, Product], records: Records) -> bool:
+        return self.products == products and all(records.get(key) is record for key, record in self.found.items())
+
+
+class _LookedAt(Mapping[str, Record]):
+    """Records that remember which of them were asked for."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self.found: dict[str, Record | None] = {}
+
+    def __getitem__(self, key: str) -> Record:
+        record = self.found[key] = self._records.get(key)
+        if record is None:
+            raise KeyError(key)
+        return record
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("a stage asks for records by key: all of them together are another study's too")
+
+    def __len__(self) -> int:
+        return len(self._records)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,21 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import NoReturn, Protocol
 
 from borarun import jobs
+from borarun.board import Board
 from borarun.claim import SILENCE_S
 from borarun.control import STOP, claim_of
-from borarun.errors import BusyError, DamagedError
+from borarun.errors import BusyError, DamagedError, TimeUpError
+from borarun.job_time import seconds_left
 from borarun.places import Places, StoredRecords
-from borarun.plan import Plan, expand
+from borarun.plan import Plan, Planner
 from borarun.retries import LOST, Tries
 from borarun.site import Site
 from borarun.store import Store
@@ -29,6 +32,7 @@ from borarun.workers import Workers, WorkersLostError, failure_of
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+MOST_AT_ONCE = 100
 
 RESTARTS = "BORARUN_RESTARTS"
 """Environment variable that counts how often this command has begun again."""
@@ -122,7 +126,7 @@ def sole_driver(place: Path, say: Callable[[str], None] = lambda _: None) -> Ite
         if troubles := jobs.cancel(place):
             raise BusyError(
                 "\n".join([f"{place.name}: jobs of a driver that died could not be ended, and may still work on it.", *troubles])
-                + f"\nEnd them by hand and remove {place / jobs.NAME}."
+                + f"\nEnd them by hand and remove {place / jobs.WORKERS}."
             )
         yield
     finally:
@@ -136,6 +140,8 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     ------
     KeyboardInterrupt
         After everything started has been ended in order; also when another process asked for it.
+    TimeUpError
+        When this process runs in a job that comes to its end, after everything started has been ended in order.
     WorkersLostError
         When no answer of a worker can reach this process any more; see ``begin_again``.
     """
@@ -146,47 +152,52 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
         store.set_aside(error.key)
 
     records = StoredRecords(store, set_aside)
+    planner, forecast = Planner(study, records), _Forecast(study, records)
     outcome = Outcome()
     failed: dict[str, Failure] = {}
     tries: dict[str, Tries] = {}
     resting: dict[str, float] = {}
     running: dict[Future[Failure | None], tuple[Task, float]] = {}
+    ended: SimpleQueue[Future[Failure | None]] = SimpleQueue()
     workers = Workers(places, site)
+    plan, done, board, to_tell = Plan({}), set[str](), Board((), set(), set(), site), False
+    free = {name: executor.slots for name, executor in site.executors.items()}
     try:
         while True:
-            plan = expand(study, records)
-            done = {task.key for task in plan.tasks if task.key in records}
-            listener.planned(plan, expand(study, records, forecast=True), done)
-            resting = {key: until for key, until in resting.items() if until > time.monotonic()}
-            busy = {task.key for task, _ in running.values()}
-            tasks = [site.on(task) for task in plan.tasks]
-            ready = [task for task in tasks if task.key not in done | busy | failed.keys() | resting.keys() and task.needs <= done]
-            free = {name: executor.slots for name, executor in site.executors.items()}
-            for task, _ in running.values():
-                free[site.executor_of(task)] -= _takes(site, task)
-            for task in sorted(ready, key=lambda task: -task.cost.core_seconds):
-                if _takes(site, task) <= free[site.executor_of(task)]:
-                    free[site.executor_of(task)] -= _takes(site, task)
-                    running[workers.submit(task, site.program(task.engine))] = (task, time.monotonic())
-                    listener.started(task)
+            expanded = planner.expand()
+            if expanded is not plan:
+                plan, to_tell = expanded, True
+                done = {task.key for task in plan.tasks if task.key in done or task.key in records}
+                board = Board(plan.tasks, done, {task.key for task, _ in running.values()} | failed.keys() | resting.keys(), site)
+            if to_tell and forecast.may:
+                listener.planned(plan, forecast.plan(), set(done))
+                to_tell = False
+            for key in [key for key, until in resting.items() if until <= time.monotonic()]:
+                del resting[key]
+                board.again(key)
+            for task in board.start(free):
+                executor, slots = board.slots(task)
+                free[executor] -= slots
+                future = workers.submit(task, site.program(task.engine))
+                running[future] = (task, time.monotonic())
+                future.add_done_callback(ended.put)
+                listener.started(task)
             if not running and not resting:
                 break
-            ended: set[Future[Failure | None]] = set()
-            while not ended and (not resting or time.monotonic() < min(resting.values())):
-                ended = _wait(running)
-                if not ended and workers.lost:
-                    raise WorkersLostError("The process between driver and workers died.")
-                if (places.study / STOP).exists():
-                    raise KeyboardInterrupt
-                listener.tick()
-            for future in ended:
+            for future in _ended(ended, min([TICK_S, *(until - time.monotonic() for until in resting.values())])):
                 task, since = running.pop(future)
+                executor, slots = board.slots(task)
+                free[executor] += slots
                 failure = _failure(future)
                 if failure is None:
                     outcome.done.append(task)
+                    done.add(task.key)
+                    board.finished(task.key)
                 else:
                     log.warning("%s: %s: %s", task.name, failure.kind, failure.message)
-                    records.forget()  # what failed may have found a damaged record, which is gone now
+                    if lost := records.lost(task.needs):  # it may have found a damaged record, which is gone now
+                        done -= lost
+                        plan = Plan({})
                     pause = tries.setdefault(task.key, Tries()).pause_s(failure, site.retries.limit, site.retries.pause_s)
                     if pause is not None:
                         resting[task.key] = time.monotonic() + pause
@@ -197,6 +208,13 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                     if failure.kind == LOST:
                         store.write_failure(task, failure)
                 listener.finished(task, failure, time.monotonic() - since)
+            if workers.lost:
+                raise WorkersLostError("The process between driver and workers died.")
+            if (places.study / STOP).exists():
+                raise KeyboardInterrupt
+            if seconds_left() <= 0:
+                raise TimeUpError("the job of this driver comes to its end.")
+            listener.tick()
     finally:
         workers.stop()
     outcome.blocked = [task for task in plan.tasks if task.key not in done and task.key not in failed]
@@ -204,17 +222,33 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     return outcome
 
 
-def _takes(site: Site, task: Task) -> int:
-    """How many of its executor's slots a task takes."""
-    return site.executors[site.executor_of(task)].takes(task.cores)
+def _ended(queue: SimpleQueue[Future[Failure | None]], seconds: float) -> Iterator[Future[Failure | None]]:
+    """The tasks that have ended, after at most so long; some at a time, so that other things get their turn."""
+    with suppress(Empty):
+        yield queue.get(timeout=max(seconds, 0.0))
+        for _ in range(MOST_AT_ONCE):
+            yield queue.get_nowait()
 
 
-def _wait(running: dict[Future[Failure | None], tuple[Task, float]]) -> set[Future[Failure | None]]:
-    """The tasks that have ended, after at most a tick."""
-    if not running:
-        time.sleep(TICK_S)
-        return set()
-    return wait(running, timeout=TICK_S, return_when=FIRST_COMPLETED).done
+class _Forecast:
+    """What will follow at the least, for people: made anew no more often than leaves the driver most of its time."""
+
+    def __init__(self, study: Study, records: StoredRecords) -> None:
+        self._planner = Planner(study, records, forecast=True)
+        self._next = 0.0
+
+    @property
+    def may(self) -> bool:
+        """Whether it is time for another one."""
+        return time.monotonic() >= self._next
+
+    def plan(self) -> Plan:
+        """The forecast by now."""
+        began = time.monotonic()
+        plan = self._planner.expand()
+        ended = time.monotonic()
+        self._next = ended + 20 * (ended - began)
+        return plan
 
 
 def _failure(future: Future[Failure | None]) -> Failure | None:

@@ -12,7 +12,7 @@ from pydantic import Field, create_model
 from borarun.engines import ENGINES
 from borarun.engines.base import LAUNCH, Program
 from borarun.errors import StudyError
-from borarun.executors import Batch, Executor, Local
+from borarun.executors import Batch, BatchExecutor, Executor, Local
 from borarun.messages import Name, Section, did_you_mean, in_order, validate
 from borarun.task import Task
 from borarun.yaml_file import KeyPath, read_yaml
@@ -41,6 +41,10 @@ class Site(Section):
     executors: Annotated[dict[Name, Executor], Field(min_length=1)] = Field(
         default={"local": Local()},
         description="Where tasks run, by a name of your choice. A task goes to the smallest that has the cores it can use.",
+    )
+    driver: BatchExecutor | None = Field(
+        default=None,
+        description="A job for the driver: `submit --detach` starts it there, and before its wall it hands over to the next. One core is enough.",
     )
     programs: Programs = Field(default_factory=Programs, description="How each program runs here.")
     retries: Retries = Field(default=Retries(), description="What is done about failures that may pass.")

@@ -32,11 +32,11 @@ from parsl.providers import LocalProvider, PBSProProvider, SlurmProvider, Torque
 from parsl.providers.cluster_provider import ClusterProvider
 
 from borarun import jobs
+from borarun.batch import beginning
 from borarun.claim import Holder
 from borarun.engines.base import Program
 from borarun.errors import BorarunError
 from borarun.executors import Batch, Local, PBSPro, Slurm, Torque
-from borarun.job_time import JOB_BEGAN, JOB_ENDS
 from borarun.places import Places
 from borarun.retries import LOST
 from borarun.site import Site
@@ -211,7 +211,7 @@ def provider(executor: Batch, label: str, directory: Path) -> ClusterProvider:
         "parallelism": executor.parallelism,
         "walltime": executor.walltime,
         "scheduler_options": executor.scheduler_options,
-        "worker_init": _worker_init(executor),
+        "worker_init": beginning(executor),
         "cmd_timeout": executor.cmd_timeout,
     }
     made: Any
@@ -237,12 +237,6 @@ def provider(executor: Batch, label: str, directory: Path) -> ClusterProvider:
     made.prepare(directory, label, executor.status_polling_interval)
     provided: ClusterProvider = made
     return provided
-
-
-def _worker_init(executor: Batch) -> str:
-    """The beginning of a job: it notes, by its own node's clock, when it began and until when programs may run."""
-    until = round(executor.walltime_s - executor.walltime_margin_s)
-    return f"export {JOB_BEGAN}=$(date +%s)\nexport {JOB_ENDS}=$(({JOB_BEGAN} + {until}))\n{executor.worker_init}"
 
 
 class Workers:

@@ -21,12 +21,13 @@ TORQUE = Torque(provider="torque", queue="batch", **SHARED)
 
 
 def lines(executor: Any) -> list[str]:
-    return script(executor, "borarun-doctor-wide", ["python", "-m", "x y"], 300, Path("/runs/out.txt")).splitlines()
+    return script(executor, "borarun-doctor-wide", ["python", "-m", "x y"], 300, Path("/runs/out.txt"), directory=Path("/my runs")).splitlines()
 
 
 def test_slurm_is_asked_for_what_runs_ask_for() -> None:
     found = lines(SLURM)
-    assert found[0] == "#!/bin/bash" and found[-1] == "exec python -m 'x y'" and "module load python" in found
+    assert found[0] == "#!/bin/bash" and found[-1] == "exec python -m 'x y'" and "module load python" in found and "cd '/my runs'" in found
+    assert "export BORARUN_JOB_ENDS=$((BORARUN_JOB_BEGAN + 14100))" in found
     assert {line.removeprefix("#SBATCH ") for line in found if line.startswith("#SBATCH")} == {
         "--job-name=borarun-doctor-wide",
         "--output=/runs/out.txt",
@@ -50,6 +51,8 @@ def test_pbs_is_asked_for_chunks_and_torque_for_nodes() -> None:
 
 def test_the_commands_are_those_of_the_batch_system() -> None:
     assert submit(SLURM, Path("a.sh")) == ["sbatch", "--parsable", "a.sh"] and submit(PBS, Path("a.sh")) == ["qsub", "a.sh"]
+    assert submit(SLURM, Path("a.sh"), after="7") == ["sbatch", "--parsable", "--dependency=afterany:7", "a.sh"]
+    assert submit(PBS, Path("a.sh"), after="7.vm") == ["qsub", "-W", "depend=afterany:7.vm", "a.sh"]
     assert cancel(SLURM, "7") == ["scancel", "7"] and cancel(TORQUE, "7") == ["qdel", "7"]
     assert ask(PBS, "7.vm") == ["qstat", "-x", "-f", "-F", "json", "7.vm"] and ask(TORQUE, "7") == ["qstat", "-f", "7"]
 

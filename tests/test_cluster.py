@@ -105,9 +105,9 @@ class Run:
             start_new_session=True,
         )  # fmt: skip
 
-    def end(self, process: subprocess.Popen[str], code: int | None = 0) -> str:
+    def end(self, process: subprocess.Popen[str], code: int | None = 0, timeout_s: float = 400) -> str:
         """Wait until a driver ends; what it said."""
-        output, _ = process.communicate(timeout=400)
+        output, _ = process.communicate(timeout=timeout_s)
         assert code is None or process.returncode == code, output
         self.counted.update(line.split("done   ")[1].split(" (")[0] for line in output.splitlines() if "  done   " in line)
         self.said += output
@@ -284,7 +284,7 @@ def test_tasks_longer_than_a_job_go_on_in_the_next(cluster: Cluster, tmp_path: P
     study += "supercell: [1, 1, 1]\nheating: {from_K: 50, to_K: 80, rate_K_per_ps: 1, timestep_fs: 1, sample_every_fs: 100}\n"
     site = SITE.replace('"0:10:00"', '"0:01:00"')
     run = Run(cluster, tmp_path, study, site)
-    said = run.end(run.start())
+    said = run.end(run.start(), timeout_s=900)  # on a busy machine a minute is hardly more than it takes to begin
     assert "goes on in another job" in said
     assert not run.store.failures() and all(times == 1 for times in run.counted.values()), said
     run.wait_for_silence()
@@ -350,6 +350,54 @@ def test_a_study_begun_at_one_site_is_finished_at_another(run: Run) -> None:
     said = subprocess.run(here, cwd=run.folder, capture_output=True, text=True, check=True, timeout=400).stdout
     assert said.count("  done   ") == 5 - len(before)
     assert len(run.store.keys()) == 5
+
+
+DRIVER = """
+driver: {provider: slurm, partition: main, cores_per_node: 1, exclusive: false, walltime: "0:02:00", walltime_margin_s: 30}
+"""
+
+
+def borarun(run: Run, *arguments: str) -> str:
+    """What a command says that ends well."""
+    command = [sys.executable, "-m", "borarun", *arguments]
+    done = subprocess.run(command, cwd=run.folder, env=run.cluster.environment, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_driver_in_a_job_hands_over_before_its_wall(cluster: Cluster, tmp_path: Path) -> None:
+    """The study takes longer than the driver's job; `attach` follows from one to the next, and none is left in the end."""
+    run = Run(cluster, tmp_path, STUDY.replace("time_ps: 2.0", "time_ps: 12.0"), SITE + DRIVER)
+    assert "will be run by job" in borarun(run, "submit", "study.yaml", "--site", "site.yaml", "--detach")
+    again = [sys.executable, "-m", "borarun", "submit", "study.yaml", "--site", "site.yaml", "--detach"]
+    assert subprocess.run(again, cwd=run.folder, env=run.cluster.environment, capture_output=True, timeout=60, check=False).returncode == 1
+    said = borarun(run, "attach", "study.yaml")
+    assert said.count("goes on after it") >= 2 and "All tasks are done" in said
+    assert jobs.noted(run.places.study, jobs.DRIVERS) == []
+    run.said = said
+    run.check_complete()
+
+
+def test_a_driver_in_a_job_whose_node_dies_is_succeeded(cluster: Cluster, tmp_path: Path) -> None:
+    run = Run(cluster, tmp_path, STUDY, SITE + DRIVER.replace('"0:02:00"', '"0:10:00"'))
+    borarun(run, "submit", "study.yaml", "--site", "site.yaml", "--detach")
+    run.wait_for_work(1)
+    first = min(cluster.jobs(), key=lambda job: int(job[0]))
+    node = int(first[2].removeprefix("n"))
+    cluster.kill_node(node)
+    time.sleep(20)
+    cluster.start_node(node)
+    run.said = borarun(run, "attach", "study.yaml")
+    assert "All tasks are done" in run.said
+    run.check_complete()
+
+
+def test_stop_ends_a_driver_in_a_job_and_its_successor(cluster: Cluster, tmp_path: Path) -> None:
+    run = Run(cluster, tmp_path, STUDY, SITE + DRIVER)
+    borarun(run, "submit", "study.yaml", "--site", "site.yaml", "--detach")
+    run.wait_for_work(1)
+    assert "Stopped" in borarun(run, "stop", "study.yaml")
+    run.wait_for_silence()
 
 
 def test_an_executor_that_cannot_start_says_why(cluster: Cluster, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_jobs_are_noted_and_forgotten(tmp_path: Path) -> None:
 
 def test_a_line_cut_short_is_passed_over(tmp_path: Path) -> None:
     jobs.note(tmp_path, Job("cpu", "12", ("scancel", "12")))
-    with (tmp_path / jobs.NAME).open("a") as file:
+    with (tmp_path / jobs.WORKERS).open("a") as file:
         file.write('{"executor": "cpu", "id')
     assert [job.id for job in jobs.noted(tmp_path)] == ["12"]
 

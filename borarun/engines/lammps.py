@@ -13,8 +13,9 @@ import io
 import json
 import re
 import sys
+from functools import cache
 from importlib import metadata, util
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -145,8 +146,8 @@ class Settings(base.Settings):
 
     def bounds(self) -> list[tuple[int, int]]:
         """First and last step of each segment."""
-        ends = np.cumsum([0] + [round(part.time_ps * FS_PER_PS / self.timestep_fs) for part in self.segments])
-        return [(int(first), int(last)) for first, last in pairwise(ends)]
+        lengths = (round(part.time_ps * FS_PER_PS / self.timestep_fs) for part in self.segments)
+        return list(pairwise(accumulate(lengths, initial=0)))
 
     def sampling(self) -> list[int]:
         """Steps between frames in each segment; 0 where none are kept."""
@@ -338,6 +339,7 @@ def _first_temperature(settings: Settings) -> float:
     return next((part.from_K for part in settings.segments if part.time_ps), settings.segments[0].from_K)
 
 
+@cache
 def _microseconds(level: int) -> float:
     """Core time a step and atom, in microseconds."""
     known = sorted(MICROSECONDS_PER_ATOM)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from borarun.engines import ENGINES, lammps
+from borarun.engines import ENGINES
 from borarun.frames import Frames
 from borarun.study import Study
 from borarun.task import Json, Record, Ref, Task
@@ -67,8 +67,9 @@ def make_task(
     n_atoms: int,
     inputs: Mapping[str, Product] | None = None,
     cores: int = 1,
+    **priced_by: int,
 ) -> Task:
-    """A task with its engine's defaults filled in, its version and its cost."""
+    """A task with its engine's defaults filled in, its version and its cost, which may depend on more than settings and atoms (``priced_by``)."""
     module = ENGINES[engine]
     complete = module.Settings(**settings)
     return Task(
@@ -80,7 +81,7 @@ def make_task(
         label=label,
         about=dict(about),
         cores=cores,
-        cost=module.cost(complete, n_atoms),
+        cost=module.cost(complete, n_atoms, **priced_by),
     )
 
 
@@ -101,8 +102,7 @@ def _edges_A(text: str) -> tuple[float, ...]:
 def md_task(study: Study, settings: Mapping[str, Any], *, n_atoms: int, **about_it: Any) -> Task:
     """A LAMMPS run, priced by the level of the study's potential."""
     assert study.potential is not None
-    task = make_task("lammps", settings, n_atoms=n_atoms, **about_it)
-    return replace(task, cost=lammps.cost(lammps.Settings(**task.settings), n_atoms, study.potential.level))
+    return make_task("lammps", settings, n_atoms=n_atoms, level=study.potential.level, **about_it)
 
 
 def start_structure(study: Study, products: Products, functional: str) -> tuple[str, dict[str, Product]]:

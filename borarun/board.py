@@ -1,0 +1,72 @@
+"""Which tasks can start: those whose inputs exist, the costliest first, as far as there is room for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import heappop, heappush
+from itertools import count
+
+from borarun.site import Site
+from borarun.task import Task
+
+Entry = tuple[float, int, Task]
+"""A task that can start: its cost, negative, and a number that tells equal ones apart."""
+
+
+class Board:
+    """The tasks of a plan and where they stand. What happens to a task costs a time that does not depend on how many there are.
+
+    Parameters
+    ----------
+    tasks : of the plan
+    done : keys of those with a record
+    held : keys of those that must not start: running, failed, or resting until ``again``
+    """
+
+    def __init__(self, tasks: Iterable[Task], done: set[str], held: set[str], site: Site) -> None:
+        self._site = site
+        self._held = held
+        self._number = count()
+        self._tasks = {task.key: site.on(task) for task in tasks}
+        self._missing = {key: set(task.needs - done) for key, task in self._tasks.items() if key not in done}
+        self._followers: dict[str, list[str]] = {}
+        self._ready: dict[tuple[str, int], list[Entry]] = {}
+        for key, missing in self._missing.items():
+            for needed in missing:
+                self._followers.setdefault(needed, []).append(key)
+            self._offer(key)
+
+    def finished(self, key: str) -> None:
+        """A task has a record: what waited for nothing else can start."""
+        for follower in self._followers.pop(key, ()):
+            self._missing[follower].discard(key)
+            self._offer(follower)
+
+    def again(self, key: str) -> None:
+        """A task that rested has done so for long enough."""
+        self._held.discard(key)
+        self._offer(key)
+
+    def start(self, free: Mapping[str, int]) -> Iterator[Task]:
+        """Take the tasks that can start now.
+
+        Parameters
+        ----------
+        free : free slots of each executor
+        """
+        free = dict(free)
+        while fitting := [place for place, bucket in self._ready.items() if bucket and place[1] <= free[place[0]]]:
+            executor, slots = place = min(fitting, key=lambda place: self._ready[place][0])
+            free[executor] -= slots
+            yield heappop(self._ready[place])[2]
+
+    def slots(self, task: Task) -> tuple[str, int]:
+        """The executor of a task, and how many of its slots the task takes."""
+        executor = self._site.executor_of(task)
+        return executor, self._site.executors[executor].takes(task.cores)
+
+    def _offer(self, key: str) -> None:
+        """Let a task start as soon as there is room, if nothing else keeps it."""
+        if not self._missing[key] and key not in self._held:
+            task = self._tasks[key]
+            heappush(self._ready.setdefault(self.slots(task), []), (-task.cost.core_seconds, next(self._number), task))

@@ -10,19 +10,20 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from borarun.report import published, summary, text
+from borarun.report import parquet, published, summary, text
 from borarun.report.blocks import Figure, Section, Table
 from borarun.report.results import Results
 from borarun.report.sections import sections
 
 
-def write_report(results: Results, directory: Path) -> Path:
+def write_report(results: Results, directory: Path, *, with_parquet: bool = False) -> Path:
     """Write ``report.html``, ``results.json``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.csv``.
 
     Parameters
     ----------
     results : what `borarun.report.collect` made
     directory : where to write; made if it is not there, files of an earlier report are replaced
+    with_parquet : write ``tables/*.parquet`` as well; needs pyarrow
 
     Returns
     -------
@@ -40,6 +41,8 @@ def write_report(results: Results, directory: Path) -> Path:
             table = block.data if isinstance(block, Figure) else block
             if isinstance(table, Table):
                 (directory / "tables" / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
+                if with_parquet:
+                    parquet.write(table, directory / "tables" / f"{table.name}.parquet")
     (directory / "results.json").write_text(json.dumps(results.to_json(), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     page = directory / "report.html"
     page.write_text(render(results, found), encoding="utf-8")

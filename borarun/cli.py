@@ -428,26 +428,29 @@ def unpack(
     ] = None,
 ) -> None:
     """Unpack a study and its results, checked from end to end, into a new folder. Nothing that is there is changed."""
-    from borarun.places import Places
+    from borarun.places import Places, StoredRecords
     from borarun.plan import expand
     from borarun.store import Store
+    from borarun.unpack import differing_versions
     from borarun.unpack import unpack as read_pack
 
     place = directory or Path(file.name.removesuffix(PACK_SUFFIX).removesuffix(".zip"))
     found = read_pack(file, place, None if runs is None else Store(Places.of(runs, "").store))
     study = load_study(found.study)
     where = runs or place / "runs"
-    known = expand(study, _records(where, study.name))
-    _say(
-        f"{found.study}: unpacked, with {len(found.keys)} results in {where / 'store'}"
-        + (f", {found.n_there} of them there before" if found.n_there else "")
-    )
-    for needed in found.licensed:
-        _say(f"Made with a {needed.what} ({needed.hash}), which is not in the pack.")
+    store = Store(Places.of(where, study.name).store)
+    known = expand(study, StoredRecords(store))
     idle = found.keys - {task.key for task in known.tasks}
+    before = f", {found.n_there} of them there before" if found.n_there else ""
+    whole = "; they are all of what is known of it by now" if not idle and len(found.keys) == len(known.tasks) else ""
+    _say(f"{found.study}: unpacked, with {len(found.keys)} results in {where / 'store'}{before}{whole}")
+    for needed in found.licensed:
+        _say(f"Made with a {needed.what} ({needed.hash}), which is not in it.")
     if idle:
-        _say(f"{len(idle)} results are of tasks that this study does not have here: other versions of borarun or of a program give tasks other keys.")
-        _say(f"Packed by borarun {found.borarun}, this is {__version__}. The programs' versions are in {place / 'ro-crate-metadata.json'}.")
+        others = " and ".join(differing_versions(known.tasks, idle, store)) or f"it was packed by borarun {found.borarun}, this is {__version__}"
+        _say(
+            f"{len(idle)} results are of no task that the study has here: {others}. Another version is another task: install that one to go on from here."
+        )
     _say(f"Next: borarun plan {found.study} --runs {where}")
 
 
@@ -462,11 +465,13 @@ def export(
     """Write tables, figures, training sets, potentials and structures as files that need no borarun, described for a repository."""
     from borarun.crate import Terms
     from borarun.export import export as write_export
+    from borarun.file import must_be_new
     from borarun.places import Places
     from borarun.report import parquet
     from borarun.store import Store
 
     terms = Terms.of(authors or [], licence)
+    must_be_new(directory)  # asked before minutes are spent
     study = load_study(study_file)
     store = Store(Places.of(runs, study.name).store)
     tasks, results = _results(study, store)

@@ -27,6 +27,17 @@ FORMATS = {
 }  # fmt: skip
 """Suffix -> media type; whatever is not here is text."""
 
+HOMES = {
+    "lammps": "https://www.lammps.org",
+    "mlip-3": "https://gitlab.com/ashapeev/mlip-3",
+    "motep": "https://github.com/imw-md/motep",
+    "phonopy": "https://phonopy.github.io/phonopy",
+    "quantum-espresso": "https://www.quantum-espresso.org",
+    "sevennet": "https://github.com/MDIL-SNU/SevenNet",
+    "vasp": "https://www.vasp.at",
+}
+"""Engine -> home page of its program."""
+
 _AUTHOR = re.compile(r"(?P<name>[^\d\s<>\"][^\d<>\"]*?)(?:[\s,]+(?P<orcid>\d{4}-\d{4}-\d{4}-\d{3}[\dX]))?")
 
 
@@ -42,7 +53,7 @@ class File:
 
     size_B: int | None
     sha256: str | None
-    about: str = ""
+    about: str
 
 
 @dataclass(frozen=True)
@@ -142,9 +153,9 @@ def metadata(study: Study, study_file: str, files: Mapping[str, File], history: 
         "@id": "#computation",
         "@type": "CreateAction",
         "name": f"borarun submit {PurePosixPath(study_file).name}",
-        "instrument": [{"@id": f"#{name}"} for name in history.programs],
-        "object": [{"@id": quote(study_file)}],
-        "result": [{"@id": "./"}],
+        "instrument": _refer(f"#{name}" for name in history.programs),
+        "object": _refer([quote(study_file)]),
+        "result": _refer(["./"]),
     }
     if history.started:
         action |= {"startTime": history.started, "endTime": history.ended}
@@ -157,12 +168,12 @@ def metadata(study: Study, study_file: str, files: Mapping[str, File], history: 
         "datePublished": today.isoformat(),
         "license": {"@id": licence},
         "keywords": [study.material.formula, "solid electrolyte", "moment tensor potential", "molecular dynamics", *study.functionals],
-        "hasPart": [{"@id": quote(path)} for path in files],
-        "mentions": [{"@id": "#computation"}],
+        "hasPart": _refer(map(quote, files)),
+        "mentions": _refer(["#computation"]),
     }
     people = [_person(person) for person in terms.authors]
     if people:
-        root["author"] = [{"@id": person["@id"]} for person in people]
+        root["author"] = _refer(person["@id"] for person in people)
     return {
         "@context": "https://w3id.org/ro/crate/1.2/context",
         "@graph": [
@@ -170,11 +181,17 @@ def metadata(study: Study, study_file: str, files: Mapping[str, File], history: 
             root,
             *(_file(path, file) for path, file in files.items()),
             action,
-            *({"@id": f"#{name}", "@type": "SoftwareApplication", "name": name, "version": version} for name, version in history.programs.items()),
+            *(_program(name, version) for name, version in history.programs.items()),
             *people,
             entity,
         ],
     }
+
+
+def _refer(places: Iterable[str]) -> Json:
+    """References to other entities; a single one stands without a list."""
+    found = [{"@id": place} for place in places]
+    return found[0] if len(found) == 1 else found
 
 
 def text(described: Json) -> bytes:
@@ -194,10 +211,23 @@ def _description(study: Study) -> str:
 
 def _file(path: str, file: File) -> dict[str, Json]:
     suffix = PurePosixPath(path).suffix.lower()
-    described: dict[str, Json] = {"@id": quote(path), "@type": "File", "name": file.about or path, "encodingFormat": FORMATS.get(suffix, "text/plain")}
+    described: dict[str, Json] = {
+        "@id": quote(path),
+        "@type": "File",
+        "name": PurePosixPath(path).name,
+        "description": file.about,
+        "encodingFormat": FORMATS.get(suffix, "text/plain"),
+    }
     if file.size_B is not None:
         described |= {"contentSize": str(file.size_B), "sha256": file.sha256}
     return described
+
+
+def _program(name: str, version: str) -> dict[str, Json]:
+    described: dict[str, Json] = {"@id": f"#{name}", "name": name, "version": version}
+    if name in HOMES:  # the specification wants an address of an application
+        return described | {"@type": "SoftwareApplication", "url": HOMES[name]}
+    return described | {"@type": "CreativeWork", "description": "Program, or part of borarun."}
 
 
 def _person(person: Person) -> dict[str, Json]:

@@ -17,8 +17,8 @@ from borarun.engines.training import TrainingSettings, split
 from borarun.file import appearing
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
-from borarun.pack import STUDY, study_contents
-from borarun.report import Results, parquet, write_report
+from borarun.pack import STUDY, STUDY_FILE, study_contents
+from borarun.report import Results, files, parquet
 from borarun.report.results import Gap
 from borarun.store import Store
 from borarun.study import Study
@@ -54,28 +54,29 @@ def export(file: Path, study: Study, tasks: Sequence[Task], results: Results, st
     with appearing(directory) as place:
         about: dict[str, str] = {}
         for name, content in contents.items():
-            about |= _write(place / STUDY / name, content, "the study, or a file that it names", place)
+            about |= _write(place / STUDY / name, content, STUDY_FILE, place)
         for task in done:
             if task.stage == "relax":
                 about |= _structure(task, store, place)
         for task in _last_trainings(done):
             about |= _training(task, store, place)
-        write_report(replace(results, gaps=tuple(map(_shared, results.gaps))), place / "report", with_parquet=parquet.available())
-        files = {path.relative_to(place).as_posix(): path for path in sorted(place.rglob("*")) if path.is_file()}
+        clean = replace(results, gaps=tuple(map(_shared, results.gaps)))
+        for name, report in files(clean, with_parquet=parquet.available()).items():
+            about |= _write(place / "report" / name, report.content, report.about, place)
         described = crate.metadata(
             study,
             STUDY + file.name,
-            {name: crate.File(path.stat().st_size, _sha256(path), about.get(name, "")) for name, path in files.items()},
+            {name: crate.File(len(content := (place / name).read_bytes()), hashlib.sha256(content).hexdigest(), about[name]) for name in sorted(about)},
             crate.History.of(done, [store.attributes(task.key)["provenance"] for task in done]),
             terms,
             datetime.now(UTC).date(),
         )
         (place / crate.NAME).write_bytes(crate.text(described))
-    return [directory / name for name in (*files, crate.NAME)]
+    return [directory / name for name in (*about, crate.NAME)]
 
 
 def _last_trainings(done: Sequence[Task]) -> list[Task]:
-    """The last training of each functional: that of the potential that production ran with."""
+    """The last training of each functional; production runs with its potential."""
     trained = [task for task in done if task.about.get("operation") == "train"]
     return list({task.about["functional"]: task for task in sorted(trained, key=lambda task: int(task.about["round"]))}.values())
 
@@ -127,8 +128,3 @@ def _write(path: Path, content: bytes, what: str, place: Path) -> dict[str, str]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return {path.relative_to(place).as_posix(): what}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -67,8 +67,7 @@ def appearing(path: Path) -> Iterator[Path]:
     StoreError
         Where something has that name already, the disk is full, or the place not writable.
     """
-    if os.path.lexists(path):
-        raise StoreError(f"{path}: is there already. Name a folder that is not.")
+    must_be_new(path)
     unfinished = _unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +84,18 @@ def appearing(path: Path) -> Iterator[Path]:
         _flush(path.parent)
     except OSError as error:
         raise StoreError(_unwritable(path, error)) from error
+
+
+def must_be_new(path: Path) -> None:
+    """Refuse to write over anything.
+
+    Raises
+    ------
+    StoreError
+        Where there is something.
+    """
+    if os.path.lexists(path):
+        raise StoreError(f"{path}: is there already. Give another name, or move it away.")
 
 
 def _unfinished(path: Path) -> Path:

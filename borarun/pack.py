@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstra
 from borarun import __version__, crate
 from borarun.disclosure import licensed
 from borarun.errors import BorarunError, Problem, StudyError
-from borarun.file import replacing
+from borarun.file import must_be_new, replacing
 from borarun.messages import did_you_mean
 from borarun.places import StoredRecords
 from borarun.plan import Plan, expand
@@ -43,6 +43,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 STUDY, STORE = "study/", "runs/store/"
 RECORD = re.compile(rf"{STORE}(?P<key>[0-9a-f]{{24}})\.zarr\.zip")
+
+STUDY_FILE = "the study, or a file that it names"
 
 TRAJECTORIES = "trajectories"
 PRODUCTION = ("heating", "diffusion")
@@ -138,8 +140,7 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
     StoreError
         Where a record is damaged or holds what is under licence, or the pack cannot be written.
     """
-    if output.exists():
-        raise BorarunError(f"{output}: is there already. Give another name with --output, or move it away.")
+    must_be_new(output)
     contents = study_contents(file)
     records = StoredRecords(store, _damaged)
     plan = expand(study, records)
@@ -149,7 +150,7 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
     members: dict[str, crate.File] = {}
     with replacing(output) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
-            members[STUDY + name] = _add(archive, STUDY + name, content)
+            members[STUDY + name] = _add(archive, STUDY + name, content, STUDY_FILE)
         for task in chosen:
             with tempfile.TemporaryFile(dir=output.parent) as copy:  # a zip within a zip is written in two steps, so that it can be read in one
                 store.share(task.key, copy)
@@ -164,7 +165,7 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
             terms,
             datetime.now(UTC).date(),
         )
-        members[crate.NAME] = _add(archive, crate.NAME, crate.text(described))
+        members[crate.NAME] = _add(archive, crate.NAME, crate.text(described), "")
         manifest = Manifest(
             borarun_pack=FORMAT,
             borarun=__version__,
@@ -172,7 +173,7 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
             members={name: Member(size_B=member.size_B or 0, sha256=member.sha256 or "") for name, member in members.items()},
             licensed=_licensed(records[task.key] for task in chosen),
         )
-        _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode() + b"\n")
+        _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode() + b"\n", "")
     with output.open("rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").hexdigest()
     return Packed(
@@ -266,9 +267,9 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> crate.File:
+def _add(archive: zipfile.ZipFile, name: str, content: bytes, about: str) -> crate.File:
     archive.writestr(_entry(name), content)
-    return crate.File(len(content), hashlib.sha256(content).hexdigest())
+    return crate.File(len(content), hashlib.sha256(content).hexdigest(), about)
 
 
 def _copy(archive: zipfile.ZipFile, name: str, source: BufferedRandom, about: str) -> crate.File:

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from borarun.file import appearing
 from borarun.pack import FORMAT, MANIFEST, RECORD, STORE, STUDY, Format, Licensed, Manifest, Member, colliding, record_name, unsafe
 from borarun.store import Store
 from borarun.study import load_study
+from borarun.task import Task
 
 MAX_MEMBERS = 200_000
 MAX_MANIFEST_B = 100_000_000
@@ -79,13 +80,30 @@ def unpack(file: Path, directory: Path, store: Store | None = None) -> Unpacked:
                 if store is not None:
                     for key in sorted(keys):
                         added += store.adopt(key, place / record_name(key))
-                    shutil.rmtree(place / STORE, ignore_errors=True)
+                    shutil.rmtree(place / Path(STORE).parts[0])
     except BaseException:
         for path in added:
             path.unlink(missing_ok=True)
         raise
     there = 0 if store is None else len(keys) - len(added)
     return Unpacked(directory / manifest.study, keys, there, manifest.borarun, tuple(manifest.licensed))
+
+
+def differing_versions(tasks: Iterable[Task], keys: Iterable[str], store: Store) -> list[str]:
+    """Why records are of none of a study's tasks here: the programs whose version is another one.
+
+    Parameters
+    ----------
+    tasks : of the study, as they are here
+    keys : of the records
+    """
+    here: dict[str, set[str]] = {}
+    for task in tasks:
+        here.setdefault(task.engine, set()).add(task.version)
+    there = {(told["engine"], told["version"]) for key in keys for told in [store.attributes(key)["task"]]}
+    return [
+        f"{engine} is {', '.join(sorted(here[engine]))} here, and was {was}" for engine, was in sorted(there) if engine in here and was not in here[engine]
+    ]
 
 
 def _refuse(file: Path, message: str) -> StudyError:
@@ -145,7 +163,7 @@ def _odd(entry: zipfile.ZipInfo) -> str:
 def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
     entry = next((entry for entry in archive.infolist() if entry.filename == MANIFEST), None)
     if entry is None:
-        raise _refuse(file, f"is no pack: it has no {MANIFEST}. Give a file that `borarun pack` wrote.")
+        raise _refuse(file, f"is no pack, or is cut short: it has no {MANIFEST}. Give a file that `borarun pack` wrote, whole.")
     if entry.file_size > MAX_MANIFEST_B:
         raise _refuse(file, f"its {MANIFEST} is larger than any study needs (got {entry.file_size} B). {FORGED}")
     content = b"".join(_pieces(file, archive, MANIFEST))

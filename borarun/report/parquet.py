@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 from importlib.util import find_spec
-from pathlib import Path
 
 from borarun.report.blocks import Plain, Table
 
@@ -13,15 +13,17 @@ def available() -> bool:
     return find_spec("pyarrow") is not None
 
 
-def write(table: Table, path: Path) -> None:
-    """Write a table: names of columns as in its CSV file, numbers whole, title and caption in the file's metadata."""
+def content(table: Table) -> bytes:
+    """The file of a table: names of columns as in its CSV file, numbers whole, title and caption in the file's metadata."""
     import pyarrow
     from pyarrow import parquet
 
     names, columns = zip(*table.flat(), strict=True)
     arrays = [pyarrow.array(_of_one_type(values)) for values in columns]
     about = {"title": table.title, "caption": table.caption}
-    parquet.write_table(pyarrow.Table.from_arrays(arrays, names=list(names), metadata=about), path)
+    out = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_arrays(arrays, names=list(names), metadata=about), out)
+    return out.getvalue()
 
 
 def _of_one_type(values: list[Plain]) -> list[Plain]:

@@ -448,9 +448,7 @@ def unpack(
         _say(f"Made with a {needed.what} ({needed.hash}), which is not in it.")
     if idle:
         others = " and ".join(differing_versions(known.tasks, idle, store)) or f"it was packed by borarun {found.borarun}, this is {__version__}"
-        _say(
-            f"{len(idle)} results are of no task that the study has here: {others}. Another version is another task: install that one to go on from here."
-        )
+        _say(f"{len(idle)} results are of no task that the study has here: {others}. To go on from here, install those versions.")
     _say(f"Next: borarun plan {found.study} --runs {where}")
 
 

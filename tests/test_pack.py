@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import MINI_STUDY, STUDIES
+from conftest import MINI_STUDY, STUDIES, largest_file
 from filled import HOST, PROVENANCE, fill
 
 from borarun.crate import Person, Terms
@@ -237,6 +237,13 @@ def test_a_damaged_record_is_told_and_leaves_no_pack(group: Group, tmp_path: Pat
     with pytest.raises(DamagedError, match="is damaged"):
         packed(group, tmp_path, store=Store(tmp_path / "store"))
     assert {path.name for path in tmp_path.iterdir()} == {"store"}
+
+
+@pytest.mark.parametrize("size_B", [100, 10_000, 100_000])
+def test_a_disk_that_is_full_is_told_and_leaves_no_pack(group: Group, tmp_path: Path, size_B: int) -> None:
+    with largest_file(size_B), pytest.raises(StoreError, match=r"ours\.borarun\.zip: no room to write it"):
+        packed(group, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_pack_overwrites_nothing(group: Group, tmp_path: Path) -> None:

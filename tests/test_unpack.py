@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import STUDIES
+from conftest import STUDIES, largest_file
 from filled import PROVENANCE, fill
 
 from borarun import unpack as module
@@ -346,17 +344,6 @@ def test_a_study_that_is_not_there(contents: Contents, place: Path) -> None:
 
 
 # no harm to what is there
-
-
-@contextmanager
-def largest_file(size_B: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size: the nearest thing to a full disk that needs no privileges."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_B, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_disk_that_is_full(packed: Path, place: Path) -> None:

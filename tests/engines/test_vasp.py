@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import json
 import shlex
 import shutil
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -642,6 +645,11 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
     assert len(labelled) == 103
     assert_allclose(labelled.get_potential_energy(), sample.get_potential_energy(), atol=2e-5)
     assert not list(work.glob("*")), "nothing licensed and nothing else is left behind"
+    for key in sorted(store.keys()):
+        store.share(key, copy := io.BytesIO())
+        assert b"made up" not in copy.getvalue() and str(potcars).encode() not in copy.getvalue()
+        assert all(hashlib.sha256(made_up_potcar(element).encode()).hexdigest().encode() in copy.getvalue() for element in TITELS)
+        assert not [name for name in zipfile.ZipFile(copy).namelist() if name.startswith("texts/")], "nothing else than numbers"
 
 
 def test_it_is_an_engine() -> None:

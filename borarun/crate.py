@@ -231,7 +231,7 @@ def _program(name: str, version: str) -> dict[str, Json]:
 
 
 def _person(person: Person) -> dict[str, Json]:
-    place = f"https://orcid.org/{person.orcid}" if person.orcid else f"#{re.sub(r'[^A-Za-z0-9]+', '-', person.name)}"
+    place = f"https://orcid.org/{person.orcid}" if person.orcid else f"#{quote(person.name)}"
     return {"@id": place, "@type": "Person", "name": person.name}
 
 

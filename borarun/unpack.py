@@ -17,6 +17,8 @@ from borarun import crate
 from borarun.errors import DamagedError, Problem, StoreError, StudyError
 from borarun.file import appearing
 from borarun.pack import FORMAT, MANIFEST, RECORD, STORE, STUDY, Format, Licensed, Manifest, Member, colliding, record_name, unsafe
+from borarun.places import StoredRecords
+from borarun.plan import expand
 from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Task
@@ -74,9 +76,9 @@ def unpack(file: Path, directory: Path, store: Store | None = None) -> Unpacked:
                 _check_room(directory, place, sum(member.size_B for member in manifest.members.values()))
                 for name in (*manifest.members, MANIFEST):
                     _extract(file, archive, name, place / name, manifest.members.get(name))
-                _check_study(file, place, manifest.study)
                 for key in sorted(keys):
                     _check_record(file, place, key)
+                _check_study(file, place, manifest.study)
                 if store is not None:
                     for key in sorted(keys):
                         added += store.adopt(key, place / record_name(key))
@@ -207,11 +209,16 @@ def _extract(file: Path, archive: zipfile.ZipFile, name: str, target: Path, memb
         raise _refuse(file, f"its member {name!r:.200} has another hash than the manifest says: it was changed. {AGAIN}")
 
 
-def _check_study(file: Path, place: Path, study: str) -> None:
+def _check_study(file: Path, place: Path, name: str) -> None:
+    """The study is valid, and can go on from the records."""
     try:
-        load_study(place / study)
+        study = load_study(place / name)
     except StudyError as error:
         raise StudyError([replace(problem, file=f"{file}: {Path(problem.file).relative_to(place)}") for problem in error.problems]) from None
+    try:
+        expand(study, StoredRecords(Store(place / STORE)))
+    except Exception as error:  # whatever stages stumble over in facts that no engine wrote
+        raise _refuse(file, f"the study cannot go on from its results ({type(error).__name__}: {error}). {FORGED}") from error
 
 
 def _check_record(file: Path, place: Path, key: str) -> None:

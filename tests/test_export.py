@@ -77,7 +77,7 @@ def test_a_library_of_the_format_reads_the_description(exported: tuple[Path, Sto
     assert crate.version == "1.2"
     assert [(author.id, author["name"]) for author in crate.root_dataset["author"]] == [
         ("https://orcid.org/0000-0002-1825-0097", "Ada Lovelace"),
-        ("#Charles-Babbage", "Charles Babbage"),
+        ("#Charles%20Babbage", "Charles Babbage"),
     ]
     assert crate.root_dataset["license"].id == "https://spdx.org/licenses/CC-BY-4.0"
     assert {file.id for file in crate.get_by_type("File")} == content(exported[0]).keys() - {NAME}

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import STUDIES, largest_file
@@ -33,12 +34,14 @@ functionals: [PBE-D3]
 reference: {engine: bundled}
 relax: {}
 training_set: {aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2}}
+potential: {level: 8}
+active_learning: {}
 """
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pack of a study with two results."""
+    """A pack of a study with a few results."""
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(STUDIES / "structures", home / "structures", ignore=shutil.ignore_patterns("*.py", "*.md"))
     (home / "study.yaml").write_text(STUDY)
@@ -265,7 +268,7 @@ def test_encrypted_members(contents: Contents, place: Path) -> None:
 
 def test_too_many_members(contents: Contents, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_MEMBERS", 3)
-    refused(contents, place, "has 6 members, more than a study can have")
+    refused(contents, place, "has 12 members, more than a study can have")
 
 
 def test_a_manifest_without_end(contents: Contents, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +280,7 @@ def test_a_manifest_without_end(contents: Contents, place: Path, monkeypatch: py
 # records that are none
 
 
-def forged(content: bytes, folder: Path, part: str, change: Callable[[dict[str, object]], object]) -> bytes:
+def forged(content: bytes, folder: Path, part: str, change: Callable[[Any], object]) -> bytes:
     """A record in which a part of its description is another one."""
     (old := folder / "old").write_bytes(content)
     with zipfile.ZipFile(old) as archive, zipfile.ZipFile(folder / "new", "w") as copy:
@@ -306,11 +309,19 @@ ENERGY = "frames/structure/energy/zarr.json"
     ],
 )
 def test_records_that_no_store_wrote(
-    contents: Contents, place: Path, tmp_path_factory: pytest.TempPathFactory, part: str, change: Callable[[dict[str, object]], object], why: str
+    contents: Contents, place: Path, tmp_path_factory: pytest.TempPathFactory, part: str, change: Callable[[Any], object], why: str
 ) -> None:
     content = dict(contents.members)[contents.record]
     contents.change(contents.record, forged(content, tmp_path_factory.mktemp("forge"), part, change))
     refused(contents, place, why)
+
+
+def test_facts_that_no_engine_wrote(contents: Contents, place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for number, (name, content) in enumerate(contents.members):
+        if b'"operation": "explore"' in content:
+            folder = tmp_path_factory.mktemp(f"forge{number}")
+            contents.change(name, forged(content, folder, "zarr.json", lambda d: d["attributes"]["facts"].pop("n_candidates")))
+    refused(contents, place, r"the study cannot go on from its results \(KeyError: 'n_candidates'\)")
 
 
 def test_a_record_under_another_name(contents: Contents, place: Path) -> None:

@@ -40,9 +40,12 @@ StudyFile = Annotated[Path, typer.Argument(help="The study file.", show_default=
 SiteFile = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, this machine.", show_default=False)]
 Runs = Annotated[Path, typer.Option("--runs", help="Directory for the store, the work and the reports.", envvar="BORARUN_RUNS")]
 Authors = Annotated[
-    list[str] | None, typer.Option("--author", help="An author for repositories, with or without ORCID; once for each.", show_default=False)
+    list[str] | None,
+    typer.Option("--author", metavar="NAME", help="An author for repositories, with or without ORCID; once for each.", show_default=False),
 ]
-Licence = Annotated[str, typer.Option("--license", help="Terms of use for repositories, an SPDX identifier such as CC-BY-4.0.", show_default=False)]
+Licence = Annotated[
+    str, typer.Option("--license", metavar="SPDX", help="Terms of use for repositories, an SPDX identifier such as CC-BY-4.0.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -396,7 +399,7 @@ def pack(
     output: Annotated[Path | None, typer.Option("--output", help="The file to write; without it, NAME.borarun.zip here.", show_default=False)] = None,
     without: Annotated[
         list[str] | None,
-        typer.Option("--without", help="A stage whose results stay behind, or `trajectories`: heating and diffusion.", show_default=False),
+        typer.Option("--without", metavar="WHAT", help="A stage whose results stay behind, or `trajectories`: heating and diffusion.", show_default=False),
     ] = None,
     authors: Authors = None,
     licence: Licence = "",
@@ -421,7 +424,7 @@ def pack(
 def unpack(
     file: Annotated[Path, typer.Argument(help="What `borarun pack` wrote.", show_default=False)],
     directory: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="A new folder; without it, one of the pack's name here.", show_default=False)
+        Path | None, typer.Argument(metavar="DIR", help="A new folder; without it, one of the pack's name here.", show_default=False)
     ] = None,
     runs: Annotated[
         Path | None, typer.Option("--runs", help="Add the results to the store of this run directory; without it, to DIR/runs.", show_default=False)

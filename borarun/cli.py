@@ -41,11 +41,9 @@ SiteFile = Annotated[Path | None, typer.Option("--site", help="Where programs ru
 Runs = Annotated[Path, typer.Option("--runs", help="Directory for the store, the work and the reports.", envvar="BORARUN_RUNS")]
 Authors = Annotated[
     list[str] | None,
-    typer.Option("--author", metavar="NAME", help="An author for repositories, with or without ORCID; once for each.", show_default=False),
+    typer.Option("--author", metavar="NAME", help="An author for repositories, with ORCID or not; once for each.", show_default=False),
 ]
-Licence = Annotated[
-    str, typer.Option("--license", metavar="SPDX", help="Terms of use for repositories, an SPDX identifier such as CC-BY-4.0.", show_default=False)
-]
+Licence = Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence for repositories, such as CC-BY-4.0.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 

@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstra
 
 from borarun import __version__, crate
 from borarun.disclosure import licensed
-from borarun.errors import BorarunError, Problem, StudyError
+from borarun.errors import DamagedError, Problem, StudyError
 from borarun.file import must_be_new, replacing
 from borarun.messages import did_you_mean
 from borarun.places import StoredRecords
@@ -142,7 +142,7 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
     """
     must_be_new(output)
     contents = study_contents(file)
-    records = StoredRecords(store, _damaged)
+    records = StoredRecords(store, _refuse)
     plan = expand(study, records)
     stays = _stages(without, plan)
     done = [task for task in plan.tasks if task.key in records]
@@ -246,7 +246,7 @@ def _stages(without: Sequence[str], plan: Plan) -> set[str]:
     return {stage for word in without for stage in (PRODUCTION if word == TRAJECTORIES else (word,))}
 
 
-def _damaged(error: BorarunError) -> None:
+def _refuse(error: DamagedError) -> None:
     raise error
 
 

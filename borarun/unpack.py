@@ -79,7 +79,7 @@ def unpack(file: Path, directory: Path, store: Store | None = None) -> Unpacked:
                 for key in sorted(keys):
                     _check_record(file, place, key)
                 _check_study(file, place, manifest.study)
-                if store is not None:
+                if store is not None and keys:
                     for key in sorted(keys):
                         added += store.adopt(key, place / record_name(key))
                     shutil.rmtree(place / Path(STORE).parts[0])

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from conftest import MINI_STUDY, STUDIES
 from filled import HOST, POTENTIAL, fill, training
+from pyarrow.parquet import read_table
+from rocrate.rocrate import ROCrate
 
 from borarun.crate import NAME, Terms
 from borarun.engines import ENGINES
@@ -72,8 +74,7 @@ def test_everything_is_there_and_described(exported: tuple[Path, Store]) -> None
 
 
 def test_a_library_of_the_format_reads_the_description(exported: tuple[Path, Store]) -> None:
-    rocrate = pytest.importorskip("rocrate.rocrate")
-    crate = rocrate.ROCrate(exported[0])
+    crate = ROCrate(exported[0])
     assert crate.version == "1.2"
     assert [(author.id, author["name"]) for author in crate.root_dataset["author"]] == [
         ("https://orcid.org/0000-0002-1825-0097", "Ada Lovelace"),
@@ -117,16 +118,15 @@ def test_potentials_and_cells_come_back(exported: tuple[Path, Store]) -> None:
 
 
 def test_tables_say_the_same_in_both_forms(exported: tuple[Path, Store]) -> None:
-    pq = pytest.importorskip("pyarrow.parquet")
     tables = exported[0] / "report" / "tables"
     for path in sorted(tables.glob("*.csv")):
-        table = pq.read_table(path.with_suffix(".parquet"))
+        table = read_table(path.with_suffix(".parquet"))
         names, *rows = csv.reader(path.read_text().splitlines())
         assert table.column_names == names and len(set(names)) == len(names)
         for values, texts in zip(table.to_pydict().values(), zip(*rows, strict=True), strict=True):
             expected = ["" if value is None else f"{value:.8g}" if isinstance(value, float) else str(value) for value in values]
             assert expected == list(texts)
-    assert pq.read_table(tables / "cells.parquet").schema.metadata[b"title"] == b"Relaxed cells"
+    assert read_table(tables / "cells.parquet").schema.metadata[b"title"] == b"Relaxed cells"
 
 
 def test_nothing_of_the_site_is_in_it(exported: tuple[Path, Store]) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from conftest import MINI_STUDY, STUDIES, largest_file
 from filled import HOST, PROVENANCE, fill
+from rocrate.rocrate import ROCrate
 
+from borarun.crate import NAME as CRATE
 from borarun.crate import Person, Terms
 from borarun.disclosure import licensed, without_paths
 from borarun.errors import DamagedError, StoreError, StudyError
@@ -114,6 +116,21 @@ def test_the_report_is_the_same_to_the_last_bit(group: Group, tmp_path: Path) ->
     assert some[0] == some[1]
 
 
+def test_a_pack_describes_itself_for_repositories(group: Group, tmp_path: Path) -> None:
+    unpack(packed(group, tmp_path), tmp_path / "theirs")
+    crate = ROCrate(tmp_path / "theirs")
+    there = {path.relative_to(tmp_path / "theirs").as_posix() for path in (tmp_path / "theirs").rglob("*") if path.is_file()}
+    assert {file.id for file in crate.get_by_type("File")} == there - {CRATE}
+    assert {file["description"] for file in crate.get_by_type("File")} >= {task.name for task in group.tasks}
+    assert crate.root_dataset["license"]["name"] == "No licence chosen"
+
+
+def test_a_study_without_results_can_go_too(group: Group, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    found = unpack(packed(group, tmp_path, store=Store(tmp_path / "none")), tmp_path / "theirs", store)
+    assert not found.keys and not store.keys() and load_study(found.study).name == "ours"
+
+
 def test_records_can_be_read_where_they_lie(group: Group, tmp_path: Path) -> None:
     path, task = packed(group, tmp_path), group.tasks[0]
     with zipfile.ZipFile(path) as archive, archive.open(record_name(task.key)) as member, zipfile.ZipFile(member) as record:
@@ -202,7 +219,7 @@ def test_a_study_with_a_file_under_licence_is_refused(group: Group, tmp_path: Pa
         packed(moved, tmp_path)
 
 
-def test_files_under_licence_are_named_by_their_hashes(group: Group, tmp_path: Path) -> None:
+def test_thereunder_licence_are_named_by_their_hashes(group: Group, tmp_path: Path) -> None:
     task, potcar = group.tasks[0], {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}
     upf = {"file": "B.UPF", "md5": "b" * 32}
     facts = {**group.store.attributes(task.key)["facts"], "potcars": {"Li": potcar}, "pseudopotentials": {"B": upf}}

@@ -406,16 +406,17 @@ def pack(
     from borarun.crate import Terms
     from borarun.pack import pack as write_pack
     from borarun.places import Places
+    from borarun.stages.base import plural
     from borarun.store import Store
 
     study = load_study(study_file)
     path = output or Path(f"{study.name}{PACK_SUFFIX}")
     packed = write_pack(study_file, study, Store(Places.of(runs, study.name).store), path, terms=Terms.of(authors or [], licence), without=without or [])
-    _say(f"{packed.path}: {packed.n_records} results, {size(packed.size_B)}, SHA-256 {packed.sha256}")
+    _say(f"{packed.path}: {plural(packed.n_records, 'result')}, {size(packed.size_B)}, SHA-256 {packed.sha256}")
     for stage, count in packed.left_out.items():
-        _say(f"{count} results of {stage} stay behind: whoever goes on computes them again.")
+        _say(f"{plural(count, 'result')} of {stage} left behind: whoever goes on computes again what is not there.")
     if packed.not_done:
-        _say(f"{packed.not_done} known tasks have no result yet.")
+        _say(f"{plural(packed.not_done, 'known task')} without a result yet.")
 
 
 @app.command()
@@ -431,6 +432,7 @@ def unpack(
     """Unpack a study and its results, checked from end to end, into a new folder. Nothing that is there is changed."""
     from borarun.places import Places, StoredRecords
     from borarun.plan import expand
+    from borarun.stages.base import plural
     from borarun.store import Store
     from borarun.unpack import differing_versions
     from borarun.unpack import unpack as read_pack
@@ -443,13 +445,13 @@ def unpack(
     known = expand(study, StoredRecords(store))
     idle = found.keys - {task.key for task in known.tasks}
     before = f", {found.n_there} of them there before" if found.n_there else ""
-    whole = "; they are all of what is known of it by now" if not idle and len(found.keys) == len(known.tasks) else ""
-    _say(f"{found.study}: unpacked, with {len(found.keys)} results in {where / 'store'}{before}{whole}")
+    whole = "; nothing that is known of it is missing" if not idle and len(found.keys) == len(known.tasks) else ""
+    _say(f"{found.study}: unpacked, with {plural(len(found.keys), 'result')} in {where / 'store'}{before}{whole}")
     for needed in found.licensed:
         _say(f"Made with a {needed.what} ({needed.hash}), which is not in it.")
     if idle:
         others = " and ".join(differing_versions(known.tasks, idle, store)) or f"it was packed by borarun {found.borarun}, this is {__version__}"
-        _say(f"{len(idle)} results are of no task that the study has here: {others}. To go on from here, install those versions.")
+        _say(f"{plural(len(idle), 'result')} of no task that the study has here: {others}. To go on from here, install those versions.")
     _say(f"Next: borarun plan {found.study} --runs {where}")
 
 

@@ -117,6 +117,13 @@ def entry(name: str, **attributes: int) -> zipfile.ZipInfo:
     return made
 
 
+def test_packs_of_the_first_format_stay_readable(tmp_path: Path) -> None:
+    found = unpack(Path(__file__).parent / "data" / "format-1.borarun.zip", tmp_path / "theirs")
+    store, (key,) = Store(tmp_path / "theirs" / "runs" / "store"), found.keys
+    assert load_study(found.study).name == "format-1"
+    assert store.attributes(key)["facts"]["space_group"] == "Pa-3 (205)" and store.frames(key, "structure").labelled
+
+
 # changed on the way
 
 

@@ -252,13 +252,13 @@ def _refuse(error: DamagedError) -> None:
 
 def _licensed(records: Iterable[Record]) -> list[Licensed]:
     """The files under licence that records name, each once."""
-    found: dict[str, Licensed] = {}
-    for record in records:
-        for element, potcar in record.facts.get("potcars", {}).items():
-            found[f"POTCAR of {element}, {potcar['titel']}"] = Licensed(what=f"POTCAR of {element}, {potcar['titel']}", hash=f"sha256 {potcar['sha256']}")
-        for element, upf in record.facts.get("pseudopotentials", {}).items():
-            found[f"pseudopotential of {element}, {upf['file']}"] = Licensed(what=f"pseudopotential of {element}, {upf['file']}", hash=f"md5 {upf['md5']}")
-    return [found[what] for what in sorted(found)]
+    found: set[tuple[str, str]] = set()
+    for facts in (record.facts for record in records):
+        found |= {(f"POTCAR of {element}, {each['titel']}", f"sha256 {each['sha256']}") for element, each in facts.get("potcars", {}).items()}
+        found |= {(f"pseudopotential of {element}, {each['file']}", f"md5 {each['md5']}") for element, each in facts.get("pseudopotentials", {}).items()}
+        if kernel := facts.get("vdw_kernel_sha256"):
+            found.add(("van der Waals kernel of VASP", f"sha256 {kernel}"))
+    return [Licensed(what=what, hash=hashed) for what, hashed in sorted(found)]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -222,12 +222,13 @@ def test_a_study_with_a_file_under_licence_is_refused(group: Group, tmp_path: Pa
 def test_thereunder_licence_are_named_by_their_hashes(group: Group, tmp_path: Path) -> None:
     task, potcar = group.tasks[0], {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}
     upf = {"file": "B.UPF", "md5": "b" * 32}
-    facts = {**group.store.attributes(task.key)["facts"], "potcars": {"Li": potcar}, "pseudopotentials": {"B": upf}}
+    facts = {**group.store.attributes(task.key)["facts"], "potcars": {"Li": potcar}, "pseudopotentials": {"B": upf}, "vdw_kernel_sha256": "c" * 64}
     store = with_record(group, tmp_path, task, Result(facts, frames={"structure": group.store.frames(task.key, "structure")}))
     manifest = Manifest.model_validate_json(members(packed(group, tmp_path, store=store))[MANIFEST])
     assert [(each.what, each.hash) for each in manifest.licensed] == [
         ("POTCAR of Li, PAW_PBE Li_sv 10Sep2004", "sha256 " + "a" * 64),
         ("pseudopotential of B, B.UPF", "md5 " + "b" * 32),
+        ("van der Waals kernel of VASP", "sha256 " + "c" * 64),
     ]
     assert licensed(b"TITEL = PAW_PBE Li_sv 10Sep2004") == "", "a name is not the file"
 

@@ -93,7 +93,7 @@ CASES = {
         DATA / "vasp" / "label",
         settings_of(DATA / "vasp" / "label"),
         lambda: {"frames": lih()},
-        reference.FACTS["label"] | {"program", "potcars", "corrections"},
+        reference.FACTS["label"] | {"program", "potcars", "vdw_kernel_sha256", "corrections"},
         ("result.json", "run-1/OUTCAR", "run-1/vasprun.xml"),
     ),
     "motep": Case(

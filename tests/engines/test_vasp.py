@@ -388,13 +388,15 @@ class TestLabel:
         assert_allclose(label.get_potential_energy(), own(atoms).get_potential_energy(), atol=1e-6)
         assert_allclose(label.get_forces(), own(atoms).get_forces(), atol=1e-6)
         assert_allclose(label.get_stress(), own(atoms).get_stress(), atol=1e-9)
+        assert result.facts["vdw_kernel_sha256"] is None
         assert result.facts["n_labels"] == 1 and result.facts["corrections"] == [] and result.facts["program"] == "VASP 5.4.4-standin"
         assert {element: noted["titel"] for element, noted in result.facts["potcars"].items()} == TITELS
         assert all(len(noted["sha256"]) == 64 for noted in result.facts["potcars"].values())
 
     def test_potcars_are_gone_when_vasp_has_ended_however_it_ended(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         task = settings(functional="rev-vdW-DF2", **LIH)
-        finished(tmp_path / "good", task, potcars, lih(), vdw_kernel=str(potcars / "vdw_kernel.bindat"))
+        result = finished(tmp_path / "good", task, potcars, lih(), vdw_kernel=str(potcars / "vdw_kernel.bindat"))
+        assert result.facts["vdw_kernel_sha256"] == hashlib.sha256(b"made up\n").hexdigest()
         monkeypatch.setenv("STANDIN_KILL", "1")
         with pytest.raises(EngineError):
             finished(tmp_path / "bad", settings(operation="relax", atoms=lih(), **LIH), potcars)

@@ -17,7 +17,7 @@ from filled import HOST, POTENTIAL, fill, training
 from pyarrow.parquet import read_table
 from rocrate.rocrate import ROCrate
 
-from borarun.crate import HOMES, NAME, Terms
+from borarun.crate import NAME, Terms
 from borarun.engines import ENGINES
 from borarun.engines.training import split
 from borarun.errors import StoreError
@@ -127,10 +127,6 @@ def test_tables_say_the_same_in_both_forms(exported: tuple[Path, Store]) -> None
             expected = ["" if value is None else f"{value:.8g}" if isinstance(value, float) else str(value) for value in values]
             assert expected == list(texts)
     assert read_table(tables / "cells.parquet").schema.metadata[b"title"] == b"Relaxed cells"
-
-
-def test_every_program_has_a_home_page() -> None:
-    assert HOMES.keys() == ENGINES.keys() - {"bundled"}
 
 
 def test_nothing_of_the_site_is_in_it(exported: tuple[Path, Store]) -> None:

@@ -16,8 +16,7 @@ from filled import HOST, PROVENANCE, fill
 from rocrate.rocrate import ROCrate
 
 from borarun.crate import NAME as CRATE
-from borarun.crate import Person, Terms
-from borarun.disclosure import licensed, without_paths
+from borarun.crate import Terms
 from borarun.errors import DamagedError, StoreError, StudyError
 from borarun.pack import MANIFEST, STORE, Manifest, colliding, pack, record_name, unsafe
 from borarun.places import StoredRecords
@@ -187,19 +186,6 @@ def test_nothing_of_the_site_leaves(group: Group, tmp_path: Path) -> None:
     assert found["provenance"] == {key: value for key, value in PROVENANCE.items() if key != "host"}
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("/home/ada/runs/x/OUTCAR: is cut short", "OUTCAR: is cut short"),
-        ("see (/scratch/a/b).", "see (b)."),
-        ("no /home/ada/", "no ..."),
-        ("C2/m, P2_1/n, eV/A/x, 1/2/3, https://a.b/c/d", "C2/m, P2_1/n, eV/A/x, 1/2/3, https://a.b/c/d"),
-    ],
-)
-def test_paths_are_cut_and_nothing_else(text: str, expected: str) -> None:
-    assert without_paths(text) == expected
-
-
 @pytest.mark.parametrize("text", [POTCAR, UPF])
 def test_a_record_with_a_file_under_licence_is_refused(group: Group, tmp_path: Path, text: str) -> None:
     task = group.tasks[0]
@@ -230,7 +216,6 @@ def test_thereunder_licence_are_named_by_their_hashes(group: Group, tmp_path: Pa
         ("pseudopotential of B, B.UPF", "md5 " + "b" * 32),
         ("van der Waals kernel of VASP", "sha256 " + "c" * 64),
     ]
-    assert licensed(b"TITEL = PAW_PBE Li_sv 10Sep2004") == "", "a name is not the file"
 
 
 # what cannot go
@@ -281,11 +266,3 @@ def test_names_that_some_machines_take_for_one() -> None:
     assert colliding(["é", "e\u0301"]) == "e\u0301"
     assert colliding(["a", "a/b"]) and colliding(["a/b", "a"])
     assert not colliding(["a/b", "a/c", "b/a"]) and not unsafe("a/Li2 (x)/é.cif")
-
-
-def test_authors_and_licence() -> None:
-    terms = Terms.of(["Ada Lovelace 0000-0002-1825-0097", "Émilie du Châtelet"], "CC-BY-4.0")
-    assert terms == Terms((Person("Ada Lovelace", "0000-0002-1825-0097"), Person("Émilie du Châtelet")), "CC-BY-4.0")
-    for authors, licence in ((["Ada Lovelace 0000-0002-1825-0098"], ""), (["0000-0002-1825-0097"], ""), ([], "my own licence")):
-        with pytest.raises(StudyError, match="got"):
-            Terms.of(authors, licence)

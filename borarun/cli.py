@@ -24,6 +24,8 @@ from borarun.retries import may_pass
 from borarun.site import default_site, load_site, site_schema
 from borarun.study import init_study, load_study, study_schema
 
+PACK_SUFFIX = ".borarun.zip"
+
 out = Console()
 err = Console(stderr=True)
 
@@ -37,6 +39,11 @@ app = typer.Typer(
 StudyFile = Annotated[Path, typer.Argument(help="The study file.", show_default=False)]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, this machine.", show_default=False)]
 Runs = Annotated[Path, typer.Option("--runs", help="Directory for the store, the work and the reports.", envvar="BORARUN_RUNS")]
+Authors = Annotated[
+    list[str] | None,
+    typer.Option("--author", metavar="NAME", help="An author for repositories, with ORCID or not; once for each.", show_default=False),
+]
+Licence = Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence for repositories, such as CC-BY-4.0.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -384,6 +391,100 @@ def report(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
 
 
 @app.command()
+def pack(
+    study_file: StudyFile,
+    runs: Runs = Path("runs"),
+    output: Annotated[Path | None, typer.Option("--output", help="The file to write; without it, NAME.borarun.zip here.", show_default=False)] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", metavar="WHAT", help="A stage whose results stay behind, or `trajectories`: heating and diffusion.", show_default=False),
+    ] = None,
+    authors: Authors = None,
+    licence: Licence = "",
+) -> None:
+    """Write one file with the study, all that it names and its results, for another group. Nothing of this site goes in, and nothing under licence."""
+    from borarun.crate import Terms
+    from borarun.pack import pack as write_pack
+    from borarun.places import Places
+    from borarun.stages.base import plural
+    from borarun.store import Store
+
+    study = load_study(study_file)
+    path = output or Path(f"{study.name}{PACK_SUFFIX}")
+    packed = write_pack(study_file, study, Store(Places.of(runs, study.name).store), path, terms=Terms.of(authors or [], licence), without=without or [])
+    _say(f"{packed.path}: {plural(packed.n_records, 'result')}, {size(packed.size_B)}, SHA-256 {packed.sha256}")
+    for stage, count in packed.left_out.items():
+        _say(f"{plural(count, 'result')} of {stage} left behind: whoever goes on computes again what is not there.")
+    if packed.not_done:
+        _say(f"{plural(packed.not_done, 'known task')} without a result yet.")
+
+
+@app.command()
+def unpack(
+    file: Annotated[Path, typer.Argument(help="What `borarun pack` wrote.", show_default=False)],
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="A new folder; without it, one of the pack's name here.", show_default=False)
+    ] = None,
+    runs: Annotated[
+        Path | None, typer.Option("--runs", help="Add the results to the store of this run directory; without it, to DIR/runs.", show_default=False)
+    ] = None,
+) -> None:
+    """Unpack a study and its results, checked from end to end, into a new folder. Nothing that is there is changed."""
+    from borarun.places import Places, StoredRecords
+    from borarun.plan import expand
+    from borarun.stages.base import plural
+    from borarun.store import Store
+    from borarun.unpack import differing_versions
+    from borarun.unpack import unpack as read_pack
+
+    place = directory or Path(file.name.removesuffix(PACK_SUFFIX).removesuffix(".zip"))
+    found = read_pack(file, place, None if runs is None else Store(Places.of(runs, "").store))
+    study = load_study(found.study)
+    where = runs or place / "runs"
+    store = Store(Places.of(where, study.name).store)
+    known = expand(study, StoredRecords(store))
+    idle = found.keys - {task.key for task in known.tasks}
+    before = f", {found.n_there} of them there before" if found.n_there else ""
+    whole = "; nothing that is known of it is missing" if not idle and len(found.keys) == len(known.tasks) else ""
+    _say(f"{found.study}: unpacked, with {plural(len(found.keys), 'result')} in {where / 'store'}{before}{whole}")
+    for needed in found.licensed:
+        _say(f"Made with a {needed.what} ({needed.hash}), which is not in it.")
+    if idle:
+        others = " and ".join(differing_versions(known.tasks, idle, store)) or f"it was packed by borarun {found.borarun}, this is {__version__}"
+        _say(f"{plural(len(idle), 'result')} of no task that the study has here: {others}. To go on from here, install those versions.")
+    _say(f"Next: borarun plan {found.study} --runs {where}")
+
+
+@app.command()
+def export(
+    study_file: StudyFile,
+    directory: Annotated[Path, typer.Option("--output", help="The new folder to write.", show_default=False)],
+    runs: Runs = Path("runs"),
+    authors: Authors = None,
+    licence: Licence = "",
+) -> None:
+    """Write tables, figures, training sets, potentials and structures as files that need no borarun, described for a repository."""
+    from borarun.crate import Terms
+    from borarun.export import export as write_export
+    from borarun.file import must_be_new
+    from borarun.places import Places
+    from borarun.report import parquet
+    from borarun.store import Store
+
+    terms = Terms.of(authors or [], licence)
+    must_be_new(directory)  # asked before minutes are spent
+    study = load_study(study_file)
+    store = Store(Places.of(runs, study.name).store)
+    tasks, results = _results(study, store)
+    written = write_export(study_file, study, tasks, results, store, directory, terms=terms)
+    _say(f"{directory}: {len(written)} files, {size(sum(path.stat().st_size for path in written))}")
+    if not parquet.available():
+        _say("Tables are CSV alone: Parquet needs pyarrow (pip install 'borarun[parquet]').")
+    if not (authors and licence):
+        _say("Repositories ask for authors and a licence: --author 'Ada Lovelace 0000-0002-1825-0097' --license CC-BY-4.0")
+
+
+@app.command()
 def schema(
     directory: Annotated[Path | None, typer.Argument(help="Write both schemas here; without it, print the study's.", show_default=False)] = None,
 ) -> None:
@@ -424,14 +525,21 @@ def _failures(runs: Path, name: str) -> Any:
     return Store(Places.of(runs, name).store).failures()
 
 
-def _write_report(study: Any, store: Any, directory: Path) -> Path:
+def _results(study: Any, store: Any) -> tuple[Any, Any]:
+    """The tasks that are known by now, and what came of them."""
     from borarun.places import StoredRecords
     from borarun.plan import expand
-    from borarun.report import collect, write_report
+    from borarun.report import collect
 
     known = expand(study, StoredRecords(store))
     results = collect(study, known.tasks, store)
-    return write_report(replace(results, warnings=(*results.warnings, *known.stuck)), directory)
+    return known.tasks, replace(results, warnings=(*results.warnings, *known.stuck))
+
+
+def _write_report(study: Any, store: Any, directory: Path) -> Path:
+    from borarun.report import write_report
+
+    return write_report(_results(study, store)[1], directory)
 
 
 def _log_to(path: Path) -> None:

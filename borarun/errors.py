@@ -1,7 +1,7 @@
 """Everything that borarun raises on purpose.
 
 BorarunError
-├── StudyError      a study, site or structure file is wrong        exit 2
+├── StudyError      a study, site, structure or pack is wrong       exit 2
 ├── StoreError      the store cannot be read or written             exit 1
 │   └── DamagedError    a record's checksums do not fit: it is set aside and its task done anew
 ├── BusyError       another driver works on this study              exit 1

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under another name, flushed to the disk, and renamed."""
+"""Files and folders that are whole or absent: written under another name, flushed to the disk, and renamed."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def replacing(path: Path) -> Iterator[BufferedWriter]:
     StoreError
         Where the disk is full or the directory not writable.
     """
-    # Hidden, and in the same directory: only within one file system is a rename a single step.
-    unfinished = path.with_name(f".{path.name}.{_host()}.{os.getpid()}-{threading.get_ident()}.part")
+    unfinished = _unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -48,9 +47,60 @@ def replacing(path: Path) -> Iterator[BufferedWriter]:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
-        _flush_directory(path.parent)
+        _flush(path.parent)
     except OSError as error:
         raise StoreError(_unwritable(path, error)) from error
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A new folder that takes its place when its block ends without an error, and leaves nothing when it does not.
+
+    What a killed process left half-written beside it is removed on the way.
+
+    Returns
+    -------
+    Where to write meanwhile.
+
+    Raises
+    ------
+    StoreError
+        Where something has that name already, the disk is full, or the place not writable.
+    """
+    must_be_new(path)
+    unfinished = _unfinished(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        try:
+            unfinished.mkdir()
+            yield unfinished
+            for each in [unfinished, *unfinished.rglob("*")]:
+                _flush(each)
+            unfinished.rename(path)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        _flush(path.parent)
+    except OSError as error:
+        raise StoreError(_unwritable(path, error)) from error
+
+
+def must_be_new(path: Path) -> None:
+    """Refuse to write over anything.
+
+    Raises
+    ------
+    StoreError
+        Where there is something.
+    """
+    if os.path.lexists(path):
+        raise StoreError(f"{path}: is there already. Give another name, or move it away.")
+
+
+def _unfinished(path: Path) -> Path:
+    """The name under which something is written: hidden, and in the same directory, for only within one file system is a rename a single step."""
+    return path.with_name(f".{path.name}.{_host()}.{os.getpid()}-{threading.get_ident()}.part")
 
 
 def _host() -> str:
@@ -64,7 +114,7 @@ def _sweep(directory: Path) -> None:
         with suppress(FileNotFoundError):  # its writer may finish meanwhile
             here = name["host"] == _host()
             if not _is_alive(int(name["process"])) if here else time.time() - path.stat().st_mtime > ABANDONED_S:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_alive(process: int) -> bool:
@@ -77,8 +127,9 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _flush_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
+def _flush(path: Path) -> None:
+    """Have a file or a directory on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -88,5 +139,5 @@ def _flush_directory(directory: Path) -> None:
 def _unwritable(path: Path, error: OSError) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         free = shutil.disk_usage(path.parent).free / 1e6
-        return f"{path}: no room to write it ({error.strerror}; {free:.0f} MB free). Make room or raise the quota, then submit again."
-    return f"{path}: cannot be written ({error.strerror or error}). Check that the directory is yours to write in, then submit again."
+        return f"{path}: no room to write it ({error.strerror}; {free:.0f} MB free). Make room or raise the quota, then try again."
+    return f"{path}: cannot be written ({error.strerror or error}). Check that the directory is yours to write in, then try again."

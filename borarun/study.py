@@ -15,7 +15,7 @@ from borarun.frames import Frames
 from borarun.messages import in_order, validate
 from borarun.protocol import MAX_PATH, Study
 from borarun.structure import formula_units, read_structure
-from borarun.yaml_file import Node, merge, read_yaml
+from borarun.yaml_file import KeyPath, Node, merge, read_yaml
 
 __all__ = ["Study", "init_study", "load_study", "study_schema"]
 
@@ -67,6 +67,28 @@ def load_study(path: Path) -> Study:
         warnings=list(physics.warnings(study, phases)),
     )
     return study
+
+
+def study_files(path: Path) -> dict[str, Path]:
+    """Every file that a study, which is valid, is read from, by its path from the study's folder; the study itself is the first.
+
+    Raises
+    ------
+    StudyError
+        Where a path is absolute or holds ``..``: it would mean another file elsewhere.
+    """
+    named: list[tuple[Path, str, KeyPath]] = []  # folder of the file that names it, name, key
+    file = path
+    while (parent := read_yaml(file)[0].get("extends")) is not None:
+        named.append((file.parent, parent.value, ("extends",)))
+        file = file.parent / parent.value
+    root, _ = _read(path, ())
+    phases = root.along(("material", "phases"))[0].value
+    named += [(Path(node.file).parent, node.value, ("material", "phases", phase)) for phase, node in phases.items()]
+    if crooked := [(name, place) for _, name, place in named if Path(name).is_absolute() or ".." in Path(name).parts]:
+        message = "means another file on another machine (got {!r:.80}). Write the path from this file's own folder, without `..`."
+        raise StudyError([root.problem(place, message.format(name)) for name, place in crooked])
+    return {file.relative_to(path.parent).as_posix(): file for file in (path, *(folder / name for folder, name, _ in named))}
 
 
 def study_schema() -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,17 @@ diffusion:
 reorientation: {}
 """
 """A whole study in about a minute: too short for physics, long enough to pass through every stage."""
+
+
+@contextmanager
+def largest_file(size_B: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size: the nearest thing to a full disk that needs no privileges."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_B, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -9,13 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from filled import fill
 
 from borarun.cli import main
+from borarun.engines import bundled
 from borarun.places import Places
 from borarun.plan import expand
 from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Failure
+from borarun.task import Failure, Result
 
 
 class Answer(NamedTuple):
@@ -117,6 +120,64 @@ def test_why_of_a_healthy_study(borarun, mini_study: Path) -> None:  # type: ign
     assert "Nothing has failed" in borarun("why", "mini.yaml").out
 
 
+def test_a_study_goes_to_another_group_and_comes_back_whole(borarun, mini_study: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    mini_study.write_text(mini_study.read_text().split("active_learning:")[0])
+    study = load_study(mini_study)
+    fill(study, Store(Places.of(Path("runs"), "mini").store))
+    answer = borarun("pack", "mini.yaml")
+    sha256 = hashlib.sha256(Path("mini.borarun.zip").read_bytes()).hexdigest()
+    assert answer.code == 0 and answer.out.startswith("mini.borarun.zip: 3 results, ") and answer.out.endswith(f"SHA-256 {sha256}\n")
+    assert borarun("pack", "mini.yaml").code == 1
+    answer = borarun("unpack", "mini.borarun.zip", "theirs")
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        "theirs/study/mini.yaml: unpacked, with 3 results in theirs/runs/store; nothing that is known of it is missing",
+        "Next: borarun plan theirs/study/mini.yaml --runs theirs/runs",
+    ]
+    assert [row["done"] for row in json.loads(borarun("plan", "theirs/study/mini.yaml", "--runs", "theirs/runs", "--json").out)["stages"]] == [2, 1]
+    answer = borarun("unpack", "mini.borarun.zip")
+    assert answer.code == 0 and (tmp_path / "mini" / "study" / "mini.yaml").exists()
+    answer = borarun("unpack", "mini.borarun.zip")
+    assert answer.code == 1 and answer.err == "mini: is there already. Give another name, or move it away.\n"
+    answer = borarun("pack", "mini.yaml", "--output", "small.zip", "--without", "training_set")
+    assert answer.code == 0 and "2 results of training_set left behind" in answer.out
+    answer = borarun("unpack", "mini.yaml")
+    assert answer.code == 2 and answer.err.startswith("mini.yaml: is no pack, or is cut short")
+
+
+def test_what_was_made_under_licence_is_named_where_it_is_missing(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    mini_study.write_text(mini_study.read_text().split("potential:")[0])
+    study, store = load_study(mini_study), Store(Places.of(Path("runs"), "mini").store)
+    for task in fill(study, store):
+        facts = {**store.attributes(task.key)["facts"], "potcars": {"Li": {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}}}
+        store.write(task, Result(facts), {})
+    assert borarun("pack", "mini.yaml").code == 0
+    line = f"Made with a POTCAR of Li, PAW_PBE Li_sv 10Sep2004 (sha256 {'a' * 64}), which is not in it."
+    assert borarun("unpack", "mini.borarun.zip").out.splitlines().count(line) == 1
+
+
+def test_an_export_is_new_and_says_what_repositories_ask_for(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    mini_study.write_text(mini_study.read_text().split("training_set:")[0] + "relax: {}\n")
+    fill(load_study(mini_study), Store(Places.of(Path("runs"), "mini").store))
+    answer = borarun("export", "mini.yaml", "--output", "out")
+    assert answer.code == 0 and answer.out.startswith("out: ") and "Repositories ask for authors and a licence" in answer.out
+    assert (Path("out") / "structures" / "Pa-3_PBE-D3.cif").exists()
+    answer = borarun("export", "mini.yaml", "--output", "out")
+    assert answer.code == 1 and answer.err == "out: is there already. Give another name, or move it away.\n"
+    answer = borarun("export", "mini.yaml", "--output", "other", "--author", "Ada Lovelace", "--license", "MIT")
+    assert answer.code == 0 and len(answer.out.splitlines()) == 1
+
+
+def test_results_of_other_versions_are_told(borarun, mini_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    mini_study.write_text(mini_study.read_text().split("potential:")[0])
+    fill(load_study(mini_study), Store(Places.of(Path("runs"), "mini").store))
+    assert borarun("pack", "mini.yaml").code == 0
+    monkeypatch.setattr(bundled, "version", lambda settings: "format 2")
+    answer = borarun("unpack", "mini.borarun.zip")
+    assert answer.code == 0
+    assert "2 results of no task that the study has here: bundled is format 2 here, and was format 1, potential " in answer.out
+
+
 def test_a_bug_leaves_a_log_and_no_traceback(borarun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("borarun.cli.load_study", lambda path: 1 / 0)
     answer = borarun("plan", "any.yaml")
@@ -124,7 +185,9 @@ def test_a_bug_leaves_a_log_and_no_traceback(borarun, monkeypatch: pytest.Monkey
     assert "ZeroDivisionError" in (tmp_path / "borarun-bug.log").read_text()
 
 
-@pytest.mark.parametrize("command", ["init", "init-site", "validate", "doctor", "plan", "submit", "status", "why", "report", "schema"])
+@pytest.mark.parametrize(
+    "command", ["init", "init-site", "validate", "doctor", "plan", "submit", "status", "why", "report", "pack", "unpack", "export", "schema"]
+)
 def test_every_command_has_help(borarun, command: str) -> None:  # type: ignore[no-untyped-def]
     answer = borarun(command, "--help")
     assert answer.code == 0 and f"borarun {command}" in answer.out

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from conftest import largest_file
 
 from borarun.errors import StoreError
-from borarun.file import ABANDONED_S, replacing
-
-
-@contextmanager
-def largest_file(size_B: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size: the nearest thing to a full disk that needs no privileges."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_B, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from borarun.file import ABANDONED_S, appearing, replacing
 
 
 def names(directory: Path) -> list[str]:
@@ -91,3 +78,49 @@ def test_what_dead_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> N
     with replacing(tmp_path / "a.zip"):
         pass
     assert names(tmp_path) == sorted(["x", "a.zip", *kept])
+
+
+# folders
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder"
+    with appearing(path) as place:
+        (place / "a").mkdir()
+        (place / "a" / "b.txt").write_bytes(b"x")
+        assert not path.exists() and place.parent == path.parent
+    assert names(path.parent) == ["folder"] and (path / "a" / "b.txt").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_folder_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), appearing(tmp_path / "folder") as place:
+        (place / "a.txt").write_bytes(b"x")
+        raise error
+    assert names(tmp_path) == []
+
+
+def test_a_folder_without_room_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with largest_file(1000), pytest.raises(StoreError, match="folder: no room to write it"), appearing(tmp_path / "folder") as place:
+        (place / "a.txt").write_bytes(bytes(10_000))
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("there", [".", "empty", "file"])
+def test_a_folder_takes_the_place_of_nothing(tmp_path: Path, there: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="is there already"), appearing(tmp_path / there):
+        pass
+    assert names(tmp_path) == ["empty", "file"]
+
+
+def test_folders_of_dead_writers_are_removed(tmp_path: Path) -> None:
+    with appearing(tmp_path / "x") as place:
+        here = place.name.split(".")[2]
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f".a.{here}.{dead.pid}-1.part" / "half").mkdir(parents=True)
+    with appearing(tmp_path / "y"):
+        pass
+    assert names(tmp_path) == ["x", "y"]

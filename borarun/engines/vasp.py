@@ -290,6 +290,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     facts: dict[str, Json] = {
         "program": runs[-1].program,
         "potcars": runs[-1].potcars,
+        "vdw_kernel_sha256": records[-1].get("vdw_kernel_sha256"),
         "corrections": [correction for run in runs for correction in run.corrections],
     }
     if settings.operation == "aimd":

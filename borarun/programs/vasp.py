@@ -147,7 +147,13 @@ def _one_run(directory: Path, job: dict[str, Any], command: list[str], done: lis
     except (OSError, ValueError, IndexError) as error:
         raise EngineError("VASP ended before its first step.", remedy="See its output below.", evidence=_tail(folder)) from error
     stopped = any(WALL in correction["errors"] for correction in corrections)
-    record = {"steps": steps, "stopped": stopped, "potcars": potcars, "corrections": [each for each in corrections if WALL not in each["errors"]]}
+    record = {
+        "steps": steps,
+        "stopped": stopped,
+        "potcars": potcars,
+        "vdw_kernel_sha256": hashlib.sha256(Path(job["vdw_kernel"]).read_bytes()).hexdigest() if job["vdw_kernel"] else None,
+        "corrections": [each for each in corrections if WALL not in each["errors"]],
+    }
     _write(folder / "run.json", record)
     return record
 

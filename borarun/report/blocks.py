@@ -11,7 +11,8 @@ from borarun.report import text
 from borarun.report.results import Gap, Measured
 from borarun.report.style import Panel
 
-Value = str | float | int | bool | Measured | None
+Plain = str | float | int | bool | None
+Value = Plain | Measured
 
 
 @dataclass(frozen=True)
@@ -58,28 +59,29 @@ class Table:
         """Which columns hold numbers."""
         return [all(not isinstance(row[index], str) for row in self.rows) for index in range(len(self.columns))]
 
+    def flat(self) -> list[tuple[str, list[Plain]]]:
+        """Columns as files hold them, each its name with unit and its values; a measured number takes three: value, low and high of its 95 % interval."""
+        found: list[tuple[str, list[Plain]]] = []
+        for index, column in enumerate(self.columns):
+            values = [row[index] for row in self.rows]
+            name = f"{column.header} ({column.unit})" if column.unit else column.header
+            found.append((name, [value.value if isinstance(value, Measured) else value for value in values]))
+            if any(isinstance(value, Measured) for value in values):
+                found.append((f"{name}, low", [value.low if isinstance(value, Measured) else None for value in values]))
+                found.append((f"{name}, high", [value.high if isinstance(value, Measured) else None for value in values]))
+        return found
+
     def csv(self) -> str:
-        """Comma-separated text; a measured number takes three columns: value, low, high of its 95 % interval."""
-        spans = [any(isinstance(row[index], Measured) for row in self.rows) for index in range(len(self.columns))]
+        """Comma-separated text of the same."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        header: list[str] = []
-        for column, span in zip(self.columns, spans, strict=True):
-            name = f"{column.header} ({column.unit})" if column.unit else column.header
-            header += [name, f"{name}, low", f"{name}, high"] if span else [name]
-        writer.writerow(header)
-        for row in self.rows:
-            line: list[object] = []
-            for value, span in zip(row, spans, strict=True):
-                if isinstance(value, Measured):
-                    line += [_raw(value.value), _raw(value.low), _raw(value.high)]
-                else:
-                    line += [_raw(value), "", ""] if span else [_raw(value)]
-            writer.writerow(line)
+        names, columns = zip(*self.flat(), strict=True)
+        writer.writerow(names)
+        writer.writerows([_raw(value) for value in row] for row in zip(*columns, strict=True))
         return out.getvalue()
 
 
-def _raw(value: Value) -> object:
+def _raw(value: Plain) -> object:
     return "" if value is None else f"{value:.8g}" if isinstance(value, float) else value
 
 

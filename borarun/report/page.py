@@ -4,20 +4,54 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from borarun.report import published, summary, text
+from borarun.report import parquet, published, summary, text
 from borarun.report.blocks import Figure, Section, Table
 from borarun.report.results import Results
 from borarun.report.sections import sections
 
 
+@dataclass(frozen=True)
+class File:
+    """A file of the report, and what it is."""
+
+    content: bytes
+    about: str
+
+
+def files(results: Results, *, with_parquet: bool = False) -> dict[str, File]:
+    """``report.html``, ``results.json``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.csv``, by their paths.
+
+    Parameters
+    ----------
+    results : what `borarun.report.collect` made
+    with_parquet : ``tables/*.parquet`` as well; needs pyarrow
+    """
+    parts = sections(results)
+    page = render(results, parts).encode()
+    numbers = json.dumps(results.to_json(), indent=1, ensure_ascii=False, allow_nan=False).encode()
+    found = {"report.html": File(page, "the report: every figure and table on one page"), "results.json": File(numbers, "every number of the report")}
+    for block in (block for section in parts for block in section.blocks):
+        if isinstance(block, Figure):
+            for panel in block.panels:
+                found[f"figures/{panel.name}.svg"] = File(panel.file_svg, panel.alt)
+                found[f"figures/{panel.name}.png"] = File(panel.png, panel.alt)
+        table = block.data if isinstance(block, Figure) else block
+        if isinstance(table, Table):
+            found[f"tables/{table.name}.csv"] = File(table.csv().encode(), table.title)
+            if with_parquet:
+                found[f"tables/{table.name}.parquet"] = File(parquet.content(table), table.title)
+    return found
+
+
 def write_report(results: Results, directory: Path) -> Path:
-    """Write ``report.html``, ``results.json``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.csv``.
+    """Write the files of a report.
 
     Parameters
     ----------
@@ -28,22 +62,11 @@ def write_report(results: Results, directory: Path) -> Path:
     -------
     Path of the page.
     """
-    found = sections(results)
-    for name in ("figures", "tables"):
-        (directory / name).mkdir(parents=True, exist_ok=True)
-    for section in found:
-        for block in section.blocks:
-            if isinstance(block, Figure):
-                for panel in block.panels:
-                    (directory / "figures" / f"{panel.name}.svg").write_bytes(panel.file_svg)
-                    (directory / "figures" / f"{panel.name}.png").write_bytes(panel.png)
-            table = block.data if isinstance(block, Figure) else block
-            if isinstance(table, Table):
-                (directory / "tables" / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
-    (directory / "results.json").write_text(json.dumps(results.to_json(), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    page = directory / "report.html"
-    page.write_text(render(results, found), encoding="utf-8")
-    return page
+    for name, file in files(results).items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+    return directory / "report.html"
 
 
 def render(results: Results, found: Sequence[Section]) -> str:

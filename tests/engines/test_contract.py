@@ -22,6 +22,7 @@ import pytest
 from ase.build import bulk
 from ase.io import read
 
+from borarun.disclosure import licensed, without_paths
 from borarun.engines import ENGINES, motep, phonopy, reference
 from borarun.errors import EngineError
 from borarun.frames import Frames
@@ -92,7 +93,7 @@ CASES = {
         DATA / "vasp" / "label",
         settings_of(DATA / "vasp" / "label"),
         lambda: {"frames": lih()},
-        reference.FACTS["label"] | {"program", "potcars", "corrections"},
+        reference.FACTS["label"] | {"program", "potcars", "vdw_kernel_sha256", "corrections"},
         ("result.json", "run-1/OUTCAR", "run-1/vasprun.xml"),
     ),
     "motep": Case(
@@ -201,6 +202,15 @@ def test_what_a_run_left_is_read_to_the_agreed_names_and_finite_numbers(name: st
         assert all(np.isfinite(values).all() for values in frames.arrays().values())
     for quantity in result.arrays.values():
         assert np.isfinite(quantity.values).all()
+
+
+def test_a_result_can_leave_its_site(name: str, directory: Path) -> None:
+    """It names no folder, and has no text but a potential: nothing through which a file under licence could go."""
+    engine = ENGINES[name]
+    result = engine.parse(engine.Settings(**CASES[name].settings), directory)
+    assert set(result.texts) <= {"potential"}
+    told = json.dumps([result.facts, *result.texts.values()])
+    assert str(directory) not in told and without_paths(told) == told and not licensed(told.encode())
 
 
 def test_output_cut_short_is_an_error_and_never_a_number(name: str, directory: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import json
 import shlex
 import shutil
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -385,13 +388,15 @@ class TestLabel:
         assert_allclose(label.get_potential_energy(), own(atoms).get_potential_energy(), atol=1e-6)
         assert_allclose(label.get_forces(), own(atoms).get_forces(), atol=1e-6)
         assert_allclose(label.get_stress(), own(atoms).get_stress(), atol=1e-9)
+        assert result.facts["vdw_kernel_sha256"] is None
         assert result.facts["n_labels"] == 1 and result.facts["corrections"] == [] and result.facts["program"] == "VASP 5.4.4-standin"
         assert {element: noted["titel"] for element, noted in result.facts["potcars"].items()} == TITELS
         assert all(len(noted["sha256"]) == 64 for noted in result.facts["potcars"].values())
 
     def test_potcars_are_gone_when_vasp_has_ended_however_it_ended(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         task = settings(functional="rev-vdW-DF2", **LIH)
-        finished(tmp_path / "good", task, potcars, lih(), vdw_kernel=str(potcars / "vdw_kernel.bindat"))
+        result = finished(tmp_path / "good", task, potcars, lih(), vdw_kernel=str(potcars / "vdw_kernel.bindat"))
+        assert result.facts["vdw_kernel_sha256"] == hashlib.sha256(b"made up\n").hexdigest()
         monkeypatch.setenv("STANDIN_KILL", "1")
         with pytest.raises(EngineError):
             finished(tmp_path / "bad", settings(operation="relax", atoms=lih(), **LIH), potcars)
@@ -642,6 +647,11 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
     assert len(labelled) == 103
     assert_allclose(labelled.get_potential_energy(), sample.get_potential_energy(), atol=2e-5)
     assert not list(work.glob("*")), "nothing licensed and nothing else is left behind"
+    for key in sorted(store.keys()):
+        store.share(key, copy := io.BytesIO())
+        assert b"made up" not in copy.getvalue() and str(potcars).encode() not in copy.getvalue()
+        assert all(hashlib.sha256(made_up_potcar(element).encode()).hexdigest().encode() in copy.getvalue() for element in TITELS)
+        assert not [name for name in zipfile.ZipFile(copy).namelist() if name.startswith("texts/")], "nothing else than numbers"
 
 
 def test_it_is_an_engine() -> None:

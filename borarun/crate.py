@@ -1,0 +1,245 @@
+"""The metadata file of a data set, by which a repository knows what it takes: who made what, with which programs, under which licence. Pure.
+
+Source: RO-Crate 1.2, w3id.org/ro/crate/1.2; schema.org.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from borarun import __version__
+from borarun.errors import Problem, StudyError
+from borarun.protocol import Study
+from borarun.task import Json, Task
+
+NAME = "ro-crate-metadata.json"
+
+FORMATS = {
+    ".yaml": "application/yaml", ".json": "application/json", ".csv": "text/csv", ".parquet": "application/vnd.apache.parquet", ".html": "text/html",
+    ".svg": "image/svg+xml", ".png": "image/png", ".cif": "chemical/x-cif", ".xyz": "chemical/x-xyz", ".extxyz": "chemical/x-xyz",
+    ".zip": "application/zip", ".almtp": "application/octet-stream",
+}  # fmt: skip
+"""Suffix -> media type; whatever is not here is text."""
+
+HOMES = {
+    "lammps": "https://www.lammps.org",
+    "mlip-3": "https://gitlab.com/ashapeev/mlip-3",
+    "motep": "https://github.com/imw-md/motep",
+    "phonopy": "https://phonopy.github.io/phonopy",
+    "quantum-espresso": "https://www.quantum-espresso.org",
+    "sevennet": "https://github.com/MDIL-SNU/SevenNet",
+    "vasp": "https://www.vasp.at",
+}
+"""Engine -> home page of its program."""
+
+_AUTHOR = re.compile(r"(?P<name>[^\d\s<>\"][^\d<>\"]*?)(?:[\s,]+(?P<orcid>\d{4}-\d{4}-\d{4}-\d{3}[\dX]))?")
+
+
+@dataclass(frozen=True)
+class File:
+    """What the metadata say of a file.
+
+    Attributes
+    ----------
+    size_B, sha256 : of its content; None where it cannot be known, because the file has the hash of this one
+    about : what it is
+    """
+
+    size_B: int | None
+    sha256: str | None
+    about: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """An author; ``orcid`` is empty where none was given."""
+
+    name: str
+    orcid: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What only the authors can say.
+
+    Attributes
+    ----------
+    authors : in their order
+    licence : SPDX identifier or address; empty where none is chosen
+    """
+
+    authors: tuple[Person, ...] = ()
+    licence: str = ""
+
+    @classmethod
+    def of(cls, authors: Iterable[str], licence: str) -> Terms:
+        """Terms from the words of a command line: ``Ada Lovelace 0000-0002-1825-0097``, ``CC-BY-4.0``.
+
+        Raises
+        ------
+        StudyError
+            Where they are not of that form.
+        """
+        people, problems = [], []
+        for text in authors:
+            found = _AUTHOR.fullmatch(text.strip())
+            if found is None or (found["orcid"] and not _is_orcid(found["orcid"])):
+                problems.append(
+                    Problem("--author", 0, "", f"is no name, with or without an ORCID (got {text!r:.80}). Write 'Ada Lovelace 0000-0002-1825-0097'.")
+                )
+            else:
+                people.append(Person(found["name"], found["orcid"] or ""))
+        if licence and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*|https?://\S+", licence):
+            problems.append(Problem("--license", 0, "", f"is no SPDX identifier and no address (got {licence!r:.80}). Write for example CC-BY-4.0."))
+        if problems:
+            raise StudyError(problems)
+        return cls(tuple(people), licence)
+
+
+def _is_orcid(orcid: str) -> bool:
+    """Whether the last character is the check of the others, by ISO 7064, 11-2."""
+    total = 0
+    for digit in orcid.replace("-", "")[:-1]:
+        total = (total + int(digit)) * 2 % 11
+    return "0123456789X"[(12 - total) % 11] == orcid[-1]
+
+
+@dataclass(frozen=True)
+class History:
+    """How records came to be.
+
+    Attributes
+    ----------
+    programs : name -> versions
+    started, ended : ISO 8601; empty where no record tells
+    """
+
+    programs: Mapping[str, str] = field(default_factory=dict)
+    started: str = ""
+    ended: str = ""
+
+    @classmethod
+    def of(cls, tasks: Sequence[Task], notes: Sequence[Mapping[str, Json]]) -> History:
+        """From the tasks that are done and the provenance of their records, in the same order."""
+        found: dict[str, set[str]] = {"borarun": {note["borarun"] for note in notes if "borarun" in note} or {__version__}}
+        for task in tasks:
+            found.setdefault(task.engine, set()).add(task.version)
+        spans = [
+            (start := datetime.fromisoformat(note["started"]), start + timedelta(seconds=note.get("seconds", 0.0))) for note in notes if "started" in note
+        ]
+        return cls(
+            {name: ", ".join(sorted(versions)) for name, versions in found.items()},
+            min(start for start, _ in spans).isoformat() if spans else "",
+            max(end for _, end in spans).isoformat() if spans else "",
+        )
+
+
+def metadata(study: Study, study_file: str, files: Mapping[str, File], history: History, terms: Terms, today: date) -> Json:
+    """The JSON-LD of a data set.
+
+    Parameters
+    ----------
+    study_file : path of the study in the data set
+    files : every file of the data set but this one, by its path there
+    today : date of publication until a repository gives its own
+    """
+    action: dict[str, Json] = {
+        "@id": "#computation",
+        "@type": "CreateAction",
+        "name": f"borarun submit {PurePosixPath(study_file).name}",
+        "instrument": _refer(f"#{name}" for name in history.programs),
+        "object": _refer([quote(study_file)]),
+        "result": _refer(["./"]),
+    }
+    if history.started:
+        action |= {"startTime": history.started, "endTime": history.ended}
+    licence, entity = _licence(terms.licence)
+    root: dict[str, Json] = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": f"{study.name}: {study.material.formula}, computed with borarun",
+        "description": _description(study),
+        "datePublished": today.isoformat(),
+        "license": {"@id": licence},
+        "keywords": [study.material.formula, "solid electrolyte", "moment tensor potential", "molecular dynamics", *study.functionals],
+        "hasPart": _refer(map(quote, files)),
+        "mentions": _refer(["#computation"]),
+    }
+    people = [_person(person) for person in terms.authors]
+    if people:
+        root["author"] = _refer(person["@id"] for person in people)
+    return {
+        "@context": "https://w3id.org/ro/crate/1.2/context",
+        "@graph": [
+            {"@id": NAME, "@type": "CreativeWork", "conformsTo": {"@id": "https://w3id.org/ro/crate/1.2"}, "about": {"@id": "./"}},
+            root,
+            *(_file(path, file) for path, file in files.items()),
+            action,
+            *(_program(name, version) for name, version in history.programs.items()),
+            *people,
+            entity,
+        ],
+    }
+
+
+def _refer(places: Iterable[str]) -> Json:
+    """References to other entities; a single one stands without a list."""
+    found = [{"@id": place} for place in places]
+    return found[0] if len(found) == 1 else found
+
+
+def text(described: Json) -> bytes:
+    """The content of the metadata file."""
+    return json.dumps(described, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _description(study: Study) -> str:
+    sections = ("relax", "phonons", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation")
+    done = ", ".join(name.replace("_", " ") for name in sections if getattr(study, name) is not None)
+    stand_in = " The reference is a potential that ships with borarun, and no DFT." if study.reference.engine == "bundled" else ""
+    return (
+        f"Order-disorder transition and ionic conductivity of {study.material.formula} with {', '.join(study.functionals)}, from one study file ({done}). "
+        f"Energies, forces and stresses are from {study.reference.engine}.{stand_in}"
+    )
+
+
+def _file(path: str, file: File) -> dict[str, Json]:
+    suffix = PurePosixPath(path).suffix.lower()
+    described: dict[str, Json] = {
+        "@id": quote(path),
+        "@type": "File",
+        "name": PurePosixPath(path).name,
+        "description": file.about,
+        "encodingFormat": FORMATS.get(suffix, "text/plain"),
+    }
+    if file.size_B is not None:
+        described |= {"contentSize": str(file.size_B), "sha256": file.sha256}
+    return described
+
+
+def _program(name: str, version: str) -> dict[str, Json]:
+    described: dict[str, Json] = {"@id": f"#{name}", "name": name, "version": version}
+    if name in HOMES:  # the specification wants an address of an application
+        return described | {"@type": "SoftwareApplication", "url": HOMES[name]}
+    return described | {"@type": "CreativeWork", "description": "Program, or part of borarun."}
+
+
+def _person(person: Person) -> dict[str, Json]:
+    place = f"https://orcid.org/{person.orcid}" if person.orcid else f"#{quote(person.name)}"
+    return {"@id": place, "@type": "Person", "name": person.name}
+
+
+def _licence(licence: str) -> tuple[str, dict[str, Json]]:
+    """Its address, and what is said of it."""
+    if not licence:
+        place, name, about = "#no-licence", "No licence chosen", "The authors have not said under which terms this data set may be used. Ask them."
+    else:
+        place = licence if "://" in licence else f"https://spdx.org/licenses/{licence}"
+        name, about = licence, "The licence of this data set."
+    return place, {"@id": place, "@type": "CreativeWork", "name": name, "description": about}

@@ -1,0 +1,111 @@
+"""A store that holds a made-up result for every task of a study, so that what is done with results needs no run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from borarun.frames import Frames
+from borarun.places import StoredRecords
+from borarun.plan import expand
+from borarun.store import Store
+from borarun.study import Study
+from borarun.task import TRAJECTORY, Quantity, Result, Task
+
+POTENTIAL = (Path(__file__).parent / "data" / "li2b12h12_level8.mtp").read_text()
+HOST = "node-of-ours"
+PROVENANCE = {"borarun": "0.1.0", "host": HOST, "started": "2025-01-01T10:00:00+00:00", "seconds": 60.0, "cores": 1}
+
+
+def fill(study: Study, store: Store) -> list[Task]:
+    """Write a result for every task, as results make more of them known; all tasks."""
+    while True:
+        tasks = expand(study, StoredRecords(store)).tasks
+        new = [task for task in tasks if task.key not in store]
+        if not new:
+            return list(tasks)
+        for task in new:
+            store.write(task, result(study, task), PROVENANCE)
+
+
+def labelled(study: Study, count: int, seed: int) -> Frames:
+    """Configurations about the study's structure, with labels."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for _ in range(count):
+        atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
+        atoms.rattle(0.02, rng=rng)
+        atoms.calc = SinglePointCalculator(
+            atoms, energy=-540.0 + rng.normal(), forces=rng.normal(size=(len(atoms), 3)), stress=rng.normal(scale=0.01, size=6)
+        )
+        images.append(atoms)
+    return Frames.of(images)
+
+
+def result(study: Study, task: Task) -> Result:
+    """What a task might have left."""
+    operation, seed = task.settings.get("operation"), int(task.key[:8], 16)
+    if task.engine == "lammps":
+        names = [segment["name"] for segment in task.settings["segments"]]
+        return trajectory(study, seed, names, candidates=3 if task.about.get("round") == 0 else 0)
+    if operation == "train":
+        return training()
+    if operation == "select":
+        return Result({"n_candidates": 3, "n_selected": 2, "grades": [4.0, 3.0]}, frames={"selected": labelled(study, 2, seed)})
+    if operation == "relax":
+        structure = labelled(study, 1, seed)
+        cell = structure[0].cell
+        facts = {
+            "energy_eV_per_atom": -5.2, "lattice_A": cell.lengths().tolist(), "angles_deg": cell.angles().tolist(), "volume_A3": float(cell.volume),
+            "max_force_eV_per_A": 0.004, "space_group": "Pa-3 (205)", "steps": 12,
+        }  # fmt: skip
+        return Result(facts, frames={"structure": structure})
+    count = 2 if operation == "label" else 10
+    return Result({"n_labels": count, "temperature_K": 600.0, "steps": 40}, frames={"labels": labelled(study, count, seed)})
+
+
+def training() -> Result:
+    """A fit of no quality."""
+    rng = np.random.default_rng(0)
+    errors = {"energy_meV_per_atom": 1.0, "forces_eV_per_A": 0.1, "stress_kbar": 1.0}
+    units = {"energy": "eV/atom", "forces": "eV/angstrom", "stress": "eV/angstrom^3"}
+    return Result(
+        facts={
+            "level": 8, "n_parameters": 163, "n_train": 16, "n_valid": 4, "evaluations": 9, "converged": True,
+            "errors": {"train": errors, "valid": errors},
+            "ranges": {"energy_eV_per_atom": [-5.3, -5.1], "forces_eV_per_A": [-9.0, 9.0], "stress_kbar": [-50.0, 50.0]},
+        },
+        texts={"potential": POTENTIAL},
+        arrays={
+            "loss": Quantity(np.geomspace(10, 0.1, 9), "1", ("iteration",)),
+            **{f"parity/{name}": Quantity(rng.normal(size=(2, 24)), unit, ("source", name)) for name, unit in units.items()},
+        },
+    )  # fmt: skip
+
+
+def trajectory(study: Study, seed: int, segments: list[str], candidates: int) -> Result:
+    """A run in which atoms jitter and the cell warms up."""
+    atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
+    rng = np.random.default_rng(seed)
+    n_frames, frame = 60, ("frame",)
+    swell = np.linspace(1.0, 1.01, n_frames)
+    positions = (atoms.positions[:, :, None] + rng.normal(scale=0.05, size=(len(atoms), 3, n_frames))) * swell
+    return Result(
+        facts={
+            "stop": "completed", "reason": "", "steps": 295, "time_fs": 295.0, "n_frames": n_frames, "n_candidates": candidates, "n_torn": 0,
+            "grade_max": 1.5, "min_distance_A": 1.1, "segments": segments,
+        },
+        arrays={
+            "step": Quantity(np.arange(n_frames) * 5, "", frame),
+            "segment": Quantity(np.full(n_frames, len(segments) - 1, np.int32), "", frame),
+            "cell": Quantity(atoms.cell.array * swell[:, None, None], "angstrom", ("frame", "vector", "axis")),
+            "positions": Quantity(positions, "angstrom", TRAJECTORY),
+            "numbers": Quantity(atoms.numbers.astype(np.int32), "", ("atom",)),
+            "thermo/temperature": Quantity(np.linspace(50, 250, n_frames), "K", frame),
+            "grade/step": Quantity(np.arange(0, 300, 50), "", ("look",)),
+            "grade/value": Quantity(np.full(6, 1.5), "", ("look",)),
+        },
+        frames={"candidates": labelled(study, candidates, seed)},
+    )  # fmt: skip

@@ -142,13 +142,21 @@ def residence(site: Array, sites: Sites, interval_fs: float) -> tuple[Residence,
     Garwood, Biometrika 28, 437 (1936), for the interval.
     """
     departures = hops(site, sites)
-    made = []
-    for kind in KINDS:
-        time_fs = float(sites.of(kind)[site[:, :-1]].sum()) * interval_fs
-        if time_fs > 0:
-            n = sum(count for (before, _), count in departures.items() if before == kind)
-            tail = (1 - CONFIDENCE) / 2
-            low = time_fs / (stats.chi2.ppf(1 - tail, 2 * n + 2) / 2)
-            high = time_fs / (stats.chi2.ppf(tail, 2 * n) / 2) if n else math.inf
-            made.append(Residence(kind, time_fs, n, time_fs / n if n else math.nan, float(low), float(high)))
-    return tuple(made)
+    time_fs = {kind: float(sites.of(kind)[site[:, :-1]].sum()) * interval_fs for kind in KINDS}
+    gone = {kind: sum(count for (before, _), count in departures.items() if before == kind) for kind in KINDS}
+    return tuple(residence_time(kind, time_fs[kind], gone[kind]) for kind in KINDS if time_fs[kind] > 0)
+
+
+def residence_time(kind: str, time_fs: float, departures: int) -> Residence:
+    """Mean residence time from the time on sites of a kind and the departures from there, which may be those of several runs.
+
+    Parameters
+    ----------
+    kind : of the sites
+    time_fs : of all ions together, fs
+    departures : number of them
+    """
+    tail = (1 - CONFIDENCE) / 2
+    low = time_fs / (stats.chi2.ppf(1 - tail, 2 * departures + 2) / 2)
+    high = time_fs / (stats.chi2.ppf(tail, 2 * departures) / 2) if departures else math.inf
+    return Residence(kind, time_fs, departures, time_fs / departures if departures else math.nan, float(low), float(high))

@@ -15,10 +15,11 @@ from borarun.errors import BorarunError
 from borarun.frames import Frames
 from borarun.protocol import Study
 from borarun.report.collect_diffusion import diffusion, lines
-from borarun.report.collect_heating import heating
+from borarun.report.collect_heating import heating, set_temperature
 from borarun.report.collect_learning import cells, learning
 from borarun.report.collect_phonons import measured_peaks, phonons
-from borarun.report.results import Check, Provenance, Results, Run, StandIn
+from borarun.report.collect_structure import cold_orientation, order_branch
+from borarun.report.results import Array, Check, OrderBranch, Provenance, Results, Run, StandIn
 from borarun.report.source import Source
 from borarun.report.trajectory import check, read
 from borarun.store import Store
@@ -42,6 +43,7 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
     source = Source(tasks, store)
     hot = heating(study, source)
     moved = diffusion(study, source)
+    order, ramp_checks = _ramps(study, source)
     unit = Formula(study.material.formula).count()
     return Results(
         name=study.name,
@@ -71,7 +73,9 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
         transport=moved.transport,
         arrhenius=lines(moved.transport, hot.transitions),
         rotation=moved.rotation,
-        checks=(*_ramp_checks(study, source), *moved.checks),
+        local=moved.local,
+        order=order,
+        checks=(*ramp_checks, *moved.checks),
         gaps=tuple(source.gaps),
         provenance=_provenance(study, tasks, source),
     )
@@ -114,17 +118,28 @@ def _cubic(study: Study) -> bool:
     return bool(np.ptp(cell[:3]) < 1e-3 * cell[0] and np.abs(cell[3:] - 90).max() < 0.1)
 
 
-def _ramp_checks(study: Study, source: Source) -> list[Check]:
-    made = []
+def _ramps(study: Study, source: Source) -> tuple[tuple[OrderBranch, ...], tuple[Check, ...]]:
+    """Order and checks of every ramp. Orientations are compared with the cold start of the heating run of the same cell."""
+    checks: list[Check] = []
+    order: list[OrderBranch] = []
+    cold: dict[tuple[str, int], Array] = {}
     for done in source.of("heating"):
+        branch, group = done.about("branch"), (done.about("functional"), done.about("vacancies"))
         try:
-            run = read(study, source, done, done.about("branch"))
+            run = read(study, source, done, branch)
         except BorarunError as error:
             source.unusable(done, f"its trajectory cannot be used: {error}")
             continue
-        if run is not None:
-            made.append(check(done, run, constant=False))
-    return made
+        if run is None:
+            continue
+        checks.append(check(done, run, constant=False))
+        if not checks[-1].intact:
+            continue
+        if branch == "heating":
+            cold[group] = cold_orientation(run)
+        if group in cold:
+            order.append(order_branch(done, run, set_temperature(done, source.store.array(done.key, "step")), cold[group]))
+    return tuple(order), tuple(checks)
 
 
 def _provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenance:

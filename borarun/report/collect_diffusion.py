@@ -15,7 +15,8 @@ from borarun.analysis.diffusion import Diffusivity, Haven, collective_diffusivit
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.errors import BorarunError
 from borarun.protocol import Study
-from borarun.report.results import AngleSeries, Array, ArrheniusLine, Check, Measured, Rotation, Transition, Transport
+from borarun.report.collect_structure import Places, local_structure, places
+from borarun.report.results import AngleSeries, Array, ArrheniusLine, Check, LocalStructure, Measured, Rotation, Transition, Transport
 from borarun.report.source import Done, Source
 from borarun.report.style import thin, thin_log
 from borarun.report.trajectory import Trajectory, check, read
@@ -30,6 +31,7 @@ class Diffusion:
 
     transport: tuple[Transport, ...]
     rotation: tuple[Rotation, ...]
+    local: tuple[LocalStructure, ...]
     checks: tuple[Check, ...]
 
 
@@ -70,9 +72,11 @@ def diffusion(study: Study, source: Source) -> Diffusion:
         groups.setdefault((done.about("functional"), done.about("temperature_K"), done.about("vacancies")), []).append(done)
     transport: list[Transport] = []
     turned: list[Rotation] = []
+    local: list[LocalStructure] = []
     checks: list[Check] = []
     for group in groups.values():
         runs, turns = [], []
+        found: list[Places] = []
         for done in group:
             try:
                 run = read(study, source, done, "produce")
@@ -82,6 +86,8 @@ def diffusion(study: Study, source: Source) -> Diffusion:
             if run is None:
                 continue
             runs.append(_run(done, run))
+            if runs[-1].check.intact:
+                found.append(places(study, run))
             if study.reorientation is not None:
                 turns.append(_turns(run, study.reorientation.anions))
         if not runs:
@@ -91,8 +97,11 @@ def diffusion(study: Study, source: Source) -> Diffusion:
         checks += [run.check for run in runs]
         if turns:
             turned.append(_rotation(point, turns))
+        if found:
+            local.append(local_structure(point.functional, point.temperature_K, point.vacancies, found))
     transport.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
-    return Diffusion(tuple(transport), tuple(turned), tuple(checks))
+    local.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
+    return Diffusion(tuple(transport), tuple(turned), tuple(local), tuple(checks))
 
 
 def _run(done: Done, run: Trajectory) -> _Run:

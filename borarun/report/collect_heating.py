@@ -63,17 +63,26 @@ def set_temperature(done: Done, step: Array) -> Array:
     return np.asarray(segment["from_K"] + (segment["to_K"] - segment["from_K"]) * part)
 
 
-def _branch(study: Study, source: Source, done: Done, temperature_K: Array, a: Array, fit: Fit) -> Branch:
+def _rate(done: Done) -> float:
+    """Heating or cooling rate of a ramp, K/ps."""
     segment = done.task.settings["segments"][0]
-    rate = abs(segment["to_K"] - segment["from_K"]) / segment["time_ps"]
-    binned = lattice.binned(temperature_K, a, width_K=max(LEAST_BIN_K, LEAST_BIN_PS * rate))
+    return float(abs(segment["to_K"] - segment["from_K"]) / segment["time_ps"])
+
+
+def bin_width_K(done: Done) -> float:
+    """Width of the bins of temperature that a ramp is averaged in, K."""
+    return max(LEAST_BIN_K, LEAST_BIN_PS * _rate(done))
+
+
+def _branch(study: Study, source: Source, done: Done, temperature_K: Array, a: Array, fit: Fit) -> Branch:
+    binned = lattice.binned(temperature_K, a, width_K=bin_width_K(done))
     n_cells = int(np.prod(study.supercell))
     per_formula = study.formula_units(study.supercell) / n_cells
     return Branch(
         functional=done.about("functional"),
         vacancies=done.about("vacancies"),
         branch=done.about("branch"),
-        rate_K_per_ps=rate,
+        rate_K_per_ps=_rate(done),
         n_atoms=len(source.store.array(done.key, "numbers")),
         seed=done.task.settings["seed"],
         temperature_K=binned.temperature_K,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from borarun.report import plot_heating, plot_learning, plot_phonons, plot_rotation, plot_transport, tables, text
+from borarun.report import plot_heating, plot_learning, plot_phonons, plot_rotation, plot_structure, plot_transport, tables, text
 from borarun.report.blocks import Block, Figure, Note, Section
 from borarun.report.results import Gap, Phonons, Results
 
@@ -12,12 +12,13 @@ from borarun.report.results import Gap, Phonons, Results
 def sections(results: Results) -> list[Section]:
     """All sections that this study asks for, with what is there so far."""
     asked = (
-        (_structure, ("relax",)),
+        (_relaxed, ("relax",)),
         (_phonons, ("phonons",)),
         (_potential, ("training_set", "potential", "active_learning")),
         (_heating, ("heating",)),
         (_diffusion, ("diffusion",)),
         (_reorientation, ("reorientation",)),
+        (_structure, ("heating", "diffusion")),
     )
     found = [build(results) for build, names in asked if results.sections.intersection(names)]
     if results.checks:
@@ -46,10 +47,10 @@ def _first(failed: Sequence[Gap]) -> str:
     return f"{failed[0].stage} {failed[0].label} failed{more}: {failed[0].reason}"
 
 
-def _structure(results: Results) -> Section:
+def _relaxed(results: Results) -> Section:
     gaps = results.missing("relax")
     intro = f"Where the simulations start: each phase of {text.formula(results.formula)}, relaxed with each functional."
-    return Section("structure", "Structure", intro, _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", tables.cells(results))), gaps)
+    return Section("relaxation", "Relaxed structures", intro, _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", tables.cells(results))), gaps)
 
 
 def _wrong_orders(results: Results) -> list[tuple[str, Block | None]]:
@@ -143,6 +144,28 @@ def _reorientation(results: Results) -> Section:
         ("Direction of single vertices", plot_rotation.angles(results)),
     )
     return Section("reorientation", "Reorientation of the anions", intro, blocks)
+
+
+def _structure(results: Results) -> Section:
+    """What disorders, on ramps and at constant temperature."""
+    gaps = results.missing("heating", "diffusion")
+    intro = (
+        f"What disorders: which sites between the anions {results.mobile} takes, how the {text.formula(results.anion)} anions point, what lies around "
+        "what. From the frames of the ramps and of the runs at constant temperature whose framework held."
+    )
+    parts: list[tuple[str, Block | None]] = []
+    if "heating" in results.sections:
+        parts.append(("Order against temperature", plot_structure.order(results)))
+    if "diffusion" in results.sections:
+        shells = tables.shells(results)
+        parts += [
+            ("Sites", tables.sites(results)),
+            ("Sites against time", plot_structure.shares(results)),
+            ("Density", plot_structure.densities(results)),
+            ("Radial distribution functions", plot_structure.pairs(results)),
+            *([("", shells)] if shells is not None else []),
+        ]
+    return Section("structure", "Structure", intro, _blocks(gaps, *parts))
 
 
 def _checks(results: Results) -> Section:

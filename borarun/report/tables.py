@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from borarun.analysis.functionals import PROMINENCE
+from borarun.analysis.occupancy import SETTLE_FS
 from borarun.report import published, text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.published import Published
-from borarun.report.results import Exploration, Gap, Results, Round, Training
+from borarun.report.results import Exploration, Gap, Results, Round, Stay, Training
 from borarun.units import PER_CM_IN_MEV
 
 OURS = "this study"
@@ -459,6 +460,77 @@ def rotations(results: Results) -> Table | None:
         "mean direction means nothing for an anion that turns over: read its deflection as free rotation."
     )
     return Table("rotation", "Deflection and full rotations", columns, rows, caption)
+
+
+def sites(results: Results) -> Table | None:
+    """Shares of the sites, hops and residence times."""
+    if not results.local:
+        return None
+    kinds = list(dict.fromkeys(kind for p in results.local for kind in p.sites))
+    rows: list[list[Value]] = []
+    for p in results.local:
+        stays = {stay.kind: stay for stay in p.stays}
+        rows.append(
+            [
+                p.functional,
+                p.vacancies,
+                p.temperature_K,
+                f"{p.n_runs} × {text.duration(p.time_ps)}",
+                *(p.share.get(kind) for kind in kinds),
+                str(p.hops),
+                p.hops_per_ion_ns,
+                *(_stay(stays.get(kind)) for kind in kinds),
+            ]
+        )
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("runs"),
+        *(Column(f"share, {kind}") for kind in kinds),
+        Column("hops"),
+        Column("hops per ion", "1/ns", 3),
+        *(Column(f"stay, {kind}", "ps") for kind in kinds),
+    )
+    first = results.local[0]
+    present = text.listed([f"{n} {kind if kind != 'window' or n == 1 else 'windows'}" for kind, n in first.sites.items()])
+    caption = (
+        f"Sites follow from the anions' mean centres: {present} in this supercell. Shares have 95 % intervals from ten blocks of time a run. A hop is "
+        f"a change of site, windows among them, that lasts {SETTLE_FS:g} fs (or one frame); a stay is the time on sites of a kind over the departures "
+        "from there, with the interval of events at random times. Ions that rattle in pairs of sites make many hops and no conductivity."
+    )
+    return Table("sites", "Sites and residence times", columns, rows, caption)
+
+
+def _stay(stay: Stay | None) -> Value:
+    if stay is None:
+        return "never there"
+    return stay.mean_ps if stay.mean_ps is not None else f"over {text.number(stay.low_ps, 2)}"
+
+
+def shells(results: Results) -> Table | None:
+    """First shells of neighbours."""
+    rows: list[list[Value]] = [
+        [p.functional, p.vacancies, p.temperature_K, text.formula(pair.name), pair.peak_A, pair.end_A, pair.first_shell]
+        for p in results.local
+        for pair in p.pairs
+        if pair.first_shell is not None
+    ]
+    if not rows:
+        return None
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("pair"),
+        Column("peak of g(r)", "Å", 3),
+        Column("end of the shell", "Å", 3),
+        Column("neighbours in it", "", 3),
+    )
+    caption = (
+        "Neighbours up to the minimum behind the first peak of g(r). Pairs whose first shell does not end within half the width of the cell are left out."
+    )
+    return Table("shells", "First shells", columns, rows, caption)
 
 
 def checks(results: Results) -> Table | None:

@@ -83,6 +83,11 @@ def test_numbers_stand_beside_the_published_ones(page: str) -> None:
         assert published in page
 
 
+def test_the_page_shows_the_structure(page: str) -> None:
+    for name in ("structure", "order", "sites", "site_shares", "density", "rdf"):
+        assert f'id="{name}"' in page
+
+
 def test_the_page_says_which_engine_computed_it(page: str) -> None:
     assert "These numbers are not DFT" in page
     assert "SevenNet-0" in page

@@ -20,6 +20,7 @@ from rich.text import Text
 from borarun import __version__
 from borarun.display import Lines, LiveTable, duration, size
 from borarun.errors import BorarunError, StudyError
+from borarun.published import published_schema
 from borarun.retries import may_pass
 from borarun.site import default_site, load_site, site_schema
 from borarun.study import init_study, load_study, study_schema
@@ -486,14 +487,14 @@ def export(
 
 @app.command()
 def schema(
-    directory: Annotated[Path | None, typer.Argument(help="Write both schemas here; without it, print the study's.", show_default=False)] = None,
+    directory: Annotated[Path | None, typer.Argument(help="Write all schemas here; without it, print the study's.", show_default=False)] = None,
 ) -> None:
-    """Print or write the JSON schemas of study and site files, for editors."""
+    """Print or write the JSON schemas of studies, sites and published values, for editors."""
     if directory is None:
         _say(json.dumps(study_schema(), indent=2))
         return
     directory.mkdir(parents=True, exist_ok=True)
-    for name, content in (("study", study_schema()), ("site", site_schema())):
+    for name, content in (("study", study_schema()), ("site", site_schema()), ("published", published_schema())):
         (directory / f"{name}.schema.json").write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, Priv
 from pydantic_core import PydanticCustomError
 
 from borarun.messages import Name, Section
+from borarun.published import Published, shipped
 
 MAX_SWEEP = 10_000
 """A sweep with more values than this is a slip of the pen."""
@@ -353,6 +354,15 @@ class Reorientation(Section):
     anions: Annotated[int, Field(ge=1, le=100)] = Field(default=3, description="How many anions are drawn as series of theta and phi.")
 
 
+class Compare(Section):
+    """Published values that the report sets ours beside. They change no result, and no task runs anew for them."""
+
+    file: FilePath | None = Field(
+        default=None, description="A file of published values in this study's folder; where it has a number that ships with borarun, it replaces that."
+    )
+    shipped: bool = Field(default=True, description="Whether to compare with the values that ship with borarun too.")
+
+
 class Study(Section):
     """A borarun study: what is computed, the same on every machine. A section that is absent is not run."""
 
@@ -374,9 +384,11 @@ class Study(Section):
     heating: Heating | None = Field(default=None, description="Lattice parameter against temperature. `{}` takes the defaults.")
     diffusion: Diffusion | None = Field(default=None, description="Diffusivity and conductivity. `{}` takes the defaults.")
     reorientation: Reorientation | None = Field(default=None, description="Rotation of the anions. `{}` takes the defaults.")
+    compare: Compare | None = Field(default=None, description="Published values to compare with; without it those that ship with borarun.")
 
     _texts: dict[str, str] = PrivateAttr(default_factory=dict)
     _warnings: list[str] = PrivateAttr(default_factory=list)
+    _published: Published | None = PrivateAttr(default=None)
     _n_atoms: int = PrivateAttr(default=0)
     _n_units: int = PrivateAttr(default=0)
 
@@ -385,13 +397,19 @@ class Study(Section):
         """Name of the phase that molecular dynamics starts from: the first."""
         return next(iter(self.material.phases))
 
-    def attach(self, *, texts: dict[str, str], n_atoms: int, n_units: int, warnings: list[str]) -> None:
-        """Keep what loading found beside the file's own values: structures by phase, counts of the first phase's cell, warnings."""
-        self._texts, self._n_atoms, self._n_units, self._warnings = texts, n_atoms, n_units, warnings
+    def attach(self, *, texts: dict[str, str], n_atoms: int, n_units: int, warnings: list[str], published: Published | None = None) -> None:
+        """Keep what loading found beside the file's own values: structures by phase, counts of the first phase's cell, warnings, published values."""
+        self._texts, self._n_atoms, self._n_units, self._warnings, self._published = texts, n_atoms, n_units, warnings, published
 
     def phase_text(self, phase: str) -> str:
         """Structure of a phase as extended XYZ text."""
         return self._texts[phase]
+
+    @property
+    def published(self) -> Published:
+        """Published values to compare with: those of the study's own file over those that ship with borarun, as `compare` has it."""
+        own = self._published or Published({})
+        return own.over(shipped(self.material.formula)) if self.compare is None or self.compare.shipped else own
 
     @property
     def warnings(self) -> list[str]:

@@ -14,6 +14,7 @@ from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 from borarun.messages import in_order, validate
 from borarun.protocol import MAX_PATH, Study
+from borarun.published import Published, read_published
 from borarun.structure import formula_units, read_structure
 from borarun.yaml_file import KeyPath, Node, merge, read_yaml
 
@@ -57,6 +58,8 @@ def load_study(path: Path) -> Study:
         study = _mended(root, broken)
     phases, unreadable = ({}, []) if "material" in broken else _read_phases(root, study)
     problems += unreadable
+    published, misquoted = (None, []) if "compare" in broken else _read_published(root, study, broken)
+    problems += misquoted
     problems += [root.problem(place, message) for place, message in physics.findings(study, phases, broken)]
     if problems:
         raise StudyError(in_order(problems))
@@ -65,6 +68,7 @@ def load_study(path: Path) -> Study:
         n_atoms=len(phases[study.phase]),
         n_units=formula_units(phases[study.phase], study.material.formula),
         warnings=list(physics.warnings(study, phases)),
+        published=published,
     )
     return study
 
@@ -175,3 +179,19 @@ def _read_phases(root: Node, study: Study) -> tuple[dict[str, Atoms], list[Probl
         except StudyError as error:
             problems += [root.problem(place, f"{name}: {problem.message}") for problem in error.problems]
     return phases, problems
+
+
+def _read_published(root: Node, study: Study, broken: frozenset[str]) -> tuple[Published | None, list[Problem]]:
+    """The study's own file of published values, where it names one."""
+    if study.compare is None or study.compare.file is None or "material" in broken:
+        return None, []
+    place, name = ("compare", "file"), study.compare.file
+    file = _inside(Path(root.along(place)[0].file).parent, name)
+    if file is None:
+        return None, [root.problem(place, _outside(name))]
+    if not file.exists():
+        return None, [root.problem(place, f"no such file in the study's folder (got {name!r}).")]
+    try:
+        return read_published(file, study.material.formula)
+    except StudyError as error:
+        return None, list(error.problems)

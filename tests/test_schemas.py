@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from borarun.published import published_schema
 from borarun.site import site_schema
 from borarun.study import study_schema
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
-BOTH = pytest.mark.parametrize(("name", "schema"), [("study", study_schema), ("site", site_schema)])
+ALL = pytest.mark.parametrize(("name", "schema"), [("study", study_schema), ("site", site_schema), ("published", published_schema)])
 
 
 def properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -21,18 +22,18 @@ def properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ((f"{model['title']}.{key}", value) for key, value in model.get("properties", {}).items())
 
 
-@BOTH
+@ALL
 def test_the_schema_in_the_repository_is_current(name: str, schema: Callable[[], dict[str, Any]]) -> None:
     current = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
     assert current == schema(), "run: borarun schema schemas"
 
 
-@BOTH
+@ALL
 def test_every_key_is_described(name: str, schema: Callable[[], dict[str, Any]]) -> None:
     assert [key for key, value in properties(schema()) if not value.get("description")] == []
 
 
-@BOTH
+@ALL
 def test_unknown_keys_are_refused_everywhere(name: str, schema: Callable[[], dict[str, Any]]) -> None:
     whole = schema()
     models = [whole, *whole.get("$defs", {}).values()]

@@ -76,6 +76,7 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
         local=moved.local,
         order=order,
         checks=(*ramp_checks, *moved.checks),
+        published=study.published,
         gaps=tuple(source.gaps),
         provenance=_provenance(study, tasks, source),
     )

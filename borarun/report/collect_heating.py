@@ -16,8 +16,7 @@ from borarun.units import FS_PER_PS
 FEWEST_FRAMES = 50
 LEAST_BIN_K, LEAST_BIN_PS = 25.0, 0.5
 """A bin of a ramp is at least this wide and lasts at least this long: the cell breathes once in about a picosecond."""
-COMPARED_K = (300.0, 600.0, 650.0, 800.0)
-"""The temperatures of the paper's Table 2."""
+ROOM_K = 300.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ def heating(study: Study, source: Source) -> Heating:
     """All ramps that are done, branch by branch and together."""
     branches: list[Branch] = []
     points: list[LatticePoint] = []
+    compared = sorted({ROOM_K, *(n.temperature_K for n in study.published.find("lattice_parameter") if n.temperature_K is not None)})
     fits: dict[tuple[str, int], dict[str, Fit]] = {}
     for done in source.of("heating"):
         functional, vacancies, name = done.about("functional"), done.about("vacancies"), done.about("branch")
@@ -48,7 +48,7 @@ def heating(study: Study, source: Source) -> Heating:
         if name == "heating":
             points += [
                 LatticePoint(functional, vacancies, T, Measured(mean.value, mean.low, mean.high))
-                for T in COMPARED_K
+                for T in compared
                 if temperature_K.min() <= T <= temperature_K.max()
                 if np.isfinite((mean := lattice.at_temperature(temperature_K, a, T)).value)
             ]

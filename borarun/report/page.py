@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from borarun.report import parquet, published, summary, text
+from borarun.report import parquet, summary, text
 from borarun.report.blocks import Figure, Section, Table
 from borarun.report.results import Results
 from borarun.report.sections import sections
@@ -80,7 +80,8 @@ def render(results: Results, found: Sequence[Section]) -> str:
     )
     environment.filters["drawing"] = Markup
     style = resources.files("borarun.report").joinpath("page.css").read_text(encoding="utf-8")
-    used = [source for key, source in published.sources().items() if _cited(key, results.formula)]
+    cited = {*(n.source for n in results.published.values), *(t.source for t in results.published.training)}
+    used = [source for key, source in results.published.sources.items() if key in cited]
     return environment.get_template("page.html.j2").render(
         results=results,
         formula=text.formula(results.formula),
@@ -93,7 +94,3 @@ def render(results: Results, found: Sequence[Section]) -> str:
         count=text.count,
         style=Markup(style),
     )
-
-
-def _cited(key: str, formula: str) -> bool:
-    return any(number.source == key for number in published.numbers(formula))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from borarun.report import published, style, text
+from borarun.published import Published
+from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.results import Branch, Results
 
@@ -33,7 +34,7 @@ def lattice(results: Results) -> Figure | None:
                     axes.axvline(branch.half_height_K.value, color=color, lw=1.0, ls=(0, (4, 3)))
                     axes.axvspan(branch.half_height_K.low, branch.half_height_K.high, color=color, alpha=0.08, lw=0)
             if results.cubic:
-                _beside(axes, results.formula)
+                _beside(axes, results.published)
             axes.set(xlabel="temperature, K", ylabel="lattice parameter a, Å" if results.cubic else "volume per formula unit, Å³", title=title)
             axes.legend(loc="upper left")
 
@@ -64,24 +65,24 @@ def lattice(results: Results) -> Figure | None:
     return Figure("Lattice against temperature", caption, tuple(panels), Table("lattice", "Lattice against temperature", columns, rows))
 
 
-def _beside(axes: Axes, formula: str) -> None:
-    experiment = published.find(formula, "lattice_parameter", kind="experiment")
+def _beside(axes: Axes, published: Published) -> None:
+    experiment = published.find("lattice_parameter", kind="experiment")
     if experiment:
         axes.plot(
             [p.temperature_K or 0.0 for p in experiment],
-            [p.value for p in experiment],
+            [p.number for p in experiment],
             "*",
             ms=11,
             color=style.EXPERIMENT,
             label="experiment",
             ls="none",
         )
-    paper = published.find(formula, "lattice_parameter", kind="paper")
+    paper = published.find("lattice_parameter", kind="paper")
     if paper:
         axes.errorbar(
             [p.temperature_K or 0.0 for p in paper],
-            [p.value for p in paper],
-            yerr=[p.error or 0.0 for p in paper],
+            [p.number for p in paper],
+            yerr=[p.half_width or 0.0 for p in paper],
             fmt="D",
             mfc="white",
             ms=5.5,

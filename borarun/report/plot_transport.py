@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike
 
-from borarun.report import published, style, text
+from borarun.published import Published
+from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.results import ArrheniusLine, Measured, Results, Transport
 
@@ -156,7 +157,7 @@ def conductivity(results: Results) -> Figure | None:
             for line in lines:
                 if len(line.line_T_K):
                     axes.plot(1000 / line.line_T_K, line.line_S_cm, "-", color=colors[line.vacancies], lw=1.4)
-            _published(axes, results.formula)
+            _published(axes, results.published)
             axes.set(xlabel="1000 K / T", ylabel="ionic conductivity, S/cm", title=functional)
             axes.set_ylim(bottom=min(min(ends) / 6, axes.get_ylim()[0]))
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
@@ -209,13 +210,13 @@ def _point(axes: Axes, temperature_K: float, sigma: Measured, color: str, marker
         axes.annotate("", (x, y), xytext=(0, -22), textcoords="offset points", arrowprops={**arrow, "arrowstyle": "<-"})
 
 
-def _published(axes: Axes, formula: str) -> None:
+def _published(axes: Axes, published: Published) -> None:
     """Published conductivities: diamonds with their vacancy content (paper), stars (experiment)."""
     for kind, marker, color, size in (("paper", "D", style.PAPER, 6.0), ("experiment", "*", style.EXPERIMENT, 12.0)):
-        for index, p in enumerate(published.find(formula, "conductivity", kind=kind)):
+        for index, p in enumerate(published.find("conductivity", kind=kind)):
             assert p.temperature_K is not None
             name = f"paper, {p.functional}, mol % beside" if kind == "paper" else "experiment"
-            face, where = "white" if kind == "paper" else color, (1000 / p.temperature_K, p.value)
+            face, where = "white" if kind == "paper" else color, (1000 / p.temperature_K, p.number)
             axes.plot(*([x] for x in where), marker, color=color, mfc=face, ms=size, ls="none", label=name if index == 0 else None)
             if p.mol_percent is not None:
                 side = -1 if p.temperature_K < 400 else 1  # away from the edge of the panel

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from borarun.analysis.functionals import Match
+from borarun.published import Published
 from borarun.task import Json
 
 Array = NDArray[Any]
@@ -593,6 +595,7 @@ class Results:
     local: tuple[LocalStructure, ...] = ()
     order: tuple[OrderBranch, ...] = ()
     checks: tuple[Check, ...] = ()
+    published: Published = field(default_factory=lambda: Published({}))
     gaps: tuple[Gap, ...] = ()
     provenance: Provenance = field(default_factory=lambda: Provenance("", {}, ()))
 
@@ -606,6 +609,8 @@ class Results:
 
 
 def _json(value: Any) -> Json:
+    if isinstance(value, BaseModel):
+        return _json(value.model_dump(exclude_defaults=True))
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: _json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):

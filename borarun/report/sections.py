@@ -21,6 +21,10 @@ def sections(results: Results) -> list[Section]:
         (_structure, ("heating", "diffusion")),
     )
     found = [build(results) for build, names in asked if results.sections.intersection(names)]
+    comparison = tables.comparison(results)
+    if comparison is not None:
+        intro = "What is published, each number with ours beside it."
+        found.append(Section("compare", "Comparison", intro, [comparison]))
     if results.checks:
         found.append(_checks(results))
     return [*found, _provenance(results)]

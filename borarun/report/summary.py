@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from borarun.report import published, text
+from borarun.published import Number
+from borarun.report import text
 from borarun.report.blocks import Card
-from borarun.report.published import Published
 from borarun.report.results import Results, Transport
 
 _STAND_IN = {
     "bundled": "the potential that ships with borarun, which was fitted to the neural network SevenNet-0 and stands in for {functional}",
     "sevennet": "the pretrained neural network SevenNet-0, which stands in for DFT with {functional}",
 }
-PAPER_ATOMS = {"Li2B12H12": 2808, "LiCB11H12": 2700}
-"""Atoms in the cells of the published molecular dynamics."""
-
 _DFT = frozenset({"vasp", "quantum-espresso"})
 
 
@@ -22,11 +19,11 @@ def warning(results: Results) -> str:
     functionals = text.listed(list(results.functionals))
     level = f"a moment tensor potential of level {results.level} fitted to " if results.level else ""
     paper = ""
-    if level and published.find(results.formula, "training"):
+    if level and results.published.training and results.published.cell_atoms:
         ours = f", ours from {results.n_atoms}" if results.sections & {"heating", "diffusion"} else ""
         paper = (
             " The paper's numbers come from potentials of level 20 fitted to DFT (mostly with rev-vdW-DF2) and from a cell of "
-            f"{PAPER_ATOMS[results.formula]} atoms{ours}."
+            f"{results.published.cell_atoms} atoms{ours}."
         )
     if results.reference in _DFT:
         return f"Computed with {level}{results.reference} ({functionals}).{paper}"
@@ -48,7 +45,7 @@ def cards(results: Results) -> list[Card]:
     return made
 
 
-def _beside(*items: Published | None, unit: str = "") -> list[tuple[str, str]]:
+def _beside(*items: Number | None, unit: str = "") -> list[tuple[str, str]]:
     """(who, what) of published numbers; those that are not there are left out."""
     lines = []
     for item in items:
@@ -62,8 +59,8 @@ def _lattice(results: Results) -> Card:
     functional = results.main_functional
     found = [p for p in results.lattice if p.temperature_K == 300 and p.functional == functional]
     beside = _beside(
-        published.paper(results.formula, "lattice_parameter", functional, temperature_K=300),
-        published.experiment(results.formula, "lattice_parameter", temperature_K=300),
+        results.published.paper("lattice_parameter", functional, temperature_K=300),
+        results.published.experiment("lattice_parameter", temperature_K=300),
     )
     own = [("reference engine itself", f"{s.lattice_300K_A:.3f} Å") for s in results.stand_ins if s.functional == functional and s.lattice_300K_A]
     beside = [*own, *beside]
@@ -77,8 +74,8 @@ def _transition(results: Results) -> Card:
     functional = results.main_functional
     found = [t for t in results.transitions if t.functional == functional]
     beside = _beside(
-        published.paper(results.formula, "transition_temperature", functional),
-        published.experiment(results.formula, "transition_temperature"),
+        results.published.paper("transition_temperature", functional),
+        results.published.experiment("transition_temperature"),
     )
     if not found:
         return Card("Transition temperature", text.NOTHING, "", "not computed yet", beside)
@@ -93,8 +90,8 @@ def _transition(results: Results) -> Card:
 def _activation(results: Results) -> Card:
     found = [line for line in results.arrhenius if line.activation_energy_meV is not None]
     beside = _beside(
-        published.paper(results.formula, "activation_energy", "", vacancies=1) or published.paper(results.formula, "activation_energy", ""),
-        published.experiment(results.formula, "activation_energy"),
+        results.published.paper("activation_energy", "", vacancies=1) or results.published.paper("activation_energy", ""),
+        results.published.experiment("activation_energy"),
     )
     if not found:
         why = "too few diffusive temperatures for a fit" if results.arrhenius else "not computed yet"
@@ -107,13 +104,13 @@ def _activation(results: Results) -> Card:
 
 def _conductivity(results: Results) -> Card:
     good = [p for p in results.transport if p.accepted and p.conductivity_S_cm is not None]
-    experiment = published.experiment(results.formula, "conductivity")
+    experiment = results.published.experiment("conductivity")
 
     def nearest(p: Transport) -> tuple[float, int]:
         return abs(p.temperature_K - 500), p.vacancies
 
     beside = []
-    for item in (published.paper(results.formula, "conductivity", "", temperature_K=500, vacancies=1), experiment):
+    for item in (results.published.paper("conductivity", "", temperature_K=500, vacancies=1), experiment):
         if item is not None:
             who = f"paper, {item.mol_percent:.2g} mol %" if item.kind == "paper" else "experiment, powder"
             beside.append((f"{who}, {text.kelvin(item.temperature_K or 0)}", f"about {text.published(item)} S/cm"))
@@ -130,7 +127,7 @@ def _deflection(results: Results) -> Card:
     p = max(results.rotation, key=lambda p: (p.functional == results.main_functional, -p.vacancies, p.temperature_K))
     turns = "no full rotation" if p.full_rotations == 0 else f"{text.number(p.full_rotations_per_ns, 3)} full rotations per ns"
     content = f"{text.kelvin(p.temperature_K)}, {p.functional}, {text.count(p.vacancies, 'vacancy')}; {turns}"
-    paper = published.find(results.formula, "largest_deflection", temperature_K=700)
+    paper = results.published.find("largest_deflection", temperature_K=700)
     beside = [(f"paper, {paper[0].functional}, 700 K", f"about {text.published(paper[0])}°")] if paper else []
     return Card("Largest deflection of an anion", text.number(p.deflection_deg, 2), "°", content, beside)
 
@@ -138,8 +135,7 @@ def _deflection(results: Results) -> Card:
 def _force_error(results: Results) -> Card:
     part = next((part for part in results.learning if part.functional == results.main_functional), results.learning[0])
     beside = [
-        (f"paper, {item.functional}", f"{item.statistics['rmse']['forces_eV_per_A']:g} eV/Å")
-        for item in published.find(results.formula, "training", functional=part.functional)
+        (f"paper, {item.functional}", f"{item.rmse.forces_eV_per_A:g} eV/Å") for item in results.published.training if item.functional == part.functional
     ]
     if not part.trainings:
         return Card("Force error of the potential", text.NOTHING, "", "not trained yet", beside)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from borarun.analysis.functionals import PROMINENCE
 from borarun.analysis.occupancy import SETTLE_FS
-from borarun.report import published, text
+from borarun.published import Statistics
+from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.published import Published
+from borarun.report.comparison import SAME_TEMPERATURE_K, compare
 from borarun.report.results import Exploration, Gap, Results, Round, Stay, Training
 from borarun.units import PER_CM_IN_MEV
 
@@ -37,9 +38,9 @@ def cells(results: Results) -> Table | None:
         for c in results.cells
     ]
     rows += [["experiment", phase, "", *edges, "", *[None] * 5, "", None] for phase, edges in results.measured_cells_A.items()]
-    measured = published.experiment(results.formula, "ordered_lattice_parameter")
+    measured = results.published.experiment("ordered_lattice_parameter")
     if measured is not None and "Pa-3" not in results.measured_cells_A:
-        rows.append(["experiment", "Pa-3", "Pa-3 (205)", *[measured.value] * 3, "90, 90, 90", measured.value**3 / 4, *[None] * 4, "", None])
+        rows.append(["experiment", "Pa-3", "Pa-3 (205)", *[measured.number] * 3, "90, 90, 90", measured.number**3 / 4, *[None] * 4, "", None])
     columns = (
         Column("functional"),
         Column("phase"),
@@ -179,7 +180,7 @@ def training_statistics(results: Results) -> Table | None:
     for part in finals:
         columns.append(Column(f"{OURS}, {part.functional}"))
         values.append(_statistics(part.n_initial, part.trainings[-1]))
-    for item in published.find(results.formula, "training"):
+    for item in results.published.training:
         columns.append(Column(f"paper, {item.functional}"))
         values.append(_published_statistics(item))
     rows = [[name, *(column.get(name, text.NOTHING) for column in values)] for name in values[0]]
@@ -211,18 +212,17 @@ def _statistics(n_initial: int, final: Training) -> dict[str, str]:
     }
 
 
-def _published_statistics(item: Published) -> dict[str, str]:
-    s = item.statistics
+def _published_statistics(item: Statistics) -> dict[str, str]:
     return {
-        "MTP level (parameters)": "20",
-        "initial data set": str(s["initial"]),
-        "total data set": str(s["total"]),
-        "energy range, eV/atom": " / ".join(text.number(x, 3) for x in s["energy_eV_per_atom"]),
-        "force range, eV/Å": " / ".join(text.number(x, 3) for x in s["forces_eV_per_A"]),
-        "stress range, kbar": " / ".join(text.number(x, 3) for x in s["stress_kbar"]),
-        "energy RMSE, meV/atom": f"{s['rmse']['energy_meV_per_atom']:g}",
-        "force RMSE, eV/Å": f"{s['rmse']['forces_eV_per_A']:g}",
-        "stress RMSE, kbar": f"{s['rmse']['stress_kbar']:g}",
+        "MTP level (parameters)": str(item.level),
+        "initial data set": str(item.n_initial),
+        "total data set": str(item.n_total),
+        "energy range, eV/atom": " / ".join(text.number(x, 3) for x in item.energy_eV_per_atom),
+        "force range, eV/Å": " / ".join(text.number(x, 3) for x in item.forces_eV_per_A),
+        "stress range, kbar": " / ".join(text.number(x, 3) for x in item.stress_kbar),
+        "energy RMSE, meV/atom": f"{item.rmse.energy_meV_per_atom:g}",
+        "force RMSE, eV/Å": f"{item.rmse.forces_eV_per_A:g}",
+        "stress RMSE, kbar": f"{item.rmse.stress_kbar:g}",
     }
 
 
@@ -289,7 +289,7 @@ def _learned(step: Round) -> list[Value]:
 
 
 def lattice(results: Results) -> Table | None:
-    """Lattice parameters at the temperatures of the paper's Table 2."""
+    """Lattice parameters at the temperatures of the published ones."""
     if not results.lattice:
         return None
     series = list(dict.fromkeys((p.functional, p.vacancies) for p in results.lattice))
@@ -297,8 +297,8 @@ def lattice(results: Results) -> Table | None:
     rows: list[list[Value]] = []
     for T in temperatures:
         ours = {(p.functional, p.vacancies): p.lattice_A for p in results.lattice if p.temperature_K == T}
-        paper = published.paper(results.formula, "lattice_parameter", "", temperature_K=T)
-        experiment = published.experiment(results.formula, "lattice_parameter", temperature_K=T)
+        paper = results.published.paper("lattice_parameter", "", temperature_K=T)
+        experiment = results.published.experiment("lattice_parameter", temperature_K=T)
         rows.append([T, *(ours.get(key) for key in series), text.published(paper), text.published(experiment)])
     columns = (
         Column("temperature", "K"),
@@ -319,9 +319,9 @@ def transitions(results: Results) -> Table | None:
         halves = {b.branch: b.half_height_K for b in results.branches if (b.functional, b.vacancies) == (t.functional, t.vacancies)}
         mean: Value = t.temperature_K if t.temperature_K is not None else "none in this range"
         rows.append([f"{OURS}, {t.functional}", str(t.vacancies), halves.get("heating"), halves.get("cooling"), mean, t.statement])
-    for p in published.find(results.formula, "transition_temperature"):
+    for p in results.published.find("transition_temperature"):
         who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
-        rows.append([who, "0" if p.kind == "paper" else "", p.high, p.low, p.value, p.place])
+        rows.append([who, "0" if p.kind == "paper" else "", p.high, p.low, p.number, p.place])
     columns = (
         Column("source"),
         Column("vacancies"),
@@ -393,10 +393,10 @@ def activation(results: Results) -> Table | None:
         ]
         for line in results.arrhenius
     ]
-    for p in published.find(results.formula, "activation_energy"):
+    for p in results.published.find("activation_energy"):
         who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
         sites = p.mol_percent / results.mobile_per_formula if p.mol_percent is not None else None
-        rows.append([who, p.vacancies, p.mol_percent, sites, p.value, "", None, f"{published.sources()[p.source].short}, {p.place}"])
+        rows.append([who, p.vacancies, p.mol_percent, sites, p.number, "", None, f"{results.published.sources[p.source].short}, {p.place}"])
     columns = (
         Column("source"),
         Column("vacancies in the cell"),
@@ -432,14 +432,14 @@ def rotations(results: Results) -> Table | None:
         ]
         for p in sorted(results.rotation, key=lambda p: (p.functional, p.vacancies, p.temperature_K))
     ]
-    for p in (*published.find(results.formula, "largest_deflection"), *published.find(results.formula, "full_rotations")):
+    for p in (*results.published.find("largest_deflection"), *results.published.find("full_rotations")):
         turning = p.quantity == "full_rotations"
         row: list[Value] = [
             f"paper, {p.functional}",
             p.vacancies,
             p.temperature_K,
             "1 ns",
-            None if turning else p.value,
+            None if turning else p.number,
             None,
             f"{text.number(p.low)}–{text.number(p.high)} per ns" if turning else "none",
             p.place,
@@ -460,6 +460,60 @@ def rotations(results: Results) -> Table | None:
         "mean direction means nothing for an anion that turns over: read its deflection as free rotation."
     )
     return Table("rotation", "Deflection and full rotations", columns, rows, caption)
+
+
+def comparison(results: Results) -> Table | None:
+    """Ours beside every published number that has a counterpart."""
+    found = compare(results)
+    if not found:
+        return None
+    rows: list[list[Value]] = []
+    for c in found:
+        n = c.published
+        conditions = [text.kelvin(n.temperature_K)] if n.temperature_K is not None else []
+        conditions += [f"{n.mol_percent:.3g} mol % vacancies"] if n.mol_percent is not None else []
+        rows.append(
+            [
+                n.quantity.replace("_percent", "").replace("_", " "),
+                ", ".join(conditions),
+                _UNIT_NAMES.get(n.unit, n.unit),
+                c.ours.functional,
+                c.ours.value,
+                f"{n.kind}, {n.functional}" if n.functional else n.kind,
+                text.published(n),
+                c.deviation,
+                c.in_intervals,
+                c.verdict,
+                c.remark,
+                f"{results.published.sources[n.source].short}, {n.place}",
+            ]
+        )
+    columns = (
+        Column("quantity"),
+        Column("conditions"),
+        Column("unit"),
+        Column("ours with"),
+        Column("ours"),
+        Column("published"),
+        Column("value"),
+        Column("deviation", "", 3),
+        Column("deviation", "combined intervals", 2),
+        Column("verdict"),
+        Column("remark"),
+        Column("source"),
+    )
+    outside = sum(c.verdict == "outside" for c in found)
+    left = len(results.published.values) - len({c.published.identity for c in found})
+    caption = (
+        f"The combined interval is the root of the sum of squares of half our 95 % interval and half the published one, as far as they exist; {outside} "
+        f"of {len(found)} comparisons lie outside it. Intervals hold statistical errors: a deviation of many of them may be the functional's, the "
+        f"potential's or the cell's. {text.count(left, 'published value')} without a counterpart here {'is' if left == 1 else 'are'} left out. Results "
+        f"are compared at most {SAME_TEMPERATURE_K:g} K apart, lattice parameters at the published temperature."
+    )
+    return Table("comparison", "Comparison with published values", columns, rows, caption)
+
+
+_UNIT_NAMES = {"A": "Å", "deg": "°"}
 
 
 def sites(results: Results) -> Table | None:

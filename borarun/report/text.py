@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import floor, isfinite, log10
 
-from borarun.report.published import Published
+from borarun.published import Number
 from borarun.report.results import Measured
 
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -78,14 +78,16 @@ def measured(m: Measured | None) -> str:
     return minus(f"{m.value:.{decimals}f} ({m.low:.{decimals}f}–{m.high:.{decimals}f})")
 
 
-def published(item: Published | None) -> str:
+def published(item: Number | None) -> str:
     """A published number as it was published, without unit."""
     if item is None:
         return NOTHING
+    if item.value is None:
+        return minus(f"{item.low:g}–{item.high:g}")
     decade = log10(item.value) if item.value > 0 else 0.5
     text = f"10{superscript(round(decade))}" if item.unit == "S/cm" and decade == round(decade) else minus(f"{item.value:g}")
-    if item.error is not None:
-        text += f" ± {item.error:g}"
+    if item.uncertainty is not None:
+        text += f" ± {item.uncertainty:g}"
     if item.low is not None and item.high is not None:
         text += f" ({item.low:g}–{item.high:g})"
     return text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from borarun.report import published, text
+from borarun.published import Number, shipped
+from borarun.report import text
 from borarun.report.results import Measured
 
 
@@ -50,21 +51,10 @@ def test_small_things() -> None:
     assert text.decade(0.001) == "10⁻³"
 
 
-def test_published_numbers_have_a_source_and_a_place() -> None:
-    for material in ("Li2B12H12", "LiCB11H12"):
-        assert published.numbers(material)
-        for number in published.numbers(material):
-            assert number.source in published.sources()
-            assert number.kind in {"paper", "experiment"}
-            assert number.place
-            assert number.unit or number.quantity == "training"
-
-
-def test_the_paper_s_number_is_that_of_our_functional_where_it_has_one() -> None:
-    own = published.paper("Li2B12H12", "transition_temperature", "PBE-D3")
-    other = published.paper("Li2B12H12", "lattice_parameter", "PBE-D3", temperature_K=300)
-    assert own is not None
-    assert other is not None
-    assert (own.value, other.value, other.functional) == (950, 9.53, "rev-vdW-DF2")
-    assert text.published(other) == "9.53 ± 0.03"
-    assert published.paper("NaCl", "lattice_parameter", "PBE") is None
+def test_published_numbers_read_as_they_were_published() -> None:
+    known = shipped("Li2B12H12")
+    assert text.published(known.paper("lattice_parameter", "PBE-D3", temperature_K=300)) == "9.53 ± 0.03"
+    assert text.published(known.paper("transition_temperature", "rev-vdW-DF2")) == "675 (625–725)"
+    made = {"quantity": "transition_temperature", "low": 355.0, "high": 380.0, "unit": "K", "kind": "experiment", "source": "a", "place": "b"}
+    assert text.published(Number.model_validate(made)) == "355–380"
+    assert text.published(None) == text.NOTHING

@@ -1,0 +1,253 @@
+"""Numbers from the literature to stand beside ours: the model of the files that hold them, those that ship with borarun and those of a study alike.
+
+They take part in no task: what is compared changes no result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from borarun.errors import Problem
+from borarun.messages import Section, did_you_mean, in_order, validate
+from borarun.yaml_file import Node, read_yaml
+
+UNITS = {
+    "lattice_parameter": "A",
+    "ordered_lattice_parameter": "A",
+    "transition_temperature": "K",
+    "transition_volume_step_percent": "%",
+    "activation_energy": "meV",
+    "conductivity": "S/cm",
+    "largest_deflection": "deg",
+    "full_rotations": "1/ns",
+}
+"""The unit of each quantity."""
+
+AT_TEMPERATURE = frozenset({"lattice_parameter", "conductivity", "largest_deflection", "full_rotations"})
+"""Quantities that say nothing without a temperature."""
+
+RECOMMENDED = "rev-vdW-DF2"
+"""The functional that the published study settled on: its numbers stand in where it has none with ours."""
+
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Text = Annotated[str, Field(min_length=1, max_length=400)]
+Pair = Annotated[tuple[float, float], Strict(False)]
+Quantity = Literal[
+    "lattice_parameter",
+    "ordered_lattice_parameter",
+    "transition_temperature",
+    "transition_volume_step_percent",
+    "activation_energy",
+    "conductivity",
+    "largest_deflection",
+    "full_rotations",
+]
+
+
+class Source(Section):
+    """Where a number was published."""
+
+    short: Text = Field(description="Author and year, e.g. `Maltsev 2023`.")
+    citation: Text = Field(description="The full reference.")
+    doi: Annotated[str, Field(pattern=r"^(10\.\d{4,9}/\S+)?$")] = Field(
+        default="", description="Its DOI without resolver, e.g. `10.1021/acsami.3c07242`; none where it was not checked."
+    )
+
+
+class Number(Section):
+    """One published number: a value, a range, or a value with a range."""
+
+    quantity: Quantity = Field(description="What it is.")
+    value: float | None = Field(default=None, description="The number; without it the middle of the range stands for it.")
+    uncertainty: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Half its interval, as published behind ±.")
+    low: float | None = Field(default=None, description="Lower end of a published range.")
+    high: float | None = Field(default=None, description="Upper end of a published range.")
+    unit: str = Field(description="Unit of these four: A, K, %, meV, S/cm, deg or 1/ns, as the quantity has it.")
+    temperature_K: Annotated[float, Field(gt=0, lt=3000)] | None = Field(default=None, description="Temperature that it holds for, K.")
+    vacancies: Annotated[int, Field(ge=0)] | None = Field(default=None, description="Vacancies in the cell of the published simulation.")
+    mol_percent: Annotated[float, Field(ge=0, le=100)] | None = Field(default=None, description="Vacancies per formula unit, %.")
+    functional: Annotated[str, Field(max_length=60)] = Field(default="", description="Density functional of a simulation.")
+    kind: Literal["paper", "experiment"] = Field(description="`paper` for a simulation, `experiment` for a measurement.")
+    source: Key = Field(description="One of the keys under `sources`.")
+    place: Text = Field(description="Table or section that it stands in, and what it holds for.")
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        if self.unit != UNITS[self.quantity]:
+            raise ValueError(f"the unit of {self.quantity} must be {UNITS[self.quantity]} (got {self.unit})")
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low and high must stand together, the two ends of one range")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low must be below high (got {self.low:g} and {self.high:g})")
+        if self.value is None and self.low is None:
+            raise ValueError("a value or a range, low and high, must be given")
+        if self.value is not None and self.low is not None and not self.low <= self.value <= (self.high or self.value):
+            raise ValueError(f"value must lie between low and high (got {self.value:g}, {self.low:g} and {self.high:g})")
+        if self.uncertainty is not None and self.value is None:
+            raise ValueError("an uncertainty needs a value that it belongs to")
+        if self.quantity in AT_TEMPERATURE and self.temperature_K is None:
+            raise ValueError(f"{self.quantity} needs a temperature_K")
+        if self.kind == "paper" and not self.functional:
+            raise ValueError("a number of kind paper needs the functional of its simulation")
+        return self
+
+    @property
+    def number(self) -> float:
+        """The value, or the middle of the range."""
+        if self.value is not None:
+            return self.value
+        assert self.low is not None and self.high is not None
+        return (self.low + self.high) / 2
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the published interval: the uncertainty, else half the range; None where neither was published."""
+        if self.uncertainty is not None:
+            return self.uncertainty
+        return (self.high - self.low) / 2 if self.low is not None and self.high is not None else None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What tells it from every other number."""
+        return self.quantity, self.kind, self.source, self.functional, self.temperature_K, self.vacancies, self.mol_percent
+
+
+class Rmse(Section):
+    """Root-mean-square errors of a published potential."""
+
+    energy_meV_per_atom: float = Field(description="Of energies, meV/atom.")
+    forces_eV_per_A: float = Field(description="Of forces, eV/angstrom.")
+    stress_kbar: float = Field(description="Of stresses, kbar.")
+
+
+class Statistics(Section):
+    """How a published potential was trained."""
+
+    functional: Annotated[str, Field(min_length=1, max_length=60)] = Field(description="Density functional that it was fitted to.")
+    source: Key = Field(description="One of the keys under `sources`.")
+    place: Text = Field(description="Table or section that it stands in.")
+    level: int = Field(description="Level of the moment tensor potential.")
+    n_initial: int = Field(description="Configurations before active learning.")
+    n_total: int = Field(description="Configurations in the end.")
+    energy_eV_per_atom: Pair = Field(description="Lowest and highest energy, eV/atom.")
+    forces_eV_per_A: Pair = Field(description="Lowest and highest force, eV/angstrom.")
+    stress_kbar: Pair = Field(description="Lowest and highest stress, kbar.")
+    rmse: Rmse = Field(description="Its errors.")
+
+
+class PublishedFile(Section):
+    """Published values of one material."""
+
+    borarun: Literal[1] = Field(description="Version of this format.")
+    material: Annotated[str, Field(min_length=1, max_length=100)] = Field(description="Formula unit, as in the study.")
+    cell_atoms: Annotated[int, Field(gt=0)] | None = Field(default=None, description="Atoms in the cell of the published molecular dynamics.")
+    sources: dict[Key, Source] = Field(description="Works that the values come from, each under a key of its own.")
+    values: Annotated[tuple[Number, ...], Strict(False)] = Field(default=(), description="The published numbers.")
+    training: Annotated[tuple[Statistics, ...], Strict(False)] = Field(default=(), description="How published potentials were trained.")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is published of a material.
+
+    Attributes
+    ----------
+    sources : by key
+    values : numbers, a study's own before those that ship with borarun
+    training : of potentials
+    cell_atoms : atoms in the cell of the published molecular dynamics, None where it is not known
+    """
+
+    sources: dict[str, Source]
+    values: tuple[Number, ...] = ()
+    training: tuple[Statistics, ...] = ()
+    cell_atoms: int | None = None
+
+    def find(self, quantity: str, **conditions: object) -> tuple[Number, ...]:
+        """Numbers of one quantity whose attributes are equal to ``conditions``, e.g. ``kind="experiment", temperature_K=300``."""
+        return tuple(n for n in self.values if n.quantity == quantity and all(getattr(n, name) == value for name, value in conditions.items()))
+
+    def paper(self, quantity: str, functional: str, **conditions: object) -> Number | None:
+        """The simulated number with our functional, else with the one that the paper recommends, else any; None where there is none."""
+        found = self.find(quantity, kind="paper", **conditions)
+        return next((n for wanted in (functional, RECOMMENDED) for n in found if n.functional == wanted), found[0] if found else None)
+
+    def experiment(self, quantity: str, **conditions: object) -> Number | None:
+        """The measured number, or None."""
+        found = self.find(quantity, kind="experiment", **conditions)
+        return found[0] if found else None
+
+    def over(self, other: Published) -> Published:
+        """These, and of another's those that are not the same number from the same source."""
+        ours, trained = {n.identity for n in self.values}, {t.functional for t in self.training}
+        return replace(
+            self,
+            sources={**other.sources, **self.sources},
+            values=(*self.values, *(n for n in other.values if n.identity not in ours)),
+            training=(*self.training, *(t for t in other.training if t.functional not in trained)),
+            cell_atoms=self.cell_atoms or other.cell_atoms,
+        )
+
+
+def read_published(path: Path, material: str) -> tuple[Published, list[Problem]]:
+    """Published values from a file, and everything that is wrong with it.
+
+    Parameters
+    ----------
+    path : of the file
+    material : formula that the study has
+
+    Raises
+    ------
+    StudyError
+        Where the file cannot be read, or is no YAML.
+    """
+    root, problems = read_yaml(path)
+    content, misfits, _ = validate(root, PublishedFile)
+    problems += misfits
+    if content is None:
+        return Published({}), in_order(problems)
+    if content.material != material:
+        problems.append(root.problem(("material",), f"must be the study's, {material} (got {content.material})."))
+    problems += _sources(root, content)
+    seen: dict[tuple[object, ...], int] = {}
+    for index, number in enumerate(content.values):
+        if number.identity in seen:
+            message = f"the same number as values.{seen[number.identity]}: quantity, source and conditions agree. Keep one, or say how they differ."
+            problems.append(root.problem(("values", index), message))
+        seen.setdefault(number.identity, index)
+    return Published(content.sources, content.values, content.training, content.cell_atoms), in_order(problems)
+
+
+def _sources(root: Node, content: PublishedFile) -> list[Problem]:
+    """A mistake for each source that is cited and not there."""
+    known = ", ".join(content.sources) or "none"
+    return [
+        root.problem((name, index, "source"), f"must be a key under sources, which has {known} (got {source}).{did_you_mean(source, content.sources)}")
+        for name, cited in (("values", [n.source for n in content.values]), ("training", [t.source for t in content.training]))
+        for index, source in enumerate(cited)
+        if source not in content.sources
+    ]
+
+
+@cache
+def shipped(material: str) -> Published:
+    """What ships with borarun for a material; nothing where nothing does."""
+    for file in files("borarun.published").iterdir():
+        if file.name == f"{material}.yaml":
+            with as_file(file) as path:
+                found, problems = read_published(path, material)
+            assert not problems, problems
+            return found
+    return Published({})
+
+
+def published_schema() -> dict[str, Any]:
+    """JSON schema of a file of published values, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PublishedFile.model_json_schema()}

@@ -1,0 +1,68 @@
+"""Ours beside the published: deviations in combined intervals, worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from borarun.published import Number, Published, Source
+from borarun.report import Results, tables
+from borarun.report.comparison import compare
+from borarun.report.results import LatticePoint, Measured
+
+SOURCES = {"a": Source(short="A 2020", citation="A, B 1 (2020)")}
+
+
+def number(**changes: object) -> Number:
+    base = {"quantity": "lattice_parameter", "value": 9.50, "unit": "A", "temperature_K": 300, "kind": "experiment", "source": "a", "place": "Table 1"}
+    return Number.model_validate({**base, **changes})
+
+
+def with_values(results: Results, *values: Number) -> Results:
+    point = LatticePoint("PBE-D3", 0, 300.0, Measured(9.54, 9.51, 9.57))
+    return replace(results, lattice=(point,), published=Published(SOURCES, values))
+
+
+def test_the_deviation_is_in_units_of_both_intervals(results: Results) -> None:
+    (found,) = compare(with_values(results, number(uncertainty=0.04)))
+    assert found.deviation == pytest.approx(0.04)
+    assert found.combined == pytest.approx(0.05)  # 0.03 and 0.04
+    assert found.in_intervals == pytest.approx(0.8)
+    assert (found.verdict, found.remark) == ("within", "")
+
+
+def test_a_range_counts_from_its_middle_with_half_its_width(results: Results) -> None:
+    (found,) = compare(with_values(results, number(value=None, low=9.42, high=9.50)))
+    assert (found.deviation, found.combined, found.verdict) == (pytest.approx(0.08), pytest.approx(0.05), "outside")
+
+
+def test_without_a_published_interval_ours_alone_decides_and_the_table_says_so(results: Results) -> None:
+    (found,) = compare(with_values(results, number()))
+    assert (found.combined, found.verdict, found.remark) == (pytest.approx(0.03), "outside", "published without interval")
+
+
+def test_without_any_interval_nothing_is_judged(results: Results) -> None:
+    value = number(quantity="largest_deflection", value=45, unit="deg", temperature_K=700, vacancies=0, kind="paper", functional="rev-vdW-DF2")
+    (found,) = compare(with_values(results, value))
+    assert (found.combined, found.in_intervals, found.verdict) == (None, None, "no interval")
+    assert "other functional: PBE-D3 against rev-vdW-DF2" in found.remark
+
+
+def test_another_vacancy_content_is_said(results: Results) -> None:
+    value = number(quantity="conductivity", value=1e-3, unit="S/cm", temperature_K=500, mol_percent=3.7)
+    (found,) = compare(with_values(results, value))
+    assert "other vacancy content: 25 against 3.7 mol %" in found.remark
+
+
+def test_what_we_have_not_computed_is_left_out_and_counted(results: Results) -> None:
+    both = with_values(results, number(), number(temperature_K=411))
+    assert len(compare(both)) == 1
+    table = tables.comparison(both)
+    assert table is not None and "1 published value without a counterpart" in table.caption
+    assert tables.comparison(with_values(results)) is None
+
+
+def test_the_whole_study_is_set_beside_what_ships(results: Results) -> None:
+    quantities = {found.published.quantity for found in compare(results)}
+    assert quantities >= {"lattice_parameter", "transition_temperature", "conductivity", "largest_deflection"}

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from borarun.engines import ENGINES
 from borarun.engines.vasp_inputs import KIND_OF_RUN, STUDY_KEYS
 from borarun.errors import StudyError
-from borarun.protocol import ActiveLearning, Aimd, Diffusion, EspressoReference, Heating, Mlip3Potential, Study, VaspReference
+from borarun.protocol import ActiveLearning, Aimd, Diffusion, EspressoReference, Heating, Mlip3Potential, Study, VaspReference, Vibrations
 from borarun.structure import find_anions, formula_units
 from borarun.units import FS_PER_NS, FS_PER_PS
 
@@ -58,7 +58,7 @@ def findings(study: Study, phases: Phases, broken: frozenset[str]) -> Iterator[F
 
 def warnings(study: Study, phases: Phases) -> Iterator[str]:
     """What is allowed but worth knowing."""
-    if study.potential and (study.heating or study.diffusion):
+    if study.potential and (study.heating or study.diffusion or study.vibrations):
         width = _smallest_width(phases[study.phase], study.supercell)
         if study.potential.cutoff_A > width / 2:
             yield (
@@ -174,9 +174,9 @@ def _sampling(study: Study, phases: Phases) -> Iterator[Finding]:
                 )
 
 
-def _lengths_fs(section: Aimd | Heating | Diffusion) -> list[tuple[str, float]]:
+def _lengths_fs(section: Aimd | Heating | Diffusion | Vibrations) -> list[tuple[str, float]]:
     """Key that sets the length of a sampled run, and that length in fs."""
-    if isinstance(section, Aimd):
+    if isinstance(section, Aimd | Vibrations):
         return [("time_ps", section.time_ps * FS_PER_PS)]
     if isinstance(section, Diffusion):
         return [("time_ns", section.time_ns * FS_PER_NS)]
@@ -192,6 +192,14 @@ def _temperatures(study: Study, phases: Phases) -> Iterator[Finding]:
         yield ("active_learning", "heat_to_K"), f"must be above from_K, {learning.from_K:g} (got {learning.heat_to_K:g})."
     if (diffusion := study.diffusion) and diffusion.from_K > (lowest := min(temperature for _, temperature in diffusion.points())):
         yield ("diffusion", "from_K"), f"must not be above the lowest of temperatures_K, {lowest:g} (got {diffusion.from_K:g})."
+
+
+def _vibrations(study: Study, phases: Phases) -> Iterator[Finding]:
+    section = study.vibrations
+    if section and section.from_K > (lowest := min(section.temperatures_K)):
+        yield ("vibrations", "from_K"), f"must not be above the lowest of temperatures_K, {lowest:g} (got {section.from_K:g})."
+    if section and section.functional not in (None, *study.functionals):
+        yield ("vibrations", "functional"), f"must be one of this study's functionals, {', '.join(study.functionals)} (got {section.functional})."
 
 
 def _training(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -291,6 +299,8 @@ def _dynamics(study: Study) -> Iterator[tuple[tuple[str, ...], Any, tuple[int, i
         yield ("heating",), study.heating, study.supercell
     if study.diffusion:
         yield ("diffusion",), study.diffusion, study.supercell
+    if study.vibrations:
+        yield ("vibrations",), study.vibrations, study.supercell
 
 
 def _elements(formula: str) -> set[str]:
@@ -316,6 +326,7 @@ CHECKS: list[tuple[frozenset[str], Callable[[Study, Phases], Iterator[Finding]]]
     (frozenset({"material"}), _time_steps),
     (frozenset(), _sampling),
     (frozenset(), _temperatures),
+    (frozenset({"functionals"}), _vibrations),
     (frozenset(), _training),
     (frozenset({"functionals"}), _functionals),
     (frozenset({"material"}), _compared),

@@ -27,6 +27,7 @@ NEEDS = {
     "heating": "potential",
     "diffusion": "potential",
     "reorientation": "diffusion",
+    "vibrations": "potential",
 }
 """Section -> the section that it builds on."""
 

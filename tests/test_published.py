@@ -104,8 +104,8 @@ NUMBER = "  - {quantity: transition_temperature, low: 600, high: 640, unit: K, k
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("transition_temperature", "transition_temp"), "own.yaml, line 6: values.0.quantity: must be one of "),
-        (("unit: K", "unit: C"), "own.yaml, line 6: values.0: the unit of transition_temperature must be K (got C)."),
+        (("transition_temperature", "transition_temp"), "own.yaml:6: values.0.quantity: must be one of "),
+        (("unit: K", "unit: C"), "own.yaml:6: values.0: the unit of transition_temperature must be K (got C)."),
         (("source: ours2024", "source: our2024"), "must be a key under sources, which has ours2024 (got our2024). Did you mean ours2024?"),
         (("low: 600, high: 640, ", ""), "a value or a range, low and high, must be given"),
         (("low: 600", "low: 700"), "low must be below high (got 700 and 640)."),
@@ -115,10 +115,10 @@ NUMBER = "  - {quantity: transition_temperature, low: 600, high: 640, unit: K, k
         (("kind: experiment", "kind: paper"), "a number of kind paper needs the functional of its simulation"),
         (("quantity: transition_temperature, low: 600, high: 640, unit: K", "quantity: conductivity, value: 1, unit: S/cm"), "needs a temperature_K"),
         (("place: Figure 3", "plase: Figure 3"), "values.0.plase: unknown key. Did you mean place?"),
-        (("material: Li2B12H12", "material: LiCB11H12"), "own.yaml, line 2: material: must be the study's, Li2B12H12 (got LiCB11H12)."),
+        (("material: Li2B12H12", "material: LiCB11H12"), "own.yaml:2: material: must be the study's, Li2B12H12 (got LiCB11H12)."),
         (("doi: 10.1000/xyz", "doi: https://doi.org/10.1000/xyz"), "sources.ours2024.doi: has characters that do not fit"),
-        ((NUMBER, NUMBER + NUMBER), "own.yaml, line 7: values.1: the same number as values.0"),
-        ((OWN, "a: [\n"), "own.yaml, line "),
+        ((NUMBER, NUMBER + NUMBER), "own.yaml:7: values.1: the same number as values.0"),
+        ((OWN, "a: [\n"), "own.yaml:2: is not valid YAML"),
     ],
 )
 def test_every_mistake_is_told_with_its_place(folder: Path, change: tuple[str, str], said: str) -> None:
@@ -126,8 +126,6 @@ def test_every_mistake_is_told_with_its_place(folder: Path, change: tuple[str, s
 
 
 def test_a_file_that_is_not_there_or_elsewhere_is_refused(folder: Path) -> None:
-    for name, said in (("no.yaml", "no such file"), ("../own.yaml", "must be a file in the study's own folder"), ("structures", "own")):
-        with pytest.raises(StudyError) as caught:
+    for name, said in (("no.yaml", "no such file"), ("../own.yaml", "must be a file in the study's own folder"), ("structures", "is a folder")):
+        with pytest.raises(StudyError, match=said):
             load_study(study(folder, f"compare: {{file: {name}}}\n"))
-        if name != "structures":
-            assert said in str(caught.value) and "compare.file" in str(caught.value)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from borarun.engines import ENGINES
 from borarun.frames import Frames
+from borarun.protocol import Diffusion, Vibrations
 from borarun.study import Study
 from borarun.task import Json, Record, Ref, Task
 
@@ -103,6 +104,43 @@ def md_task(study: Study, settings: Mapping[str, Any], *, n_atoms: int, **about_
     """A LAMMPS run, priced by the level of the study's potential."""
     assert study.potential is not None
     return make_task("lammps", settings, n_atoms=n_atoms, level=study.potential.level, **about_it)
+
+
+def held_run(
+    study: Study,
+    section: Diffusion | Vibrations,
+    *,
+    text: str,
+    inputs: Mapping[str, Product],
+    temperature_K: float,
+    vacancies: int,
+    equilibrate_ps: float,
+    time_ps: float,
+    seed: int,
+    **about_it: Any,
+) -> Task:
+    """A run that is heated to a temperature, equilibrated there, and then sampled as ``section`` says, in the segment ``produce``."""
+    heat_ps = max(temperature_K - section.from_K, 0.0) / section.heat_rate_K_per_ps
+    held = {"from_K": temperature_K, "to_K": temperature_K}
+    return md_task(
+        study,
+        {
+            "cell": {"text": text, "supercell": study.supercell, "mobile": study.material.mobile, "vacancies": vacancies, "seed": seed},
+            "segments": [
+                {"name": "heat", "time_ps": heat_ps, "from_K": section.from_K, "to_K": temperature_K},
+                {"name": "equilibrate", "time_ps": equilibrate_ps, **held},
+                {"name": "produce", "time_ps": time_ps, **held, "sample_every_fs": section.sample_every_fs},
+            ],
+            "timestep_fs": section.timestep_fs,
+            "mode": section.cell,
+            "pressure_bar": section.pressure_bar,
+            "seed": seed,
+            "grade": production_grade(study),
+        },
+        inputs=inputs,
+        n_atoms=study.n_atoms(study.supercell),
+        **about_it,
+    )
 
 
 def start_structure(study: Study, products: Products, functional: str) -> tuple[str, dict[str, Product]]:

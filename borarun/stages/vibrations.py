@@ -1,0 +1,40 @@
+"""Vibrations: a short run at each temperature whose frames are dense enough for the fastest of them."""
+
+from __future__ import annotations
+
+from borarun.stages.base import Expansion, Products, Records, derive_seed, held_run, plural, start_structure
+from borarun.study import Study
+from borarun.task import Ref, refs_of
+
+NAME = "vibrations"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """One run a functional, temperature and vacancy count."""
+    section = study.vibrations
+    if section is None:
+        return Expansion()
+    tasks = []
+    for functional in [section.functional] if section.functional else study.functionals:
+        if f"final_potential/{functional}" not in products:
+            continue
+        text, start = start_structure(study, products, functional)
+        potential = refs_of(products[f"final_potential/{functional}"])[0]
+        for vacancies in section.vacancies:
+            for temperature in section.temperatures_K:
+                task = held_run(
+                    study,
+                    section,
+                    text=text,
+                    inputs={"potential": potential, "active_set": Ref(potential.key, "active_set"), **start},
+                    temperature_K=temperature,
+                    vacancies=vacancies,
+                    equilibrate_ps=section.equilibrate_ps,
+                    time_ps=section.time_ps,
+                    seed=derive_seed(study.seed, NAME, functional, temperature, vacancies),
+                    stage=NAME,
+                    label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
+                    about={"functional": functional, "temperature_K": temperature, "vacancies": vacancies},
+                )
+                tasks.append(task)
+    return Expansion(tuple(tasks))

@@ -19,13 +19,14 @@ from borarun.report.collect_heating import heating, set_temperature
 from borarun.report.collect_learning import cells, learning
 from borarun.report.collect_phonons import measured_peaks, phonons
 from borarun.report.collect_structure import cold_orientation, order_branch
+from borarun.report.collect_vibrations import vibrations
 from borarun.report.results import Array, Check, OrderBranch, Provenance, Results, Run, StandIn
 from borarun.report.source import Source
 from borarun.report.trajectory import check, read
 from borarun.store import Store
 from borarun.task import Task
 
-SECTIONS = ("relax", "phonons", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation")
+SECTIONS = ("relax", "phonons", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation", "vibrations")
 _PREFERRED = ("rev-vdW-DF2", "PBE-D3", "PBE")
 
 
@@ -44,6 +45,7 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
     hot = heating(study, source)
     moved = diffusion(study, source)
     order, ramp_checks = _ramps(study, source)
+    vibrated = vibrations(study, source)
     unit = Formula(study.material.formula).count()
     return Results(
         name=study.name,
@@ -55,7 +57,7 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
         main_functional=_main_functional(study),
         mobile_per_formula=unit[study.material.mobile],
         supercell=study.supercell,
-        n_atoms=study.n_atoms(study.supercell if study.heating or study.diffusion else (1, 1, 1)),
+        n_atoms=study.n_atoms(study.supercell if study.heating or study.diffusion or study.vibrations else (1, 1, 1)),
         reference=study.reference.engine,
         level=study.potential.level if study.potential is not None else None,
         sections=frozenset(name for name in SECTIONS if getattr(study, name) is not None),
@@ -75,7 +77,8 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
         rotation=moved.rotation,
         local=moved.local,
         order=order,
-        checks=(*ramp_checks, *moved.checks),
+        vibrations=vibrated.spectra,
+        checks=(*ramp_checks, *moved.checks, *vibrated.checks),
         published=study.published,
         gaps=tuple(source.gaps),
         provenance=_provenance(study, tasks, source),

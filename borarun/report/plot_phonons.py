@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
-from borarun.report.results import Phonons, Results
+from borarun.report.results import Array, Phonons, Results
 from borarun.units import PER_CM_IN_MEV
 
 GAP_MEV = 40.0
@@ -42,10 +42,16 @@ def bands(results: Results) -> list[Figure]:
     return [_bands(phase, group) for phase, group in by_phase(results.phonons).items()]
 
 
-def blocks(group: Sequence[Phonons], measured: Sequence[float] = ()) -> list[tuple[float, float]]:
-    """Ranges of frequency, meV, that hold modes of any functional or measured peaks, joined where less than ``GAP_MEV`` lies between them."""
+def blocks(curves: Sequence[tuple[Array, Array]], measured: Sequence[float] = ()) -> list[tuple[float, float]]:
+    """Ranges of frequency, meV, that hold modes of any of the curves or measured peaks, joined where less than ``GAP_MEV`` lies between them.
+
+    Parameters
+    ----------
+    curves : frequency, meV, and density of states of each
+    measured : positions of peaks, meV
+    """
     margins = [peak + side * MARGIN_MEV for peak in measured for side in (-1, 1)]
-    held = np.sort(np.concatenate([*(one.frequency_meV[one.dos > EMPTY * one.dos.max()] for one in group), margins]))
+    held = np.sort(np.concatenate([*(frequency[dos > EMPTY * dos.max()] for frequency, dos in curves), margins]))
     breaks = np.flatnonzero(np.diff(held) > GAP_MEV)
     starts, ends = [0, *(breaks + 1).tolist()], [*breaks.tolist(), len(held) - 1]
     return [(float(held[start]), float(held[end])) for start, end in zip(starts, ends, strict=True)]
@@ -53,7 +59,7 @@ def blocks(group: Sequence[Phonons], measured: Sequence[float] = ()) -> list[tup
 
 def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Figure:
     panels = []
-    for number, (low, high) in enumerate(blocks(group, measured)):
+    for number, (low, high) in enumerate(blocks(_curves(group), measured)):
 
         def paint(axes: Axes, low: float = low, high: float = high) -> None:
             inside = [(one.frequency_meV >= low) & (one.frequency_meV <= high) for one in group]
@@ -99,7 +105,7 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
 
 
 def _bands(phase: str, group: list[Phonons]) -> Figure:
-    (low, high), *above = blocks(group)
+    (low, high), *above = blocks(_curves(group))
     panels = []
     for one in group:
 
@@ -125,6 +131,10 @@ def _bands(phase: str, group: list[Phonons]) -> Figure:
     caption = f"Corners of the path in the notation of Setyawan and Curtarolo. An imaginary frequency is drawn as a negative one.{rest}"
     title = f"Phonon band structure, {phase}"
     return Figure(title, caption, tuple(panels), Table(f"phonon_bands_{file_name(phase)}", title, columns, rows))
+
+
+def _curves(group: Sequence[Phonons]) -> list[tuple[Array, Array]]:
+    return [(one.frequency_meV, one.dos) for one in group]
 
 
 def file_name(phase: str) -> str:

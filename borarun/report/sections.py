@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from borarun.report import plot_heating, plot_learning, plot_phonons, plot_rotation, plot_structure, plot_transport, tables, text
+from borarun.report import plot_heating, plot_learning, plot_phonons, plot_rotation, plot_structure, plot_transport, plot_vibrations, tables, text
 from borarun.report.blocks import Block, Figure, Note, Section
 from borarun.report.results import Gap, Phonons, Results
 
@@ -18,7 +18,7 @@ def sections(results: Results) -> list[Section]:
         (_heating, ("heating",)),
         (_diffusion, ("diffusion",)),
         (_reorientation, ("reorientation",)),
-        (_structure, ("heating", "diffusion")),
+        (_structure, ("heating", "diffusion", "vibrations")),
     )
     found = [build(results) for build, names in asked if results.sections.intersection(names)]
     comparison = tables.comparison(results)
@@ -152,7 +152,7 @@ def _reorientation(results: Results) -> Section:
 
 def _structure(results: Results) -> Section:
     """What disorders, on ramps and at constant temperature."""
-    gaps = results.missing("heating", "diffusion")
+    gaps = results.missing("heating", "diffusion", "vibrations")
     intro = (
         f"What disorders: which sites between the anions {results.mobile} takes, how the {text.formula(results.anion)} anions point, what lies around "
         "what. From the frames of the ramps and of the runs at constant temperature whose framework held."
@@ -169,6 +169,8 @@ def _structure(results: Results) -> Section:
             ("Radial distribution functions", plot_structure.pairs(results)),
             *([("", shells)] if shells is not None else []),
         ]
+    if "vibrations" in results.sections:
+        parts.append(("Vibrational density of states", plot_vibrations.densities(results)))
     return Section("structure", "Structure", intro, _blocks(gaps, *parts))
 
 

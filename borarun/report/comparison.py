@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from math import hypot, isfinite
 
 from borarun.published import Number
-from borarun.report.results import Measured, Results
+from borarun.report.results import Measured, Results, Rotation
 
 SAME_TEMPERATURE_K = 15.0
 """A run this near to a published temperature is compared with it."""
 
 SAME_CONTENT = 0.25
-"""Vacancy contents that differ by less than this part of the larger are the same; else the comparison says which is which."""
+"""Vacancy contents that differ by at most this part of the larger are compared; without vacancies and with them are two things."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Compared:
     deviation : ours less the published one, in its unit
     combined : half the combined interval, the root of the sum of squares of both halves; None where neither has one
     verdict : ``within``, ``outside`` or ``no interval``
-    remark : conditions that differ, and intervals that are missing
+    remark : another functional, and intervals that are missing
     """
 
     published: Number
@@ -77,8 +77,6 @@ def _compared(number: Number, ours: Ours) -> Compared:
     remarks = []
     if number.kind == "paper" and number.functional != ours.functional:
         remarks.append(f"other functional: {ours.functional} against {number.functional}")
-    if not _same(number.mol_percent, ours.mol_percent):
-        remarks.append(f"other vacancy content: {ours.mol_percent:.3g} against {number.mol_percent:.3g} mol %")
     halves = [half for half in (ours.half_width, number.half_width) if half is not None]
     if number.half_width is None:
         remarks.append("published without interval")
@@ -88,10 +86,6 @@ def _compared(number: Number, ours: Ours) -> Compared:
     combined = hypot(*halves) if halves else None
     verdict = "no interval" if combined is None else "within" if abs(deviation) <= combined else "outside"
     return Compared(number, ours, deviation, combined, verdict, "; ".join(remarks))
-
-
-def _same(content: float | None, other: float | None) -> bool:
-    return content is None or other is None or abs(content - other) <= SAME_CONTENT * max(content, other)
 
 
 def _lattice(results: Results, number: Number) -> Iterator[Ours]:
@@ -114,33 +108,31 @@ def _transition(results: Results, number: Number) -> Iterator[Ours]:
 
 
 def _activation(results: Results, number: Number) -> Iterator[Ours]:
-    found = [(line.functional, line.mol_percent, line.activation_energy_meV) for line in results.arrhenius if line.activation_energy_meV is not None]
-    yield from _nearest([(functional, content, value) for functional, content, value in found], number)
+    for line in results.arrhenius:
+        if line.activation_energy_meV is not None and _same_content(line.mol_percent, number):
+            yield Ours(line.functional, line.activation_energy_meV, line.mol_percent)
 
 
 def _conductivity(results: Results, number: Number) -> Iterator[Ours]:
-    yield from _nearest(
-        [
-            (p.functional, p.mol_percent, p.conductivity_S_cm)
-            for p in results.transport
-            if p.accepted and p.conductivity_S_cm is not None and _at(p.temperature_K, number)
-        ],
-        number,
-    )
+    for p in results.transport:
+        if p.accepted and p.conductivity_S_cm is not None and _at(p.temperature_K, number) and _same_content(p.mol_percent, number):
+            yield Ours(p.functional, p.conductivity_S_cm, p.mol_percent)
 
 
 def _deflection(results: Results, number: Number) -> Iterator[Ours]:
-    yield from (Ours(p.functional, p.deflection_deg) for p in results.rotation if p.vacancies == number.vacancies and _at(p.temperature_K, number))
+    yield from (Ours(p.functional, p.deflection_deg) for p in _turning(results, number))
 
 
 def _rotations(results: Results, number: Number) -> Iterator[Ours]:
+    yield from (Ours(p.functional, p.full_rotations_per_ns) for p in _turning(results, number))
+
+
+def _turning(results: Results, number: Number) -> Iterator[Rotation]:
+    """Reorientation at the published temperature and vacancy content."""
     content = {(p.functional, p.temperature_K, p.vacancies): p.mol_percent for p in results.transport}
-    found = [
-        (p.functional, content[p.functional, p.temperature_K, p.vacancies], p.full_rotations_per_ns)
-        for p in results.rotation
-        if _at(p.temperature_K, number)
-    ]
-    yield from (ours for ours in _nearest(found, number) if _same(ours.mol_percent, number.mol_percent))
+    for p in results.rotation:
+        if _at(p.temperature_K, number) and _same_content(content[p.functional, p.temperature_K, p.vacancies], number):
+            yield p
 
 
 def _nothing(results: Results, number: Number) -> Iterator[Ours]:
@@ -151,15 +143,10 @@ def _at(temperature_K: float, number: Number) -> bool:
     return number.temperature_K is not None and abs(temperature_K - number.temperature_K) <= SAME_TEMPERATURE_K
 
 
-def _nearest(found: list[tuple[str, float, Measured]] | list[tuple[str, float, float]], number: Number) -> Iterator[Ours]:
-    """Of each functional the result at the content nearest to the published one; all of them where that is not known."""
-    if number.mol_percent is None:
-        yield from (Ours(functional, value, content) for functional, content, value in found)
-        return
-    wanted = number.mol_percent
-    for functional in dict.fromkeys(name for name, _, _ in found):
-        nearest = min(abs(content - wanted) for name, content, _ in found if name == functional)
-        yield from (Ours(name, value, content) for name, content, value in found if name == functional and abs(content - wanted) == nearest)
+def _same_content(mol_percent: float, number: Number) -> bool:
+    """Whether a content is the published one; any is where none was published."""
+    published = 0.0 if number.vacancies == 0 else number.mol_percent
+    return published is None or abs(mol_percent - published) <= SAME_CONTENT * max(mol_percent, published)
 
 
 COUNTERPARTS: dict[str, Callable[[Results, Number], Iterator[Ours]]] = {

@@ -42,16 +42,17 @@ def bands(results: Results) -> list[Figure]:
     return [_bands(phase, group) for phase, group in by_phase(results.phonons).items()]
 
 
-def blocks(curves: Sequence[tuple[Array, Array]], measured: Sequence[float] = ()) -> list[tuple[float, float]]:
+def blocks(curves: Sequence[tuple[Array, Array]], measured: Sequence[float] = (), empty: float = EMPTY) -> list[tuple[float, float]]:
     """Ranges of frequency, meV, that hold modes of any of the curves or measured peaks, joined where less than ``GAP_MEV`` lies between them.
 
     Parameters
     ----------
     curves : frequency, meV, and density of states of each
     measured : positions of peaks, meV
+    empty : density of states, in parts of its curve's largest, below which there is nothing
     """
     margins = [peak + side * MARGIN_MEV for peak in measured for side in (-1, 1)]
-    held = np.sort(np.concatenate([*(frequency[dos > EMPTY * dos.max()] for frequency, dos in curves), margins]))
+    held = np.sort(np.concatenate([*(frequency[dos > empty * dos.max()] for frequency, dos in curves), margins]))
     breaks = np.flatnonzero(np.diff(held) > GAP_MEV)
     starts, ends = [0, *(breaks + 1).tolist()], [*breaks.tolist(), len(held) - 1]
     return [(float(held[start]), float(held[end])) for start, end in zip(starts, ends, strict=True)]

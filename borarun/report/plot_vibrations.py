@@ -16,6 +16,13 @@ _FWHM = 2.3548
 """Full width at half maximum of a Gaussian of unit standard deviation."""
 
 
+EMPTY = 0.02
+"""Density of states, in parts of its largest value, that the tails of lines and the anharmonic background reach between the vibrations."""
+
+MARGIN_MEV = 6.0
+"""Room beside a panel's vibrations."""
+
+
 def densities(results: Results) -> Figure | None:
     """One panel a functional, vacancy count and range of frequency: the temperatures one above the other, the phonons below."""
     if not results.vibrations:
@@ -31,7 +38,8 @@ def densities(results: Results) -> Figure | None:
         lines = [(one.frequency_meV, one.dos, text.kelvin(one.temperature_K), colors[one.temperature_K]) for one in group]
         if cold is not None:
             lines.append((cold.frequency_meV, as_coarse(cold, group[0].resolution_meV), "phonons", style.INK))
-        for number, (low, high) in enumerate(blocks([(x, y) for x, y, _, _ in lines])):
+        for number, (start, end) in enumerate(blocks([(x, y) for x, y, _, _ in lines], empty=EMPTY)):
+            low, high = max(start - MARGIN_MEV, 0.0), end + MARGIN_MEV
 
             def paint(axes: Axes, lines: list[tuple[Array, Array, str, str]] = lines, low: float = low, high: float = high, where: str = where) -> None:
                 inside = [(x >= low) & (x <= high) for x, _, _, _ in lines]

@@ -9,7 +9,7 @@ from borarun.analysis.occupancy import SETTLE_FS
 from borarun.published import Statistics
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.comparison import SAME_TEMPERATURE_K, compare
+from borarun.report.comparison import SAME_CONTENT, SAME_TEMPERATURE_K, compare
 from borarun.report.results import Exploration, Gap, Results, Round, Stay, Training
 from borarun.units import PER_CM_IN_MEV
 
@@ -471,7 +471,8 @@ def comparison(results: Results) -> Table | None:
     for c in found:
         n = c.published
         conditions = [text.kelvin(n.temperature_K)] if n.temperature_K is not None else []
-        conditions += [f"{n.mol_percent:.3g} mol % vacancies"] if n.mol_percent is not None else []
+        if c.ours.mol_percent is not None:
+            conditions.append(f"{c.ours.mol_percent:.3g} mol % vacancies")
         rows.append(
             [
                 n.quantity.replace("_percent", "").replace("_", " "),
@@ -508,7 +509,8 @@ def comparison(results: Results) -> Table | None:
         f"The combined interval is the root of the sum of squares of half our 95 % interval and half the published one, as far as they exist; {outside} "
         f"of {len(found)} comparisons lie outside it. Intervals hold statistical errors: a deviation of many of them may be the functional's, the "
         f"potential's or the cell's. {text.count(left, 'published value')} without a counterpart here {'is' if left == 1 else 'are'} left out. Results "
-        f"are compared at most {SAME_TEMPERATURE_K:g} K apart, lattice parameters at the published temperature."
+        f"are compared at most {SAME_TEMPERATURE_K:g} K and {100 * SAME_CONTENT:g} % of the vacancies apart, lattice parameters at the published "
+        "temperature."
     )
     return Table("comparison", "Comparison with published values", columns, rows, caption)
 

@@ -22,8 +22,8 @@ from borarun.report.style import thin
 from borarun.report.trajectory import Trajectory
 from borarun.units import FS_PER_NS, FS_PER_PS
 
-PAIR_FRAMES = 200
-"""Frames of a run that pairs are counted in, evenly spaced."""
+PAIR_FRAMES, FEWEST_PAIR_FRAMES, PAIR_DISTANCES = 200, 20, 2e7
+"""Pairs are counted in at most so many frames of a run, evenly spaced, and in a large cell in fewer: so many distances from ions to atoms tell enough."""
 
 SMOOTHED_A = 0.25
 """Standard deviation of the Gaussian that a density is drawn with, angstrom: about the amplitude of vibration."""
@@ -73,7 +73,7 @@ def places(study: Study, run: Trajectory) -> Places:
 
 def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
     """Mobile ions with each other, with each element of the anions and with their centres; the centres with each other."""
-    drawn = thin(run.n_frames, PAIR_FRAMES)
+    drawn = thin(run.n_frames, _pair_frames(run))
     cell = run.cell[drawn]
     to_cell = np.linalg.inv(run.mean_cell) @ cell  # centres were found in the mean cell
 
@@ -90,6 +90,11 @@ def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
     if len(centres) > 1:
         found[f"{anion}–{anion}"] = radial_distribution(centres, None, cell)
     return found
+
+
+def _pair_frames(run: Trajectory) -> int:
+    distances = int(run.mobile.sum()) * len(run.numbers)
+    return int(np.clip(PAIR_DISTANCES // distances, FEWEST_PAIR_FRAMES, PAIR_FRAMES))
 
 
 def _marks(study: Study, sites: Sites, centres: Array, cell: Array) -> dict[str, Array]:
@@ -118,7 +123,7 @@ def local_structure(functional: str, temperature_K: float, vacancies: int, runs:
         n_atoms=first.n_atoms,
         n_mobile=first.n_mobile,
         n_frames=sum(run.n_frames for run in runs),
-        n_pair_frames=sum(min(run.n_frames, PAIR_FRAMES) for run in runs),
+        n_pair_frames=sum(next(iter(run.pairs.values())).n_frames for run in runs),
         time_ps=(first.n_frames - 1) * first.interval_fs / FS_PER_PS,
         interval_fs=first.interval_fs,
         sites=census(first.sites),

@@ -470,36 +470,33 @@ def comparison(results: Results) -> Table | None:
     rows: list[list[Value]] = []
     for c in found:
         n = c.published
-        conditions = [text.kelvin(n.temperature_K)] if n.temperature_K is not None else []
-        if c.ours.mol_percent is not None:
-            conditions.append(f"{c.ours.mol_percent:.3g} mol % vacancies")
+        conditions = [c.ours.functional]
+        conditions += [text.kelvin(n.temperature_K)] if n.temperature_K is not None else []
+        conditions += [f"{c.ours.mol_percent:.3g} mol % vacancies"] if c.ours.mol_percent is not None else []
+        quantity = n.quantity.replace("_percent", "").replace("_", " ")
         rows.append(
             [
-                n.quantity.replace("_percent", "").replace("_", " "),
+                f"{quantity}, {_UNIT_NAMES.get(n.unit, n.unit)}",
                 ", ".join(conditions),
-                _UNIT_NAMES.get(n.unit, n.unit),
-                c.ours.functional,
                 c.ours.value,
-                f"{n.kind}, {n.functional}" if n.functional else n.kind,
                 text.published(n),
-                c.deviation,
+                f"{n.kind}, {n.functional}" if n.functional else n.kind,
                 c.in_intervals,
                 c.verdict,
+                c.deviation,
                 c.remark,
                 f"{results.published.sources[n.source].short}, {n.place}",
             ]
         )
     columns = (
         Column("quantity"),
-        Column("conditions"),
-        Column("unit"),
-        Column("ours with"),
         Column("ours"),
-        Column("published"),
         Column("value"),
-        Column("deviation", "", 3),
+        Column("published"),
+        Column("by"),
         Column("deviation", "combined intervals", 2),
         Column("verdict"),
+        Column("deviation", "", 3),
         Column("remark"),
         Column("source"),
     )

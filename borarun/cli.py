@@ -20,7 +20,7 @@ from rich.text import Text
 from borarun import __version__
 from borarun.display import Lines, LiveTable, duration, size
 from borarun.errors import BorarunError, StudyError
-from borarun.published import published_schema
+from borarun.published import published_schema, read_published
 from borarun.retries import may_pass
 from borarun.site import default_site, load_site, site_schema
 from borarun.study import init_study, load_study, study_schema
@@ -79,8 +79,10 @@ def init_site(
 
 
 @app.command()
-def validate(files: Annotated[list[Path], typer.Argument(help="Study and site files.", show_default=False)], as_json: AsJson = False) -> None:
-    """Check study and site files: every mistake at once, with its place and the way out."""
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Files of studies, sites and published values.", show_default=False)], as_json: AsJson = False
+) -> None:
+    """Check files of studies, sites and published values: every mistake at once, with its place and the way out."""
     from borarun.kinds import kind_of
 
     problems = []
@@ -89,6 +91,8 @@ def validate(files: Annotated[list[Path], typer.Argument(help="Study and site fi
             kind = kind_of(path)
             if kind == "site":
                 load_site(path)
+            elif kind == "published" and (wrong := read_published(path)[1]):
+                raise StudyError(wrong)
             warnings = load_study(path).warnings if kind == "study" else []
         except StudyError as error:
             problems += error.problems
@@ -96,7 +100,7 @@ def validate(files: Annotated[list[Path], typer.Argument(help="Study and site fi
         if not as_json:
             for warning in warnings:
                 _tell(f"{path}: warning: {warning}")
-            _say(f"{path}: valid {kind}")
+            _say(f"{path}: valid {'published values' if kind == 'published' else kind}")
     if as_json:
         _say(json.dumps([asdict(problem) for problem in problems], indent=2))
         if problems:

@@ -1,4 +1,4 @@
-"""The two files that people write, studies and sites, told apart by what is in them."""
+"""The files that people write, studies, sites and published values, told apart by what is in them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Literal
 
 from borarun.errors import StudyError
 from borarun.protocol import Study
+from borarun.published import PublishedFile
 from borarun.site import Site
 from borarun.yaml_file import read_yaml
 
-Kind = Literal["study", "site"]
+Kind = Literal["study", "site", "published"]
 
 _SHARED = Study.model_fields.keys() & Site.model_fields.keys()
 KEYS: dict[Kind, frozenset[str]] = {
     "study": frozenset(Study.model_fields.keys() - _SHARED),
     "site": frozenset(Site.model_fields.keys() - _SHARED),
+    "published": frozenset(PublishedFile.model_fields.keys() - Study.model_fields.keys()),
 }
 """Top-level keys that only the one kind has."""
 
@@ -35,7 +37,8 @@ def kind_of(path: Path) -> Kind:
     known = Counter(owners[key] for key in root.value if key in owners)
     meant = Counter(owners[close] for key in root.value for close in difflib.get_close_matches(key, owners, n=1))
     for votes in (known, meant):
-        if votes["study"] != votes["site"]:
+        first, second = sorted((votes[kind] for kind in KEYS), reverse=True)[:2]
+        if first != second:
             return max(votes, key=lambda kind: votes[kind])
-    hint = "A study has `material` and `reference`, a site has `executors` or `programs`."
-    raise StudyError(root.problem((), f"is neither a study nor a site (got the keys {', '.join(root.value)}). {hint}"))
+    hint = "A study has `material` and `reference`, a site has `executors` or `programs`, a file of published values has `sources` and `values`."
+    raise StudyError(root.problem((), f"is neither a study nor a site nor published values (got the keys {', '.join(root.value)}). {hint}"))

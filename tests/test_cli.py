@@ -86,6 +86,16 @@ def test_validate_takes_site_files_too(borarun, mini_study: Path, tmp_path: Path
     assert answer.code == 0 and answer.out == "site.yaml: valid site\n"
 
 
+def test_validate_takes_published_values_too(borarun, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    text = (Path(__file__).parents[1] / "borarun/published/LiCB11H12.yaml").read_text()
+    (tmp_path / "own.yaml").write_text(text)
+    answer = borarun("validate", "own.yaml")
+    assert answer.code == 0 and answer.out == "own.yaml: valid published values\n"
+    (tmp_path / "own.yaml").write_text(text.replace("source: tang2015", "source: tang2016"))
+    answer = borarun("validate", "own.yaml")
+    assert answer.code == 2 and "Did you mean tang2015?" in answer.err
+
+
 def test_a_missing_file_is_no_bug(borarun) -> None:  # type: ignore[no-untyped-def]
     answer = borarun("validate", "nowhere.yaml")
     assert answer.code == 2 and "nowhere.yaml" in answer.err

@@ -28,6 +28,11 @@ def test_the_sites_of_the_project_are_sites(path: Path) -> None:
     assert kind_of(path) == "site"
 
 
+@pytest.mark.parametrize("path", sorted((PROJECT / "borarun/published").glob("*.yaml")), ids=lambda path: path.stem)
+def test_published_values_are_published_values(path: Path) -> None:
+    assert kind_of(path) == "published"
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
@@ -43,5 +48,5 @@ def test_most_keys_decide_and_else_those_that_were_meant(tmp_path: Path, text: s
 
 
 def test_a_file_that_tells_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"is neither a study nor a site \(got the keys borarun, name\)\. A study has `material`"):
+    with pytest.raises(StudyError, match=r"is neither a study nor a site nor published values \(got the keys borarun, name\)\. A study has `material`"):
         kind_of(write(tmp_path, "borarun: 1\nname: x\n"))

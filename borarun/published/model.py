@@ -195,13 +195,13 @@ class Published:
         )
 
 
-def read_published(path: Path, material: str) -> tuple[Published, list[Problem]]:
+def read_published(path: Path, material: str | None = None) -> tuple[Published, list[Problem]]:
     """Published values from a file, and everything that is wrong with it.
 
     Parameters
     ----------
     path : of the file
-    material : formula that the study has
+    material : formula of the study that names the file; None where the file is looked at alone
 
     Raises
     ------
@@ -213,7 +213,7 @@ def read_published(path: Path, material: str) -> tuple[Published, list[Problem]]
     problems += misfits
     if content is None:
         return Published({}), in_order(problems)
-    if content.material != material:
+    if material is not None and content.material != material:
         problems.append(root.problem(("material",), f"must be the study's, {material} (got {content.material})."))
     problems += _sources(root, content)
     seen: dict[tuple[object, ...], int] = {}

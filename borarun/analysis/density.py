@@ -53,13 +53,12 @@ def fold(positions: Array, cell: Array, supercell: Sequence[int], origin: Array,
 
     Returns
     -------
-    Density; edges whose lengths agree to a hundredth have the same number of voxels, an even one
+    Density; a and b have the same number of voxels, so that the diagonal between them passes through voxels
     """
     unit = cell / np.asarray(supercell, float)[:, None]
     lengths = np.linalg.norm(unit, axis=1)
-    if np.ptp(lengths) < 0.01 * lengths.max():
-        lengths[:] = lengths.max()
-    shape = (2 * np.ceil(lengths / voxel_A / 2)).astype(int)
+    lengths[:2] = lengths[:2].max()
+    shape = np.ceil(lengths / voxel_A).astype(int)
     counts = np.zeros(int(np.prod(shape)))
     inverse = np.linalg.inv(unit)
     for ion in positions:
@@ -89,13 +88,33 @@ def diagonal_section(density: Density) -> Array:
     Returns
     -------
     (n, nc) ions per angstrom^3: along a + b, and along c
-
-    Raises
-    ------
-    ValueError
-        Where a and b have different numbers of voxels.
     """
-    n, m, _ = density.values.shape
-    if n != m:
-        raise ValueError(f"a and b must have the same number of voxels (got {n} and {m})")
-    return np.asarray(density.values[np.arange(n), np.arange(n)])
+    diagonal = np.arange(len(density.values))
+    return np.asarray(density.values[diagonal, diagonal])
+
+
+def unit_cell_places(points: Array, cell: Array, supercell: Sequence[int], origin: Array) -> Array:
+    """Mean places in the unit cell of points that a supercell repeats.
+
+    Parameters
+    ----------
+    points : (n, 3) angstrom, as many in every unit cell
+    cell : (3, 3) angstrom, cell of the supercell, rows are vectors
+    supercell : repeats of the unit cell in it
+    origin : (3,) angstrom, the point that becomes the corner of the unit cell
+
+    Returns
+    -------
+    (n / repeats, 3) angstrom; points within a sixth of the unit cell's shortest edge of each other are the same
+    """
+    unit = cell / np.asarray(supercell, float)[:, None]
+    left = (points - origin) @ np.linalg.inv(unit)
+    within = np.linalg.norm(unit, axis=1).min() / 6
+    found = []
+    while len(left):
+        apart = left - left[0]
+        apart -= np.round(apart)
+        same = np.linalg.norm(apart @ unit, axis=1) < within
+        found.append((left[0] + apart[same].mean(axis=0)) % 1.0)
+        left = left[~same]
+    return np.asarray(np.array(found) @ unit)

@@ -67,7 +67,7 @@ def places(study: Study, run: Trajectory) -> Places:
         hops=sum(occupancy.hops(settled, sites).values()),
         pairs=_pairs(study, run),
         density=density.fold(ions, run.mean_cell, study.supercell, centres[0]),
-        marks=_marks(study, sites, centres, run.mean_cell),
+        marks=_marks(study, centres, run.mean_cell),
     )
 
 
@@ -97,16 +97,12 @@ def _pair_frames(run: Trajectory) -> int:
     return int(np.clip(PAIR_DISTANCES // distances, FEWEST_PAIR_FRAMES, PAIR_FRAMES))
 
 
-def _marks(study: Study, sites: Sites, centres: Array, cell: Array) -> dict[str, Array]:
-    """Anions and sites in the unit cell whose corner is the first anion, one of each that the supercell repeats."""
-    inverse, repeats = np.linalg.inv(cell), np.asarray(study.supercell)
-    origin = centres[0] @ inverse
-
-    def folded(scaled: Array) -> Array:
-        unit = (scaled - origin) * repeats
-        return np.unique((np.round((unit - np.floor(unit)) * 24) % 24) / 24, axis=0)  # to a twenty-fourth, which holds halves, thirds and eighths
-
-    return {"anion": folded(centres @ inverse), **{kind: folded(sites.scaled[sites.of(kind)]) for kind in census(sites)}}
+def _marks(study: Study, centres: Array, cell: Array) -> dict[str, Array]:
+    """Anions and sites in the mean unit cell whose corner is the first anion."""
+    unit = cell / np.asarray(study.supercell, float)[:, None]
+    anions = density.unit_cell_places(centres, cell, study.supercell, centres[0])
+    sites = find_sites(anions, unit)
+    return {"anion": anions @ np.linalg.inv(unit), **{kind: sites.scaled[sites.of(kind)] for kind in census(sites)}}
 
 
 def local_structure(functional: str, temperature_K: float, vacancies: int, runs: Sequence[Places]) -> LocalStructure:
@@ -189,14 +185,13 @@ def _together(runs: Sequence[Places]) -> tuple[Pairs, ...]:
 
 def _density(runs: Sequence[Places]) -> DensityMap:
     first = runs[0]
-    same = [run.density.values for run in runs if run.density.values.shape == first.density.values.shape]
-    raw = density.Density(np.mean(same, axis=0), first.density.cell)
+    same = [run.density for run in runs if run.density.values.shape == first.density.values.shape]  # a voxel more where the mean cell is larger
+    raw = density.Density(np.mean([one.values for one in same], axis=0), np.mean([one.cell for one in same], axis=0))
     drawn = density.smooth(raw, SMOOTHED_A)
-    square = drawn.values.shape[0] == drawn.values.shape[1]
     return DensityMap(
         cell=raw.cell,
         projection=density.projection(drawn),
-        section=density.diagonal_section(drawn) if square else None,
+        section=density.diagonal_section(drawn),
         total=raw.total,
         voxel_A=float(np.max(np.linalg.norm(raw.cell, axis=1) / raw.values.shape)),
         smoothed_A=SMOOTHED_A,

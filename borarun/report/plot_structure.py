@@ -205,8 +205,6 @@ def densities(results: Results) -> Figure | None:
         ends = list({p.temperature_K: p for p in (group[0], group[-1])}.values())
         for name in ("projection", "section"):
             maps = [getattr(p.density, name) for p in ends]
-            if any(values is None for values in maps):
-                continue
             top = max(float(values.max()) for values in maps)
             for p, values in zip(ends, maps, strict=True):
                 where = f"{functional}, {text.count(p.vacancies, 'vacancy')}, {text.kelvin(p.temperature_K)}"
@@ -277,9 +275,9 @@ def _flat(across: Array, up: Array) -> Array:
 
 
 def _with_edges(scaled: Array) -> Array:
-    """Points on an edge at 0 drawn at 1 too."""
-    copies = np.concatenate([scaled + np.array(shift) for shift in ((0, 0), (0, 1), (1, 0), (1, 1))])
-    return np.asarray(np.unique(copies[(copies <= 1).all(axis=1)], axis=0))
+    """Points on an edge, or nearly, drawn at both ends of it."""
+    copies = np.concatenate([scaled + np.array(shift) for shift in ((0, 0), (0, 1), (1, 0), (1, 1), (0, -1), (-1, 0), (-1, -1))])
+    return np.asarray(copies[((copies >= -0.02) & (copies <= 1.02)).all(axis=1)])
 
 
 def _kinds(found: Iterable[Mapping[str, Array]]) -> list[str]:

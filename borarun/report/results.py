@@ -419,7 +419,7 @@ class DensityMap:
     ----------
     cell : (3, 3) angstrom, the mean unit cell
     projection : (n, m) along c, ions per angstrom^2
-    section : (n, k) plane that a + b and c span, ions per angstrom^3; None where a and b differ
+    section : (n, k) plane that a + b and c span, ions per angstrom^3
     total : ions in the unit cell
     voxel_A, smoothed_A : longest edge of a voxel, and standard deviation of the Gaussian that both were smoothed by
     sites : kind -> (s, 3) scaled coordinates in the unit cell, with the anions' centres under ``anion``
@@ -427,7 +427,7 @@ class DensityMap:
 
     cell: Array
     projection: Array
-    section: Array | None
+    section: Array
     total: float
     voxel_A: float
     smoothed_A: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borarun.analysis.density import Density, diagonal_section, fold, projection, smooth
+from borarun.analysis.density import Density, diagonal_section, fold, projection, smooth, unit_cell_places
 
 CELL = np.array([[20.0, 0, 0], [4.0, 18.0, 0], [0, 0, 27.0]])
 
@@ -46,5 +46,14 @@ def test_the_diagonal_section_holds_the_tetrahedral_sites() -> None:
     ((along, up),) = np.argwhere(section)
     assert (along + 0.5) / len(section) == pytest.approx(0.26, abs=0.02)
     assert (up + 0.5) / section.shape[1] == pytest.approx(0.76, abs=0.02)
-    with pytest.raises(ValueError, match="same number of voxels"):
-        diagonal_section(Density(np.zeros((4, 6, 4)), cell))
+
+
+def test_places_that_a_supercell_repeats_become_their_mean_in_the_unit_cell() -> None:
+    unit = np.diag([9.6, 9.4, 9.8])
+    place = np.array([[0.0, 0, 0], [0.5, 0.48, 0.01], [0.97, 0.3, 0.6]])
+    cells = np.array(list(np.ndindex(2, 3, 1)))
+    shaken = (place[None] + cells[:, None]).reshape(-1, 3) @ unit + np.random.default_rng(8).normal(0, 0.05, (18, 3))
+    found = unit_cell_places(shaken + 7.0, np.diag([2, 3, 1]) @ unit, (2, 3, 1), np.full(3, 7.0)) @ np.linalg.inv(unit)
+    apart = found - place
+    assert len(found) == 3
+    assert np.abs(apart - np.round(apart)).max() < 0.01

@@ -44,7 +44,7 @@ class Places:
     sites: Sites
     share: Mapping[str, Array]
     residence: tuple[occupancy.Residence, ...]
-    hops: int
+    hops: Mapping[tuple[str, str], int]
     pairs: Mapping[str, Radial]
     density: density.Density
     marks: Mapping[str, Array]
@@ -64,7 +64,7 @@ def places(study: Study, run: Trajectory) -> Places:
         sites=sites,
         share=occupancy.fractions(settled, sites),
         residence=occupancy.residence(settled, sites, run.interval_fs),
-        hops=sum(occupancy.hops(settled, sites).values()),
+        hops=occupancy.hops(settled, sites),
         pairs=_pairs(study, run),
         density=density.fold(ions, run.mean_cell, study.supercell, centres[0]),
         marks=_marks(study, centres, run.mean_cell),
@@ -110,6 +110,7 @@ def local_structure(functional: str, temperature_K: float, vacancies: int, runs:
     first = runs[0]
     kinds = list(dict.fromkeys(kind for run in runs for kind in run.share))
     ion_fs = sum(run.n_mobile * (run.n_frames - 1) * run.interval_fs for run in runs)
+    hops = sum((Counter(run.hops) for run in runs), Counter())
     series = [part for part in np.array_split(np.arange(first.n_frames), min(SERIES_POINTS, first.n_frames)) if len(part)]
     return LocalStructure(
         functional=functional,
@@ -126,8 +127,8 @@ def local_structure(functional: str, temperature_K: float, vacancies: int, runs:
         share={kind: _share([run.share.get(kind, np.zeros(run.n_frames)) for run in runs]) for kind in kinds},
         share_time_ps=np.array([part.mean() for part in series]) * first.interval_fs / FS_PER_PS,
         share_series={kind: np.array([values[part].mean() for part in series]) for kind, values in first.share.items()},
-        hops=sum(run.hops for run in runs),
-        hops_per_ion_ns=sum(run.hops for run in runs) / ion_fs * FS_PER_NS,
+        hops={f"{before} → {after}": count for (before, after), count in sorted(hops.items())},
+        hops_per_ion_ns=hops.total() / ion_fs * FS_PER_NS,
         stays=_stays(runs),
         pairs=_together(runs),
         density=_density(runs),

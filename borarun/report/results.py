@@ -444,7 +444,7 @@ class LocalStructure:
     sites : kind -> sites in the supercell
     share : kind -> share of the ions that are nearest to such a site
     share_time_ps, share_series : (n,) and kind -> (n,) the same against time, in the first run
-    hops, hops_per_ion_ns : changes of site in all runs; per ion and ns
+    hops, hops_per_ion_ns : changes of site in all runs, by kinds of the two sites, e.g. ``window → octahedral``; all of them per ion and ns
     stays : residence times, by kind of site
     """
 
@@ -462,7 +462,7 @@ class LocalStructure:
     share: Mapping[str, Measured]
     share_time_ps: Array
     share_series: Mapping[str, Array]
-    hops: int
+    hops: Mapping[str, int]
     hops_per_ion_ns: float
     stays: tuple[Stay, ...]
     pairs: tuple[Pairs, ...]

@@ -161,9 +161,10 @@ def _structure(results: Results) -> Section:
     if "heating" in results.sections:
         parts.append(("Order against temperature", plot_structure.order(results)))
     if "diffusion" in results.sections:
-        shells = tables.shells(results)
+        hops, shells = tables.hops(results), tables.shells(results)
         parts += [
             ("Sites", tables.sites(results)),
+            *([("", hops)] if hops is not None else []),
             ("Sites against time", plot_structure.shares(results)),
             ("Density", plot_structure.densities(results)),
             ("Radial distribution functions", plot_structure.pairs(results)),

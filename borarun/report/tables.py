@@ -530,7 +530,7 @@ def sites(results: Results) -> Table | None:
                 p.temperature_K,
                 f"{p.n_runs} × {text.duration(p.time_ps)}",
                 *(p.share.get(kind) for kind in kinds),
-                str(p.hops),
+                str(sum(p.hops.values())),
                 p.hops_per_ion_ns,
                 *(_stay(stays.get(kind)) for kind in kinds),
             ]
@@ -553,6 +553,20 @@ def sites(results: Results) -> Table | None:
         "from there, with the interval of events at random times. Ions that rattle in pairs of sites make many hops and no conductivity."
     )
     return Table("sites", "Sites and residence times", columns, rows, caption)
+
+
+def hops(results: Results) -> Table | None:
+    """Changes of site by the kinds of the two sites."""
+    ways = sorted({way for p in results.local for way in p.hops})
+    if not ways:
+        return None
+    rows: list[list[Value]] = [[p.functional, p.vacancies, p.temperature_K, *(p.hops.get(way, 0) for way in ways)] for p in results.local]
+    columns = (Column("functional"), Column("vacancies"), Column("temperature", "K"), *(Column(way) for way in ways))
+    caption = (
+        "Hops in all runs, from one kind of site to another. In equilibrium each way is gone as often as its reverse, within the scatter of counting; "
+        "a run that shows otherwise is too short."
+    )
+    return Table("hops", "Hops between sites", columns, rows, caption)
 
 
 def _stay(stay: Stay | None) -> Value:

@@ -137,7 +137,7 @@ def _ramps(study: Study, source: Source) -> tuple[tuple[OrderBranch, ...], tuple
         if run is None:
             continue
         checks.append(check(done, run, constant=False))
-        if not checks[-1].intact:
+        if not checks[-1].intact or run.anions.shape[1] == 1:  # a single atom has no orientation
             continue
         if branch == "heating":
             cold[group] = cold_orientation(run)

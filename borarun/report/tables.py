@@ -472,7 +472,7 @@ def comparison(results: Results) -> Table | None:
         n = c.published
         conditions = [c.ours.functional]
         conditions += [text.kelvin(n.temperature_K)] if n.temperature_K is not None else []
-        conditions += [f"{c.ours.mol_percent:.3g} mol % vacancies"] if c.ours.mol_percent is not None else []
+        conditions += [f"{c.ours.mol_percent:.3g} mol %"] if c.ours.mol_percent is not None else []
         quantity = n.quantity.replace("_percent", "").replace("_", " ")
         rows.append(
             [
@@ -480,9 +480,9 @@ def comparison(results: Results) -> Table | None:
                 ", ".join(conditions),
                 c.ours.value,
                 text.published(n),
-                f"{n.kind}, {n.functional}" if n.functional else n.kind,
                 c.in_intervals,
                 c.verdict,
+                f"{n.kind}, {n.functional}" if n.functional else n.kind,
                 c.deviation,
                 c.remark,
                 f"{results.published.sources[n.source].short}, {n.place}",
@@ -493,9 +493,9 @@ def comparison(results: Results) -> Table | None:
         Column("ours"),
         Column("value"),
         Column("published"),
-        Column("by"),
-        Column("deviation", "combined intervals", 2),
+        Column("deviation", "intervals", 2),
         Column("verdict"),
+        Column("published by"),
         Column("deviation", "", 3),
         Column("remark"),
         Column("source"),
@@ -503,11 +503,11 @@ def comparison(results: Results) -> Table | None:
     outside = sum(c.verdict == "outside" for c in found)
     left = len(results.published.values) - len({c.published.identity for c in found})
     caption = (
-        f"The combined interval is the root of the sum of squares of half our 95 % interval and half the published one, as far as they exist; {outside} "
-        f"of {len(found)} comparisons lie outside it. Intervals hold statistical errors: a deviation of many of them may be the functional's, the "
-        f"potential's or the cell's. {text.count(left, 'published value')} without a counterpart here {'is' if left == 1 else 'are'} left out. Results "
-        f"are compared at most {SAME_TEMPERATURE_K:g} K and {100 * SAME_CONTENT:g} % of the vacancies apart, lattice parameters at the published "
-        "temperature."
+        "The combined interval is the root of the sum of squares of half our 95 % interval and half the published one, as far as they exist; "
+        f"{outside} of {len(found)} comparisons lie outside it. Intervals hold statistical errors: a deviation of many of them may be the functional's, "
+        f"the potential's or the cell's. {text.count(left, 'published value')} without a counterpart here {'is' if left == 1 else 'are'} left out. "
+        f"Results are compared at most {SAME_TEMPERATURE_K:g} K and {100 * SAME_CONTENT:g} % of the vacancies (mol %) apart, lattice parameters at the "
+        "published temperature."
     )
     return Table("comparison", "Comparison with published values", columns, rows, caption)
 

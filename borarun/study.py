@@ -90,6 +90,9 @@ def study_files(path: Path) -> dict[str, Path]:
     root, _ = _read(path, ())
     phases = root.along(("material", "phases"))[0].value
     named += [(Path(node.file).parent, node.value, ("material", "phases", phase)) for phase, node in phases.items()]
+    quoted, place = root.along(("compare", "file"))
+    if len(place) == 2:
+        named.append((Path(quoted.file).parent, quoted.value, place))
     if crooked := [(name, place) for _, name, place in named if Path(name).is_absolute() or ".." in Path(name).parts]:
         message = "means another file on another machine (got {!r:.80}). Write the path from this file's own folder, without `..`."
         raise StudyError([root.problem(place, message.format(name)) for name, place in crooked])

@@ -10,7 +10,7 @@ import pytest
 from borarun.errors import StudyError
 from borarun.plan import expand
 from borarun.published import Published, read_published, shipped
-from borarun.study import load_study
+from borarun.study import load_study, study_files
 
 PROJECT = Path(__file__).parents[1]
 
@@ -88,6 +88,11 @@ def test_the_same_number_from_the_same_source_is_replaced(folder: Path) -> None:
     assert old is not None
     new = Published({}, (old.model_copy(update={"value": 630.0}),)).over(shipped("Li2B12H12"))
     assert [n.number for n in new.find("transition_temperature", kind="experiment")] == [630.0]
+
+
+def test_a_file_of_values_goes_where_its_study_goes(folder: Path) -> None:
+    assert "own.yaml" in study_files(study(folder, "compare: {file: own.yaml}\n"))
+    assert "own.yaml" not in study_files(study(folder, "compare: {shipped: false}\n"))
 
 
 def test_what_is_compared_changes_no_task(folder: Path) -> None:

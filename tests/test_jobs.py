@@ -43,5 +43,5 @@ def test_what_cannot_be_cancelled_stays_noted(tmp_path: Path) -> None:
     jobs.note(tmp_path, Job("cpu", "2", (str(tmp_path / "no-such-command"), "2")))
     first, second = jobs.cancel(tmp_path)
     assert "job 1" in first and "Unable to contact slurm controller" in first
-    assert "job 2" in second and "No such file" in second
+    assert "job 2" in second and "is not found on this machine" in second
     assert len(jobs.noted(tmp_path)) == 2

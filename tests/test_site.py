@@ -48,7 +48,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         load_site(path)
     assert [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems] == [
         "2: name: has characters that do not fit (got 'a b'). Name of the site: letters, digits, `.`, `_` and `-`, at most 64.",
-        "3: core: unknown key. Known here: borarun, name, executors, programs, retries.",
+        "3: core: unknown key. Known here: borarun, name, executors, driver, programs, retries.",
         "5: executors.cpu: its provider must be one of local, slurm, pbspro, torque (got 'slurn'). Did you mean slurm?",
         "6: executors.wide.cores_per_node: must be more than 0 (got 0).",
         "6: executors.wide.walltime: is missing. Length of a job, HH:MM:SS. Programs that go on from files may take longer.",

@@ -164,25 +164,33 @@ def _sampling(study: Study, phases: Phases) -> Iterator[Finding]:
                 (*path, "sample_every_fs"),
                 f"must be a whole multiple of timestep_fs, {section.timestep_fs:g} (got {section.sample_every_fs:g}).",
             )
-        for key, length_fs in _lengths_fs(section):
+        for key, value, length_fs in _lengths_fs(section):
             if length_fs / section.sample_every_fs < FEWEST_FRAMES:
                 yield (
                     (*path, key),
                     f"gives a run of {length_fs:g} fs, only {int(length_fs / section.sample_every_fs)} frames at one every "
-                    f"{section.sample_every_fs:g} fs (got {getattr(section, key):g}). At least {FEWEST_FRAMES} are needed: "
+                    f"{section.sample_every_fs:g} fs (got {value:g}). At least {FEWEST_FRAMES} are needed: "
                     "run longer or sample more often.",
                 )
 
 
-def _lengths_fs(section: Aimd | Heating | Diffusion | Vibrations) -> list[tuple[str, float]]:
-    """Key that sets the length of a sampled run, and that length in fs."""
+def _lengths_fs(section: Aimd | Heating | Diffusion | Vibrations) -> list[tuple[str, float, float]]:
+    """Key that sets the length of a sampled run, its value, and that length in fs."""
     if isinstance(section, Aimd | Vibrations):
-        return [("time_ps", section.time_ps * FS_PER_PS)]
+        return [("time_ps", section.time_ps, section.time_ps * FS_PER_PS)]
     if isinstance(section, Diffusion):
-        return [("time_ns", section.time_ns * FS_PER_NS)]
+        return [("time_ns", section.time_ns, section.time_ns * FS_PER_NS)]
     span = section.to_K - section.from_K
-    rates = [] if span <= 0 else ["rate_K_per_ps", "cooling_rate_K_per_ps"]
-    return [(key, span / getattr(section, key) * FS_PER_PS) for key in rates]
+    fastest = {"rate_K_per_ps": max(section.rate_K_per_ps), "cooling_rate_K_per_ps": max(section.cooling_rate_K_per_ps)}
+    return [(key, rate, span / rate * FS_PER_PS) for key, rate in fastest.items() if span > 0]
+
+
+def _ramps(study: Study, phases: Phases) -> Iterator[Finding]:
+    if heating := study.heating:
+        up, down = len(heating.rate_K_per_ps), len(heating.cooling_rate_K_per_ps)
+        if down not in (1, up):
+            rates = "one cooling rate for the heating rate" if up == 1 else f"one cooling rate for all of the {up} heating rates, or {up}"
+            yield ("heating", "cooling_rate_K_per_ps"), f"must be {rates} (got {down})."
 
 
 def _temperatures(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -325,6 +333,7 @@ CHECKS: list[tuple[frozenset[str], Callable[[Study, Phases], Iterator[Finding]]]
     (frozenset({"structure", "supercell"}), _cutoff),
     (frozenset({"material"}), _time_steps),
     (frozenset(), _sampling),
+    (frozenset(), _ramps),
     (frozenset(), _temperatures),
     (frozenset({"functionals"}), _vibrations),
     (frozenset(), _training),

@@ -20,6 +20,9 @@ MAX_PATH = 200
 """Longest path in a study file, characters."""
 
 
+VERSION = r"^[0-9]+(\.[0-9A-Za-z-]+)*$"
+"""A program's version, or its beginning."""
+
 PhaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./() -]{0,39}$")]
 FilePath = Annotated[str, Field(min_length=1, max_length=MAX_PATH, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
@@ -70,8 +73,10 @@ def _sweep(item: Any) -> Any:
 if TYPE_CHECKING:
     Kelvins = tuple[float, ...]
     Counts = tuple[int, ...]
+    Rates = tuple[float, ...]
 else:
     Kelvins = _sweep(Kelvin)
+    Rates = _sweep(Positive)
     Counts = _sweep(Count)
 
 Peaks = Annotated[tuple[Annotated[float, Field(gt=0, le=1e4)], ...], Field(min_length=1, max_length=100), Strict(False)]
@@ -133,6 +138,11 @@ class VaspReference(Section):
 
     engine: Literal["vasp"] = Field(description="VASP: density functional theory, under licence.")
     labels_per_task: Literal[1] = Field(default=1, description="Configurations that one task labels; VASP takes one a run.")
+    version: Annotated[str, Field(pattern=VERSION, max_length=40)] | None = Field(
+        default=None,
+        description='Version of VASP, whole or its beginning, in quotes, e.g. `"6.4.2"` or `"6.4"`: part of every key, and what another version computed '
+        "fails. Without it any will do, and each result tells its own.",
+    )
     potcar: Annotated[dict[str, str], Field(min_length=1)] = Field(
         description='TITEL of the POTCAR of each element, e.g. `{Li: "PAW_PBE Li_sv 10Sep2004"}`; the site file says in which folder they are.'
     )
@@ -161,6 +171,11 @@ class EspressoReference(Section):
 
     engine: Literal["quantum-espresso"] = Field(description="Quantum ESPRESSO: density functional theory, free to install.")
     labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(default=10, description="Configurations that one task labels.")
+    version: Annotated[str, Field(pattern=VERSION, max_length=40)] | None = Field(
+        default=None,
+        description='Version of pw.x, whole or its beginning, in quotes, e.g. `"7.2"` or `"7"`: part of every key, and what another version computed '
+        "fails. Without it any will do, and each result tells its own.",
+    )
     pseudopotentials: Annotated[dict[str, str], Field(min_length=1)] = Field(
         description="File of each element, e.g. `{Li: Li.UPF}`; the site file says in which folder they are."
     )
@@ -192,7 +207,9 @@ Reference = Annotated[BundledReference | SevenNetReference | VaspReference | Esp
 class Relax(Section):
     """Relax each phase with each functional: lattice parameters, energies relative to the first phase."""
 
-    max_force_eV_per_A: Positive = Field(default=0.005, description="Relaxed when no force is larger, eV/angstrom.")
+    max_force_eV_per_A: Positive = Field(
+        default=0.005, description="Relaxed when no force along the directions that keep the space group is larger, eV/angstrom."
+    )
     max_steps: PositiveInt = Field(default=500, description="Give up after this many steps.")
     ground_state: PhaseName | None = Field(
         default=None, description="The phase that is measured to be stable at low temperature; the report marks functionals that put another below it."
@@ -239,6 +256,11 @@ class TrainingSet(Section):
     """The first labelled configurations."""
 
     aimd: Aimd = Field(default_factory=Aimd, description="Short molecular dynamics with the reference engine.")
+    contacts: Count = Field(
+        default=0,
+        description="Configurations with two ions pushed together, labelled and learnt whole: they show the potential the repulsive wall, which "
+        "molecular dynamics seldom climbs.",
+    )
     validation_fraction: Annotated[float, Field(gt=0, lt=0.9)] = Field(
         default=0.1,
         description="Part of these configurations that is held out of the fit, to judge it; what active learning selects is learnt whole.",
@@ -311,13 +333,22 @@ class Heating(Section):
 
     from_K: Kelvin = Field(default=10.0, description="Lowest temperature, K.")
     to_K: Kelvin = Field(default=1000.0, description="Highest temperature, K.")
-    rate_K_per_ps: Positive = Field(default=1.0, description="Heating rate, K/ps.")
-    cooling_rate_K_per_ps: Positive = Field(default=0.1, description="Cooling rate, K/ps.")
+    rate_K_per_ps: Rates = Field(
+        default=(1.0,), description="Heating rate, K/ps. With several, all is heated and cooled at each: hysteresis against rate."
+    )
+    cooling_rate_K_per_ps: Rates = Field(
+        default=(0.1,), description="Cooling rate, K/ps: one, or as many as heating rates; the slowest cooling then follows the slowest heating."
+    )
     timestep_fs: TimeStep = Field(default=0.5, description="Time step, fs; at most 1 with hydrogen.")
     sample_every_fs: Positive = Field(default=50.0, description="Keep a frame this often, fs; a multiple of the time step.")
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
     pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(default=0.0, description="Pressure, bar.")
     vacancies: Counts = Field(default=(0,), description=VACANCIES)
+
+    def ramps(self) -> list[tuple[float, float]]:
+        """(heating rate, rate of the cooling that follows), K/ps."""
+        cooling = self.cooling_rate_K_per_ps
+        return list(zip(self.rate_K_per_ps, cooling * len(self.rate_K_per_ps) if len(cooling) == 1 else cooling, strict=True))
 
 
 class Diffusion(Section):

@@ -174,6 +174,30 @@ def is_torn(atoms: Atoms, anion: str, mobile: str) -> bool:
     return False
 
 
+class Tearing:
+    """Tells when an anion of a run comes apart, cheaply enough to be asked every few steps.
+
+    Parameters
+    ----------
+    atoms : the run's first configuration, whose anions are whole
+    anion, mobile : as for ``find_anions``
+    """
+
+    def __init__(self, atoms: Atoms, anion: str, mobile: str) -> None:
+        self.anion, self.mobile = anion, mobile
+        members = np.flatnonzero(np.isin(atoms.symbols, list(_composition(anion))))
+        radii = covalent_radii[atoms.numbers]
+        first, second = neighbor_list("ij", atoms[members], BOND_TOLERANCE * radii[members])
+        self._first, self._second = members[first], members[second]
+        self._longest = TORN_TOLERANCE * (radii[self._first] + radii[self._second])
+
+    def torn(self, atoms: Atoms) -> bool:
+        """Whether an anion has come apart: a bond of the start broke, and no others hold the anion together."""
+        apart = (atoms.positions[self._second] - atoms.positions[self._first]) @ np.linalg.inv(atoms.cell.array)
+        lengths = np.linalg.norm((apart - np.round(apart)) @ atoms.cell.array, axis=1)
+        return bool((lengths > self._longest).any()) and is_torn(atoms, self.anion, self.mobile)
+
+
 def whole_anions(atoms: Atoms, anions: Array) -> Array:
     """Positions of anions joined across the cell's boundary.
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.structure import Cell, build, find_anions, formula_units, is_torn, read_structure, vacancy_fraction, whole_anions
+from borarun.structure import Cell, Tearing, build, find_anions, formula_units, is_torn, read_structure, vacancy_fraction, whole_anions
 
 PA3 = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 CUBE = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
@@ -258,3 +258,21 @@ def test_impossible_cells(crystal: Atoms) -> None:
         Cell(vacancies=1)
     with pytest.raises(ValidationError):
         Cell(supercell=(0, 1, 1))
+
+
+def test_tearing_is_told_from_stretching() -> None:
+    atoms = read_structure(PA3)
+    tearing = Tearing(atoms, "B12H12", "Li")
+    assert not tearing.torn(atoms)
+    hydrogen = int(np.flatnonzero(atoms.symbols == "H")[0])
+    boron = int(np.flatnonzero(atoms.symbols == "B")[atoms.get_distances(hydrogen, np.flatnonzero(atoms.symbols == "B"), mic=True).argmin()])
+    bond = atoms.get_distance(boron, hydrogen, mic=True, vector=True)
+    for longer_A, torn in ((0.5, False), (1.0, True)):
+        pulled = atoms.copy()
+        pulled.positions[hydrogen] += longer_A * bond / np.linalg.norm(bond)
+        assert tearing.torn(pulled) is torn
+    pulled.positions[hydrogen] += 2 * atoms.cell[0]  # the same atom, through the boundary
+    assert tearing.torn(pulled)
+    whole = atoms.copy()
+    whole.positions[::3] -= atoms.cell[1]
+    assert not tearing.torn(whole)

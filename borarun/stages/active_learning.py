@@ -65,7 +65,7 @@ class _Loop:
         self.text, self.start = start_structure(study, products, functional)
         self.potential = refs_of(products[f"potential/{functional}"])[0]
         self.labels = refs_of(products[f"labels/{functional}"])
-        self.selected: tuple[Ref, ...] = ()
+        self.selected = refs_of(products[f"contacts/{functional}"])
         self.tasks: list[Task] = []
         self.waiting = ""
         self.stuck = ""
@@ -83,11 +83,7 @@ class _Loop:
             if not any(fact["n_candidates"] for fact in facts):
                 if all(fact["stop"] == "completed" for fact in facts):
                     return self.potential
-                self.stuck = (
-                    f"runs of round {number} ended early and left nothing to label but torn anions. "
-                    "Lower active_learning.threshold_save, or give the training set more data; what is done is kept."
-                )
-                return None
+                continue  # an anion came apart and left nothing to learn from; runs of other seeds may
             retrained = self._learn(number, [task for task, fact in zip(explorations, facts, strict=True) if fact["n_candidates"]])
             if retrained is None:
                 return self.potential if forecast else None
@@ -96,6 +92,12 @@ class _Loop:
             self.potential = retrained
         if all(fact["stop"] == "completed" for fact in facts):
             return self.potential
+        if not any(fact["n_candidates"] for fact in facts):
+            self.stuck = (
+                f"runs of round {number} ended early and left nothing to label but torn anions. "
+                "Lower active_learning.threshold_save, or give the training set more data; what is done is kept."
+            )
+            return None
         self.stuck = (
             f"after {section.max_rounds} rounds, runs still leave the known region. "
             "Raise active_learning.max_rounds or potential.level; what is done is kept."

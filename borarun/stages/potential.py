@@ -16,7 +16,8 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     tasks = []
     found: dict[str, Product] = {}
     for functional in study.functionals:
-        task = train_task(study, functional, refs_of(products[f"labels/{functional}"]), stage=NAME, number=0)
+        labels, contacts = (refs_of(products[f"{kind}/{functional}"]) for kind in ("labels", "contacts"))
+        task = train_task(study, functional, labels, stage=NAME, number=0, selected=contacts)
         tasks.append(task)
         found[f"potential/{functional}"] = Ref(task.key, "potential")
         found[f"active_set/{functional}"] = Ref(task.key, "active_set")

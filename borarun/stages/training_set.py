@@ -1,16 +1,19 @@
-"""First training data: short NPT runs with the reference itself, every frame of them labelled."""
+"""First training data: short NPT runs with the reference itself, every frame of them labelled, and close contacts where they are asked for."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, plural, reference_task, start_structure
 from borarun.study import Study
-from borarun.task import Ref
+from borarun.task import Ref, Task
 
 NAME = "training_set"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """One run a functional, temperature and vacancy count; products ``labels/FUNCTIONAL``."""
+    """One run a functional, temperature and vacancy count; products ``labels/FUNCTIONAL`` and, learnt whole, ``contacts/FUNCTIONAL``."""
     section = study.training_set
     if section is None:
         return Expansion()
@@ -51,4 +54,37 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 tasks.append(task)
                 refs.append(Ref(task.key, "labels"))
         labels[f"labels/{functional}"] = tuple(refs)
+        touching = _contacts(study, functional, text, inputs)
+        tasks += touching
+        labels[f"contacts/{functional}"] = tuple(Ref(task.key, "labels") for task in touching)
     return Expansion(tuple(tasks), labels)
+
+
+def _contacts(study: Study, functional: str, text: str, inputs: Mapping[str, Product]) -> list[Task]:
+    """Tasks that make and label close contacts of the cell."""
+    section = study.training_set
+    assert section is not None
+    parts = math.ceil(section.contacts / study.reference.labels_per_task)
+    return [
+        reference_task(
+            study,
+            {
+                "operation": "label",
+                "functional": functional,
+                "part": (part, parts),
+                "cell": {"text": text, "supercell": section.aimd.supercell},
+                "contacts": {
+                    "number": section.contacts,
+                    "anion": study.material.anion,
+                    "mobile": study.material.mobile,
+                    "seed": derive_seed(study.seed, NAME, functional, "contacts"),
+                },
+            },
+            inputs=inputs,
+            stage=NAME,
+            label=f"{functional}, close contacts {part + 1} of {parts}",
+            about={"functional": functional, "operation": "contacts", "part": part},
+            n_atoms=study.n_atoms(section.aimd.supercell) * math.ceil(section.contacts / parts),
+        )
+        for part in range(parts)
+    ]

@@ -14,10 +14,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
+import spglib
 from ase import Atoms
 from ase.data import chemical_symbols
 from pydantic import Field, PositiveFloat, StringConstraints, field_validator, model_validator
@@ -26,6 +28,7 @@ from borarun.engines import base, reference, vasp_inputs, vasp_output
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
 from borarun.engines.vasp_inputs import FUNCTIONALS, Tag, known_tags
 from borarun.errors import EngineError, ParseError
+from borarun.structure import build
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
 
@@ -38,8 +41,15 @@ ENSEMBLE = "NPT: Langevin thermostat and Langevin barostat of Parrinello and Rah
 
 SYMMETRY_TOLERANCE_A = 0.01
 
-SECONDS_PER_ATOM = 8.0
-"""Core time of one electronic cycle of 104 atoms at Gamma and 600 eV, with forces and stress; estimated, not measured."""
+CYCLE_SECONDS = 830.0
+"""Core time of the electronic cycles of one step of ``CYCLE_ATOMS`` atoms at one k-point and ``CYCLE_ENCUT_EV``, with forces and stress; estimated, not
+measured: the site's ``cost_factor`` puts it right."""
+
+CYCLE_ATOMS, CYCLE_ENCUT_EV = 104, 600.0
+
+ATOMS_POWER = 2.5
+"""Plane waves and bands both grow with the atoms (two to three valence electrons each in these compounds): Fourier transforms of all bands grow with their
+square, making them orthogonal with their cube. Cells of a hundred atoms lie between."""
 
 SYMBOL = re.compile(r"PAW_PBE (?P<element>[A-Z][a-z]?)(?:[._][A-Za-z0-9_.]*)? \d{2}[A-Z][a-z]{2}\d{4}")
 
@@ -82,6 +92,7 @@ class Settings(reference.ReferenceSettings):
     kpoints_aimd : the same for molecular dynamics
     kpoints_cell_A : edges of that cell, angstrom; a cell that repeats it gets a mesh coarser by as much. Without them, all cells get ``kpoints``
     charge : of every cell, elementary charges, against a uniform background
+    version : that VASP must have
     incar : tags under their own names; they overrule all of borarun's, and the gate judges labels by them
     """
 
@@ -97,6 +108,7 @@ class Settings(reference.ReferenceSettings):
     kpoints_aimd: Mesh = (1, 1, 1)
     kpoints_cell_A: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
     charge: float = 0.0
+    version: reference.Version = None
     incar: dict[str, Tag] = Field({})
 
     @field_validator("potcar")
@@ -186,7 +198,7 @@ class Settings(reference.ReferenceSettings):
 
 
 def version(settings: Settings) -> str:
-    """Version of the files; that of VASP is a fact of the record."""
+    """Version of the files; that of VASP is a fact of the record, and a setting where the study asks for one."""
     return f"format {FORMAT}"
 
 
@@ -285,10 +297,12 @@ def parse(settings: Settings, directory: Path) -> Result:
         settings.tags(len(vasp_inputs.elements(start))), settings.potcar, settings.charge, settings.mesh(start), start, vasp_inputs.order(start.numbers)
     )
     runs = [vasp_output.read_run(directory / f"run-{number}", record) for number, record in enumerate(records, 1)]
+    programs = list(dict.fromkeys(run.program for run in runs))
+    reference.check_version(settings.version, programs, directory)
     for run in runs:
         vasp_output.gate(run, asked)
     facts: dict[str, Json] = {
-        "program": runs[-1].program,
+        "program": ", ".join(programs),
         "potcars": runs[-1].potcars,
         "vdw_kernel_sha256": records[-1].get("vdw_kernel_sha256"),
         "corrections": [correction for run in runs for correction in run.corrections],
@@ -345,7 +359,21 @@ def _relaxed(settings: Settings, runs: list[vasp_output.Run], last: Frames, fact
 
 
 def cost(settings: Settings, n_atoms: int) -> Cost:
-    """Estimate; core time grows with the k-points, of which time reversal leaves half."""
+    """Estimate: core time grows with the k-points, with the atoms to ``ATOMS_POWER``, and with the plane waves of the cutoff, to 3/2."""
+    step_s = CYCLE_SECONDS * _n_kpoints(settings) * (n_atoms / CYCLE_ATOMS) ** ATOMS_POWER * (settings.encut_eV / CYCLE_ENCUT_EV) ** 1.5
+    return reference.cost(settings, n_atoms, step_s / n_atoms, start_s=30.0)
+
+
+def _n_kpoints(settings: Settings) -> int:
+    """K-points that symmetry leaves of the mesh: all of the start's where a relaxation keeps it, else time reversal alone. Of a label's supercell, which
+    is not known before, the mesh of the study's cell counts."""
     mesh = settings.kpoints_aimd if settings.operation == "aimd" else settings.kpoints
-    weight = max(1.0, float(np.prod(mesh)) / 2)
-    return reference.cost(settings, n_atoms, weight * SECONDS_PER_ATOM, start_s=30.0)
+    if settings.operation == "relax" and settings.keep_symmetry and settings.cell.text:
+        start = build(settings.cell, None)
+        cell = (start.cell.array, start.get_scaled_positions(), start.numbers)
+        with warnings.catch_warnings():  # of the way it will tell errors
+            warnings.simplefilter("ignore", DeprecationWarning)
+            image_of, _ = spglib.get_ir_reciprocal_mesh(settings.mesh(start), cell, symprec=SYMMETRY_TOLERANCE_A)
+        return len(np.unique(image_of))
+    own = np.prod([2 - n % 2 for n in mesh])  # points that are their own images
+    return int(np.prod(mesh) + own) // 2

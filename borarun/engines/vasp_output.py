@@ -1,36 +1,30 @@
 """What VASP left: read whole or not at all, and the gate that every label passes.
 
-Numbers come from ``vasprun.xml`` by pymatgen, which has more digits than the OUTCAR; the OUTCAR must agree with it and have its last lines.
+Numbers come from ``vasprun.xml``, which has more digits than the OUTCAR; the OUTCAR must agree with it and have its last lines.
 The energy is TOTEN, the free energy, of which the forces are the derivative. VASP's stress in kbar is positive where the cell wants to grow.
 
-Source: pymatgen, Ong et al., Comput. Mater. Sci. 68, 314 (2013).
+Source: VASP's wiki; the OSZICAR is read by pymatgen, Ong et al., Comput. Mater. Sci. 68, 314 (2013).
 """
 
 from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
 from borarun.engines.base import Frames
+from borarun.engines.vasp_output_xml import AGAIN, Vasprun, read_vasprun
 from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.task import Json
-from borarun.units import EV_PER_A3_IN_KBAR
 
-if TYPE_CHECKING:
-    from pymatgen.io.vasp.outputs import Vasprun
-
-AGAIN = "Delete the task's directory and submit again."
 RAISE_NELM = "Raise NELM or change ALGO under reference.incar, or look at the structure."
 SUBMIT_AGAIN = "Submit again: VASP goes on from there."
 
@@ -44,7 +38,7 @@ SCIENCE = (
 )
 """Tags that decide what a label means: they must be in force as they were asked for, whatever custodian mended."""
 
-ALIASES = {"ENCUT": "ENMAX", "ZAB_VDW": "Zab_VDW"}
+ALIASES = {"ENCUT": "ENMAX"}
 """Names that the XML's parameters have for tags."""
 
 UNSET: dict[str, Json] = {"IVDW": 0, "LUSE_VDW": False, "METAGGA": "--", "LASPH": False, "PSTRESS": 0.0}
@@ -168,40 +162,35 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
     ParseError
         Where a file is missing, empty, cut short or contradicts another one; the message names the file and the place.
     """
-    xml = _vasprun(directory / "vasprun.xml")
-    outcar = read_outcar(directory / "OUTCAR")
-    steps = xml.ionic_steps
     file = directory / "vasprun.xml"
+    xml = read_vasprun(file)
+    outcar = read_outcar(directory / "OUTCAR")
+    steps = len(xml.energy)
     if not steps:
         raise ParseError(file, "holds no step: VASP ended before its first energy", evidence=_tail(directory / "OUTCAR"))
-    for number, step in enumerate(steps, 1):
-        if absent := {"e_fr_energy", "forces", "structure", "electronic_steps"} - step.keys():
-            raise ParseError(file, f"step {number} has no {', '.join(sorted(absent))}", remedy=AGAIN)
-    energy = np.array([step["e_fr_energy"] for step in steps], float)
-    if len(outcar.energy) != len(energy) or not np.allclose(outcar.energy, energy, rtol=0, atol=ENERGY_TOLERANCE_EV):
-        raise ParseError(directory / "OUTCAR", f"its {len(outcar.energy)} energies TOTEN are not the {len(energy)} of vasprun.xml", remedy=AGAIN)
-    stress = None
-    if all("stress" in step for step in steps):
-        stress = np.array([-full_3x3_to_voigt_6_stress(np.array(step["stress"], float)) / EV_PER_A3_IN_KBAR for step in steps])
     tags = _tags(xml)
+    if absent := {"NELECT", "NELM", "IBRION"} - tags.keys():
+        raise ParseError(file, f"does not tell {', '.join(sorted(absent))}", remedy=AGAIN)
+    if len(outcar.energy) != steps or not np.allclose(outcar.energy, xml.energy, rtol=0, atol=ENERGY_TOLERANCE_EV, equal_nan=True):
+        raise ParseError(directory / "OUTCAR", f"its {len(outcar.energy)} energies TOTEN are not the {steps} of vasprun.xml", remedy=AGAIN)
     return Run(
         directory=directory,
-        program=f"VASP {xml.vasp_version}",
+        program=f"VASP {xml.version}",
         potcars=record["potcars"],
         titels=outcar.titels,
         corrections=record["corrections"],
         stopped=bool(record["stopped"]),
         tags=tags,
         mdalgo=outcar.mdalgo,
-        mesh=tuple(int(division) for division in xml.kpoints.kpts[0]),
-        symbols=list(xml.atomic_symbols),
-        cell=np.array([step["structure"].lattice.matrix for step in steps]),
-        fractional=np.array([step["structure"].frac_coords for step in steps]),
-        energy=energy,
-        forces=np.array([step["forces"] for step in steps], float),
-        stress=stress,
-        converged=np.array([len(step["electronic_steps"]) < tags["NELM"] for step in steps]),
-        temperature=_temperatures(directory / "OSZICAR", len(steps)) if tags["IBRION"] == 0 else np.zeros(len(steps)),
+        mesh=xml.mesh,
+        symbols=xml.symbols,
+        cell=xml.cell,
+        fractional=xml.fractional,
+        energy=xml.energy,
+        forces=xml.forces,
+        stress=xml.stress,
+        converged=xml.cycles < tags["NELM"],
+        temperature=_temperatures(directory / "OSZICAR", steps) if tags["IBRION"] == 0 else np.zeros(steps),
     )
 
 
@@ -315,28 +304,14 @@ def _same(wanted: Any, found: Any) -> bool:
 
 def _tags(xml: Vasprun) -> dict[str, Any]:
     """Every tag that matters, from the parameters in force, or from the INCAR as VASP read it where these are silent."""
-    read = {str(tag).upper(): value for tag, value in xml.incar.items()}
-    found = {}
+    found: dict[str, Any] = {}
     for tag in (*SCIENCE, "NELECT", "NELM"):
         value = xml.parameters.get(ALIASES.get(tag, tag))
         if value is None or value == "--":
-            value = read.get(tag)
+            value = xml.incar.get(tag)
         if value is not None:
             found[tag] = value
     return found
-
-
-def _vasprun(file: Path) -> Vasprun:
-    from pymatgen.io.vasp.outputs import Vasprun  # here and below: its import takes longer than a plan, which needs none of it
-
-    if not _read(file).strip():
-        raise ParseError(file, "is empty: VASP ended before it wrote anything", remedy=AGAIN)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it has not converged, which the gate sees
-            return Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
-    except Exception as error:  # pymatgen raises whatever its reader stumbles over
-        raise ParseError(file, f"is cut short or damaged ({error})", remedy=AGAIN) from error
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from custodian.custodian import Custodian, ErrorHandler
+from custodian.custodian import Custodian, ErrorHandler, Validator
 from custodian.vasp import handlers
 from custodian.vasp.jobs import VaspJob
-from custodian.vasp.validators import VaspFilesValidator, VaspNpTMDValidator, VasprunXMLValidator
+from custodian.vasp.validators import VaspFilesValidator, VaspNpTMDValidator
 from pymatgen.io.vasp.inputs import Incar
 from pymatgen.io.vasp.outputs import Oszicar
 
@@ -47,6 +47,7 @@ MAX_RUNS = 10
 """Of a relaxation. Each one has plane waves for the cell that it starts from, so that the first few find a cell of their own."""
 
 EVIDENCE_LINES = 20
+END_BYTES = 1000
 WALL = "Walltime reached"
 
 
@@ -91,6 +92,20 @@ class Progress(ErrorHandler):
         return {"errors": [], "actions": None}
 
 
+class VasprunEndValidator(Validator):
+    """Whether ``vasprun.xml`` came to its end. Custodian's own validator has pymatgen read all of it into memory; borarun's engine reads it anyway."""
+
+    def check(self, directory: str = "./") -> bool:
+        """Whether it did not."""
+        try:
+            with (Path(directory) / "vasprun.xml").open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - END_BYTES))
+                return b"</modeling>" not in file.read()
+        except OSError:
+            return True
+
+
 def run(directory: Path, command: list[str]) -> None:
     """Do the job of a directory, from the beginning or from the last run that is whole."""
     job = json.loads((directory / "job.json").read_text())
@@ -108,6 +123,8 @@ def _runs(directory: Path, job: dict[str, Any], command: list[str]) -> tuple[int
     while (file := directory / f"run-{len(done) + 1}" / "run.json").exists():
         done.append(json.loads(file.read_text()))
     while not _finished(job, done):
+        parts, whole = (job["steps"], sum(record["steps"] for record in done)) if job["operation"] == "aimd" else (MAX_RUNS, len(done))
+        (directory / "progress").write_text(f"{whole / parts:.3f}")  # what a job to come can go on from
         done.append(_one_run(directory, job, command, done))
         if done[-1]["stopped"] and not _finished(job, done):
             return len(done), True
@@ -207,7 +224,7 @@ def _custodian(directory: Path, folder: Path, job: dict[str, Any], command: list
     custodian = Custodian(
         _handlers(job) + ([Progress(str(directory / "progress"), done, job["steps"])] if job["operation"] == "aimd" else []),
         [TetheredJob(command, backup=False, auto_gamma=False)],
-        [VasprunXMLValidator(), VaspFilesValidator(), VaspNpTMDValidator()],
+        [VaspFilesValidator(), VasprunEndValidator(), VaspNpTMDValidator()],
         max_errors=MAX_ERRORS,
         polling_time_step=POLL_S,
         monitor_freq=round(CHECK_EVERY_S / POLL_S),

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -24,8 +25,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.vasp.create_input import GenerateVaspInput
 from ase.io import read
+from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.testing import assert_allclose
 from phonopy.interface.vasp import parse_set_of_forces
+from potcars import TITELS, made_up_potcar, write_potcars
 from pydantic import ValidationError
 from pymatgen.io.vasp.inputs import Incar, Poscar
 from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
@@ -34,6 +37,7 @@ from borarun.claim import Holder
 from borarun.engines import ENGINES, vasp_inputs, vasp_output
 from borarun.engines import vasp as engine
 from borarun.engines.base import Told
+from borarun.engines.vasp_output_xml import read_vasprun
 from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS
@@ -44,6 +48,7 @@ from borarun.stages.base import make_task
 from borarun.store import Store
 from borarun.structure import Cell, read_structure
 from borarun.task import Ref, Result
+from borarun.units import EV_PER_A3_IN_KBAR
 from borarun.work import perform
 
 ROOT = Path(__file__).parents[2]
@@ -51,9 +56,6 @@ DATA = Path(__file__).parent / "data" / "vasp"
 STANDIN = ROOT / "tests" / "standins" / "vasp.py"
 COMMAND = [sys.executable, str(STANDIN)]
 SHIPPED = (ROOT / "borarun" / "potentials" / "Li2B12H12-PBE-D3.mtp").read_text()
-TITELS = {"Li": "PAW_PBE Li_sv 10Sep2004", "B": "PAW_PBE B 06Sep2000", "H": "PAW_PBE H 15Jun2001"}
-ZVAL = {"Li": 3, "B": 3, "H": 1}
-MASS = {"Li": 7.01, "B": 10.811, "H": 1.0}
 MLP = shutil.which("mlp")
 
 RECORDED = {  # folder: energy TOTEN of the last step, eV, and its external pressure, kbar, as the OUTCAR prints them
@@ -64,25 +66,10 @@ RECORDED = {  # folder: energy TOTEN of the last step, eV, and its external pres
 }
 
 
-def made_up_potcar(element: str) -> str:
-    """What readers look for in a POTCAR, and no potential."""
-    return (
-        f"  {TITELS[element]}\n {float(ZVAL[element])}\n parameters from PSCTR are:\n   VRHFIN ={element}: made up\n   LEXCH  = PE\n"
-        f"   TITEL  = {TITELS[element]}\n   POMASS = {MASS[element]:8.3f}; ZVAL   = {ZVAL[element]:8.3f}    mass and valenz\n"
-        "   ENMAX  =  400.000; ENMIN  =  300.000 eV\n\n END of PSCTR-controll parameters\n local part\n  1.0 2.0 3.0\n End of Dataset\n"
-    )
-
-
 @pytest.fixture(scope="session")
 def potcars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree of POTCARs as VASP ships it."""
-    directory = tmp_path_factory.mktemp("potpaw")
-    for element, titel in TITELS.items():
-        file = vasp_inputs.potcar_path(str(directory), titel)
-        file.parent.mkdir()
-        file.write_text(made_up_potcar(element))
-    (directory / "vdw_kernel.bindat").write_text("made up\n")
-    return directory
+    return write_potcars(tmp_path_factory.mktemp("potpaw"))
 
 
 def pa3() -> Atoms:
@@ -273,6 +260,75 @@ def test_recorded_outputs_are_read_and_pass_the_gate(name: str, tmp_path: Path) 
     assert -atoms.get_stress()[:3].mean() * 1602.1766 == pytest.approx(pressure, abs=0.006), "external pressure of the OUTCAR, kbar"
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", [*RECORDED, "label/run-1"])
+def test_the_stream_has_the_values_of_pymatgen(name: str, tmp_path: Path) -> None:
+    file = DATA / name / "vasprun.xml"
+    file = file if file.exists() else recorded(name, tmp_path) / "vasprun.xml"
+    ours, theirs = read_vasprun(file), Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+    steps = theirs.ionic_steps
+    for found, expected in {
+        "energy": [step["e_fr_energy"] for step in steps],
+        "forces": [step["forces"] for step in steps],
+        "fractional": [step["structure"].frac_coords for step in steps],
+        "cell": [step["structure"].lattice.matrix for step in steps],
+        "cycles": [len(step["electronic_steps"]) for step in steps],
+    }.items():
+        assert np.array_equal(getattr(ours, found), expected), found
+    assert ours.stress is not None
+    assert_allclose(voigt_6_to_full_3x3_stress(ours.stress) * -EV_PER_A3_IN_KBAR, [step["stress"] for step in steps], atol=1e-10)
+    assert (ours.version, list(ours.symbols), ours.mesh) == (theirs.vasp_version, theirs.atomic_symbols, theirs.kpoints.kpts[0])
+    for tags, expected_tags in ((ours.incar, theirs.incar), (ours.parameters, theirs.parameters)):
+        assert {tag: str(value).upper() for tag, value in tags.items()} == {tag.upper(): str(value).upper() for tag, value in expected_tags.items()}
+
+
+def test_what_fortran_could_not_print_is_no_number(silicon: Path) -> None:
+    text = (silicon / "vasprun.xml").read_text()
+    before, after = text.split('<varray name="forces" >')
+    rows = after.split("</v>", 1)
+    stars = "<v>" + " ".join(["********", *rows[0].split()[2:]])
+    (silicon / "vasprun.xml").write_text(f'{before}<varray name="forces" >{stars}</v>{rows[1]}')
+    run = vasp_output.read_run(silicon, NOTED)
+    assert np.isnan(run.forces).sum() == 1
+    with pytest.raises(ParseError, match="finite numbers: forces that is no number"):
+        vasp_output.gate(run, as_asked(run, silicon / "vasprun.xml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('<varray name="forces"', '<varray name="former"', r"damaged after step 0 \(the next one has no varray\[@name='forces'\]"),
+        ('<i name="e_fr_energy">', '<i name="e_fr_energy">1 2', r"damaged after step 0 \("),
+        ("<rc><c>Si</c>", "<rd><c>Si</c>", r"damaged after step 0 \(mismatched tag: line \d+, column \d+"),
+        ('name="NELM"', 'name="MLEN"', "does not tell NELM"),
+        ("<kpoints>", "<kpoints/><other>", "damaged after step 0"),
+    ],
+)
+def test_damage_is_told_with_its_place(old: str, new: str, message: str, silicon: Path) -> None:
+    text = (silicon / "vasprun.xml").read_text()
+    assert old in text
+    (silicon / "vasprun.xml").write_text(text.replace(old, new))
+    with pytest.raises(ParseError, match=f"^vasprun.xml: .*{message}"):
+        vasp_output.read_run(silicon, NOTED)
+
+
+def test_memory_holds_one_step(silicon: Path) -> None:
+    """Forty copies of the step, each with its levels and cycles, take little more than four."""
+    head, rest = (silicon / "vasprun.xml").read_text().split(" <calculation>\n")
+    step, tail = rest.split(" </calculation>\n")
+    cycle = "  <scstep><energy>" + '<i name="e_fr_energy"> 1.0 </i>' * 50 + "</energy></scstep>\n"
+
+    def peak(steps: int) -> int:
+        (silicon / "vasprun.xml").write_text(head + f" <calculation>\n{cycle}{step} </calculation>\n" * steps + tail)
+        tracemalloc.start()
+        assert len(read_vasprun(silicon / "vasprun.xml").energy) == steps
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(40) < 1.5 * peak(4)
+
+
 def test_a_recorded_outcar_of_npt_tells_its_steps_and_that_the_cell_moved(tmp_path: Path) -> None:
     outcar = vasp_output.read_outcar(recorded("npt", tmp_path) / "OUTCAR")
     assert outcar.mdalgo == 3 and len(outcar.energy) == 10 and outcar.energy[[0, -1]].tolist() == [-369.40258132, -369.08286247]
@@ -393,6 +449,18 @@ class TestLabel:
         assert {element: noted["titel"] for element, noted in result.facts["potcars"].items()} == TITELS
         assert all(len(noted["sha256"]) == 64 for noted in result.facts["potcars"].values())
 
+    def test_a_version_that_the_study_asks_for_is_the_one_that_ran(self, potcars: Path, tmp_path: Path) -> None:
+        finished(tmp_path / "label", settings(version="5.4", **LIH), potcars, lih())
+        with pytest.raises(EngineError, match=r"asks for VASP 6\.4 \(got 5\.4\.4-standin\)"):
+            engine.parse(settings(version="6.4", **LIH), tmp_path / "label")
+
+    def test_a_version_is_in_the_key_where_the_study_asks_for_one(self) -> None:
+        def key(**keys: Any) -> str:
+            return make_task("vasp", {**LIH, "operation": "label", "functional": "PBE", **keys}, stage="", label="", about={}, n_atoms=8).key
+
+        assert len({key(), key(version="6.4"), key(version="6.5")}) == 3
+        assert "version" not in settings(**LIH).model_dump(mode="json")  # a study without it keeps its keys
+
     def test_potcars_are_gone_when_vasp_has_ended_however_it_ended(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         task = settings(functional="rev-vdW-DF2", **LIH)
         result = finished(tmp_path / "good", task, potcars, lih(), vdw_kernel=str(potcars / "vdw_kernel.bindat"))
@@ -499,6 +567,7 @@ class TestMolecularDynamics:
     ) -> None:
         task = settings(atoms=pa3(), **{**AIMD, "time_ps": 0.3})
         monkeypatch.setenv(told_by, str(time.time() + 60))
+        monkeypatch.setenv("STANDIN_PAUSE", "0.05")  # else it may be done before custodian looks
         directory = prepare(tmp_path / "aimd", task, potcars, walltime_margin_s=3600.0)
         program.run(directory, COMMAND)
         with pytest.raises(TimeUpError, match="the wall of the batch job was reached") as caught:
@@ -652,6 +721,21 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
         assert b"made up" not in copy.getvalue() and str(potcars).encode() not in copy.getvalue()
         assert all(hashlib.sha256(made_up_potcar(element).encode()).hexdigest().encode() in copy.getvalue() for element in TITELS)
         assert not [name for name in zipfile.ZipFile(copy).namelist() if name.startswith("texts/")], "nothing else than numbers"
+
+
+def test_the_price_grows_with_atoms_cutoff_and_the_k_points_that_symmetry_leaves() -> None:
+    def seconds(n_atoms: int = 104, **keys: Any) -> float:
+        return engine.cost(settings(**keys), n_atoms).core_seconds - 30
+
+    one = seconds(kpoints=(1, 1, 1))
+    assert one == pytest.approx(engine.CYCLE_SECONDS)
+    assert seconds(208, kpoints=(1, 1, 1)) == pytest.approx(one * 2**2.5) and seconds(kpoints=(1, 1, 1), encut_eV=400) == pytest.approx(
+        one * (2 / 3) ** 1.5
+    )
+    # Time reversal pairs all but the points that are their own images: 1 of 5 x 5 x 5, 8 of 2 x 2 x 2 and 4 x 4 x 4.
+    assert [round(seconds(kpoints=(n, n, n)) / one) for n in (2, 4, 5)] == [8, 36, 63]
+    relax = {"operation": "relax", "atoms": pa3()}
+    assert round(seconds(**relax) / one) == 11 * 60 and round(seconds(**relax, keep_symmetry=False) / one) == 63 * 60
 
 
 def test_it_is_an_engine() -> None:

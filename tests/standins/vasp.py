@@ -5,7 +5,7 @@ functional theory, but a true surface to relax and move on. It refuses what VASP
 
 The environment can make it misbehave: ``STANDIN_SCF=never`` (no electronic cycle converges), ``STANDIN_TBDYN=no`` (built without molecular dynamics of
 the cell), ``STANDIN_WALL=n`` (asks itself to stop after n steps, as STOPCAR does), ``STANDIN_KILL=n`` (dies in step n), ``STANDIN_FAIL=text`` (prints
-the text and stops, once).
+the text and stops, once), ``STANDIN_PAUSE=s`` (rests so long after each step).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import sys
+import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,7 @@ class Machine:
 
 
 def stop_asked(steps: int) -> bool:
+    time.sleep(float(os.environ.get("STANDIN_PAUSE", 0)))
     if os.environ.get("STANDIN_KILL") == str(steps):
         os.kill(os.getpid(), signal.SIGKILL)
     if os.environ.get("STANDIN_WALL") == str(steps):

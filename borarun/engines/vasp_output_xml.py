@@ -1,0 +1,209 @@
+"""``vasprun.xml`` as a stream: each step becomes numbers as soon as it is read and its XML is dropped, so that memory holds one step besides the arrays.
+
+An own reader, because those of the field keep the XML or an object for every atom of every step, or do not tell the settings in force:
+benchmarks/results/vasprun.md compares pymatgen's and ASE's. py4vasp reads VASP's HDF5 alone, dpdata the frames alone.
+
+Source: the format is that of VASP 5 and 6, as pymatgen reads it (Ong et al., Comput. Mater. Sci. 68, 314 (2013)); the tests compare both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from ase.stress import full_3x3_to_voigt_6_stress
+from numpy.typing import NDArray
+
+from borarun.errors import ParseError
+from borarun.task import Json
+from borarun.units import EV_PER_A3_IN_KBAR
+
+AGAIN = "Delete the task's directory and submit again."
+
+CUT_SYMBOLS = {"X": "Xe", "r": "Zr"}
+"""Symbols that VASP cuts."""
+
+KEPT = frozenset({"structure", "varray", "energy"})
+"""Parts of a step that are read when it ends; levels, densities of states and electronic cycles are dropped at once."""
+
+CONVERT: dict[str, Callable[[str], Json]] = {"logical": "T".__eq__, "int": int, "string": str}
+"""How a tag's text becomes a value, by its type; those without a type are floats."""
+
+Element = ElementTree.Element
+
+
+@dataclass(frozen=True)
+class Vasprun:
+    """What a ``vasprun.xml`` holds of use; F steps of N atoms in the order of the POSCAR.
+
+    Attributes
+    ----------
+    version : of VASP
+    incar : tags in capitals, as VASP read them; None where it printed stars
+    parameters : tags in force, the same
+    mesh : divisions of the mesh of k-points; empty where they were listed
+    symbols : (N,) chemical symbols
+    cell : (F, 3, 3) angstrom
+    fractional : (F, N, 3)
+    energy : (F,) eV, ``e_fr_energy``, which is the OUTCAR's TOTEN; not a number where VASP printed stars, here and below
+    forces : (F, N, 3) eV/angstrom
+    stress : (F, 6) eV/angstrom^3, ASE's sign and order; None where a step has none
+    cycles : (F,) electronic cycles of each step
+    """
+
+    version: str
+    incar: Mapping[str, Json]
+    parameters: Mapping[str, Json]
+    mesh: tuple[int, ...]
+    symbols: tuple[str, ...]
+    cell: NDArray[np.float64]
+    fractional: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    stress: NDArray[np.float64] | None
+    cycles: NDArray[np.int_]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One ``calculation``: the fields of ``Vasprun`` without their first axis; ``stress`` (3, 3) in kbar and VASP's sign."""
+
+    cell: NDArray[np.float64]
+    fractional: NDArray[np.float64]
+    energy: float
+    forces: NDArray[np.float64]
+    stress: NDArray[np.float64] | None
+    cycles: int
+
+
+def read_vasprun(file: Path) -> Vasprun:
+    """Read a ``vasprun.xml``.
+
+    Raises
+    ------
+    ParseError
+        Where the file is missing, empty, cut short or damaged; the message has line and column, or the step.
+    """
+    head: dict[str, Element] = {}
+    steps: list[_Step] = []
+    symbols: tuple[str, ...] = ()
+    try:
+        if file.stat().st_size == 0:
+            raise ParseError(file, "is empty: VASP ended before it wrote anything", remedy=AGAIN)
+        for part, cycles in _parts(file):
+            if part.tag == "calculation":
+                steps.append(_step(part, len(symbols), cycles))
+            elif part.tag == "atominfo":
+                symbols = _symbols(part)
+            else:
+                head.setdefault(part.tag, part)  # the first structure is that of the start, and there may be a second mesh
+        version = head["generator"].findtext("i[@name='version']", "").strip()
+        incar, parameters, mesh = _tags(head["incar"]), _tags(head["parameters"]), _mesh(head["kpoints"])
+    except OSError as error:
+        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+    except KeyError as error:
+        raise ParseError(file, f"has no part {error}", remedy=AGAIN) from error
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ParseError(file, f"is cut short or damaged after step {len(steps)} ({error})", remedy=AGAIN) from error
+    n = len(symbols)
+    stress = None
+    if steps and all(step.stress is not None for step in steps):
+        stress = np.array([-full_3x3_to_voigt_6_stress(step.stress) / EV_PER_A3_IN_KBAR for step in steps])
+    return Vasprun(
+        version=version,
+        incar=incar,
+        parameters=parameters,
+        mesh=mesh,
+        symbols=symbols,
+        cell=np.array([step.cell for step in steps]).reshape(-1, 3, 3),
+        fractional=np.array([step.fractional for step in steps]).reshape(-1, n, 3),
+        energy=np.array([step.energy for step in steps]),
+        forces=np.array([step.forces for step in steps]).reshape(-1, n, 3),
+        stress=stress,
+        cycles=np.array([step.cycles for step in steps], int),
+    )
+
+
+def _parts(file: Path) -> Iterator[tuple[Element, int]]:
+    """The parts of the document, one at a time, each with the electronic cycles in it; a part is gone when the next is asked for."""
+    above: list[Element] = []
+    cycles = 0
+    for event, element in ElementTree.iterparse(file, ("start", "end")):
+        if event == "start":
+            above.append(element)
+            continue
+        above.pop()
+        if len(above) == 1:
+            yield element, cycles
+            above[0].clear()
+            cycles = 0
+        elif len(above) == 2 and above[1].tag == "calculation" and element.tag not in KEPT:
+            cycles += element.tag == "scstep" and element.find("energy") is not None
+            above[1].remove(element)
+
+
+def _step(calculation: Element, n: int, cycles: int) -> _Step:
+    stress = calculation.find("varray[@name='stress']")
+    return _Step(
+        cell=_rows(_found(calculation, "structure/crystal/varray[@name='basis']"), 3),
+        fractional=_rows(_found(calculation, "structure/varray[@name='positions']"), n),
+        energy=float(_numbers(_found(calculation, "energy/i[@name='e_fr_energy']").text or "", ())),
+        forces=_rows(_found(calculation, "varray[@name='forces']"), n),
+        stress=None if stress is None else _rows(stress, 3),
+        cycles=cycles,
+    )
+
+
+def _found(element: Element, path: str) -> Element:
+    found = element.find(path)
+    if found is None:
+        raise ValueError(f"the next one has no {path}")
+    return found
+
+
+def _rows(array: Element, n: int) -> NDArray[np.float64]:
+    """(n, 3) numbers of an array of vectors."""
+    return _numbers(" ".join(row.text or "" for row in array), (n, 3))
+
+
+def _numbers(text: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Numbers between blanks; Fortran prints stars for what is too large for its column."""
+    words = text.split()
+    try:
+        values = np.array(words, float)
+    except ValueError:
+        values = np.array([np.nan if set(word) == {"*"} else float(word) for word in words])
+    return values.reshape(shape)
+
+
+def _tags(element: Element) -> dict[str, Json]:
+    """Tags of all groups of a part. Of one that stands twice the last counts, but for those of linear response, which are never the run's own."""
+    tags: dict[str, Json] = {}
+    for item in element:
+        name = item.get("name", "").strip().upper()  # VASP 6.4.3 writes blanks behind some, and `Zab_VDW`
+        if item.tag in ("i", "v"):
+            tags[name] = _value(item)
+        else:
+            inner = _tags(item)
+            tags = {**inner, **tags} if name == "RESPONSE FUNCTIONS" else {**tags, **inner}
+    return tags
+
+
+def _value(item: Element) -> Json:
+    text, convert = (item.text or "").strip(), CONVERT.get(item.get("type", ""), float)
+    try:
+        return [convert(word) for word in text.split()] if item.tag == "v" else convert(text)
+    except ValueError:
+        return None
+
+
+def _symbols(atominfo: Element) -> tuple[str, ...]:
+    symbols = [(row.findtext("c") or "").strip() for row in atominfo.iterfind("array[@name='atoms']/set/rc")]
+    return tuple(CUT_SYMBOLS.get(symbol, symbol) for symbol in symbols)
+
+
+def _mesh(kpoints: Element) -> tuple[int, ...]:
+    return tuple(int(word) for word in kpoints.findtext("generation/v[@name='divisions']", "").split())

@@ -91,6 +91,10 @@ class Program(Section):
         default=1.0, description="Core time on this machine over that which `borarun plan` assumes: 0.5 where it is twice as fast."
     )
 
+    def usable(self, settings: Mapping[str, Any], cores: int) -> int:
+        """How many of ``cores`` a task with these settings can use, by the commands that it is given here."""
+        return cores
+
 
 @dataclass(frozen=True)
 class Told:

@@ -9,10 +9,10 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +78,14 @@ class Program(base.Program):
             raise ValueError(f"{base.LAUNCH} belongs in train_command: everything else runs on one core")
         return value
 
+    def usable(self, settings: Mapping[str, Any], cores: int) -> int:
+        """One, but for training by a ``train_command`` that says how many it takes, by a placeholder or by ``cores``."""
+        parallel = self.train_command and (self.cores or any(each in self.train_command for each in base.PLACEHOLDERS))
+        return cores if parallel and settings.get("operation") == "train" else 1
+
 
 def version(settings: Settings) -> str:
-    """Version of the files; `mlp` does not tell its own."""
+    """Version of the files; `mlp` does not tell its own: the hash of its file is a fact of the record."""
     return f"format {FORMAT}"
 
 
@@ -147,7 +152,9 @@ def parse(settings: Settings, directory: Path) -> Result:
     ParseError
         Where a file is missing, cut short, holds what is no number, or contradicts another.
     """
-    return _selected(settings, directory) if settings.operation == "select" else _trained(directory)
+    result = _selected(settings, directory) if settings.operation == "select" else _trained(directory)
+    noted = directory / "program.txt"
+    return replace(result, facts={"program": noted.read_text() if noted.exists() else "MLIP-3", **result.facts})
 
 
 def _trained(directory: Path) -> Result:

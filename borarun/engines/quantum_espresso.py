@@ -112,6 +112,7 @@ class Settings(reference.ReferenceSettings):
     degauss_Ry : width of Gaussian smearing; without it occupations are fixed, which needs an even number of electrons
     conv_thr_Ry : the electronic cycle ends when the estimated error of the cell's energy is smaller
     charge : of every cell, elementary charges, against a uniform background
+    version : that pw.x must have
     espresso : further keys of pw.x's namelists under their own names
     """
 
@@ -127,6 +128,7 @@ class Settings(reference.ReferenceSettings):
     degauss_Ry: PositiveFloat | None = None
     conv_thr_Ry: PositiveFloat = 1e-9
     charge: float = 0.0
+    version: reference.Version = None
     espresso: dict[str, bool | int | float | str] = Field({})
 
     @field_validator("pseudopotentials", "pseudopotential_md5")
@@ -173,7 +175,7 @@ class Settings(reference.ReferenceSettings):
 
 
 def version(settings: Settings) -> str:
-    """Version of the files; that of pw.x is a fact of the record."""
+    """Version of the files; that of pw.x is a fact of the record, and a setting where the study asks for one."""
     return f"format {reference.FORMAT}.{FORMAT}"
 
 
@@ -282,12 +284,13 @@ def parse(settings: Settings, directory: Path) -> Result:
         return result
     file = directory / OUTPUT
     printed = read_output(file)
+    reference.check_version(settings.version, printed.programs, directory)
     if printed.functionals != {str(XC[settings.functional]["input_dft"]).upper()}:
         raise ParseError(file, f"is of another functional ({', '.join(sorted(printed.functionals)) or 'none'})")
     for index, energy in enumerate(_energies(labels)):
         if not np.isclose(printed.energy, energy, rtol=0, atol=ENERGY_TOLERANCE_EV).any():
             raise ParseError(file, f"has no converged cycle of the energy of label {index + 1}, {energy:.6f} eV")
-    return Result({**result.facts, "program": printed.program, "pseudopotentials": printed.pseudopotentials}, frames=result.frames)
+    return Result({**result.facts, "program": ", ".join(printed.programs), "pseudopotentials": printed.pseudopotentials}, frames=result.frames)
 
 
 def _energies(labels: Frames) -> list[float]:

@@ -23,13 +23,13 @@ class Output:
 
     Attributes
     ----------
-    program : name and version, e.g. ``PWSCF 6.7MaX``
+    programs : name and version of each that ran, e.g. ``PWSCF 6.7MaX``, once
     functionals : every exchange-correlation functional that it said it used, in capitals
     pseudopotentials : element -> ``{"file": name, "md5": hash of what was read}``
     energy : (n,) eV, of the electronic cycles that converged, one after the other
     """
 
-    program: str
+    programs: tuple[str, ...]
     functionals: frozenset[str]
     pseudopotentials: dict[str, Json]
     energy: NDArray[np.float64]
@@ -47,11 +47,11 @@ def read_output(file: Path) -> Output:
         text = file.read_text(errors="replace")
     except OSError as error:
         raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
-    version = re.search(r"Program PWSCF v\.(\S+)", text)
-    if version is None or not re.search(r"^\s+JOB DONE\.\n=-+=\n\Z", text, re.MULTILINE):
+    versions = re.findall(r"Program PWSCF v\.(\S+)", text)
+    if not versions or not re.search(r"^\s+JOB DONE\.\n=-+=\n\Z", text, re.MULTILINE):
         raise ParseError(file, "is cut short: it does not end with pw.x's JOB DONE", remedy="Delete the task's directory and submit again.")
     return Output(
-        program=f"PWSCF {version[1]}",
+        programs=tuple(dict.fromkeys(f"PWSCF {version}" for version in versions)),
         functionals=frozenset(name.upper() for name in re.findall(r"Exchange-correlation\s*=\s*(\S+)", text)),
         pseudopotentials={element: {"file": Path(path).name, "md5": md5} for element, path, md5 in _PSEUDOPOTENTIAL.findall(text)},
         energy=np.array([float(energy) for energy in _ENERGY.findall(text)]) * Ry,

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from borarun.contacts import Contacts, contacts
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
 from borarun.errors import EngineError, ParseError
 from borarun.structure import Cell, build
 
 FORMAT = "1"
 """Version of the files below: part of every key."""
+
+Version = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+"""Version of a program that the study asks for, whole or its beginning. Where it asks for none, keys hold nothing of it."""
 
 RELAX_STEPS = 60
 """Steps that a relaxation usually takes, for estimates."""
@@ -40,10 +45,11 @@ class ReferenceSettings(Settings):
 
     Attributes
     ----------
-    operation : ``relax`` a structure, ``label`` the input ``frames``, or ``aimd``: a short NPT Langevin run
+    operation : ``relax`` a structure, ``label`` the input ``frames`` or close contacts of a structure, or ``aimd``: a short NPT Langevin run
     functional : one of the engine's ``FUNCTIONALS``
     part : ``label`` takes the frames i, i + n, i + 2 n ... of its input, (i, n)
-    cell : where relax and aimd start
+    contacts : close contacts to make of the cell, and to label
+    cell : where relax and aimd start, and contacts are made
     fmax_eV_per_A : relax ends when no force is larger ...
     max_stress_kbar : ... and no component of the stress
     max_steps : relax gives up after so many
@@ -61,6 +67,7 @@ class ReferenceSettings(Settings):
     operation: Literal["relax", "label", "aimd"]
     functional: str
     part: tuple[NonNegativeInt, PositiveInt] = (0, 1)
+    contacts: Contacts | None = None
     cell: Cell = Cell()
 
     fmax_eV_per_A: PositiveFloat = 0.005
@@ -103,14 +110,39 @@ class ReferenceSettings(Settings):
         return self
 
 
+def check_version(asked: str | None, programs: Iterable[str], directory: Path) -> None:
+    """That what ran is what the study asks for.
+
+    Parameters
+    ----------
+    asked : e.g. ``6.4``, which 6.4.2 is and 6.40 is not; None: any will do
+    programs : name and version of each that ran, as its output tells them, e.g. ``VASP 6.4.2``
+
+    Raises
+    ------
+    EngineError
+        Where another version ran.
+    """
+    for program in programs if asked else ():
+        name, _, version = program.partition(" ")
+        if not re.match(rf"{re.escape(asked or '')}(?!\d)", version):
+            raise EngineError(
+                f"version: the study asks for {name} {asked} (got {version}).",
+                remedy=f"Name that version in the site file, or load it in worker_init; or change reference.version. Then delete {directory}, "
+                "and submit again.",
+            )
+
+
 def configurations(settings: ReferenceSettings, inputs: Inputs) -> Frames:
     """The configurations that a task starts from: the frames to label, or one structure."""
-    if settings.operation == "label":
-        first, step = settings.part
-        frames: Frames = inputs["frames"].take(range(first, len(inputs["frames"]), step))
-        return Frames(frames.offsets, frames.numbers, frames.positions, frames.cell)
     base: Frames | None = inputs.get("structure")
-    return Frames.of([build(settings.cell, None if base is None else base[-1])])
+    if settings.operation != "label":
+        return Frames.of([build(settings.cell, None if base is None else base[-1])])
+    made = settings.contacts and contacts(build(settings.cell, None if base is None else base[-1]), settings.contacts)
+    frames: Frames = made or inputs["frames"]
+    first, step = settings.part
+    frames = frames.take(range(first, len(frames), step))
+    return Frames(frames.offsets, frames.numbers, frames.positions, frames.cell)
 
 
 def render(settings: ReferenceSettings, frames: Frames, calculator: str) -> Files:

@@ -1,7 +1,8 @@
 """``python -m borarun.programs.mlip_3``: the commands of MLIP-3's ``mlp``, one after the other, in this directory.
 
 Reads ``job.json``. To train also ``train.cfg``, ``valid.cfg`` and ``start.mtp``; it leaves ``train.log``, ``trained.almtp``, ``active_set.npy``, and of
-both sets ``errors_*.txt`` (the report of ``check_errors``) and ``efs_*.cfg`` (of ``calculate_efs``). To select also ``start.almtp`` and
+both sets ``errors_*.txt`` (the report of ``check_errors``) and ``efs_*.cfg`` (of ``calculate_efs``), and ``program.txt``: which ``mlp`` it was. To
+select also ``start.almtp`` and
 ``candidates.cfg``; it leaves ``graded.cfg``, ``select_add.log``, ``chosen.cfg`` and, where neighbourhoods are cut out, ``pieces.cfg``, among which it
 chose.
 
@@ -11,10 +12,12 @@ A step whose file is there is not done again. Training that was stopped goes on 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -45,11 +48,13 @@ def main() -> None:
     arguments = parser.parse_args()
     here = Path()
     job = json.loads((here / "job.json").read_text())
+    command = arguments.command if job["operation"] == "select" else arguments.train_command
+    (here / "program.txt").write_text(_name(command[-1]))
     try:
         if job["operation"] == "select":
-            _select(here, job, arguments.command)
+            _select(here, job, command)
         else:
-            _train(here, job, arguments.train_command)
+            _train(here, job, command)
             for part in ("train", "valid"):
                 _step(here, arguments.command, f"errors_{part}.txt", "check_errors", "trained.almtp", f"{part}.cfg", "--report_to={}")
                 _step(here, arguments.command, f"efs_{part}.cfg", "calculate_efs", "trained.almtp", f"{part}.cfg", "--output_filename={}")
@@ -57,6 +62,14 @@ def main() -> None:
                 _active_set(here)
     except (OSError, ValueError) as error:
         sys.exit(f"MLIP-3: {error}")
+
+
+def _name(program: str) -> str:
+    """What stands for the version that ``mlp`` does not tell: the hash of its file, which is the last word of its command, where that can be read."""
+    try:
+        return f"MLIP-3, mlp {hashlib.sha256(Path(shutil.which(program) or program).read_bytes()).hexdigest()[:12]}"
+    except OSError:
+        return "MLIP-3"
 
 
 def _step(here: Path, command: list[str], output: str, verb: str, *arguments: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import shutil
 import signal
@@ -398,6 +399,23 @@ def test_what_mlp_says_reaches_the_user(labels: Frames, tmp_path: Path) -> None:
     _, told = process.communicate()
     assert process.returncode == 1
     assert "version" in told.decode() and "Traceback" not in told.decode()
+
+
+def test_which_mlp_it_was_is_kept_by_the_hash_of_its_file(labels: Frames, tmp_path: Path) -> None:
+    assert mlip_3.parse(TRAIN, DATA / "train").facts["program"] == "MLIP-3"  # recorded before it was noted
+    (tmp_path / "bin").mkdir()
+    mlp = tmp_path / "bin" / "mlp"
+    mlp.write_text("#!/bin/sh\nexit 1\n")
+    mlp.chmod(0o755)
+    directory = shutil.copytree(DATA / "train", tmp_path / "train")
+    (directory / "job.json").write_text(str(mlip_3.render(TRAIN, {"labels": [labels]}, Program())["job.json"]))
+    start(TRAIN, directory, Program(train_command=f"nice {mlp}")).communicate()  # all is there, nothing is left to do
+    assert mlip_3.parse(TRAIN, directory).facts["program"] == f"MLIP-3, mlp {hashlib.sha256(mlp.read_bytes()).hexdigest()[:12]}"
+    other = tmp_path / "other"
+    other.mkdir()
+    write(mlip_3.render(TRAIN, {"labels": [labels]}, Program()), other)
+    start(TRAIN, other, Program(train_command="/no/such/mlp")).communicate()
+    assert (other / "program.txt").read_text() == "MLIP-3"
 
 
 def test_a_program_that_cannot_be_started_is_told(labels: Frames, tmp_path: Path) -> None:

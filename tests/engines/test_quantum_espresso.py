@@ -213,6 +213,16 @@ class TestSocket:
         with pytest.raises(ParseError, match=r"is of another functional \(PBESOL\)"):
             engine.parse(settings(), directory)
 
+    def test_a_version_that_the_study_asks_for_is_that_of_every_run(self, tmp_path: Path) -> None:
+        directory = run(settings(), stand_in(), tmp_path, [lih()])
+        assert engine.parse(settings(version="0"), directory).facts["program"] == "PWSCF 0.stand-in"
+        text = (directory / "pw.out").read_text()
+        (directory / "pw.out").write_text(text.replace("v.0.stand-in", "v.7.2") + text)
+        assert engine.parse(settings(), directory).facts["program"] == "PWSCF 7.2, PWSCF 0.stand-in"
+        with pytest.raises(EngineError, match=r"asks for PWSCF 7\.2 \(got 0\.stand-in\)") as caught:
+            engine.parse(settings(version="7.2"), directory)
+        assert str(directory) in caught.value.remedy and not caught.value.passing
+
 
 def test_pw_s_own_words_are_quoted() -> None:
     box = " %%%%%%%%\n     Error in routine setup (1):\n     charge is wrong: smearing is needed\n %%%%%%%%\n"
@@ -228,7 +238,7 @@ def test_recorded_outputs_are_read_as_ase_reads_them(name: str) -> None:
     recorded = read(DATA / f"{name}.pwo", format="espresso-out")
     assert isinstance(recorded, Atoms)
     assert found.energy == pytest.approx([recorded.get_potential_energy()], rel=2e-7)  # older values of the Rydberg
-    assert found.program == "PWSCF 6.7MaX"
+    assert found.programs == ("PWSCF 6.7MaX",)
     assert found.functionals == {"VDW-DF2-B86R" if name.endswith("rev") else "PBE"}
     assert found.pseudopotentials["Li"] == {"file": FILES["Li"], "md5": "859015b7cfe8ffa064b4dbcc5a9071b6"}
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from borarun.engines import bundled, reference
@@ -172,6 +175,28 @@ def test_a_relaxation_that_does_not_end_says_so(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="not relaxed after 1 steps") as caught:
         reference.parse(task, directory)
     assert not isinstance(caught.value, ParseError) and "max_steps" in caught.value.remedy
+
+
+class Crooked(EMT):
+    """Forces that break the symmetry a little, as those of neural networks do."""
+
+    def calculate(self, atoms: Atoms, *rest: Any) -> None:
+        super().calculate(atoms, *rest)
+        self.results["forces"] = self.results["forces"] + 0.01 * np.random.default_rng(1).normal(size=(len(atoms), 3))
+
+
+@pytest.mark.parametrize("keep_symmetry", [True, False])
+def test_the_force_told_of_a_relaxation_is_the_one_that_was_tested(keep_symmetry: bool, tmp_path: Path) -> None:
+    job = {"keep_symmetry": keep_symmetry, "relax_cell": False, "max_steps": 5, "fmax_eV_per_A": 0.002, "max_stress_kbar": 1.0}
+    output = program.Output(tmp_path)
+    if not keep_symmetry:  # forces that never change never become smaller
+        with pytest.raises(EngineError, match=r"not relaxed after 5 steps"):
+            program.relax(bulk("Cu", cubic=True), Crooked(), job, output)
+        return
+    facts = program.relax(bulk("Cu", cubic=True), Crooked(), job, output)
+    assert facts["max_force_eV_per_A"] < 0.002
+    label = Frames.from_extxyz((tmp_path / "labels.partial.extxyz").read_text())[0]
+    assert np.linalg.norm(label.get_forces(), axis=1).max() > 0.01, "the label has the forces as they are"
 
 
 def test_an_explosion_says_so(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""How fast a LAMMPS text dump becomes arrays: borarun's reader against polars, ASE, MDAnalysis, pymatgen and OVITO.
+"""How fast a LAMMPS text dump becomes arrays: borarun's reader against polars, pandas, ASE, MDAnalysis, pymatgen and OVITO.
 
 All read one dump of 2808 atoms, as the deck writes it (``id type x y z ix iy iz``, sorted), into positions of all frames. borarun also unwraps them, and
-checks that every frame is whole. CPU times of one thread, in turn, the median of three. A reader that is not installed is left out.
+checks that every frame is whole. CPU times of one thread, in turn, the median of three. A reader that is not installed is said to be missing.
 
-    pip install polars MDAnalysis ovito
+    pip install polars pandas MDAnalysis pymatgen ovito
     python benchmarks/dump.py
 
 writes ``benchmarks/results/dump.md``.
@@ -11,19 +11,18 @@ writes ``benchmarks/results/dump.md``.
 
 from __future__ import annotations
 
+import argparse
+import io
 import os
-
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "OVITO_THREAD_COUNT"), "1")  # before they load
-
-import importlib.util
-import platform
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
-from importlib import metadata
+from itertools import islice
 from pathlib import Path
-from statistics import median
+
+import peers
+
+os.environ |= {**peers.ONE_THREAD, "OVITO_THREAD_COUNT": "1"}  # before they load
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,9 @@ from borarun.engines.lammps_output import read_dump
 
 RESULTS = Path(__file__).parent / "results" / "dump.md"
 ATOMS, FRAMES, REPEATS = 2808, 200, 3
+ATOM_TYPES = (2, 1, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 3)
+"""216 of 2808 atoms are of the first type, the ions."""
+
 COLUMNS = ["id", "type", "x", "y", "z", "ix", "iy", "iz"]
 
 
@@ -49,7 +51,7 @@ def write(file: Path) -> None:
             box = f"0.0000000000000000e+00 {size:.16e}\n" * 3
             dump.write(f"ITEM: TIMESTEP\n{100 * frame}\nITEM: NUMBER OF ATOMS\n{ATOMS}\nITEM: BOX BOUNDS pp pp pp\n{box}ITEM: ATOMS {' '.join(COLUMNS)}\n")
             rows = zip(inside.tolist(), images.tolist(), strict=True)
-            dump.writelines(f"{atom} {atom % 3 + 1} {x:.5f} {y:.5f} {z:.5f} {i} {j} {k}\n" for atom, ((x, y, z), (i, j, k)) in enumerate(rows, 1))
+            dump.writelines(f"{atom} {ATOM_TYPES[atom % 13]} {x:.5f} {y:.5f} {z:.5f} {i} {j} {k}\n" for atom, ((x, y, z), (i, j, k)) in enumerate(rows, 1))
 
 
 def borarun(file: Path) -> NDArray[np.floating]:
@@ -72,6 +74,28 @@ def polars_bare(file: Path) -> NDArray[np.floating]:
 
     table = pl.read_csv(file.with_suffix(".txt"), has_header=False, separator=" ", new_columns=COLUMNS)
     return table.select("x", "y", "z").to_numpy().reshape(FRAMES, ATOMS, 3)
+
+
+def pandas(file: Path) -> NDArray[np.floating]:
+    """Frame by frame: the header tells how many lines to read."""
+    import pandas as pd
+
+    found = []
+    with file.open() as dump:
+        for _ in range(FRAMES):
+            for _ in range(9):
+                dump.readline()
+            lines = io.StringIO("".join(islice(dump, ATOMS)))  # by itself it reads on into the next frame
+            found.append(pd.read_csv(lines, sep=" ", header=None, names=COLUMNS, usecols=["x", "y", "z"]).to_numpy())
+    return np.array(found)
+
+
+def pandas_bare(file: Path) -> NDArray[np.floating]:
+    """The same numbers without headers, as a plain table: the fastest that pandas can be, on a file that no LAMMPS writes."""
+    import pandas as pd
+
+    table = pd.read_csv(file.with_suffix(".txt"), sep=" ", header=None, names=COLUMNS, usecols=["x", "y", "z"])
+    return table.to_numpy().reshape(FRAMES, ATOMS, 3)
 
 
 def ase(file: Path) -> NDArray[np.floating]:
@@ -102,48 +126,55 @@ def ovito(file: Path) -> NDArray[np.floating]:
     return np.array([np.array(pipeline.compute(frame).particles.positions) for frame in range(pipeline.source.num_frames)])
 
 
-READERS: dict[str, tuple[str, Callable[[Path], NDArray[np.floating]]]] = {
-    "borarun": ("borarun", borarun),
-    "polars, a table without headers": ("polars", polars_bare),
-    "polars, the dump": ("polars", polars),
-    "OVITO": ("ovito", ovito),
-    "pymatgen": ("pymatgen", pymatgen),
-    "ASE": ("ase", ase),
-    "MDAnalysis": ("MDAnalysis", mdanalysis),
+CANDIDATES: dict[str, tuple[str, str, Callable[[Path], NDArray[np.floating]], float | None]] = {
+    "borarun": ("borarun", "borarun", borarun, None),
+    "polars, a table without headers": ("polars", "polars", polars_bare, None),
+    "polars, the dump": ("polars", "polars", polars, 4),
+    "pandas, a table without headers": ("pandas", "pandas", pandas_bare, None),
+    "pandas, the dump": ("pandas", "pandas", pandas, 8),
+    "OVITO": ("ovito", "ovito", ovito, None),
+    "pymatgen": ("pymatgen", "pymatgen", pymatgen, None),
+    "ASE": ("ase", "ase", ase, 20),
+    "MDAnalysis": ("MDAnalysis", "MDAnalysis", mdanalysis, 60),
 }
 
 
 def main() -> None:
     """Time all readers and write the table."""
-    there = {name: (package, read) for name, (package, read) in READERS.items() if importlib.util.find_spec(package)}
-    times: dict[str, list[float]] = {name: [] for name in there}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the table")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "dump.lammps"
         write(file)
         rows = [line for line in file.read_text().splitlines(keepends=True) if line.count(" ") == 7 and not line.startswith("ITEM")]
         file.with_suffix(".txt").write_text("".join(rows))
         megabytes = file.stat().st_size / 1e6
-        for repeat in range(REPEATS + 1):
-            for name, (_, read) in there.items():
-                begun = time.process_time()
-                found = read(file)
-                if repeat:  # the first compiles and imports
-                    times[name].append(time.process_time() - begun)
-                assert found.size == ATOMS * FRAMES * 3, name
-    ours = median(times["borarun"])
+
+        def job(read: Callable[[Path], NDArray[np.floating]]) -> peers.Job:
+            return lambda: read(file)
+
+        readers = {
+            name: peers.Candidate(package, module, lambda read=read: job(read), goal)  # type: ignore[misc]
+            for name, (package, module, read, goal) in CANDIDATES.items()
+        }
+        for name, (_, _, read, _) in CANDIDATES.items():
+            assert not readers[name].there or read(file).size == ATOMS * FRAMES * 3, name
+        times = peers.rounds(readers, REPEATS)
     lines = [
         "# Text dump to arrays",
         "",
-        f"`python benchmarks/dump.py`: {ATOMS} atoms x {FRAMES} frames, {megabytes:.0f} MB of text, CPU time of one thread, median of {REPEATS}.",
-        f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores.",
+        f"`python benchmarks/dump.py`: {ATOMS} atoms x {FRAMES} frames, {megabytes:.0f} MB of text. CPU time of one thread, median of {REPEATS} rounds",
+        f"in which each has its turn; borarun takes {times['borarun']:.2f} s.",
         "",
-        "| reader | version | CPU time, s | over borarun's |",
+        peers.machine(),
+        "",
+        "| reader | version | CPU time over borarun's | goal, at least |",
         "|---|---|---|---|",
+        *peers.table(readers, times, "borarun"),
     ]
-    for name, (package, _) in there.items():
-        lines.append(f"| {name} | {metadata.version(package)} | {median(times[name]):.2f} | {median(times[name]) / ours:.1f} |")
-    RESULTS.write_text("\n".join(lines) + "\n")
-    print(RESULTS.read_text())
+    options.output.write_text("\n".join(lines) + "\n")
+    print(options.output.read_text())
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from borarun.engines import lammps
 from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator, energies_forces_virial
 from borarun.mtp.potential import Potential
-from borarun.programs.md_watch import Candidates, Plan, Watch
+from borarun.programs.md_plan import Plan
+from borarun.programs.md_watch import Candidates, Watch
 from borarun.structure import read_structure
 
 HERE = Path(__file__).parent

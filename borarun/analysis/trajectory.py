@@ -91,33 +91,43 @@ def remove_drift(positions: Array, framework: Array, masses: Array) -> Array:
     -------
     (N, 3, F) angstrom, same type as ``positions``
     """
+    return without_drift(positions, weighted_sum(positions, framework_weights(framework, masses)))
+
+
+def framework_weights(framework: Array, masses: Array) -> Array:
+    """(N,) share of each atom in the framework's centre of mass; parameters as for `remove_drift`."""
     weights = np.where(framework, masses, 0.0)
-    weights = weights / weights.sum()
-    centre = np.zeros(positions.shape[1:])
+    return np.asarray(weights / weights.sum())
+
+
+def weighted_sum(positions: Array, weights: Array) -> Array:
+    """(3, F) sum of (n, 3, F) positions times (n,) weights; sums over parts of all atoms add up to their centre."""
+    total = np.zeros(positions.shape[1:])
     for part in _blocks(positions):
-        centre += np.einsum("n,nif->if", weights[part], positions[part].astype(float))
-    drift = centre - centre[:, :1]
-    return np.asarray(positions - drift.astype(positions.dtype))
+        total += np.einsum("n,nif->if", weights[part], positions[part].astype(float))
+    return total
 
 
-def unwrapping_disagreement(positions: Array, cell: Array, framework: Array, masses: Array, mobile: Array) -> float:
-    """How far the two ways of unwrapping differ in the mean squared displacement of the mobile ions.
+def without_drift(positions: Array, centre: Array) -> Array:
+    """(n, 3, F) positions relative to a (3, F) centre, which stays where it was in the first frame; same type as ``positions``."""
+    return np.asarray(positions - (centre - centre[:, :1]).astype(positions.dtype))
+
+
+def unwrapping_disagreement(first: Array, second: Array) -> float:
+    """How far two ways of unwrapping differ in the mean squared displacement of the mobile ions.
 
     Parameters
     ----------
-    positions : (N, 3, F) angstrom, unwrapped with image flags
-    cell : (F, 3, 3) angstrom, rows are vectors
-    framework, mobile : (N,) bool
-    masses : (N,) any unit
+    first, second : (n, 3, F) angstrom, the mobile ions without drift, by either way
 
     Returns
     -------
-    Largest relative difference over lags from a twentieth to a fifth of the run
+    Largest difference, relative to the second, over lags from a twentieth to a fifth of the run
     """
-    n_frames = positions.shape[2]
+    n_frames = first.shape[2]
     lags = slice(max(n_frames // 20, 1), max(n_frames // 5, 2))
-    first, second = (mean_squared_displacement(remove_drift(way(positions, cell), framework, masses)[mobile])[lags] for way in (unwrap, unwrap_toroidal))
-    return float(np.max(np.abs(first - second) / np.maximum(second, np.finfo(float).tiny)))
+    one, other = (mean_squared_displacement(way)[lags] for way in (first, second))
+    return float(np.max(np.abs(one - other) / np.maximum(other, np.finfo(float).tiny)))
 
 
 def whole_images(positions: Array, groups: Array, cell: Array) -> Array:

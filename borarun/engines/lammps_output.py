@@ -22,10 +22,25 @@ Array = NDArray[Any]
 FRAME = b"ITEM: TIMESTEP\n"
 COLUMNS = b"id type x y z ix iy iz"
 HEADER_BYTES = 1024
+LONGEST_LINE = 400
+"""Bytes; a frame whose lines were longer on average is none."""
+
+ONE = np.uint64(1)
+"""Places in a text are counted without sign: compiled code then need not look for negative ones."""
+
+MOST_DIGITS = 18
+"""Digits that an integer of 64 bits holds for certain; a double has sixteen."""
+
+TENS = 10.0 ** np.arange(23)
+"""Powers of ten that a double holds exactly."""
+
+BUFFER_B = 4_000_000
+"""Frames are gathered in so much memory before they are put where atoms follow each other: a frame alone would touch a page of memory for every number."""
+
 AGAIN = "Delete the directory of the task and start it again."
 
 
-def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[Array, Array]:
+def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array, *, growing: bool = False) -> tuple[Array, Array]:
     """Cells and unwrapped positions of a text dump with the columns ``id type x y z ix iy iz``, sorted by id.
 
     Parameters
@@ -34,6 +49,8 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
     n_atoms : N
     steps : (F,) int, increasing; the steps wanted. Others are passed over
     rotation : (3, 3) orthogonal; vectors of the dump times this are the vectors returned
+    growing : whether a run still writes it. It is copied to memory then: a run that goes on from a restart cuts it, and a file that is cut while it is
+        mapped ends whoever reads it
 
     Returns
     -------
@@ -54,25 +71,57 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
     place = {int(step): index for index, step in enumerate(steps)}
     try:
         with file.open("rb") as handle:
-            text = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+            text = handle.read() if growing else mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
     except (FileNotFoundError, ValueError) as error:
         raise ParseError(file, "is missing or empty", remedy=AGAIN) from error
     bytes_ = np.frombuffer(text, np.uint8)
+    buffer = np.empty((max(BUFFER_B // (12 * n_atoms), 1), n_atoms, 3), np.float32)
+    gathered: list[int] = []
+    page = np.empty(48 * n_atoms + 1, np.uint8)
+
+    def put() -> None:
+        ordered = np.argsort(gathered, kind="stable")  # of a frame that is there twice, the last counts
+        for part in np.split(ordered, np.flatnonzero(np.diff(np.array(gathered)[ordered]) != 1) + 1):
+            begin = gathered[part[0]]
+            positions[:, :, begin : begin + len(part)] = np.moveaxis(buffer[part], 0, 2)
+        gathered.clear()
+
     at = text.find(FRAME)
     while at >= 0:
         step, origin, box, start = _header(file, text, at, n_atoms)
         index = place.get(step)
-        end = _atoms(bytes_, start, n_atoms, origin, box, rotation, positions[:, :, index]) if index is not None else 0
-        if end and index is not None:
-            cell[index] = box @ rotation
-            found[index] = True
+        end = 0
+        if index is not None:
+            images = box @ rotation
+            end, page = _frame(bytes_, start, n_atoms, (origin, images, rotation), buffer[len(gathered)], page)
+            if end:
+                cell[index] = images
+                found[index] = True
+                gathered.append(index)
+        if len(gathered) == len(buffer):
+            put()
         at = text.find(FRAME, max(end, at + 1))
+    if gathered:
+        put()
     if not found.all():
         raise ParseError(file, f"the frame of step {steps[~found][0]} is missing or cut short", remedy=AGAIN)
     return cell, positions
 
 
-def _header(file: Path, text: mmap.mmap, at: int, n_atoms: int) -> tuple[int, Array, Array, int]:
+def _frame(text: Array, start: int, n_atoms: int, box: tuple[Array, Array, Array], out: Array, page: Array) -> tuple[int, Array]:
+    """Read the frame whose atoms begin at a byte: where it ends, 0 where it is not whole, and a page that the next one fits in, too."""
+    while True:
+        here = min(len(page) - 1, len(text) - start)
+        page[:here] = text[start : start + here]
+        page[here] = 0
+        if end := _atoms(page[: here + 1], n_atoms, *box, out):
+            return start + end, page
+        if here < len(page) - 1 or here > LONGEST_LINE * n_atoms:
+            return 0, page
+        page = np.empty(2 * len(page), np.uint8)
+
+
+def _header(file: Path, text: mmap.mmap | bytes, at: int, n_atoms: int) -> tuple[int, Array, Array, int]:
     """Step, origin, cell and place of the first atom of the frame at a byte; step -1 where it has no whole header."""
     lines = text[at : at + HEADER_BYTES].split(b"\n", 9)
     nothing = (-1, np.zeros(3), np.zeros((3, 3)), 0)
@@ -95,64 +144,122 @@ def _header(file: Path, text: mmap.mmap, at: int, n_atoms: int) -> tuple[int, Ar
         xy = xz = yz = 0.0
     x, y, z = bounds[:, 1] - bounds[:, 0]
     box = np.array([[x, 0.0, 0.0], [xy, y, 0.0], [xz, yz, z]])
-    return int(lines[1]), bounds[:, 0].copy(), box, at + sum(len(line) + 1 for line in lines[:9])
+    return int(lines[1]), bounds[:, 0].copy(), box, at + len(b"\n".join(lines[:9])) + 1
 
 
 @njit(cache=True)
-def _atoms(text: Array, at: int, n_atoms: int, origin: Array, box: Array, rotation: Array, out: Array) -> int:
-    """Read the lines of one frame into out (N, 3): where they end, or 0 where they end early or hold what is no number."""
-    row = np.empty(8)
-    size = len(text)
+def _atoms(text: Array, n_atoms: int, origin: Array, images: Array, rotation: Array, out: Array) -> int:
+    """Read the lines of one frame into out (N, 3): where they end, or 0 where they end early or hold what is no number.
+
+    Parameters
+    ----------
+    text : (n,) uint8, from the first line on; the last byte is zero, which ends every number and every line
+    origin : (3,) corner of the cell
+    images : (3, 3) what an image flag along each vector of the cell adds to a position, rotated as ``rotation`` does it
+    """
+    at: Any = np.uint64(0)
     for atom in range(n_atoms):
-        for column in range(8):
-            while at < size and text[at] == 32:
-                at += 1
-            sign = 1.0
-            if at < size and text[at] == 45:
-                sign = -1.0
-                at += 1
-            value, scale, digits, exponent, minus = 0.0, 1.0, 0, 0, False
-            fraction = False
-            while at < size:
-                c = text[at]
-                if 48 <= c <= 57:
-                    value = 10.0 * value + (c - 48)
-                    digits += 1
-                    if fraction:
-                        scale *= 10.0
-                elif c == 46 and not fraction:
-                    fraction = True
-                else:
-                    break
-                at += 1
-            if digits == 0:
-                return 0
-            if at < size and (text[at] == 101 or text[at] == 69):
-                at += 1
-                if at < size and (text[at] == 45 or text[at] == 43):
-                    minus = text[at] == 45
-                    at += 1
-                while at < size and 48 <= text[at] <= 57:
-                    exponent = 10 * exponent + (text[at] - 48)
-                    at += 1
-            value = sign * value / scale
-            row[column] = value * 10.0 ** (-exponent if minus else exponent) if exponent else value
-            if at >= size or (text[at] != 32 and text[at] != 10):
-                return 0
-        while at < size and text[at] == 32:
-            at += 1
-        if at >= size or text[at] != 10 or row[0] != atom + 1:
+        number, at = _integer(text, at)
+        if number != atom + 1:
             return 0
-        at += 1
+        _, at = _integer(text, at)
+        x, at = _real(text, at)
+        y, at = _real(text, at)
+        z, at = _real(text, at)
+        i, at = _integer(text, at)
+        j, at = _integer(text, at)
+        k, at = _integer(text, at)
+        while text[at] == 32:
+            at += ONE
+        if text[at] != 10:
+            return 0
+        at += ONE
+        x, y, z = x - origin[0], y - origin[1], z - origin[2]
         for axis in range(3):
-            value = 0.0
-            for a in range(3):
-                unwrapped = row[2 + a] - origin[a]
-                for b in range(3):
-                    unwrapped += row[5 + b] * box[b, a]
-                value += unwrapped * rotation[a, axis]
-            out[atom, axis] = value
-    return at
+            value = x * rotation[0, axis] + y * rotation[1, axis] + z * rotation[2, axis]
+            out[atom, axis] = value + (i * images[0, axis] + j * images[1, axis] + k * images[2, axis])
+    return int(np.int64(at))
+
+
+@njit(cache=True)
+def _integer(text: Array, at: Any) -> Any:
+    """A whole number behind spaces, and where it ends: before a space or the end of the line. Where there is none, that is the end of the text."""
+    while text[at] == 32:
+        at += ONE
+    minus = text[at] == 45
+    if minus:
+        at += ONE
+    value: Any = 0
+    begun = at
+    digit = np.uint8(text[at] - 48)
+    while digit < 10:
+        value = 10 * value + digit
+        at += ONE
+        digit = np.uint8(text[at] - 48)
+    if at == begun or (text[at] != 32 and text[at] != 10):
+        return 0, np.uint64(len(text) - 1)
+    return -value if minus else value, at
+
+
+@njit(cache=True)
+def _real(text: Array, at: Any) -> Any:
+    """The same of a number with a fraction or an exponent. Its digits are taken as one whole number where that is exact, and divided once."""
+    while text[at] == 32:
+        at += ONE
+    minus = text[at] == 45
+    if minus:
+        at += ONE
+    value: Any = 0
+    begun = at
+    digit = np.uint8(text[at] - 48)
+    while digit < 10:
+        value = 10 * value + digit
+        at += ONE
+        digit = np.uint8(text[at] - 48)
+    digits: Any = np.int64(at - begun)
+    shift: Any = 0
+    if text[at] == 46:
+        at += ONE
+        point = at
+        digit = np.uint8(text[at] - 48)
+        while digit < 10:
+            value = 10 * value + digit
+            at += ONE
+            digit = np.uint8(text[at] - 48)
+        shift = -np.int64(at - point)
+        digits -= shift
+    if digits == 0:
+        return 0.0, np.uint64(len(text) - 1)
+    found = float(value)
+    if digits > MOST_DIGITS:
+        found = _long(text, begun)
+    if text[at] == 101 or text[at] == 69:
+        at += ONE
+        down = text[at] == 45
+        if down or text[at] == 43:
+            at += ONE
+        exponent: Any = 0
+        digit = np.uint8(text[at] - 48)
+        while digit < 10:
+            exponent = min(10 * exponent + digit, 1000)
+            at += ONE
+            digit = np.uint8(text[at] - 48)
+        shift += -exponent if down else exponent
+    if text[at] != 32 and text[at] != 10:
+        return 0.0, np.uint64(len(text) - 1)
+    found = found / TENS[-shift] if -len(TENS) < shift <= 0 else found * 10.0**shift
+    return -found if minus else found, at
+
+
+@njit(cache=True)
+def _long(text: Array, at: Any) -> float:
+    """Digits with or without a point, as one number."""
+    value = 0.0
+    while text[at] == 46 or np.uint8(text[at] - 48) < 10:
+        if text[at] != 46:
+            value = 10.0 * value + (text[at] - 48)
+        at += ONE
+    return value
 
 
 def read_table(file: Path, n_columns: int, steps: Array, *, extra: bool = False) -> Array:
@@ -176,10 +283,28 @@ def read_table(file: Path, n_columns: int, steps: Array, *, extra: bool = False)
     """
     if not len(steps):
         return np.zeros((0, n_columns))
+    rows = _rows(file, n_columns)
+    if rows is None:
+        raise ParseError(file, "is missing or no text", remedy=AGAIN)
+    absent = [int(step) for step in steps if int(step) not in rows]
+    if absent:
+        raise ParseError(file, f"the line of step {absent[0]} is missing or cut short", remedy=AGAIN)
+    kept = sorted(rows) if extra else [int(step) for step in steps]
+    return np.array([rows[step] for step in kept])
+
+
+def read_table_so_far(file: Path, n_columns: int) -> Array:
+    """(F, n_columns): the whole lines of a table that is still being written, by increasing step; none where it is not there yet."""
+    rows = _rows(file, n_columns) or {}
+    return np.array([rows[step] for step in sorted(rows)]).reshape(-1, n_columns)
+
+
+def _rows(file: Path, n_columns: int) -> dict[int, list[float]] | None:
+    """Lines of numbers by their first, a step; of two of one step the later. None where there is no such text."""
     try:
         lines = file.read_text().split("\n")[:-1]  # what no newline ends was not written whole
     except (FileNotFoundError, UnicodeDecodeError):
-        raise ParseError(file, "is missing or no text", remedy=AGAIN) from None
+        return None
     rows: dict[int, list[float]] = {}
     for line in lines:
         words = line.split()
@@ -188,11 +313,7 @@ def read_table(file: Path, n_columns: int, steps: Array, *, extra: bool = False)
                 rows[int(words[0])] = [float(word) for word in words]
         except ValueError:
             continue
-    absent = [int(step) for step in steps if int(step) not in rows]
-    if absent:
-        raise ParseError(file, f"the line of step {absent[0]} is missing or cut short", remedy=AGAIN)
-    kept = sorted(rows) if extra else [int(step) for step in steps]
-    return np.array([rows[step] for step in kept])
+    return rows
 
 
 def read_candidates(file: Path, n_candidates: int, rotation: Array) -> Frames:

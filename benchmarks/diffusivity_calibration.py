@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from borarun.analysis.diffusion import collective_diffusivity, diffusivity, haven_ratio
+from borarun.analysis.regression import regression
 from borarun.units import A2_PER_FS_IN_CM2_PER_S
 
 INTERVAL_FS = 20.0
@@ -62,7 +63,7 @@ class Case:
     ----------
     name : in words
     walk : makes a trajectory (N, 3, F), angstrom
-    ask : diffusivity, collective_diffusivity or haven_ratio
+    ask : diffusivity, collective_diffusivity, haven_ratio or regression
     true : the known answer
     """
 
@@ -81,6 +82,10 @@ CASES = (
     Case("collective, 24 independent ions, 40 ps", lambda rng: brownian(rng, 24, 2000), collective_diffusivity, per_frame(3)),
     Case("collective, groups of 12, 40 ps", lambda rng: brownian(rng, 24, 2000, 12), collective_diffusivity, 12 * per_frame(3)),
     Case("Haven ratio, groups of 12, 40 ps", lambda rng: brownian(rng, 24, 2000, 12), haven_ratio, 1 / 12),
+    Case("second opinion, 24 independent ions, 40 ps", lambda rng: brownian(rng, 24, 2000), regression, per_frame(3)),
+    Case("second opinion, groups of 12, 40 ps", lambda rng: brownian(rng, 24, 2000, 12), regression, per_frame(3)),
+    Case("second opinion, 40 hops each, vibration, 40 ps", lambda rng: hopping(rng, 24, 2000, 40), regression, per_frame(HOP_A**2 * 40 / 2000)),
+    Case("second opinion, 8 ions, 5 hops each, 20 ps", lambda rng: hopping(rng, 8, 1000, 5), regression, per_frame(HOP_A**2 * 5 / 1000)),
 )
 
 
@@ -101,7 +106,7 @@ def calibrate(case: Case, n_trials: int, seed: int = 1) -> Calibration:
     rows = []
     for _ in range(n_trials):
         answer = case.ask(case.walk(rng), INTERVAL_FS)
-        rows.append((answer.value, answer.error, answer.low <= case.true <= answer.high, not answer.reason))
+        rows.append((answer.value, answer.error, answer.low <= case.true <= answer.high, not getattr(answer, "reason", "")))
     value, error, covered, accepted = np.array(rows, float).T
     return Calibration(
         mean_over_true=value.mean() / case.true,

@@ -125,11 +125,13 @@ class History:
     ended: str = ""
 
     @classmethod
-    def of(cls, tasks: Sequence[Task], notes: Sequence[Mapping[str, Json]]) -> History:
-        """From the tasks that are done and the provenance of their records, in the same order."""
+    def of(cls, tasks: Sequence[Task], told: Sequence[Mapping[str, Json]]) -> History:
+        """From the tasks that are done and the attributes of their records, in the same order."""
+        notes = [each["provenance"] for each in told]
         found: dict[str, set[str]] = {"borarun": {note["borarun"] for note in notes if "borarun" in note} or {__version__}}
-        for task in tasks:
-            found.setdefault(task.engine, set()).add(task.version)
+        for task, each in zip(tasks, told, strict=True):
+            program = each["facts"].get("program")
+            found.setdefault(task.engine, set()).add(f"{program} ({task.version})" if program else task.version)
         spans = [
             (start := datetime.fromisoformat(note["started"]), start + timedelta(seconds=note.get("seconds", 0.0))) for note in notes if "started" in note
         ]

@@ -67,7 +67,7 @@ def export(file: Path, study: Study, tasks: Sequence[Task], results: Results, st
             study,
             STUDY + file.name,
             {name: crate.File(len(content := (place / name).read_bytes()), hashlib.sha256(content).hexdigest(), about[name]) for name in sorted(about)},
-            crate.History.of(done, [store.attributes(task.key)["provenance"] for task in done]),
+            crate.History.of(done, [store.attributes(task.key) for task in done]),
             terms,
             datetime.now(UTC).date(),
         )

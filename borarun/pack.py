@@ -156,7 +156,7 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
                 store.share(task.key, copy)
                 copy.seek(0)
                 members[record_name(task.key)] = _copy(archive, record_name(task.key), copy, task.name)
-        history = crate.History.of(chosen, [store.attributes(task.key)["provenance"] for task in chosen])
+        history = crate.History.of(chosen, [store.attributes(task.key) for task in chosen])
         described = crate.metadata(
             study,
             STUDY + file.name,

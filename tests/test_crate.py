@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from borarun.crate import HOMES, History, Person, Terms
@@ -24,9 +26,11 @@ def test_every_program_has_a_home_page() -> None:
 
 def test_a_history_spans_all_records_and_names_every_version() -> None:
     tasks = [Task("lammps", {"x": number}, version=version) for number, version in enumerate(("2", "1", "2"))]
-    notes = [
+    notes: list[dict[str, Any]] = [
         {"borarun": "0.1.0", "started": "2025-01-01T10:00:00+00:00", "seconds": 7200.0},
         {"borarun": "0.2.0", "started": "2025-01-01T11:00:00+00:00", "seconds": 60.0},
         {},
     ]
-    assert History.of(tasks, notes) == History({"borarun": "0.1.0, 0.2.0", "lammps": "1, 2"}, "2025-01-01T10:00:00+00:00", "2025-01-01T12:00:00+00:00")
+    told = [{"provenance": note, "facts": facts} for note, facts in zip(notes, ({}, {"program": "LAMMPS 3"}, {}), strict=True)]
+    programs = {"borarun": "0.1.0, 0.2.0", "lammps": "2, LAMMPS 3 (1)"}
+    assert History.of(tasks, told) == History(programs, "2025-01-01T10:00:00+00:00", "2025-01-01T12:00:00+00:00")

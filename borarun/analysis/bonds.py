@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,17 +61,48 @@ def check_bonds(positions: Array, cell: Array, anions: Array, numbers: Array) ->
     """
     images = whole_images(positions[:, :, 0], anions, cell[0])
     lengths: dict[tuple[int, int], list[Array]] = {}
-    for anion in anions:
-        whole = positions[anion] + np.einsum("ki,fij->kjf", images[anion], cell)
-        start = np.linalg.norm(whole[:, None, :, 0] - whole[None, :, :, 0], axis=2)
-        radii = covalent_radii[numbers[anion]]
-        for one, other in np.argwhere(np.triu(start < TOLERANCE * (radii[:, None] + radii), 1)):
-            low, high = sorted((int(numbers[anion[one]]), int(numbers[anion[other]])))
-            length = np.linalg.norm(whole[one] - whole[other], axis=0)
-            lengths.setdefault((low, high), []).append(np.array([length[0], length.min(), length.max()]))
+    for one, other in bonded(positions[:, :, 0] + images @ cell[0], anions, numbers):
+        low, high = sorted((int(numbers[one]), int(numbers[other])))
+        apart = positions[one] - positions[other] + np.einsum("i,fij->jf", images[one] - images[other], cell)
+        length = np.linalg.norm(apart, axis=0)
+        lengths.setdefault((low, high), []).append(np.array([length[0], length.min(), length.max()]))
     return tuple(_summary(pair, np.array(rows)) for pair, rows in sorted(lengths.items()))
 
 
+def together(parts: Iterable[tuple[Bonds, ...]]) -> tuple[Bonds, ...]:
+    """Bonds of several groups of anions as those of all."""
+    kinds: dict[tuple[int, int], list[Bonds]] = {}
+    for bonds in (one for part in parts for one in part):
+        kinds.setdefault(bonds.pair, []).append(bonds)
+    return tuple(_joined(pair, found) for pair, found in sorted(kinds.items()))
+
+
+def _joined(pair: tuple[int, int], found: list[Bonds]) -> Bonds:
+    counts = [one.n for one in found]
+    start = float(np.average([one.start_A for one in found], weights=counts))
+    return _bonds(pair, sum(counts), start, min(one.shortest_A for one in found), max(one.longest_A for one in found))
+
+
+def bonded(positions: Array, anions: Array, numbers: Array) -> Array:
+    """(B, 2) int: pairs of bonded atoms within anions that are in one piece.
+
+    Parameters
+    ----------
+    positions : (N, 3) angstrom
+    anions : (A, k) int, atoms of each anion
+    numbers : (N,) atomic numbers
+    """
+    pairs = []
+    for anion in anions:
+        apart = np.linalg.norm(positions[anion][:, None] - positions[anion], axis=2)
+        radii = covalent_radii[numbers[anion]]
+        pairs.append(anion[np.argwhere(np.triu(apart < TOLERANCE * (radii[:, None] + radii), 1))])
+    return np.concatenate(pairs)
+
+
 def _summary(pair: tuple[int, int], rows: Array) -> Bonds:
-    start, shortest, longest = float(rows[:, 0].mean()), float(rows[:, 1].min()), float(rows[:, 2].max())
-    return Bonds(pair, len(rows), start, shortest, longest, intact=shortest >= _LEAST * start and longest <= _MOST * start)
+    return _bonds(pair, len(rows), float(rows[:, 0].mean()), float(rows[:, 1].min()), float(rows[:, 2].max()))
+
+
+def _bonds(pair: tuple[int, int], n: int, start_A: float, shortest_A: float, longest_A: float) -> Bonds:
+    return Bonds(pair, n, start_A, shortest_A, longest_A, intact=shortest_A >= _LEAST * start_A and longest_A <= _MOST * start_A)

@@ -145,10 +145,15 @@ def haven_ratio(positions: Array, interval_fs: float, *, onset_fs: float = 500.0
     return Haven(float(value), error, float(value - reach), float(value + reach), usable=not reason, reason=reason)
 
 
+def onset_frames(n_frames: int, interval_fs: float, onset_fs: float) -> int:
+    """The shortest lag at which a run tells of diffusion: ``onset_fs``, or a hundredth of the run where that is longer, in frames."""
+    return max(math.ceil(onset_fs / interval_fs), n_frames // 100)
+
+
 def _diffusivity(positions: Array, scale: float, interval_fs: float, onset_fs: float, hop_length_A: float) -> Diffusivity:
     """Diffusivity of ``positions`` times ``scale``, which is 1/N for the summed displacement of N ions."""
     n_frames = positions.shape[2]
-    first = max(math.ceil(onset_fs / interval_fs), n_frames // 100)
+    first = onset_frames(n_frames, interval_fs, onset_fs)
     last = 2 * first
     n_blocks = min(MOST_BLOCKS, n_frames // (2 * last))
     to_cm2_per_s = scale * A2_PER_FS_IN_CM2_PER_S / interval_fs

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, stats
 from scipy.spatial.transform import Rotation
 
 from borarun.analysis.trajectory import anion_centres, whole_images
@@ -26,6 +26,9 @@ SETTLE_FS = 300.0
 MEMORY_FS = 3000.0
 """How long the place of a settled anion remembers earlier orientations: ten librations."""
 
+DEFLECTION_BINS_DEG = np.linspace(0.0, 180.0, 73)
+"""Edges of the bins of the distribution of deflections, degrees."""
+
 _CHUNK_FRAMES = 4096
 
 
@@ -36,11 +39,14 @@ class Relaxation:
     Attributes
     ----------
     time_fs : lag at which it falls to 1/e, fs; nan where it does not
+    low_fs, high_fs : 95 % interval; nan where the anions are too few or too unlike for one
     decayed : whether it does within half the run
     reason : why not; empty where it does
     """
 
     time_fs: float
+    low_fs: float
+    high_fs: float
     decayed: bool
     reason: str
 
@@ -54,11 +60,13 @@ class Deflection:
     largest_deg : (A,) largest angle of any vertex of each anion, degrees
     overall_deg : largest of all, degrees
     rms_deg : root mean square over anions, vertices and frames, degrees
+    density : (72,) share of vertices and frames per degree, in bins of `DEFLECTION_BINS_DEG`
     """
 
     largest_deg: Array
     overall_deg: float
     rms_deg: float
+    density: Array
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def vertex_vectors(positions: Array, anions: Array, vertices: Array, masses: Arr
 
 
 def autocorrelation(vectors: Array) -> Array:
-    """Angular autocorrelation xi(t) = <r(t) . r(0)> over all anions, vertices and time origins.
+    """Angular autocorrelation xi(t) = <r(t) . r(0)> of each anion, over its vertices and all time origins.
 
     Parameters
     ----------
@@ -115,35 +123,53 @@ def autocorrelation(vectors: Array) -> Array:
 
     Returns
     -------
-    (F,) dimensionless, at lags of 0, 1, ... F - 1 frames; 1 at lag 0
+    (A, F) dimensionless, at lags of 0, 1, ... F - 1 frames; 1 at lag 0
     """
     n_frames = vectors.shape[3]
     length = fft.next_fast_len(2 * n_frames - 1, real=True)
-    power = np.zeros(length // 2 + 1)
-    for anion in vectors:
+    out = np.empty((len(vectors), n_frames))
+    weights = 1.0 / (n_frames - np.arange(n_frames))
+    for anion, xi in zip(vectors, out, strict=True):
         # The transform keeps the type of the vectors; single precision costs 1e-7 of xi, and more only at the last lags.
         spectrum = fft.rfft(anion, length, axis=2)
-        power += np.einsum("vif,vif->f", spectrum.real, spectrum.real) + np.einsum("vif,vif->f", spectrum.imag, spectrum.imag)
-    correlation = fft.irfft(power, length)[:n_frames] / (n_frames - np.arange(n_frames))
-    return np.asarray(correlation / correlation[0])
+        parts = spectrum.view(spectrum.real.dtype)  # real and imaginary parts in turn
+        power = np.einsum("vif,vif->f", parts, parts)
+        np.multiply(fft.irfft(power[::2] + power[1::2], length)[:n_frames], weights, out=xi)
+        xi /= xi[0]
+    return out
 
 
 def relaxation_time(xi: Array, interval_fs: float) -> Relaxation:
-    """Lag at which xi falls to 1/e; only lags up to half the run are trusted.
+    """Lag at which the mean xi of all anions falls to 1/e, its interval by the jackknife over anions; only lags up to half the run are trusted.
+
+    Anions are taken to turn each for itself. Where xi of all but one anion does not fall to 1/e, one anion makes the difference, and there is no interval.
 
     Parameters
     ----------
-    xi : (F,) from `autocorrelation`
+    xi : (A, F) from `autocorrelation`, of the anions of one run or of several
     interval_fs : time between frames, fs
     """
-    half = max(len(xi) // 2, 1)
-    below = np.flatnonzero(xi[: half + 1] < 1 / math.e)
+    n_anions, n_frames = xi.shape
+    half = max(n_frames // 2, 1)
+    mean = xi[:, : half + 1].mean(axis=0)
+    time = _decay(mean)
+    if math.isnan(time):
+        reason = f"longer than the run: xi stays at {mean.min():.2f} or more up to {half * interval_fs / FS_PER_PS:.3g} ps"
+        return Relaxation(math.nan, math.nan, math.nan, decayed=False, reason=reason)
+    # Of its logarithm, because times of decay scatter by factors.
+    without = np.log([_decay((n_anions * mean - own) / (n_anions - 1)) for own in xi[:, : half + 1]]) if n_anions > 1 else np.array([math.nan])
+    error = math.sqrt((n_anions - 1) / n_anions * np.sum((without - without.mean()) ** 2))
+    factor = math.exp(error * float(stats.t.ppf(0.975, n_anions - 1))) if n_anions > 1 else math.nan
+    return Relaxation(time * interval_fs, time / factor * interval_fs, time * factor * interval_fs, decayed=True, reason="")
+
+
+def _decay(xi: Array) -> float:
+    """Lag, in frames, at which xi falls to 1/e; nan where it does not."""
+    below = np.flatnonzero(xi < 1 / math.e)
     if not len(below):
-        reason = f"longer than the run: xi stays at {xi[: half + 1].min():.2f} or more up to {half * interval_fs / FS_PER_PS:.3g} ps"
-        return Relaxation(math.nan, decayed=False, reason=reason)
+        return math.nan
     end = int(below[0])
-    part = (xi[end - 1] - 1 / math.e) / (xi[end - 1] - xi[end])
-    return Relaxation(float((end - 1 + part) * interval_fs), decayed=True, reason="")
+    return end - 1 + float((xi[end - 1] - 1 / math.e) / (xi[end - 1] - xi[end]))
 
 
 def angles(vectors: Array) -> tuple[Array, Array]:
@@ -171,13 +197,16 @@ def deflection(vectors: Array) -> Deflection:
     """
     largest = np.zeros(len(vectors))
     square = 0.0
+    counts = np.zeros(len(DEFLECTION_BINS_DEG) - 1)
     for index, anion in enumerate(vectors):
         mean = anion.mean(axis=2, dtype=float)
         mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(float).tiny)
         degrees = np.degrees(np.arccos(np.clip(np.einsum("vif,vi->vf", anion, mean), -1, 1)))
         largest[index] = degrees.max()
         square += float(np.mean(degrees**2))
-    return Deflection(largest_deg=largest, overall_deg=float(largest.max()), rms_deg=math.sqrt(square / len(vectors)))
+        counts += np.histogram(degrees, DEFLECTION_BINS_DEG)[0]
+    density = counts / counts.sum() / np.diff(DEFLECTION_BINS_DEG)
+    return Deflection(largest_deg=largest, overall_deg=float(largest.max()), rms_deg=math.sqrt(square / len(vectors)), density=density)
 
 
 def rotation_matrices(vectors: Array) -> Array:

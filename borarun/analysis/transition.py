@@ -74,7 +74,7 @@ class Transition:
     found : whether any branch shows it
     temperature_K, error, low, high : mean of the branches that show it, its standard error and 95 % interval, K
     bracket_K : lower and upper of the two branches' temperatures, K
-    hysteresis_K : heating minus cooling, K; nan where only one branch shows it
+    hysteresis_K, hysteresis_error : heating minus cooling and its standard error, K; nan where only one branch shows it
     reason : what is missing; empty where both branches show it
     """
 
@@ -85,6 +85,7 @@ class Transition:
     high: float
     bracket_K: tuple[float, float]
     hysteresis_K: float
+    hysteresis_error: float
     reason: str
 
 
@@ -152,9 +153,10 @@ def transition(heating: Branch, cooling: Branch | None = None) -> Transition:
         missing.append("cooling was not run")
     nan = math.nan
     if not found:
-        return Transition(False, nan, nan, nan, nan, (nan, nan), nan, "; ".join(missing))
+        return Transition(False, nan, nan, nan, nan, (nan, nan), nan, nan, "; ".join(missing))
     centres = [branch.temperature_K for branch in found.values()]
-    mean, error = float(np.mean(centres)), math.sqrt(sum(branch.error**2 for branch in found.values())) / len(found)
+    both = math.sqrt(sum(branch.error**2 for branch in found.values()))
+    mean, error = float(np.mean(centres)), both / len(found)
     return Transition(
         found=True,
         temperature_K=mean,
@@ -163,6 +165,7 @@ def transition(heating: Branch, cooling: Branch | None = None) -> Transition:
         high=mean + 1.96 * error,
         bracket_K=(min(centres), max(centres)),
         hysteresis_K=centres[0] - centres[1] if len(centres) == 2 else nan,
+        hysteresis_error=both if len(centres) == 2 else nan,
         reason="; ".join(missing),
     )
 

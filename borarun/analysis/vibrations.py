@@ -6,6 +6,7 @@ sinc(f h) = sin(pi f h)/(pi f h). The spectrum is divided by the square of that,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,6 @@ Array = NDArray[Any]
 
 LONGEST_INTERVAL_FS = 6.0
 """Half the sampling rate is then 83 THz (2780 cm^-1), above the stretch of B-H at about 2500 cm^-1."""
-
-_BLOCK_SERIES = 256
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,12 @@ class Spectrum:
     n_windows: int
 
 
-def density_of_states(positions: Array, numbers: Array, masses: Array, interval_fs: float, resolution_THz: float = 0.5) -> Spectrum:
+def density_of_states(positions: Iterable[Array], numbers: Array, masses: Array, interval_fs: float, resolution_THz: float = 0.5) -> Spectrum:
     """Mass-weighted power spectrum of the velocities of all atoms.
 
     Parameters
     ----------
-    positions : (N, 3, F) angstrom, unwrapped, without drift
+    positions : (N, 3, F) angstrom, unwrapped, without drift; an iterator over the atoms, (3, F) each, does as well
     numbers : (N,) atomic numbers
     masses : (N,) any unit
     interval_fs : time between frames, fs
@@ -58,19 +57,17 @@ def density_of_states(positions: Array, numbers: Array, masses: Array, interval_
     ------
     Dickey, Paskin, Phys. Rev. 188, 1407 (1969). Windows of Hann, overlapping by half: Welch, IEEE Trans. Audio Electroacoust. 15, 70 (1967).
     """
-    n_steps = positions.shape[2] - 1
     rate_THz = FS_PER_PS / interval_fs
-    window = min(max(round(HANN_WIDTH * rate_THz / resolution_THz), 8), n_steps)
+    longest = max(round(HANN_WIDTH * rate_THz / resolution_THz), 8)
+    projected: dict[int, Array] = {}
+    for atom, number, mass in zip(positions, numbers.tolist(), masses, strict=True):
+        step = np.diff(atom.astype(float), axis=1)
+        n_steps = step.shape[1]
+        window = min(longest, n_steps)
+        power = signal.welch(step, rate_THz, nperseg=window, detrend="constant", axis=1)[1].sum(axis=0)
+        projected[number] = projected.get(number, 0.0) + mass * power
     frequency = np.fft.rfftfreq(window, 1 / rate_THz)
-    projected = {int(number): np.zeros(len(frequency)) for number in np.unique(numbers)}
-    for number, total in projected.items():
-        atoms = np.flatnonzero(numbers == number)
-        for start in range(0, len(atoms), _BLOCK_SERIES):
-            part = atoms[start : start + _BLOCK_SERIES]
-            step = np.diff(positions[part].astype(float), axis=2)
-            power = signal.welch(step, rate_THz, nperseg=window, detrend="constant", axis=2)[1]
-            total += np.einsum("n,nif->f", masses[part], power)
-        total /= np.sinc(frequency / rate_THz) ** 2
+    projected = {number: projected[number] / np.sinc(frequency / rate_THz) ** 2 for number in sorted(projected)}
     width = frequency[1]
     every: Array = np.sum(list(projected.values()), axis=0)
     scale = 3 / (width * every.sum())

@@ -10,20 +10,23 @@ import numpy as np
 from ase.formula import Formula
 from ruamel.yaml import YAML
 
+from borarun.analysis.bonds import bonded
+from borarun.analysis.trajectory import whole_images
 from borarun.engines import bundled
-from borarun.errors import BorarunError
+from borarun.errors import BorarunError, DamagedError
 from borarun.frames import Frames
 from borarun.protocol import Study
-from borarun.report.collect_diffusion import diffusion, lines
-from borarun.report.collect_heating import heating, set_temperature
+from borarun.report.collect_diffusion import diffusion, lines, with_phases
+from borarun.report.collect_heating import heating, is_slowest, set_temperature
 from borarun.report.collect_learning import cells, learning
 from borarun.report.collect_phonons import measured_peaks, phonons
 from borarun.report.collect_structure import cold_orientation, order_branch
 from borarun.report.collect_vibrations import vibrations
-from borarun.report.results import Array, Check, OrderBranch, Provenance, Results, Run, StandIn
+from borarun.report.results import Array, Check, OrderBranch, Provenance, Results, Run, StandIn, UnitCell
 from borarun.report.source import Source
 from borarun.report.trajectory import check, read
 from borarun.store import Store
+from borarun.structure import find_anions
 from borarun.task import Task
 
 SECTIONS = ("relax", "phonons", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation", "vibrations")
@@ -33,7 +36,7 @@ _PREFERRED = ("rev-vdW-DF2", "PBE-D3", "PBE")
 def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
     """Everything that the report shows, as far as the store has it.
 
-    What is missing or failed becomes a `Gap` with its reason; nothing missing raises.
+    What is missing, damaged or failed becomes a `Gap` with its reason; nothing missing raises.
 
     Parameters
     ----------
@@ -41,9 +44,20 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
     tasks : every task of it that is known by now
     store : its records
     """
-    source = Source(tasks, store)
+    lost: dict[str, str] = {}
+    while True:
+        try:
+            return _collect(study, tasks, Source(tasks, store, lost))
+        except DamagedError as error:  # seen only where an array is read: all begins anew without this record, so that nothing half read stays
+            if error.key in lost:
+                raise
+            lost[error.key] = str(error)
+
+
+def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
     hot = heating(study, source)
     moved = diffusion(study, source)
+    transport = with_phases(moved.transport, hot.transitions, moved.rotation)
     order, ramp_checks = _ramps(study, source)
     vibrated = vibrations(study, source)
     unit = Formula(study.material.formula).count()
@@ -62,6 +76,7 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
         level=study.potential.level if study.potential is not None else None,
         sections=frozenset(name for name in SECTIONS if getattr(study, name) is not None),
         cubic=_cubic(study),
+        unit_cell=_unit_cell(study),
         warnings=tuple(study.warnings),
         stand_ins=_stand_ins(study),
         cells=cells(study, source, sum(unit.values())),
@@ -72,8 +87,8 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
         branches=hot.branches,
         transitions=hot.transitions,
         lattice=hot.lattice,
-        transport=moved.transport,
-        arrhenius=lines(moved.transport, hot.transitions),
+        transport=transport,
+        arrhenius=lines(transport),
         rotation=moved.rotation,
         local=moved.local,
         order=order,
@@ -83,6 +98,14 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
         gaps=tuple(source.gaps),
         provenance=_provenance(study, tasks, source),
     )
+
+
+def _unit_cell(study: Study) -> UnitCell:
+    atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
+    anions, cell = find_anions(atoms, study.material.anion, study.material.mobile), atoms.cell.array
+    positions = atoms.positions + whole_images(atoms.positions, anions, cell) @ cell
+    bonds = bonded(positions, anions, atoms.numbers)
+    return UnitCell(tuple(atoms.symbols), positions, cell, bonds)
 
 
 def _main_functional(study: Study) -> str:
@@ -123,21 +146,21 @@ def _cubic(study: Study) -> bool:
 
 
 def _ramps(study: Study, source: Source) -> tuple[tuple[OrderBranch, ...], tuple[Check, ...]]:
-    """Order and checks of every ramp. Orientations are compared with the cold start of the heating run of the same cell."""
+    """Checks of every ramp, and order on the slowest ones. Orientations are compared with the cold start of the heating run of the same cell."""
     checks: list[Check] = []
     order: list[OrderBranch] = []
     cold: dict[tuple[str, int], Array] = {}
     for done in source.of("heating"):
         branch, group = done.about("branch"), (done.about("functional"), done.about("vacancies"))
         try:
-            run = read(study, source, done, branch)
+            run = read(study, source, done, branch, toroidal=False)
         except BorarunError as error:
             source.unusable(done, f"its trajectory cannot be used: {error}")
             continue
         if run is None:
             continue
         checks.append(check(done, run, constant=False))
-        if not checks[-1].intact or run.anions.shape[1] == 1:  # a single atom has no orientation
+        if not is_slowest(source, done) or not checks[-1].intact or run.anions.shape[1] == 1:  # a single atom has no orientation
             continue
         if branch == "heating":
             cold[group] = cold_orientation(run)
@@ -154,6 +177,9 @@ def _provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenan
     starts = [datetime.fromisoformat(note["started"]) for note in notes if "started" in note]
     ends = [start + timedelta(seconds=note.get("seconds", 0.0)) for start, note in zip(starts, notes, strict=False)]
     versions = {f"engine {task.engine}": task.version for task in tasks}
+    for name in {done.task.engine for done in source.done}:
+        if told := sorted({str(done.facts["program"]) for done in source.done if done.task.engine == name and done.facts.get("program")}):
+            versions[f"program of {name}"] = ", ".join(told)
     ours = sorted({note["borarun"] for note in notes if "borarun" in note})
     return Provenance(
         study=text.getvalue(),

@@ -13,6 +13,8 @@ from borarun.analysis import arrhenius, rotation
 from borarun.analysis.conductivity import Conductivity, conductivity
 from borarun.analysis.diffusion import Diffusivity, Haven, collective_diffusivity, diffusivity, haven_ratio
 from borarun.analysis.msd import mean_squared_displacement
+from borarun.analysis.order import ORDERED, disorder, mutual_order, orientational_order, settled
+from borarun.analysis.regression import Regression, regression
 from borarun.errors import BorarunError
 from borarun.protocol import Study
 from borarun.report.collect_structure import Places, local_structure, places
@@ -23,6 +25,10 @@ from borarun.report.trajectory import Trajectory, check, read
 from borarun.units import FS_PER_PS
 
 LINE_POINTS = 30
+ORDERED_PHASE, DISORDERED_PHASE = "ordered phase", "disordered phase"
+
+PARTS = (0.2, 0.4, 0.6, 0.8, 1.0)
+"""Of a run, from its beginning, whose diffusivities show whether it converged."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class _Run:
     tracer: Diffusivity
     collective: Diffusivity
     haven: Haven
+    regression: Regression
+    parts: tuple[Diffusivity, ...]
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class _Turns:
     xi: Array
     deflection: rotation.Deflection
     rotations: rotation.Rotations
+    order: float
+    mutual_order: float
     series: tuple[AngleSeries, ...]
 
 
@@ -79,7 +89,7 @@ def diffusion(study: Study, source: Source) -> Diffusion:
         found: list[Places] = []
         for done in group:
             try:
-                run = read(study, source, done, "produce")
+                run = read(study, source, done, "produce", directions=study.reorientation is not None)
             except BorarunError as error:
                 source.unusable(done, f"its trajectory cannot be used: {error}")
                 continue
@@ -105,7 +115,8 @@ def diffusion(study: Study, source: Source) -> Diffusion:
 
 
 def _run(done: Done, run: Trajectory) -> _Run:
-    ions = run.still[run.mobile]
+    ions = run.ions
+    tracer = diffusivity(ions, run.interval_fs)
     return _Run(
         done=done,
         check=check(done, run, constant=True),
@@ -116,9 +127,11 @@ def _run(done: Done, run: Trajectory) -> _Run:
         volume_A3=run.volume_A3,
         msd=mean_squared_displacement(ions),
         framework_msd=mean_squared_displacement(run.centres),
-        tracer=diffusivity(ions, run.interval_fs),
+        tracer=tracer,
         collective=collective_diffusivity(ions, run.interval_fs),
         haven=haven_ratio(ions, run.interval_fs),
+        regression=regression(ions, run.interval_fs),
+        parts=(*(diffusivity(ions[:, :, : round(part * run.n_frames)], run.interval_fs) for part in PARTS[:-1]), tracer),
     )
 
 
@@ -156,6 +169,9 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         framework_msd_A2=np.mean([run.framework_msd[lags] for run in runs], axis=0),
         fit_window_ps=(tracer.fit_from_fs / FS_PER_PS, tracer.fit_to_fs / FS_PER_PS),
         diffusivity_cm2_s=_measured(tracer) if held else None,
+        regression_cm2_s=_regression([run.regression for run in runs]) if held else None,
+        part_ps=np.array(PARTS) * n_frames * first.interval_fs / FS_PER_PS,
+        part_cm2_s=tuple(_measured(pooled([run.parts[index] for run in runs])) if held else None for index in range(len(PARTS))),
         conductivity_S_cm=_measured(conduct(tracer)) if held else None,
         collective_S_cm=_measured(conduct(collective)) if held and collective.diffusive else None,
         haven=_haven([run.haven for run in runs]) if held else None,
@@ -193,6 +209,12 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
     )
 
 
+def _regression(runs: Sequence[Regression]) -> Measured | None:
+    """Mean over independent runs."""
+    value, half = float(np.mean([run.value for run in runs])), sqrt(sum((run.high - run.low) ** 2 for run in runs)) / (2 * len(runs))
+    return Measured(value, value - half, value + half, positive=True) if isfinite(value) else None
+
+
 def _haven(runs: Sequence[Haven]) -> Measured | None:
     if not all(run.usable for run in runs):
         return None
@@ -202,8 +224,9 @@ def _haven(runs: Sequence[Haven]) -> Measured | None:
 
 
 def _turns(run: Trajectory, n_series: int) -> _Turns:
-    vectors = rotation.vertex_vectors(run.still, run.anions, run.vertices, run.masses, run.mean_cell)
+    vectors = run.vertex_vectors
     drawn = thin(run.n_frames)
+    directions = settled(vectors, max(round(rotation.MEMORY_FS / run.interval_fs), 1))
     theta, phi = rotation.angles(vectors[:n_series, 0][:, :, drawn])
     time_ps = drawn * run.interval_fs / FS_PER_PS
     return _Turns(
@@ -212,15 +235,19 @@ def _turns(run: Trajectory, n_series: int) -> _Turns:
         xi=rotation.autocorrelation(vectors),
         deflection=rotation.deflection(vectors),
         rotations=rotation.full_rotations(rotation.rotation_matrices(vectors), run.interval_fs),
+        order=float(orientational_order(directions, run.start_vectors).order.mean()),
+        mutual_order=mutual_order(directions, run.start_vectors),
         series=tuple(AngleSeries(anion, time_ps, theta[anion], phi[anion]) for anion in range(len(theta))),
     )
 
 
 def _rotation(point: Transport, turns: Sequence[_Turns]) -> Rotation:
     first = turns[0]
-    xi = np.mean([turn.xi[: point.n_origins] for turn in turns], axis=0)
+    xi = np.concatenate([turn.xi[:, : point.n_origins] for turn in turns])
     lags = thin_log(max(point.n_origins // 2, 2))
     relaxation = rotation.relaxation_time(xi, first.interval_fs)
+    order, mutual = (float(np.mean([getattr(turn, name) for turn in turns])) for name in ("order", "mutual_order"))
+    reorientations = float(np.mean([turn.rotations.reorientations.mean() for turn in turns]))
     return Rotation(
         functional=point.functional,
         temperature_K=point.temperature_K,
@@ -230,43 +257,71 @@ def _rotation(point: Transport, turns: Sequence[_Turns]) -> Rotation:
         n_runs=len(turns),
         time_ps=point.time_ps,
         lag_ps=lags * first.interval_fs / FS_PER_PS,
-        xi=xi[lags],
+        xi=xi.mean(axis=0)[lags],
         series=first.series,
-        relaxation_ps=relaxation.time_fs / FS_PER_PS if relaxation.decayed else None,
+        relaxation_ps=_relaxation(relaxation) if relaxation.decayed else None,
         relaxation=relaxation.reason,
         deflection_deg=max(turn.deflection.overall_deg for turn in turns),
+        deflection_deg_edges=rotation.DEFLECTION_BINS_DEG,
+        deflection_density=np.mean([turn.deflection.density for turn in turns], axis=0),
         rms_deflection_deg=sqrt(float(np.mean([turn.deflection.rms_deg**2 for turn in turns]))),
+        order=order,
+        reorientations=reorientations,
+        disorder=disorder(order, mutual, reorientations),
         full_rotations=sum(turn.rotations.total for turn in turns),
         full_rotations_per_ns=float(np.mean([turn.rotations.per_ns for turn in turns])),
     )
 
 
-def lines(transport: Sequence[Transport], transitions: Sequence[Transition]) -> tuple[ArrheniusLine, ...]:
-    """An Arrhenius line for each functional and vacancy count; two, where the heating runs found a transition between the temperatures."""
-    groups: dict[tuple[str, int], list[Transport]] = {}
+def _relaxation(found: rotation.Relaxation) -> Measured:
+    """In ps; without an interval where there is none."""
+    return Measured(found.time_fs / FS_PER_PS, found.low_fs / FS_PER_PS, found.high_fs / FS_PER_PS, positive=True)
+
+
+def with_phases(transport: Sequence[Transport], transitions: Sequence[Transition], rotation: Sequence[Rotation]) -> tuple[Transport, ...]:
+    """The points with the phase that they are in, where the heating runs found a transition.
+
+    Below and above the half heights of cooling and heating temperature tells it. Between them either phase may be there: whether the run's own anions kept
+    the order of the relaxed crystal tells which; a point of which nothing tells it is no longer accepted.
+    """
+    order = {(p.functional, p.temperature_K, p.vacancies): p.order for p in rotation}
+    return tuple(
+        _with_phase(p, _transition(p.functional, p.vacancies, transitions), order.get((p.functional, p.temperature_K, p.vacancies))) for p in transport
+    )
+
+
+def _with_phase(point: Transport, near: Transition | None, order: float | None) -> Transport:
+    if near is None or near.bracket_K is None or near.temperature_K is None:
+        return point
+    low, high = near.bracket_K
+    by_temperature = ORDERED_PHASE if point.temperature_K < near.temperature_K.value else DISORDERED_PHASE
+    if not low < point.temperature_K < high:
+        return replace(point, phase=by_temperature)
+    if order is not None:
+        return replace(point, phase=ORDERED_PHASE if order >= ORDERED else DISORDERED_PHASE)
+    if not point.accepted:
+        return replace(point, phase=by_temperature)
+    return replace(
+        point, phase=by_temperature, accepted=False, reason=f"within the hysteresis: either phase may be there between {low:.0f} and {high:.0f} K"
+    )
+
+
+def lines(transport: Sequence[Transport]) -> tuple[ArrheniusLine, ...]:
+    """An Arrhenius line for each functional, vacancy count and phase."""
+    groups: dict[tuple[str, int, str], list[Transport]] = {}
     for point in transport:
-        groups.setdefault((point.functional, point.vacancies), []).append(point)
-    made = []
-    for (functional, vacancies), points in groups.items():
-        split = _transition_temperature(functional, vacancies, transitions)
-        for phase, part in (
-            ("ordered phase", [p for p in points if split is not None and p.temperature_K < split]),
-            ("disordered phase", [p for p in points if split is not None and p.temperature_K >= split]),
-            ("", [p for p in points if split is None]),
-        ):
-            if part:
-                made.append(_line(part, phase))
-    return tuple(sorted(made, key=lambda line: (line.functional, line.vacancies)))
+        groups.setdefault((point.functional, point.vacancies, point.phase), []).append(point)
+    made = [_line(points) for points in groups.values()]
+    return tuple(sorted(made, key=lambda line: (line.functional, line.vacancies, not line.statement.startswith(ORDERED_PHASE))))
 
 
-def _transition_temperature(functional: str, vacancies: int, transitions: Sequence[Transition]) -> float | None:
-    """Transition temperature of the same functional, at the nearest vacancy count that was heated."""
+def _transition(functional: str, vacancies: int, transitions: Sequence[Transition]) -> Transition | None:
+    """The slowest ramps of the same functional, at the nearest vacancy count that was heated."""
     same = [t for t in transitions if t.functional == functional]
-    nearest = min(same, key=lambda t: abs(t.vacancies - vacancies), default=None)
-    return nearest.temperature_K.value if nearest is not None and nearest.temperature_K is not None else None
+    return min(same, key=lambda t: (abs(t.vacancies - vacancies), t.heating_K_per_ps), default=None)
 
 
-def _line(points: Sequence[Transport], phase: str) -> ArrheniusLine:
+def _line(points: Sequence[Transport]) -> ArrheniusLine:
     good = [p for p in points if p.accepted and p.conductivity_S_cm is not None]
     temperatures_K = np.array([p.temperature_K for p in good])
     sigma = np.array([p.conductivity_S_cm.value for p in good if p.conductivity_S_cm])
@@ -276,7 +331,7 @@ def _line(points: Sequence[Transport], phase: str) -> ArrheniusLine:
     energy = Measured(1e3 * fit.activation_energy_eV, 1e3 * fit.low, 1e3 * fit.high) if fit.usable else None
     span = f"{temperatures_K.min():g} to {temperatures_K.max():g} K" if fit.usable else fit.reason
     left_out = len(points) - len(good)
-    statement = ", ".join(part for part in (phase, span, f"{left_out} of {len(points)} temperatures left out" if left_out else "") if part)
+    statement = ", ".join(part for part in (points[0].phase, span, f"{left_out} of {len(points)} temperatures left out" if left_out else "") if part)
     return ArrheniusLine(
         functional=points[0].functional,
         vacancies=points[0].vacancies,

@@ -33,9 +33,9 @@ def heating(study: Study, source: Source) -> Heating:
     branches: list[Branch] = []
     points: list[LatticePoint] = []
     compared = sorted({ROOM_K, *(n.temperature_K for n in study.published.find("lattice_parameter") if n.temperature_K is not None)})
-    fits: dict[tuple[str, int], dict[str, Fit]] = {}
+    fits: dict[tuple[str, int, float], dict[str, Fit]] = {}
     for done in source.of("heating"):
-        functional, vacancies, name = done.about("functional"), done.about("vacancies"), done.about("branch")
+        functional, vacancies, name, rate = (done.about(what) for what in ("functional", "vacancies", "branch", "heating_K_per_ps"))
         temperature_K = set_temperature(done, source.store.array(done.key, "step"))
         if len(temperature_K) < FEWEST_FRAMES:
             kept = f"it kept {len(temperature_K)} frames, at least {FEWEST_FRAMES} are needed"
@@ -43,9 +43,9 @@ def heating(study: Study, source: Source) -> Heating:
             continue
         a = lattice.lattice_parameter(source.store.array(done.key, "cell"), study.supercell)
         fit = transition.fit_branch(temperature_K, a)
-        fits.setdefault((functional, vacancies), {})[name] = fit
+        fits.setdefault((functional, vacancies, rate), {})[name] = fit
         branches.append(_branch(study, source, done, temperature_K, a, fit))
-        if name == "heating":
+        if name == "heating" and is_slowest(source, done):
             points += [
                 LatticePoint(functional, vacancies, T, Measured(mean.value, mean.low, mean.high))
                 for T in compared
@@ -54,6 +54,12 @@ def heating(study: Study, source: Source) -> Heating:
             ]
     together = tuple(_transition(*group, pair["heating"], pair.get("cooling")) for group, pair in fits.items() if "heating" in pair)
     return Heating(tuple(branches), together, tuple(points))
+
+
+def is_slowest(source: Source, done: Done) -> bool:
+    """Whether a ramp, or the heating before it, is the slowest that is done with the same cell and functional."""
+    same = source.of("heating", functional=done.about("functional"), vacancies=done.about("vacancies"))
+    return bool(done.about("heating_K_per_ps") == min(other.about("heating_K_per_ps") for other in same))
 
 
 def set_temperature(done: Done, step: Array) -> Array:
@@ -83,29 +89,46 @@ def _branch(study: Study, source: Source, done: Done, temperature_K: Array, a: A
         vacancies=done.about("vacancies"),
         branch=done.about("branch"),
         rate_K_per_ps=_rate(done),
+        heating_K_per_ps=done.about("heating_K_per_ps"),
         n_atoms=len(source.store.array(done.key, "numbers")),
         seed=done.task.settings["seed"],
         temperature_K=binned.temperature_K,
         lattice_A=binned.value,
         error_A=binned.error,
         volume_A3=binned.value**3 / per_formula,
-        half_height_K=Measured(fit.temperature_K, fit.low, fit.high) if fit.found else None,
+        half_height_K=_half_height(fit),
         statement=fit.reason,
         stop=done.facts["stop"],
         reached_K=float(temperature_K[-1]),
     )
 
 
-def _transition(functional: str, vacancies: int, heated: Fit, cooled: Fit | None) -> Transition:
+def _transition(functional: str, vacancies: int, heating_K_per_ps: float, heated: Fit, cooled: Fit | None) -> Transition:
     found = transition.transition(heated, cooled)
+    hysteresis = None
     if not found.found:
-        return Transition(functional, vacancies, None, None, _sentence(found.reason))
-    low, high = found.bracket_K
-    if np.isfinite(found.hysteresis_K):
+        statement = found.reason
+    elif np.isfinite(found.hysteresis_K):
         statement = f"half height at {heated.temperature_K:.0f} K on heating, hysteresis {found.hysteresis_K:.0f} K"
+        reach = 1.96 * found.hysteresis_error
+        hysteresis = Measured(found.hysteresis_K, found.hysteresis_K - reach, found.hysteresis_K + reach)
     else:
-        statement = f"half height at {low:.0f} K; {found.reason}"
-    return Transition(functional, vacancies, Measured(found.temperature_K, found.low, found.high), (low, high), _sentence(statement))
+        statement = f"half height at {found.bracket_K[0]:.0f} K; {found.reason}"
+    return Transition(
+        functional=functional,
+        vacancies=vacancies,
+        heating_K_per_ps=heating_K_per_ps,
+        temperature_K=Measured(found.temperature_K, found.low, found.high) if found.found else None,
+        heated_K=_half_height(heated),
+        cooled_K=_half_height(cooled) if cooled else None,
+        hysteresis_K=hysteresis,
+        bracket_K=found.bracket_K if found.found else None,
+        statement=_sentence(statement),
+    )
+
+
+def _half_height(fit: Fit) -> Measured | None:
+    return Measured(fit.temperature_K, fit.low, fit.high) if fit.found else None
 
 
 def _sentence(statement: str) -> str:

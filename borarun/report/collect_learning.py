@@ -91,7 +91,7 @@ def _round(source: Source, functional: str, number: int, trainings: Mapping[int,
         found = source.of("active_learning", functional=functional, round=number, operation=operation)
         return sum(int(d.facts[name]) for d in found) if found else None
 
-    explorations = tuple(_exploration(source, d) for d in source.of("active_learning", functional=functional, round=number, operation="explore"))
+    explorations = tuple(exploration(source, d) for d in source.of("active_learning", functional=functional, round=number, operation="explore"))
     before, after = trainings.get(number), trainings.get(number + 1)
     return Round(
         functional=functional,
@@ -105,7 +105,8 @@ def _round(source: Source, functional: str, number: int, trainings: Mapping[int,
     )
 
 
-def _exploration(source: Source, done: Done) -> Exploration:
+def exploration(source: Source, done: Done) -> Exploration:
+    """A finished exploration with its grades against time."""
     settings, facts = done.task.settings, done.facts
     steps, values = source.store.array(done.key, "grade/step"), source.store.array(done.key, "grade/value")
     time_ps, grade = peaks(steps * settings["timestep_fs"] / FS_PER_PS, values)

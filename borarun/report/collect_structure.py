@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 from ase.data import chemical_symbols
 
-from borarun.analysis import density, lattice, occupancy, rotation
+from borarun.analysis import density, lattice, occupancy
 from borarun.analysis.order import orientational_order
 from borarun.analysis.rdf import Radial, first_shell, radial_distribution
 from borarun.analysis.sites import Sites, census, find_sites
@@ -18,12 +18,8 @@ from borarun.protocol import Study
 from borarun.report.collect_heating import bin_width_K
 from borarun.report.results import Array, DensityMap, LocalStructure, Measured, OrderBranch, Pairs, Stay
 from borarun.report.source import Done
-from borarun.report.style import thin
 from borarun.report.trajectory import Trajectory
 from borarun.units import FS_PER_NS, FS_PER_PS
-
-PAIR_FRAMES, FEWEST_PAIR_FRAMES, PAIR_DISTANCES = 200, 20, 2e7
-"""Pairs are counted in at most so many frames of a run, evenly spaced, and in a large cell in fewer: so many distances from ions to atoms tell enough."""
 
 SMOOTHED_A = 0.25
 """Standard deviation of the Gaussian that a density is drawn with, angstrom: about the amplitude of vibration."""
@@ -54,11 +50,10 @@ def places(study: Study, run: Trajectory) -> Places:
     """Everything about one run whose framework held."""
     centres = run.centres.mean(axis=2)
     sites = find_sites(centres, run.mean_cell)
-    ions = run.still[run.mobile]
-    settled = occupancy.settled(occupancy.nearest_site(ions, sites, run.mean_cell), run.interval_fs)
+    settled = occupancy.settled(occupancy.nearest_site(run.ions, sites, run.mean_cell), run.interval_fs)
     return Places(
         n_atoms=len(run.numbers),
-        n_mobile=len(ions),
+        n_mobile=len(run.ions),
         n_frames=run.n_frames,
         interval_fs=run.interval_fs,
         sites=sites,
@@ -66,35 +61,30 @@ def places(study: Study, run: Trajectory) -> Places:
         residence=occupancy.residence(settled, sites, run.interval_fs),
         hops=occupancy.hops(settled, sites),
         pairs=_pairs(study, run),
-        density=density.fold(ions, run.mean_cell, study.supercell, centres[0]),
+        density=density.fold(run.ions, run.mean_cell, study.supercell, centres[0]),
         marks=_marks(study, centres, run.mean_cell),
     )
 
 
 def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
     """Mobile ions with each other, with each element of the anions and with their centres; the centres with each other."""
-    drawn = thin(run.n_frames, _pair_frames(run))
+    drawn = run.drawn
     cell = run.cell[drawn]
     to_cell = np.linalg.inv(run.mean_cell) @ cell  # centres were found in the mean cell
 
-    ions = run.positions[run.mobile][:, :, drawn]
+    ions = run.drawn_positions[run.mobile]
     centres = np.einsum("aif,fij->ajf", run.centres[:, :, drawn], to_cell)
-    still_ions = np.einsum("aif,fij->ajf", run.still[run.mobile][:, :, drawn].astype(float), to_cell)
+    still_ions = np.einsum("aif,fij->ajf", run.ions[:, :, drawn].astype(float), to_cell)
     mobile, anion = study.material.mobile, study.material.anion
     members = run.numbers[run.anions[0]]
     found = {f"{mobile}–{mobile}": radial_distribution(ions, None, cell)} if len(ions) > 1 else {}
     for number in sorted(set(members.tolist()), reverse=True):
         atoms = run.anions[:, members == number].ravel()
-        found[f"{mobile}–{chemical_symbols[number]}"] = radial_distribution(ions, run.positions[atoms][:, :, drawn], cell)
+        found[f"{mobile}–{chemical_symbols[number]}"] = radial_distribution(ions, run.drawn_positions[atoms], cell)
     found[f"{mobile}–{anion}"] = radial_distribution(still_ions, centres, cell)
     if len(centres) > 1:
         found[f"{anion}–{anion}"] = radial_distribution(centres, None, cell)
     return found
-
-
-def _pair_frames(run: Trajectory) -> int:
-    distances = int(run.mobile.sum()) * len(run.numbers)
-    return int(np.clip(PAIR_DISTANCES // distances, FEWEST_PAIR_FRAMES, PAIR_FRAMES))
 
 
 def _marks(study: Study, centres: Array, cell: Array) -> dict[str, Array]:
@@ -197,20 +187,21 @@ def _density(runs: Sequence[Places]) -> DensityMap:
         voxel_A=float(np.max(np.linalg.norm(raw.cell, axis=1) / raw.values.shape)),
         smoothed_A=SMOOTHED_A,
         sites=first.marks,
+        values=drawn.values,
     )
 
 
 def cold_orientation(run: Trajectory) -> Array:
     """(A, V, 3): mean directions of the vertices at the cold start of a heating run."""
-    return np.asarray(_vectors(run)[..., : max(run.n_frames // COLD_PART, 1)].mean(axis=3, dtype=float))
+    return np.asarray(run.vertex_vectors[..., : max(run.n_frames // COLD_PART, 1)].mean(axis=3, dtype=float))
 
 
 def order_branch(done: Done, run: Trajectory, temperature_K: Array, cold: Array) -> OrderBranch:
     """Shares of the sites and order of the orientations on a ramp, in bins of temperature."""
     sites = find_sites(run.centres.mean(axis=2), run.mean_cell)
-    site = occupancy.nearest_site(run.still[run.mobile], sites, run.mean_cell)
+    site = occupancy.nearest_site(run.ions, sites, run.mean_cell)
     share = occupancy.fractions(occupancy.settled(site, run.interval_fs), sites)
-    turned = orientational_order(_vectors(run), cold)
+    turned = orientational_order(run.vertex_vectors, cold)
 
     def binned(values: Array) -> lattice.Binned:
         return lattice.binned(temperature_K, values, width_K=bin_width_K(done))
@@ -228,7 +219,3 @@ def order_branch(done: Done, run: Trajectory, temperature_K: Array, cold: Array)
         order=binned(turned.order).value,
         l=turned.l,
     )
-
-
-def _vectors(run: Trajectory) -> Array:
-    return rotation.vertex_vectors(run.still, run.anions, run.vertices, run.masses, run.mean_cell)

@@ -11,7 +11,7 @@ from borarun.errors import BorarunError
 from borarun.protocol import Study
 from borarun.report.results import Check, Vibrations
 from borarun.report.source import Done, Source
-from borarun.report.trajectory import Trajectory, check, read
+from borarun.report.trajectory import Trajectory, check, read, still_atoms
 from borarun.units import THZ_IN_MEV
 
 
@@ -29,7 +29,7 @@ def vibrations(study: Study, source: Source) -> Vibrated:
     checks: list[Check] = []
     for done in source.of("vibrations"):
         try:
-            run = read(study, source, done, "produce")
+            run = read(study, source, done, "produce", directions=False)
         except BorarunError as error:
             source.unusable(done, f"its trajectory cannot be used: {error}")
             continue
@@ -37,12 +37,12 @@ def vibrations(study: Study, source: Source) -> Vibrated:
             continue
         checks.append(check(done, run, constant=True))
         if checks[-1].intact:
-            spectra.append(_spectrum(study, done, run))
+            spectra.append(_spectrum(study, source, done, run))
     return Vibrated(tuple(spectra), tuple(checks))
 
 
-def _spectrum(study: Study, done: Done, run: Trajectory) -> Vibrations:
-    found = density_of_states(run.still, run.numbers, run.masses, run.interval_fs)
+def _spectrum(study: Study, source: Source, done: Done, run: Trajectory) -> Vibrations:
+    found = density_of_states(still_atoms(source, done, "produce", run), run.numbers, run.masses, run.interval_fs)
     scale = len(run.numbers) / study.formula_units(study.supercell) / THZ_IN_MEV
     return Vibrations(
         functional=done.about("functional"),

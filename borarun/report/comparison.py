@@ -102,7 +102,7 @@ def _ordered_lattice(results: Results, number: Number) -> Iterator[Ours]:
 
 def _transition(results: Results, number: Number) -> Iterator[Ours]:
     for functional in dict.fromkeys(t.functional for t in results.transitions):
-        t = min((t for t in results.transitions if t.functional == functional), key=lambda t: t.vacancies)
+        t = min((t for t in results.transitions if t.functional == functional), key=lambda t: t.order)
         if t.temperature_K is not None:
             yield Ours(functional, t.temperature_K)
 

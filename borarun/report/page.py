@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from borarun.report import parquet, summary, text
+from borarun.report import cell_page, parquet, summary, text
 from borarun.report.blocks import Figure, Section, Table
 from borarun.report.results import Results
 from borarun.report.sections import sections
@@ -26,7 +26,7 @@ class File:
 
 
 def files(results: Results, *, with_parquet: bool = False) -> dict[str, File]:
-    """``report.html``, ``results.json``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.csv``, by their paths.
+    """``report.html``, ``cell.html``, ``results.json``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.csv``, by their paths.
 
     Parameters
     ----------
@@ -35,8 +35,13 @@ def files(results: Results, *, with_parquet: bool = False) -> dict[str, File]:
     """
     parts = sections(results)
     page = render(results, parts).encode()
+    cell = File(cell_page.cell_page(results).encode(), "the unit cell and the density of the mobile ions in three dimensions")
     numbers = json.dumps(results.to_json(), indent=1, ensure_ascii=False, allow_nan=False).encode()
-    found = {"report.html": File(page, "the report: every figure and table on one page"), "results.json": File(numbers, "every number of the report")}
+    found = {
+        "report.html": File(page, "the report: every figure and table on one page"),
+        cell_page.NAME: cell,
+        "results.json": File(numbers, "every number of the report"),
+    }
     for block in (block for section in parts for block in section.blocks):
         if isinstance(block, Figure):
             for panel in block.panels:

@@ -60,6 +60,45 @@ def autocorrelation(results: Results) -> Figure | None:
     return Figure("Angular autocorrelation", caption, tuple(panels), Table("autocorrelation", "Angular autocorrelation", columns, rows))
 
 
+def deflections(results: Results) -> Figure | None:
+    """Distribution of the angle between a vertex and its mean direction, a panel a functional and vacancy count, a line a temperature."""
+    points = results.rotation
+    if not points:
+        return None
+    colors = style.by_temperature(p.temperature_K for p in points)
+    panels = []
+    for (functional, vacancies), group in _grouped(points).items():
+
+        def paint(axes: Axes, group: list[Rotation] = group, title: str = f"{functional}, {text.count(vacancies, 'vacancy')}") -> None:
+            for p in group:
+                axes.stairs(p.deflection_density, p.deflection_deg_edges, color=colors[p.temperature_K], lw=1.4, label=text.kelvin(p.temperature_K))
+            reach = max(p.deflection_deg_edges[1:][p.deflection_density > 0][-1] for p in group)
+            axes.set(xlabel="deflection from the mean direction, degrees", ylabel="share per degree", title=title, xlim=(0, min(1.1 * reach, 180)))
+            axes.set_ylim(bottom=0)
+            axes.legend()
+
+        alt = f"Distribution of the deflection of vertices, {functional}, {text.count(vacancies, 'vacancy')}, one line a temperature."
+        panels.append(style.draw(f"deflection-{functional}-{vacancies}", alt, paint, height=3.3))
+    rows: list[list[Value]] = [
+        [p.functional, p.vacancies, p.temperature_K, float(low), float(high), float(share)]
+        for p in points
+        for low, high, share in zip(p.deflection_deg_edges[:-1], p.deflection_deg_edges[1:], p.deflection_density, strict=True)
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("from", "deg"),
+        Column("to", "deg"),
+        Column("share per degree", "1/deg"),
+    )
+    caption = (
+        "How far vertices turn away from their mean directions over the run, all anions, vertices and frames. Libration is one narrow peak "
+        "that widens with temperature; a tail or a second peak beyond 60° is an anion that took another place."
+    )
+    return Figure("Deflection of vertices", caption, tuple(panels), Table("deflection", "Deflection of vertices", columns, rows))
+
+
 def angles(results: Results) -> Figure | None:
     """theta and phi of one vertex of some anions against time, at the highest temperature of each vacancy count."""
     hottest = [group[-1] for group in _grouped(results.rotation).values() if group[-1].series]

@@ -38,8 +38,9 @@ def order(results: Results) -> Figure | None:
         where = f"{functional}, {text.count(vacancies, 'vacancy')}"
 
         def paint_lattice(axes: Axes, functional: str = functional, vacancies: int = vacancies, where: str = where) -> None:
-            for ramp in results.branches:
-                if (ramp.functional, ramp.vacancies) == (functional, vacancies):
+            same = [ramp for ramp in results.branches if (ramp.functional, ramp.vacancies) == (functional, vacancies)]
+            for ramp in same:
+                if ramp.heating_K_per_ps == min(other.heating_K_per_ps for other in same):
                     values = ramp.lattice_A if results.cubic else ramp.volume_A3
                     axes.plot(ramp.temperature_K, values, color=_COLORS[ramp.branch], label=ramp.branch)
             axes.set(xlabel="temperature, K", ylabel="lattice parameter a, Å" if results.cubic else "volume per formula unit, Å³", title=where)
@@ -92,8 +93,9 @@ def order(results: Results) -> Figure | None:
     first = results.order[0]
     frames = " and ".join(str(n) for n in dict.fromkeys(b.n_frames for b in results.order))
     caption = (
-        f"Heating red, cooling blue; means over the same bins of temperature as the lattice; {first.n_atoms} atoms, {first.n_anions} anions, {frames} "
-        f"frames a run. Sites: every {results.mobile} belongs to the nearest hole between the anions' mean centres or to the window, a triangle of "
+        "Heating red, cooling blue, the slowest ramps; means over the same bins of temperature as the lattice; "
+        f"{first.n_atoms} atoms, {first.n_anions} anions, {frames} frames a run. "
+        f"Sites: every {results.mobile} belongs to the nearest hole between the anions' mean centres or to the window, a triangle of "
         "anions, between two holes. Orientations are compared with the cold start of heating. Memory is the mean cosine between a vertex and its first "
         f"direction; order compares shapes by Legendre polynomials of order {first.l}: 1 in the first orientation and in all that symmetry makes equal "
         "to it, 0 for random ones. Anions that settle in another orientation on cooling than they had before keep the order low, although they no "

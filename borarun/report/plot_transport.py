@@ -133,6 +133,45 @@ def framework(results: Results) -> Figure | None:
     )
 
 
+def convergence(results: Results) -> Figure | None:
+    """D from the first parts of each run, a panel a functional and vacancy count."""
+    points = [p for p in results.transport if any(part is not None for part in p.part_cm2_s)]
+    if not points:
+        return None
+    colors = style.by_temperature(p.temperature_K for p in points)
+    panels = []
+    for (functional, vacancies), group in grouped(tuple(points)).items():
+
+        def paint(axes: Axes, group: list[Transport] = group, title: str = f"{functional}, {text.count(vacancies, 'vacancy')}") -> None:
+            ends = []
+            for p in group:
+                found = [(time, part) for time, part in zip(p.part_ps, p.part_cm2_s, strict=True) if part is not None]
+                times, values = [time for time, _ in found], [1e6 * part.value for _, part in found]
+                bars = [[1e6 * (part.value - part.low) for _, part in found], [1e6 * (part.high - part.value) for _, part in found]]
+                color, ls = colors[p.temperature_K], "-" if p.accepted else (0, (3, 1.5))
+                axes.errorbar(times, values, yerr=bars, color=color, marker="o", ms=4, lw=1.2, ls=ls, capsize=2)
+                if found:
+                    ends.append((values[-1], text.kelvin(p.temperature_K), color))
+            axes.axhline(0, color=style.MUTED, lw=0.8)
+            highest = max((end[0] for end in ends), default=1.0)
+            axes.set_ylim(-0.5 * highest, 2.5 * highest)
+            axes.set(xlabel="time used, ps", ylabel="D, 10⁻⁶ cm²/s", title=title)
+            style.label_ends(axes, ends)
+
+        alt = f"Diffusivity from the first parts of each run against their length, {functional}, {text.count(vacancies, 'vacancy')}."
+        panels.append(style.draw(f"convergence-{functional}-{vacancies}", alt, paint, height=3.3))
+    rows: list[list[Value]] = [
+        [p.functional, p.vacancies, p.temperature_K, float(time), part] for p in points for time, part in zip(p.part_ps, p.part_cm2_s, strict=True)
+    ]
+    columns = (Column("functional"), Column("vacancies"), Column("temperature", "K"), Column("time used", "ps"), Column("D", "cm²/s"))
+    caption = (
+        f"D of {results.mobile} and its 95 % interval from the first fifth of each run, and from ever more of it. "
+        "A run is long enough where the value no longer drifts and the interval narrows as one over the root of the "
+        "time. Dashed: runs that are not diffusive. Bars may reach beyond the panel; the table has them whole."
+    )
+    return Figure("Convergence of the diffusivity", caption, tuple(panels), Table("convergence", "Convergence of the diffusivity", columns, rows))
+
+
 def conductivity(results: Results) -> Figure | None:
     """sigma against 1000/T, a panel a functional, a colour a vacancy count."""
     drawn = [p for p in results.transport if p.conductivity_S_cm is not None and p.conductivity_S_cm.high > 0]

@@ -20,6 +20,9 @@ from borarun.task import Json
 
 Array = NDArray[Any]
 
+DRAWN_ONLY = {"json": False}
+"""Metadata of a field that only a drawing needs."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -239,6 +242,7 @@ class Branch:
     Attributes
     ----------
     branch : ``heating`` or ``cooling``
+    rate_K_per_ps, heating_K_per_ps : its own rate, and that of the heating that it is or that it follows
     temperature_K, lattice_A, error_A : (n,) means over temperature bins; the error is the standard error of the bin's mean
     volume_A3 : (n,) volume per formula unit
     half_height_K : where the lattice is half way through its step; None where the branch has no step
@@ -249,6 +253,7 @@ class Branch:
     vacancies: int
     branch: str
     rate_K_per_ps: float
+    heating_K_per_ps: float
     n_atoms: int
     seed: int
     temperature_K: Array
@@ -263,13 +268,30 @@ class Branch:
 
 @dataclass(frozen=True)
 class Transition:
-    """Heating and cooling together. ``temperature_K`` is None where there is no step, and ``statement`` says so."""
+    """Heating and cooling at one rate together. ``temperature_K`` is None where there is no step, and ``statement`` says so.
+
+    Attributes
+    ----------
+    heating_K_per_ps : rate of heating
+    heated_K, cooled_K : half-height temperatures; None where a branch has no step
+    hysteresis_K : the first less the second; None where one is missing
+    bracket_K : lower and upper of the two
+    """
 
     functional: str
     vacancies: int
+    heating_K_per_ps: float
     temperature_K: Measured | None
+    heated_K: Measured | None
+    cooled_K: Measured | None
+    hysteresis_K: Measured | None
     bracket_K: tuple[float, float] | None
     statement: str
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """To choose by: few vacancies first, then slow ramps, which are nearest to equilibrium."""
+        return self.vacancies, self.heating_K_per_ps
 
 
 @dataclass(frozen=True)
@@ -291,9 +313,12 @@ class Transport:
     mol_percent, site_percent : vacancies per formula unit and per mobile-ion site
     lag_ps, msd_A2, framework_msd_A2 : (n,) mean squared displacement of mobile ions and of the framework
     diffusivity_cm2_s, conductivity_S_cm : tracer values (Haven ratio 1); None where none can be given
+    regression_cm2_s : tracer value by generalised least squares, a second opinion
+    part_ps, part_cm2_s : (p,) lengths of the first parts of the run, the last of them the whole, and the tracer value of each
     collective_S_cm : conductivity from the displacement of all mobile charge together
     haven : tracer / collective
     accepted : whether the point takes part in the Arrhenius fit; ``reason`` says why not
+    phase : ``ordered phase`` or ``disordered phase``; empty where no transition was found
     """
 
     functional: str
@@ -315,11 +340,15 @@ class Transport:
     framework_msd_A2: Array
     fit_window_ps: tuple[float, float]
     diffusivity_cm2_s: Measured | None
+    regression_cm2_s: Measured | None
+    part_ps: Array
+    part_cm2_s: tuple[Measured | None, ...]
     conductivity_S_cm: Measured | None
     collective_S_cm: Measured | None
     haven: Measured | None
     accepted: bool
     reason: str
+    phase: str = ""
 
 
 @dataclass(frozen=True)
@@ -360,6 +389,10 @@ class Rotation:
     lag_ps, xi : (n,) angular autocorrelation <r(t).r(0)> over all anions, vertices and time origins
     relaxation_ps : lag at which xi has fallen to 1/e; None where it did not within the run, and ``relaxation`` says so
     deflection_deg, rms_deflection_deg : largest and rms angle of a vertex from its own mean direction
+    deflection_deg_edges, deflection_density : (b + 1,) and (b,) its distribution, per degree
+    order : mean orientational order, against the relaxed crystal
+    reorientations : new places that an anion took in a run, on average
+    disorder : what follows from these two, and from how alike anions point
     full_rotations, full_rotations_per_ns : whole turns of all anions together, in all runs and per ns
     """
 
@@ -373,9 +406,14 @@ class Rotation:
     lag_ps: Array
     xi: Array
     series: tuple[AngleSeries, ...]
-    relaxation_ps: float | None
+    relaxation_ps: Measured | None
     relaxation: str
     deflection_deg: float
+    deflection_deg_edges: Array
+    deflection_density: Array
+    order: float
+    reorientations: float
+    disorder: str
     rms_deflection_deg: float
     full_rotations: int
     full_rotations_per_ns: float
@@ -420,6 +458,7 @@ class DensityMap:
     cell : (3, 3) angstrom, the mean unit cell
     projection : (n, m) along c, ions per angstrom^2
     section : (n, k) plane that a + b and c span, ions per angstrom^3
+    values : (n, m, k) ions per angstrom^3; not among the JSON values
     total : ions in the unit cell
     voxel_A, smoothed_A : longest edge of a voxel, and standard deviation of the Gaussian that both were smoothed by
     sites : kind -> (s, 3) scaled coordinates in the unit cell, with the anions' centres under ``anion``
@@ -432,6 +471,7 @@ class DensityMap:
     voxel_A: float
     smoothed_A: float
     sites: Mapping[str, Array]
+    values: Array = field(metadata=DRAWN_ONLY)
 
 
 @dataclass(frozen=True)
@@ -573,6 +613,24 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class UnitCell:
+    """The structure that molecular dynamics starts from, its anions in one piece.
+
+    Attributes
+    ----------
+    symbols : (N,) elements
+    positions : (N, 3) angstrom
+    vectors : (3, 3) angstrom, rows are the cell's vectors
+    bonds : (B, 2) int, bonded atoms
+    """
+
+    symbols: tuple[str, ...]
+    positions: Array
+    vectors: Array
+    bonds: Array
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything that the report shows.
 
@@ -585,6 +643,7 @@ class Results:
     level : of the moment tensor potential, None before it is trained
     sections : of the study file
     cubic : whether the first phase is cubic, so that one lattice parameter says it all
+    unit_cell : the first phase
     warnings : of the study file
     measured_cells_A : measured lattice parameters of phases, from the study file
     measured_peaks_meV : measured vibrational peaks, from the study file
@@ -604,6 +663,7 @@ class Results:
     level: int | None
     sections: frozenset[str]
     cubic: bool
+    unit_cell: UnitCell
     warnings: tuple[str, ...] = ()
     stand_ins: tuple[StandIn, ...] = ()
     cells: tuple[RelaxedCell, ...] = ()
@@ -638,7 +698,7 @@ def _json(value: Any) -> Json:
     if isinstance(value, BaseModel):
         return _json(value.model_dump(exclude_defaults=True))
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _json(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: _json(getattr(value, f.name)) for f in fields(value) if f.metadata != DRAWN_ONLY}
     if isinstance(value, Mapping):
         return {str(key): _json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

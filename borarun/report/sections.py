@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from borarun.report import plot_heating, plot_learning, plot_phonons, plot_rotation, plot_structure, plot_transport, plot_vibrations, tables, text
 from borarun.report.blocks import Block, Figure, Note, Section
-from borarun.report.results import Gap, Phonons, Results
+from borarun.report.results import Gap, Phonons, Results, Transition
 
 
 def sections(results: Results) -> list[Section]:
@@ -111,7 +111,7 @@ def _heating(results: Results) -> Section:
     gaps = results.missing("heating")
     intro = "Temperature ramps up and down. An order-disorder transition is a step in the lattice parameter, with hysteresis between the two."
     statements: list[tuple[str, Block | None]] = [
-        ("", Note(f"{t.functional}, {text.count(t.vacancies, 'vacancy')}: {t.statement}", "good" if t.temperature_K else "plain"))
+        ("", Note(f"{t.functional}, {text.count(t.vacancies, 'vacancy')}{_rate(results, t)}: {t.statement}", "good" if t.temperature_K else "plain"))
         for t in results.transitions
     ]
     blocks = _blocks(
@@ -119,9 +119,16 @@ def _heating(results: Results) -> Section:
         ("Lattice against temperature", plot_heating.lattice(results)),
         *statements,
         ("Transition temperatures", tables.transitions(results)),
+        ("Hysteresis against rate", plot_heating.hysteresis(results)),
         *([("Lattice parameters", tables.lattice(results))] if results.cubic else []),
     )
     return Section("heating", "Heating and cooling", intro, blocks, gaps)
+
+
+def _rate(results: Results, transition: Transition) -> str:
+    """At which rate, where there are several."""
+    several = len({t.heating_K_per_ps for t in results.transitions}) > 1
+    return f", heated at {text.number(transition.heating_K_per_ps, 3)} K/ps" if several else ""
 
 
 def _diffusion(results: Results) -> Section:
@@ -133,6 +140,7 @@ def _diffusion(results: Results) -> Section:
         ("Ionic conductivity", plot_transport.conductivity(results) if results.transport else None),
         ("Activation energy", tables.activation(results)),
         ("Diffusivity and conductivity", tables.transport(results)),
+        ("Convergence", plot_transport.convergence(results)),
         ("Framework", plot_transport.framework(results)),
     )
     return Section("diffusion", "Diffusion", intro, blocks, gaps)
@@ -145,6 +153,7 @@ def _reorientation(results: Results) -> Section:
         gaps,
         ("Angular autocorrelation", plot_rotation.autocorrelation(results)),
         ("Deflection and full rotations", tables.rotations(results)),
+        ("Distribution of deflections", plot_rotation.deflections(results)),
         ("Direction of single vertices", plot_rotation.angles(results)),
     )
     return Section("reorientation", "Reorientation of the anions", intro, blocks)

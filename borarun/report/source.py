@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from borarun.errors import StoreError
 from borarun.report.results import Gap
@@ -31,20 +32,26 @@ class Done:
 class Source:
     """The tasks of a study, their records read once.
 
+    Parameters
+    ----------
+    tasks : every task of the study that is known by now
+    store : its records
+    lost : what is wrong with records that turned out to be damaged, by key
+
     Attributes
     ----------
     done : tasks that succeeded, in the plan's order
     gaps : one for each task that did not, with the reason
     """
 
-    def __init__(self, tasks: Sequence[Task], store: Store) -> None:
+    def __init__(self, tasks: Sequence[Task], store: Store, lost: Mapping[str, str] = MappingProxyType({})) -> None:
         self.store = store
         tasks = list({task.key: task for task in tasks}.values())
         records: dict[str, Record | None] = {}
-        damaged: dict[str, str] = {}
+        damaged = dict(lost)
         for task in tasks:
             try:
-                records[task.key] = store.record(task.key)
+                records[task.key] = None if task.key in lost else store.record(task.key)
             except StoreError as error:
                 records[task.key] = None
                 damaged[task.key] = str(error)

@@ -29,6 +29,12 @@ HEATING = "#b2341f"
 COOLING = "#2068a8"
 OURS = "#2068a8"
 
+MOST_TOLD = 200
+"""Points of a line whose values are told where they stand."""
+
+_NO_VALUES = ("None", None, "", " ", "|", "_")
+"""Markers of none, and of the ends of error bars."""
+
 _FUNCTIONALS = {"PBE": "#d55e00", "PBE-D3": "#0072b2", "rev-vdW-DF2": "#009e73"}
 _MARKERS = "osD^vPX<>"
 
@@ -99,10 +105,34 @@ def draw(name: str, alt: str, paint: Callable[[Axes], None], *, width: float = 5
         figure.savefig(file_svg, format="svg", metadata={"Date": None, "Creator": "borarun"})
         figure.set_layout_engine("none")  # found once, kept: the layout takes as long as the drawing
         figure.savefig(png, format="png", dpi=160, metadata={"Software": "borarun"})
-    return Panel(name, _inline(file_svg.getvalue().decode(), name, alt, 6.4 * width), file_svg.getvalue(), png.getvalue(), alt)
+        told = _told(axes)
+    return Panel(name, _inline(file_svg.getvalue().decode(), name, alt, 6.4 * width, told), file_svg.getvalue(), png.getvalue(), alt)
 
 
-def _inline(svg: str, name: str, alt: str, most_rem: float) -> str:
+def _told(axes: Axes) -> str:
+    """SVG that says the values of a marker when the pointer rests on it: titles of empty circles, which need no script.
+
+    Lines without markers are guides and fits, or hold so many points that the table is the place for them.
+    """
+    figure, found = axes.get_figure(root=True), []
+    assert figure is not None
+    height, scale = 72 * figure.get_figheight(), 72 / figure.dpi
+    for line in axes.lines:
+        points = np.asarray(line.get_xydata(), float)
+        if line.get_transform() is not axes.transData or line.get_marker() in _NO_VALUES or len(points) > MOST_TOLD:
+            continue
+        name = str(line.get_label())
+        before = "" if name.startswith("_") else f"{name}: "
+        for x, y in points:
+            across, up = axes.transData.transform((x, y))
+            if np.isfinite([across, up]).all() and axes.bbox.contains(across, up):
+                says = _attribute(f"{before}{axes.get_xlabel()}: {x:.4g}; {axes.get_ylabel()}: {y:.4g}")
+                place = f'cx="{scale * across:.1f}" cy="{height - scale * up:.1f}"'
+                found.append(f'<circle class="told" {place} r="5"><title>{says}</title></circle>')
+    return "\n".join(found)
+
+
+def _inline(svg: str, name: str, alt: str, most_rem: float, told: str) -> str:
     """An SVG document made fit to stand in HTML: no prologue or metadata, and ids that no other figure has."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -116,7 +146,9 @@ def _inline(svg: str, name: str, alt: str, most_rem: float) -> str:
         count=1,
     )
     svg = re.sub(r"\n\s*", "\n", svg)
-    return svg.replace("xlink:href", "href")
+    svg = svg.replace("xlink:href", "href")
+    end = svg.rindex("</svg>")
+    return f"{svg[:end]}{told}\n{svg[end:]}"
 
 
 def _attribute(text: str) -> str:

@@ -79,7 +79,7 @@ def _transition(results: Results) -> Card:
     )
     if not found:
         return Card("Transition temperature", text.NOTHING, "", "not computed yet", beside)
-    t = min(found, key=lambda t: t.vacancies)
+    t = min(found, key=lambda t: t.order)
     where = f"{functional}, {text.count(t.vacancies, 'vacancy')}"
     if t.temperature_K is None:
         reached = max((b.reached_K for b in results.branches if b.functional == functional), default=0.0)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from borarun.analysis.functionals import PROMINENCE
 from borarun.analysis.occupancy import SETTLE_FS
+from borarun.analysis.order import ORDERED, TURNING
 from borarun.published import Statistics
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.comparison import SAME_CONTENT, SAME_TEMPERATURE_K, compare
-from borarun.report.results import Exploration, Gap, Results, Round, Stay, Training
+from borarun.report.results import Exploration, Gap, Results, Rotation, Round, Stay, Training
 from borarun.units import PER_CM_IN_MEV
 
 OURS = "this study"
@@ -274,6 +276,8 @@ def _explored(run: Exploration) -> list[Value]:
 def _learned(step: Round) -> list[Value]:
     if step.clean:
         return ["none needed: the round stayed clean", "", "", ""]
+    if step.n_candidates == 0 and step.explorations:
+        return ["nothing to label: an anion came apart", "", "", ""]
     if step.n_selected is None:
         return ["not yet", "", "", ""]
     labelled = f"{step.n_selected} of {step.n_candidates}" + (
@@ -316,17 +320,31 @@ def transitions(results: Results) -> Table | None:
         return None
     rows: list[list[Value]] = []
     for t in results.transitions:
-        halves = {b.branch: b.half_height_K for b in results.branches if (b.functional, b.vacancies) == (t.functional, t.vacancies)}
+        ramps = [b for b in results.branches if (b.functional, b.vacancies, b.heating_K_per_ps) == (t.functional, t.vacancies, t.heating_K_per_ps)]
+        rates = ", ".join(text.number(b.rate_K_per_ps, 3) for b in ramps)
         mean: Value = t.temperature_K if t.temperature_K is not None else "none in this range"
-        rows.append([f"{OURS}, {t.functional}", str(t.vacancies), halves.get("heating"), halves.get("cooling"), mean, t.statement])
+        rows.append([f"{OURS}, {t.functional}", str(t.vacancies), rates, t.heated_K, t.cooled_K, t.hysteresis_K, mean, t.statement])
     for p in results.published.find("transition_temperature"):
         who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
-        rows.append([who, "0" if p.kind == "paper" else "", p.high, p.low, p.number, p.place])
+        rows.append(
+            [
+                who,
+                "0" if p.kind == "paper" else "",
+                "",
+                p.high,
+                p.low,
+                p.high - p.low if p.high is not None and p.low is not None else None,
+                p.number,
+                p.place,
+            ]
+        )
     columns = (
         Column("source"),
         Column("vacancies"),
+        Column("rates", "K/ps"),
         Column("heating", "K"),
         Column("cooling", "K"),
+        Column("hysteresis", "K"),
         Column("transition temperature", "K"),
         Column("remark"),
     )
@@ -335,7 +353,7 @@ def transitions(results: Results) -> Table | None:
         "Transition temperatures",
         columns,
         rows,
-        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals.",
+        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals. Rates are those of heating and of the cooling after it.",
     )
 
 
@@ -350,10 +368,11 @@ def transport(results: Results) -> Table | None:
             p.temperature_K,
             f"{p.n_runs} × {text.duration(p.time_ps)}",
             p.diffusivity_cm2_s,
+            p.regression_cm2_s,
             p.conductivity_S_cm,
             p.collective_S_cm,
             p.haven,
-            "yes" if p.accepted else f"no: {p.reason}",
+            ", ".join(filter(None, ("yes", p.phase))) if p.accepted else f"no: {p.reason}",
         ]
         for p in results.transport
     ]
@@ -363,17 +382,28 @@ def transport(results: Results) -> Table | None:
         Column("temperature", "K"),
         Column("runs"),
         Column("D", "cm²/s"),
+        Column("D by regression", "cm²/s"),
         Column("σ, tracer", "S/cm"),
         Column("σ, collective", "S/cm"),
         Column("Haven ratio"),
         Column("in the fit"),
     )
     caption = (
-        "D from the whole run with a 95 % interval from the scatter over time blocks (Student t). The tracer conductivity takes every ion "
+        "D from the whole run with a 95 % interval from the scatter over time blocks (Student t). D by regression is a second opinion, by "
+        "generalised least squares through the mean squared displacement; its interval holds for ions that move each for itself only. "
+        f"{_disagreement(results)} The tracer conductivity takes every ion "
         "for itself (Haven ratio 1, as in the paper); the collective one follows the displacement of all mobile charge together; their "
         "ratio is the Haven ratio."
     )
     return Table("transport", "Diffusivity and conductivity", columns, rows, caption)
+
+
+def _disagreement(results: Results) -> str:
+    """Where the two opinions on D are farther apart than both their intervals together."""
+    pairs = [(p, p.diffusivity_cm2_s, p.regression_cm2_s) for p in results.transport if p.accepted]
+    apart = [p for p, one, other in pairs if one is not None and other is not None and abs(one.value - other.value) > one.half_width + other.half_width]
+    where = ", ".join(f"{p.functional} at {text.kelvin(p.temperature_K)} with {text.count(p.vacancies, 'vacancy')}" for p in apart)
+    return f"The two disagree by more than both intervals for {where}: a longer run is needed." if apart else "The two agree within their intervals."
 
 
 def activation(results: Results) -> Table | None:
@@ -428,7 +458,10 @@ def rotations(results: Results) -> Table | None:
             p.deflection_deg,
             p.rms_deflection_deg,
             f"{p.full_rotations} ({text.number(p.full_rotations_per_ns, 3)} per ns)" if p.full_rotations else "none",
-            f"1/e after {text.duration(p.relaxation_ps)}" if p.relaxation_ps is not None else p.relaxation,
+            _decay(p),
+            p.order,
+            p.reorientations,
+            p.disorder,
         ]
         for p in sorted(results.rotation, key=lambda p: (p.functional, p.vacancies, p.temperature_K))
     ]
@@ -443,6 +476,9 @@ def rotations(results: Results) -> Table | None:
             None,
             f"{text.number(p.low)}–{text.number(p.high)} per ns" if turning else "none",
             p.place,
+            None,
+            None,
+            "",
         ]
         rows.append(row)
     columns = (
@@ -454,12 +490,26 @@ def rotations(results: Results) -> Table | None:
         Column("rms deflection", "°", 3),
         Column("full rotations"),
         Column("decay of ξ"),
+        Column("order left", "", 2),
+        Column("new places an anion", "", 2),
+        Column("orientations"),
     )
     caption = (
         "Deflection of a vertex from its own mean direction over the run; full rotations count whole turns of all anions together. The "
-        "mean direction means nothing for an anion that turns over: read its deflection as free rotation."
+        "mean direction means nothing for an anion that turns over: read its deflection as free rotation. The interval of a decay is a "
+        "jackknife over anions. Order left, of directions averaged over 3 ps: 1 where anions stand as in the relaxed crystal or turned onto "
+        "themselves, 0 where they stand anyhow. New places: how often an anion went over to another orientation, on average. Disorder, where less than "
+        f"{ORDERED:g} of the order is left, is dynamic where an anion took {TURNING:g} new place or more, and static where less: within "
+        "the length of this run."
     )
     return Table("rotation", "Deflection and full rotations", columns, rows, caption)
+
+
+def _decay(p: Rotation) -> str:
+    if p.relaxation_ps is None:
+        return p.relaxation
+    interval = f" ({text.duration(p.relaxation_ps.low)} to {text.duration(p.relaxation_ps.high)})" if isfinite(p.relaxation_ps.low) else ""
+    return f"1/e after {text.duration(p.relaxation_ps.value)}{interval}"
 
 
 def comparison(results: Results) -> Table | None:

@@ -169,7 +169,7 @@ def all_done(tasks: Iterable[Task], records: Records) -> bool:
 def train_task(
     study: Study, functional: str, labels: tuple[Ref, ...], *, stage: str, number: int, selected: tuple[Ref, ...] = (), start: Ref | None = None
 ) -> Task:
-    """Training number ``number`` of a functional on ``labels``, of which some are held out, and on all of what active learning ``selected``.
+    """Training number ``number`` of a functional on ``labels``, of which some are held out, and on all that was ``selected``.
 
     It starts from the potential ``start`` or from an untrained one.
     """

@@ -1,4 +1,4 @@
-"""Heating and cooling: the lattice against temperature, and the transition where there is one."""
+"""Heating and cooling, at each rate: the lattice against temperature, and the transition where there is one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAME = "heating"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """A heating run, and a cooling run from where it ended, a functional and vacancy count."""
+    """A heating run, and a cooling run from where it ended, a functional, vacancy count and rate; all rates begin with the same atoms and velocities."""
     section = study.heating
     if section is None:
         return Expansion()
@@ -23,37 +23,39 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         for vacancies in section.vacancies:
             seed = derive_seed(study.seed, NAME, functional, vacancies)
             cell = {"text": text, "supercell": study.supercell, "mobile": study.material.mobile, "vacancies": vacancies, "seed": seed}
-            before = start
-            for branch, begin, end, rate in (
-                ("heating", section.from_K, section.to_K, section.rate_K_per_ps),
-                ("cooling", section.to_K, section.from_K, section.cooling_rate_K_per_ps),
-            ):
-                task = md_task(
-                    study,
-                    {
-                        "cell": cell,
-                        "segments": [
-                            {
-                                "name": branch,
-                                "time_ps": abs(end - begin) / rate,
-                                "from_K": begin,
-                                "to_K": end,
-                                "sample_every_fs": section.sample_every_fs,
-                            }
-                        ],
-                        "timestep_fs": section.timestep_fs,
-                        "mode": section.cell,
-                        "pressure_bar": section.pressure_bar,
-                        "seed": seed,
-                        "grade": production_grade(study),
-                    },
-                    inputs={"potential": potential, "active_set": Ref(potential.key, "active_set"), **before},
-                    stage=NAME,
-                    label=f"{functional}, {plural(vacancies, 'vacancy')}, {branch}",
-                    about={"functional": functional, "branch": branch, "vacancies": vacancies},
-                    n_atoms=study.n_atoms(study.supercell),
-                )
-                tasks.append(task)
-                cell = {}
-                before = {"structure": Ref(task.key, "last")}
+            for heating, cooling in section.ramps():
+                at = f" at {heating:g} K/ps" if len(section.rate_K_per_ps) > 1 else ""
+                place, before = cell, start
+                for branch, begin, end, rate in (
+                    ("heating", section.from_K, section.to_K, heating),
+                    ("cooling", section.to_K, section.from_K, cooling),
+                ):
+                    task = md_task(
+                        study,
+                        {
+                            "cell": place,
+                            "segments": [
+                                {
+                                    "name": branch,
+                                    "time_ps": abs(end - begin) / rate,
+                                    "from_K": begin,
+                                    "to_K": end,
+                                    "sample_every_fs": section.sample_every_fs,
+                                }
+                            ],
+                            "timestep_fs": section.timestep_fs,
+                            "mode": section.cell,
+                            "pressure_bar": section.pressure_bar,
+                            "seed": seed,
+                            "grade": production_grade(study),
+                        },
+                        inputs={"potential": potential, "active_set": Ref(potential.key, "active_set"), **before},
+                        stage=NAME,
+                        label=f"{functional}, {plural(vacancies, 'vacancy')}, {branch}{at}",
+                        about={"functional": functional, "branch": branch, "vacancies": vacancies, "heating_K_per_ps": heating},
+                        n_atoms=study.n_atoms(study.supercell),
+                    )
+                    tasks.append(task)
+                    place = {}
+                    before = {"structure": Ref(task.key, "last")}
     return Expansion(tuple(tasks))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borarun.analysis.bonds import check_bonds
+from borarun.analysis.bonds import check_bonds, together
 
 
 @pytest.fixture
@@ -37,6 +37,16 @@ def test_a_broken_bond_is_told(trajectory, shift, length):
     assert not hydrogen.intact
     assert boron.intact
     assert length in (pytest.approx(hydrogen.longest_A), pytest.approx(hydrogen.shortest_A))
+
+
+def test_bonds_of_parts_are_the_bonds_of_all(trajectory):
+    positions, cell, anions, numbers = trajectory
+    other = positions + 0.02 * np.random.default_rng(2).normal(size=positions.shape)
+    both = check_bonds(np.concatenate([positions, other]), cell, np.arange(8).reshape(2, 4), np.tile(numbers, 2))
+    parts = together([check_bonds(positions, cell, anions, numbers), check_bonds(other, cell, anions, numbers)])
+    for one, part in zip(both, parts, strict=True):
+        assert (one.pair, one.n, one.shortest_A, one.longest_A, one.intact) == (part.pair, part.n, part.shortest_A, part.longest_A, part.intact)
+        assert one.start_A == pytest.approx(part.start_A)
 
 
 def test_a_neighbour_that_a_hot_frame_brings_close_is_no_bond():

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
+import diffusivity_calibration as walks
 import numpy as np
 import pytest
 
 from borarun.analysis.diffusion import collective_diffusivity, diffusivity, haven_ratio
-
-_SCRIPT = Path(__file__).parents[2] / "benchmarks" / "diffusivity_calibration.py"
-_spec = importlib.util.spec_from_file_location("diffusivity_calibration", _SCRIPT)
-walks = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = walks
-_spec.loader.exec_module(walks)
 
 
 @pytest.fixture
@@ -104,7 +96,9 @@ def test_hops_of_the_collective_motion_are_counted_for_all_ions(rng):
     assert collective_diffusivity(walk, 20.0).hops == pytest.approx(12 * diffusivity(walk, 20.0).hops)
 
 
-@pytest.mark.parametrize("case", [case for case in walks.CASES if "10 ps" not in case.name], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in walks.CASES if "10 ps" not in case.name and "second opinion" not in case.name], ids=lambda case: case.name
+)
 def test_error_bars_cover_what_they_claim(case):
     # With 100 trials a right coverage of 95 % shows as 88 % or more in all but about one of 500 cases.
     result = walks.calibrate(case, 100, seed=4)

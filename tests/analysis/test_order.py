@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from borarun.analysis.order import orientational_order, shape_order
+from borarun.analysis.order import disorder, mutual_order, orientational_order, settled, shape_order
+from borarun.analysis.rotation import full_rotations, rotation_matrices
 
 GOLDEN = (1 + 5**0.5) / 2
 ICOSAHEDRON = np.array([np.roll((0.0, a, b * GOLDEN), k) for k in range(3) for a in (-1, 1) for b in (-1, 1)]) / np.sqrt(1 + GOLDEN**2)
@@ -16,6 +17,61 @@ TETRAHEDRON = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]) / 3**
 def turned(shape: np.ndarray, rotations: Rotation) -> np.ndarray:
     """(1, V, 3, F)."""
     return np.einsum("fij,vj->vif", rotations.as_matrix(), shape)[None]
+
+
+@pytest.mark.parametrize(
+    ("where", "interval", "kind"),
+    [
+        ("reference", 0, "ordered"),  # librating about the reference
+        ("anywhere", 0, "static"),  # each anion in a place of its own, for the whole run
+        ("anywhere", 50, "dynamic"),  # a new place every 50 frames of 20 fs
+    ],
+)
+def test_what_disorders_and_whether_it_moves(where: str, interval: int, kind: str) -> None:
+    rng, n_anions, n_frames = np.random.default_rng(2), 30, 400
+    places = Rotation.random(n_anions * 8, random_state=3).as_matrix().reshape(n_anions, 8, 3, 3)
+    if where == "reference":
+        places[:] = np.eye(3)
+    place = np.arange(n_frames) // interval if interval else np.zeros(n_frames, int)
+    tilt = Rotation.from_rotvec(rng.normal(scale=8, size=(n_anions * n_frames, 3)), degrees=True).as_matrix().reshape(n_anions, n_frames, 3, 3)
+    vectors = np.einsum("afij,afjk,vk->avif", tilt, places[:, place], ICOSAHEDRON)
+    reference = np.repeat(ICOSAHEDRON[None], n_anions, axis=0)
+    order, mutual = float(orientational_order(settled(vectors, 50), reference).order.mean()), mutual_order(settled(vectors, 50), reference)
+    turns = full_rotations(rotation_matrices(vectors), 20.0)
+    assert disorder(order, mutual, float(turns.reorientations.mean())) == kind
+    assert mutual == pytest.approx(0.9 if kind == "ordered" else 0, abs=0.1)
+
+
+def test_wide_libration_is_no_disorder_once_it_is_settled() -> None:
+    tilt = Rotation.from_rotvec(np.random.default_rng(6).normal(scale=15, size=(3000, 3)), degrees=True)
+    vectors = turned(ICOSAHEDRON, tilt)
+    assert orientational_order(vectors, ICOSAHEDRON[None]).order.mean() < 0.5
+    found = orientational_order(settled(vectors, 300), ICOSAHEDRON[None]).order
+    assert found.shape == (10,)
+    assert found.min() > 0.9
+
+
+def test_a_run_shorter_than_a_part_is_one() -> None:
+    assert settled(turned(ICOSAHEDRON, Rotation.random(7, random_state=1)), 50).shape == (1, 12, 3, 1)
+
+
+def test_jumps_onto_itself_are_no_disorder() -> None:
+    assert disorder(0.8, float("nan"), 3.0) == "ordered, jumping onto itself"
+
+
+def test_anions_that_turned_alike_have_another_order() -> None:
+    """Two sublattices, each turned as a whole by an angle of its own: far from the reference, alike within each; then all alike; then one of each."""
+    quarter, tilt = Rotation.from_rotvec([0, 90, 0], degrees=True), Rotation.from_rotvec([31, 0, 17], degrees=True)
+    reference = np.stack([ICOSAHEDRON, quarter.apply(ICOSAHEDRON)] * 4)
+    within = np.stack([tilt.apply(ICOSAHEDRON), tilt.inv().apply(quarter.apply(ICOSAHEDRON))] * 4)[..., None]
+    assert orientational_order(within, reference).order.max() < 0.5
+    assert mutual_order(within, reference) == pytest.approx(1)
+    assert disorder(0.1, mutual_order(within, reference), 0) == "another order"
+    alike = np.repeat(tilt.apply(ICOSAHEDRON)[None, ..., None], 2, axis=0)
+    assert mutual_order(alike, reference[:2]) == pytest.approx(1)
+    assert mutual_order(within[:2], reference[:2]) < 0.5
+    assert np.isnan(mutual_order(within[:1], reference[:1]))
+    assert disorder(0.1, float("nan"), 0) == "static"
 
 
 def test_the_lowest_order_of_a_shape() -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from borarun.analysis.order import orientational_order, settled
 from borarun.analysis.rotation import (
+    DEFLECTION_BINS_DEG,
     angles,
     autocorrelation,
     deflection,
@@ -46,7 +48,7 @@ def librator(n_anions, n_frames, rms_deg, memory, seed=0):
 def test_uniform_rotor_has_the_cosine_of_its_rate():
     # Vertices at polar angle a from the axis: xi = <cos^2 a> + <sin^2 a> cos(w t) = 1/3 + 2/3 cos(w t) for an icosahedron.
     turn = 2.0 * np.arange(1000)
-    xi = autocorrelation(vectors_of(about([1, 2, 3], turn)))
+    (xi,) = autocorrelation(vectors_of(about([1, 2, 3], turn)))
     assert xi[0] == 1
     np.testing.assert_allclose(xi[:900], 1 / 3 + 2 / 3 * np.cos(np.radians(turn[:900])), atol=2e-6)
 
@@ -54,8 +56,8 @@ def test_uniform_rotor_has_the_cosine_of_its_rate():
 def test_autocorrelation_equals_its_definition():
     vectors = vectors_of(librator(3, 60, 40, 0.9)).astype(float)
     direct = np.array([np.mean(np.sum(vectors[..., lag:] * vectors[..., : 60 - lag], axis=2)) for lag in range(60)])
-    np.testing.assert_allclose(autocorrelation(vectors), direct / direct[0], atol=1e-12)
-    np.testing.assert_allclose(autocorrelation(vectors.astype(np.float32)), direct, atol=1e-5)
+    np.testing.assert_allclose(autocorrelation(vectors).mean(axis=0), direct / direct[0], atol=1e-12)
+    np.testing.assert_allclose(autocorrelation(vectors.astype(np.float32)).mean(axis=0), direct, atol=1e-5)
 
 
 def test_isotropic_tumbler_decays_with_twice_its_diffusion_constant():
@@ -69,18 +71,62 @@ def test_isotropic_tumbler_decays_with_twice_its_diffusion_constant():
     xi = autocorrelation(vectors_of(orientation))
     lags = np.arange(100)
     # Each frame adds 2 D = sigma^2 a direction: xi = exp(-2 D t) = exp(-sigma^2 t).
-    np.testing.assert_allclose(xi[:100], np.exp(-(sigma**2) * lags), atol=0.03)
+    np.testing.assert_allclose(xi.mean(axis=0)[:100], np.exp(-(sigma**2) * lags), atol=0.03)
     assert relaxation_time(xi, 20.0).time_fs == pytest.approx(20.0 / sigma**2, rel=0.1)
 
 
 def test_relaxation_time_is_interpolated():
-    relaxation = relaxation_time(np.exp(-np.arange(100) / 12.5), 10.0)
+    relaxation = relaxation_time(np.exp(-np.arange(100) / 12.5)[None], 10.0)
     assert relaxation.decayed
     assert relaxation.time_fs == pytest.approx(125, rel=1e-2)
+    assert math.isnan(relaxation.low_fs) and math.isnan(relaxation.high_fs)
+
+
+def jumper(n_anions, n_frames, rate, seed):
+    """Orientations that are drawn anew, any with the same chance, ``rate`` times a frame."""
+    rng = np.random.default_rng(seed)
+    place = np.cumsum(rng.random((n_anions, n_frames)) < rate, axis=1)
+    drawn = Rotation.random(n_anions * (place.max() + 1), random_state=seed).as_matrix().reshape(n_anions, -1, 3, 3)
+    return np.take_along_axis(drawn, place[:, :, None, None], axis=1)
+
+
+def test_random_jumps_decay_with_their_rate_and_the_interval_holds_it():
+    # Nothing is remembered across a jump: xi = exp(-rate t).
+    rate, held, times = 0.02, [], []
+    for seed in range(40):
+        found = relaxation_time(autocorrelation(vectors_of(jumper(16, 1500, rate, seed))), 20.0)
+        held.append(found.low_fs < 20.0 / rate < found.high_fs)
+        times.append(found.time_fs)
+    assert np.mean(times) == pytest.approx(20.0 / rate, rel=0.1)
+    assert np.mean(held) >= 0.85
+
+
+def test_jumps_between_the_orientations_of_an_icosahedron_that_look_the_same():
+    """The crystal keeps its order; its anions forget exp(-rate t), and leave their place in 59 of 60 jumps."""
+    rng, rate, n_anions, n_frames = np.random.default_rng(5), 1 / 150, 24, 6000
+    group = Rotation.create_group("I").as_matrix()
+    onto_itself = [np.abs((ICOSAHEDRON @ matrix.T)[:, None] - ICOSAHEDRON[None]).sum(axis=2).min(axis=1).max() < 1e-9 for matrix in group]
+    assert all(onto_itself)
+    jumps = np.cumsum(rng.random((n_anions, n_frames)) < rate, axis=1)
+    drawn = group[rng.integers(60, size=(n_anions, jumps.max() + 1))]
+    tilt = Rotation.from_rotvec(rng.normal(scale=8, size=(n_anions * n_frames, 3)), degrees=True).as_matrix().reshape(n_anions, n_frames, 3, 3)
+    vectors = vectors_of(np.einsum("afij,afjk->afik", tilt, np.take_along_axis(drawn, jumps[:, :, None, None], axis=1)))
+    settled_xi = autocorrelation(vectors)[:, 10:] / autocorrelation(vectors)[:, 10:11].mean()  # libration takes its share at once
+    assert relaxation_time(settled_xi, 20.0).time_fs == pytest.approx(20.0 / rate, rel=0.15)
+    found = full_rotations(rotation_matrices(vectors), 20.0)
+    assert found.reorientations.sum() == pytest.approx(jumps[:, -1].sum() * 59 / 60, rel=0.12)
+    assert orientational_order(settled(vectors, 150), np.repeat(ICOSAHEDRON[None], n_anions, axis=0)).order.mean() > 0.5
+
+
+def test_one_anion_that_makes_the_difference_leaves_no_interval():
+    xi = np.stack([np.full(200, 0.42), np.full(200, 0.42), np.exp(-np.arange(200) / 10)])
+    relaxation = relaxation_time(xi, 20.0)
+    assert relaxation.decayed and relaxation.time_fs > 0
+    assert math.isnan(relaxation.low_fs)
 
 
 def test_what_does_not_decay_takes_longer_than_the_run():
-    relaxation = relaxation_time(np.linspace(1, 0.8, 101), 20.0)
+    relaxation = relaxation_time(np.linspace(1, 0.8, 101)[None], 20.0)
     assert not relaxation.decayed
     assert math.isnan(relaxation.time_fs)
     assert relaxation.reason == "longer than the run: xi stays at 0.90 or more up to 1 ps"
@@ -101,6 +147,10 @@ def test_deflection_of_a_swing_is_its_amplitude():
     np.testing.assert_allclose(turned.largest_deg, [20, 0], atol=0.1)
     assert turned.overall_deg == pytest.approx(20, abs=0.1)
     assert turned.rms_deg == pytest.approx(math.sqrt(2 / 3 * 200 / 2), rel=0.02)
+    assert turned.density @ np.diff(DEFLECTION_BINS_DEG) == pytest.approx(1)
+    # One of the two anions is at rest; nothing is beyond the amplitude.
+    assert 0.5 < turned.density[0] * DEFLECTION_BINS_DEG[1] < 0.6
+    assert not turned.density[DEFLECTION_BINS_DEG[:-1] >= 20.5].any()
 
 
 def test_rotation_matrices_give_back_the_rotation():

@@ -22,6 +22,8 @@ EA_EV = 0.34
 D_AT_500_K = 2e-6
 INTERVAL_FS = 50.0
 TRANSITION_K = {"heating": 720.0, "cooling": 620.0}
+LAG_K = 35.0
+"""The transition comes so much later where ramps are twice as fast as the slowest."""
 PROVENANCE = {"borarun": "0.1", "host": "somewhere", "started": "2025-01-01T10:00:00+00:00", "seconds": 60.0, "cores": 1}
 
 
@@ -201,15 +203,21 @@ def build(directory: Path, study: Study, *, n_frames: int = 1200, temperatures_K
             trained = {**functional, "round": number + 1, "operation": "train"}
             fit = add(training(1, 40, 5), "motep", "active_learning", "PBE-D3, training 1", trained, {"seed": 5}, fit)
     if study.heating is not None:
-        for branch, ends in (("heating", (10.0, 1000.0)), ("cooling", (1000.0, 10.0))):
-            atoms, positions, cell = walk(300, 0, 1000, False, len(branch))
-            T = np.linspace(*ends, 1000)
-            a = 9.53 + 1.2e-4 * (T - 300) + 0.25 / (1 + np.exp(-(T - TRANSITION_K[branch]) / 8))
-            cell = cell * (a / 9.58)[:, None, None]
-            run = lammps(atoms, positions * (a / 9.58), cell, branch, T)
-            span = {"name": branch, "time_ps": 999 * INTERVAL_FS / 1000, "from_K": ends[0], "to_K": ends[1]}
-            about = {**functional, "branch": branch, "vacancies": 0}
-            add(run, "lammps", "heating", f"PBE-D3, 0 vacancies, {branch}", about, {**settings_md, "segments": [span], "grade": grade}, fit)
+        rates = study.heating.rate_K_per_ps
+        for rate in rates:
+            faster = rate / rates[0]
+            n_ramp = round(1000 / faster)
+            for branch, ends, way in (("heating", (10.0, 1000.0), 1), ("cooling", (1000.0, 10.0), -1)):
+                atoms, positions, cell = walk(300, 0, n_ramp, False, len(branch))
+                T = np.linspace(*ends, n_ramp)
+                half = TRANSITION_K[branch] + way * LAG_K * np.log2(faster)
+                a = 9.53 + 1.2e-4 * (T - 300) + 0.25 / (1 + np.exp(-(T - half) / 8))
+                cell = cell * (a / 9.58)[:, None, None]
+                run = lammps(atoms, positions * (a / 9.58), cell, branch, T)
+                span = {"name": branch, "time_ps": (n_ramp - 1) * INTERVAL_FS / 1000, "from_K": ends[0], "to_K": ends[1]}
+                about = {**functional, "branch": branch, "vacancies": 0, "heating_K_per_ps": rate}
+                label = f"PBE-D3, 0 vacancies, {branch} at {rate:g} K/ps"
+                add(run, "lammps", "heating", label, about, {**settings_md, "segments": [span], "grade": grade}, fit)
     if study.diffusion is not None:
         for temperature_K in temperatures_K:
             for vacancies in (0, 1):
@@ -238,3 +246,10 @@ def results(made: Made) -> Results:
 def failure() -> Failure:
     """Why a task failed."""
     return Failure("EngineError", "lmp ended with code 1", "Lower the time step.", "ERROR: Lost atoms <script>")
+
+
+@pytest.fixture(scope="session")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What it makes of ramps at three rates, each twice as fast as the one before."""
+    made = build(tmp_path_factory.mktemp("hurried"), make_study(heating={"rate_K_per_ps": [5, 20, 10], "cooling_rate_K_per_ps": 5}, diffusion=None))
+    return collect(made.study, made.tasks, made.store)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ import numpy as np
 import pytest
 
 from borarun.analysis.diffusion import Diffusivity
-from borarun.report import Results, collect
-from borarun.report.collect_diffusion import lines, pooled
-from borarun.report.results import Measured, Transition
+from borarun.report import Results, collect, plot_heating, tables
+from borarun.report.collect_diffusion import lines, pooled, with_phases
+from borarun.report.results import Measured
 from borarun.store import Store
 from borarun.task import Failure, Quantity, Ref, Result, Task
 
@@ -32,6 +34,48 @@ def test_half_height_temperatures_are_those_put_in(results: Results) -> None:
     (transition,) = results.transitions
     assert transition.temperature_K is not None
     assert transition.temperature_K.value == pytest.approx(670, abs=10)
+
+
+def test_hysteresis_against_rate_is_that_put_in(hurried: Results) -> None:
+    assert [t.heating_K_per_ps for t in hurried.transitions] == [5, 10, 20]
+    for doublings, t in enumerate(hurried.transitions):
+        assert t.heated_K is not None and t.cooled_K is not None and t.hysteresis_K is not None and t.temperature_K is not None
+        assert t.heated_K.value == pytest.approx(720 + 35 * doublings, abs=12)
+        assert t.cooled_K.value == pytest.approx(620 - 35 * doublings, abs=12)
+        assert t.hysteresis_K.value == pytest.approx(t.heated_K.value - t.cooled_K.value)
+        assert t.hysteresis_K.low < t.hysteresis_K.value < t.hysteresis_K.high
+        assert t.temperature_K.value == pytest.approx(670, abs=10)
+
+
+def test_elsewhere_the_slowest_ramps_count(hurried: Results) -> None:
+    (point,) = [p for p in hurried.lattice if p.temperature_K == 300]
+    assert point.lattice_A.value == pytest.approx(9.53, abs=0.01)
+    assert [branch.branch for branch in hurried.order] == ["heating", "cooling"]
+    assert min(hurried.transitions, key=lambda t: t.order).heating_K_per_ps == 5
+
+
+def test_the_report_shows_hysteresis_against_rate_only_where_there_are_several(hurried: Results, results: Results) -> None:
+    assert plot_heating.hysteresis(results) is None
+    figure = plot_heating.hysteresis(hurried)
+    assert figure is not None
+    assert [row[2] for row in figure.data.rows] == [5, 10, 20]
+    lattice = plot_heating.lattice(hurried)
+    assert lattice is not None and "paler" in lattice.caption
+    rates = [row[2] for row in tables.transitions(hurried).rows if str(row[0]).startswith("this study")]
+    assert len(rates) == 3 and len(set(rates)) == 3
+
+
+def test_within_the_hysteresis_the_anions_tell_the_phase(results: Results) -> None:
+    """Between 620 and 720 K: at 700 K the anions turn with one vacancy, and keep their order without."""
+    phases = {(p.temperature_K, p.vacancies): p.phase for p in results.transport}
+    assert phases[700, 1] == "disordered phase" and phases[700, 0] == "ordered phase"
+    assert {phases[T, n] for T in (400, 500, 600) for n in (0, 1)} == {"ordered phase"}
+
+
+def test_within_the_hysteresis_a_point_of_which_nothing_tells_the_phase_is_left_out(results: Results) -> None:
+    unsplit = [replace(p, phase="") for p in results.transport]
+    (point,) = [p for p in with_phases(unsplit, results.transitions, ()) if p.vacancies == 1 and p.temperature_K == 700]
+    assert not point.accepted and point.reason.startswith("within the hysteresis: ")
 
 
 def test_lattice_parameter_at_300_K_is_that_put_in(results: Results) -> None:
@@ -63,8 +107,8 @@ def test_no_line_is_drawn_across_the_transition(results: Results) -> None:
 
 
 def test_without_a_transition_all_points_make_one_line_with_the_energy_put_in(results: Results) -> None:
-    smooth = [Transition("PBE-D3", 0, None, None, "none")]
-    (line,) = [line for line in lines(results.transport, smooth) if line.vacancies == 1]
+    unsplit = [replace(p, phase="") for p in results.transport]
+    (line,) = [line for line in lines(with_phases(unsplit, (), ())) if line.vacancies == 1]
     assert line.activation_energy_meV is not None
     assert line.activation_energy_meV.value == pytest.approx(340, abs=60)
 
@@ -160,6 +204,22 @@ def test_a_damaged_record_is_a_gap(made: Any, tmp_path: Path) -> None:
     results = collect(made.study, [task], Store(tmp_path))
     assert results.gaps[0].failed
     assert "damaged" in results.gaps[0].reason
+
+
+def test_a_record_without_an_array_is_a_gap_and_the_others_are_told(made: Any, tmp_path: Path) -> None:
+    """As one of an older borarun: that the array is missing shows only where it is read."""
+    tasks = [task for task in made.tasks if task.stage == "heating"]
+    store = Store(shutil.copytree(made.store.root, tmp_path / "store"))
+    path = store.root / f"{tasks[0].key}.zarr.zip"
+    with zipfile.ZipFile(path) as whole:
+        kept = {name: whole.read(name) for name in whole.namelist() if not name.startswith("cell/")}
+    with zipfile.ZipFile(path, "w") as less:
+        for name, content in kept.items():
+            less.writestr(name, content)
+    results, before = collect(made.study, made.tasks, store), collect(made.study, made.tasks, made.store)
+    (gap,) = [gap for gap in results.gaps if gap.label == tasks[0].label and gap.stage == "heating"]
+    assert gap.failed and f"{path}: has no 'cell'" in gap.reason and "Remove the file and submit again" in gap.reason
+    assert len(results.branches) == len(before.branches) - 1 and len(results.transport) == len(before.transport)
 
 
 def test_independent_runs_pool_their_blocks() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from borarun.report import Results, collect, write_report
+from borarun.report.cell_page import cell_page
 from borarun.store import Store
 from borarun.task import Failure, Task
 
@@ -34,9 +36,21 @@ def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
 
 
 def test_links_to_files_beside_the_page_lead_somewhere(page: str, directory: Path) -> None:
-    links = re.findall(r'href="((?:figures|tables)/[^"]+|results\.json)"', page)
+    links = re.findall(r'href="((?:figures|tables)/[^"]+|results\.json|cell\.html)"', page)
     assert len(links) > 30
     assert all((directory / link).is_file() for link in links)
+
+
+def test_the_cell_in_three_dimensions_shows_every_density_and_loads_nothing(results: Results, directory: Path) -> None:
+    page = (directory / "cell.html").read_text(encoding="utf-8")
+    assert page == cell_page(results)  # the same to the last byte
+    assert not re.findall(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=""", page)
+    drawn = json.loads(re.search(r'"cell",\s*(\[.*?\]),\s*\{"template"', page, re.DOTALL)[1])  # type: ignore[index]
+    names = Counter(trace["name"] for trace in drawn)
+    assert names["Li"] == names["B"] == names["H"] == names["bonds"] == 1
+    assert names["Li, over 4 times the mean"] == names["tetrahedral sites"] == len(results.local) > 1
+    assert [trace["visible"] for trace in drawn[:5]] == [True] * 5 and not any(trace["visible"] for trace in drawn[5:])
+    assert results.unit_cell.bonds.shape == (4 * (30 + 12), 2)  # an icosahedron's edges, and a hydrogen at each corner
 
 
 def test_ids_are_unique_and_references_within_the_page_lead_somewhere(page: str) -> None:

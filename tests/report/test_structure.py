@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from borarun.report import Results, tables
-from borarun.report.collect_structure import PAIR_FRAMES
+from borarun.report.trajectory import DRAWN_FRAMES
 
 
 def test_ions_that_stay_are_on_the_tetrahedral_sites_that_they_were_put_on(results: Results) -> None:
@@ -45,7 +45,7 @@ def test_pairs_have_the_distances_of_the_lattice(results: Results) -> None:
     assert anion.r_A[np.argmax(anion.g)] == pytest.approx(9.58 * 3**0.5 / 4, abs=0.15)
     assert anion.coordination[-1] == pytest.approx(4, abs=0.1)
     assert not pairs["B12H12–B12H12"].g.any()  # 6.8 angstrom are out of reach in a cell of 9.6
-    assert results.local[0].n_pair_frames == PAIR_FRAMES
+    assert results.local[0].n_pair_frames == DRAWN_FRAMES
 
 
 def test_the_ramps_keep_their_order_because_the_anions_only_librate(results: Results) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from borarun.report import style
 from borarun.report.collect_learning import peaks
@@ -42,6 +45,26 @@ def test_colours_order_and_repeat() -> None:
     assert list(colors) == [300, 500, 700]
     assert len(set(colors.values())) == 3
     assert style.marker(0, [0, 1]) != style.marker(1, [0, 1])
+
+
+def test_a_marker_tells_its_values_where_it_stands() -> None:
+    def paint(axes: Axes) -> None:
+        axes.plot([1.0, 10.0, 100.0, np.nan], [1.0, 2.0, 3.0, 4.0], "o-", label="a < b")
+        axes.plot([1.0, 100.0], [1.0, 3.0], "-", label="a guide")
+        axes.axvline(5.0, marker="o")
+        axes.errorbar([20.0], [2.0], yerr=[0.5], fmt="none", capsize=3)
+        style.logarithmic(axes, "x")
+        axes.set(xlabel="x, ps", ylabel="y, Å")
+
+    panel = style.draw("name", "alt", paint)
+    drawing = ElementTree.fromstring(panel.svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+    space = "{http://www.w3.org/2000/svg}"
+    told = {circle.findtext(f"{space}title"): (float(circle.attrib["cx"]), float(circle.attrib["cy"])) for circle in drawing.iter(f"{space}circle")}
+    assert list(told) == ["a < b: x, ps: 1; y, Å: 1", "a < b: x, ps: 10; y, Å: 2", "a < b: x, ps: 100; y, Å: 3"]
+    drawn = [(float(use.attrib["x"]), float(use.attrib["y"])) for use in drawing.iter(f"{space}use") if "y" in use.attrib]
+    for place in told.values():
+        assert min(np.hypot(place[0] - x, place[1] - y) for x, y in drawn) < 0.2, "no marker stands where its value is told"
+    assert b"circle" not in panel.file_svg, "files have what is drawn"
 
 
 def test_a_drawing_names_its_content_and_prefixes_its_ids() -> None:

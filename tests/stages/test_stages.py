@@ -144,8 +144,41 @@ def test_candidates_that_teach_nothing_end_the_learning(study: Study) -> None:
 
 
 def test_runs_that_explode_without_a_trace_are_no_clean_round(study: Study) -> None:
-    plan = expand(study, _explored(expand(study, {}), 0, candidates=0, stop="exploded"))
+    records: dict[str, Record] = {}
+    for number in range(3):
+        before = expand(study, records)
+        assert not _of(before, "diffusion") and not before.stuck
+        explorations = _of(before, "active_learning", operation="explore", round=number)
+        assert len({task.settings["seed"] for task in _of(before, "active_learning", operation="explore")}) == 2 * (number + 1)
+        assert all(task.inputs["potential"] == explorations[0].inputs["potential"] for task in explorations)
+        records |= _explored(before, number, candidates=0, stop="exploded")
+    plan = expand(study, records)
     assert not _of(plan, "diffusion") and "threshold_save" in plan.stuck[0]
+
+
+def test_a_clean_round_after_one_that_left_nothing_ends_the_learning(study: Study) -> None:
+    records = _explored(expand(study, {}), 0, candidates=0, stop="exploded")
+    plan = expand(study, records | _explored(expand(study, records), 1, candidates=0))
+    [first] = _of(plan, "potential")
+    assert all(task.inputs["potential"] == Ref(first.key, "potential") for task in _of(plan, "diffusion"))
+
+
+def test_close_contacts_are_learnt_by_every_training(mini_study: Path) -> None:
+    study = _edited(
+        mini_study, ("{engine: bundled}", "{engine: bundled, labels_per_task: 10}"), ("validation_fraction", "contacts: 25\n  validation_fraction")
+    )
+    plan = expand(study, {})
+    made = _of(plan, "training_set", operation="contacts")
+    assert [task.settings["part"] for task in made] == [[0, 3], [1, 3], [2, 3]]
+    assert {task.settings["contacts"]["number"] for task in made} == {25}
+    [train] = _of(plan, "potential")
+    contacts = tuple(Ref(task.key, "labels") for task in made)
+    assert refs_of(train.inputs["selected"]) == contacts
+    records = _explored(plan, 0, candidates=3)
+    [select] = _of(expand(study, records), "active_learning", operation="select")
+    records[select.key] = _record(select, n_selected=2)
+    [again] = _of(expand(study, records), "active_learning", operation="train")
+    assert refs_of(again.inputs["selected"])[:3] == contacts
 
 
 def _all_rounds(study: Study, stop: str) -> Plan:
@@ -192,6 +225,20 @@ def test_cooling_starts_where_heating_ended(study: Study) -> None:
     [heating], [cooling] = _of(plan, "heating", branch="heating"), _of(plan, "heating", branch="cooling")
     assert cooling.inputs["structure"] == Ref(heating.key, "last")
     assert cooling.settings["cell"]["vacancies"] == 0
+
+
+def test_another_rate_adds_its_ramps_and_changes_no_other_key(mini_study: Path) -> None:
+    """The cell and its velocities are those of the first rate; the slowest cooling follows the slowest heating."""
+    before = {task.key for task in expand(load_study(mini_study), {}, forecast=True).tasks}
+    study = _edited(mini_study, ("rate_K_per_ps: 1000, cooling_rate_K_per_ps: 1000", "rate_K_per_ps: [1000, 500], cooling_rate_K_per_ps: [250, 1000]"))
+    plan = expand(study, {}, forecast=True)
+    assert before < {task.key for task in plan.tasks} and len(plan.tasks) - len(before) == 2
+    ramps = {(t.about["heating_K_per_ps"], t.about["branch"]): t for t in _of(plan, "heating")}
+    assert [ramps[rate, "cooling"].settings["segments"][0]["time_ps"] for rate in (500, 1000)] == pytest.approx([0.8, 0.2])
+    for rate in (500, 1000):
+        assert ramps[rate, "cooling"].inputs["structure"] == Ref(ramps[rate, "heating"].key, "last")
+    assert ramps[500, "heating"].settings["seed"] == ramps[1000, "heating"].settings["seed"]
+    assert len({t.label for t in ramps.values()}) == 4
 
 
 def test_more_temperatures_change_no_other_key(mini_study: Path) -> None:

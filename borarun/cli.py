@@ -23,6 +23,7 @@ from borarun.errors import BorarunError, StudyError
 from borarun.published import published_schema, read_published
 from borarun.retries import may_pass
 from borarun.site import default_site, load_site, site_schema
+from borarun.stages.base import plural
 from borarun.study import init_study, load_study, study_schema
 
 PACK_SUFFIX = ".borarun.zip"
@@ -293,94 +294,74 @@ def attach(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
 @app.command()
 def watch(
     study_file: StudyFile,
+    site_file: SiteFile = None,
     runs: Runs = Path("runs"),
     every_s: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks.")] = 5.0,
+    web: Annotated[bool, typer.Option("--web", help="Show it as a page for the browser instead, with curves as they grow, until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of that page; 0 for any that is free.")] = 0,
 ) -> None:
     """Show what is done, what runs now and what failed, until the driver ends. Ctrl-C leaves it running."""
-    from borarun.control import is_driven
-    from borarun.places import Places
+    study, observer = _observer(study_file, site_file, runs)
+    if web:
+        from borarun.live import serve
 
-    study = load_study(study_file)
-    place = Places.of(runs, study.name).study
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        serve(study, str(study_file), observer, port, _say)
+        return
     while True:
+        state = observer.look()
         out.clear()
-        status(study_file, runs)
-        if not is_driven(place):
+        _show_state(state, study_file)
+        if not state.driver:
             _say("No driver is running this study.")
             return
         time.sleep(every_s)
 
 
 @app.command()
-def status(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
+def status(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Show what is done, what runs now and what failed."""
-    from borarun.places import Places
-    from borarun.plan import expand
-    from borarun.work import is_running, progress
-
-    study = load_study(study_file)
-    places = Places.of(runs, study.name)
-    records = _records(runs, study.name)
-    failures = _failures(runs, study.name)
-    forecast = expand(study, records, forecast=True)
-    rows: list[dict[str, Any]] = []
-    for name, expansion in forecast.stages.items():
-        tasks = {task.key: task for task in expansion.tasks}
-        running = [task for key, task in tasks.items() if key not in records and is_running(places.work, key)]
-        rows.append(
-            {
-                "stage": name,
-                "tasks": len(tasks),
-                "done": sum(key in records for key in tasks),
-                "running": [{"task": task.label, "part": progress(places.work, task.key)} for task in running],
-                "failed": [task.label for key, task in tasks.items() if key in failures and task not in running],
-            }
-        )
-    if as_json:
-        _say(json.dumps(rows, indent=2))
+    state = _observer(study_file, site_file, runs)[1].look()
+    if not as_json:
+        _show_state(state, study_file)
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("stage", "tasks", "done", "running", "failed"):
-        table.add_column(column, justify="left" if column == "stage" else "right")
-    for row in rows:
-        table.add_row(row["stage"], str(row["tasks"]), str(row["done"]), str(len(row["running"])), str(len(row["failed"])))
-    out.print(table)
-    for row in rows:
-        for task in row["running"]:
-            part = "" if task["part"] is None else f" ({task['part']:.0%})"
-            _say(f"running: {row['stage']} {task['task']}{part}")
-    if any(row["failed"] for row in rows):
-        _say(f"Causes and remedies: borarun why {study_file}")
+    rows = [
+        {
+            "stage": stage.name,
+            "tasks": len(stage.tasks),
+            "done": len(stage.in_condition("done")),
+            "running": [
+                {"task": each.task.label, "part": each.part, "where": each.where, "seconds": each.seconds} for each in stage.in_condition("running")
+            ],
+            "failed": [each.task.label for each in stage.in_condition("failed")],
+        }
+        for stage in state.stages
+    ]
+    _say(json.dumps(rows, indent=2))
 
 
 @app.command()
 def why(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Say why tasks failed or cannot start: the cause, the program's own last lines, and what to do."""
-    from borarun.plan import expand
-
-    study = load_study(study_file)
-    records = _records(runs, study.name)
-    failures = _failures(runs, study.name)
-    known = expand(study, records)
-    failed = [(task, failures[task.key]) for task in known.tasks if task.key in failures and task.key not in records]
+    state = _observer(study_file, None, runs)[1].look()
     if as_json:
-        found = [{"task": task.name, "key": task.key, **asdict(failure)} for task, failure in failed]
-        _say(json.dumps({"failed": found, "stuck": known.stuck}, indent=2))
+        found = [{"task": each.task.name, "key": each.task.key, **asdict(each.failure)} for each in state.failed]
+        _say(json.dumps({"failed": found, "stuck": list(state.stuck)}, indent=2))
         return
-    for task, failure in failed:
-        _say(f"{task.name} ({task.key})\n  cause: {failure.kind}: {failure.message}")
+    for each in state.failed:
+        failure, waiting = each.failure, each.waiting
+        _say(f"{each.task.name} ({each.task.key})\n  cause: {failure.kind}: {failure.message}")
         if failure.evidence:
             _say("  evidence:\n" + "\n".join(f"    {line}" for line in failure.evidence.splitlines()))
         if failure.remedy:
             _say(f"  what to do: {failure.remedy}")
-        waiting = [other.name for other in known.tasks if task.key in other.needs]
         if waiting:
             _say(f"  waiting for it: {', '.join(waiting[:5])}{' and more' if len(waiting) > 5 else ''}")
-    for reason in known.stuck:
+    for reason in state.stuck:
         _say(f"stuck: {reason}")
-    if failed:
+    if state.failed:
         _say(f"When the cause is mended: borarun submit {study_file}")
-    elif not known.stuck:
+    elif not state.stuck:
         _say("Nothing has failed.")
 
 
@@ -411,7 +392,6 @@ def pack(
     from borarun.crate import Terms
     from borarun.pack import pack as write_pack
     from borarun.places import Places
-    from borarun.stages.base import plural
     from borarun.store import Store
 
     study = load_study(study_file)
@@ -437,7 +417,6 @@ def unpack(
     """Unpack a study and its results, checked from end to end, into a new folder. Nothing that is there is changed."""
     from borarun.places import Places, StoredRecords
     from borarun.plan import expand
-    from borarun.stages.base import plural
     from borarun.store import Store
     from borarun.unpack import differing_versions
     from borarun.unpack import unpack as read_pack
@@ -516,18 +495,45 @@ def _show_findings(found: list[Any]) -> None:
     _say("All is well." if all(finding.ok for _, finding in rows) else "What fails here would fail in a study: mend it, then ask again.")
 
 
+def _show_state(state: Any, study_file: Path) -> None:
+    """A table of stages, what runs, how well the potential has learnt, and the time left."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "tasks", "done", "running", "failed"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stage in state.stages:
+        counts = (len(stage.tasks), *(len(stage.in_condition(condition)) for condition in ("done", "running", "failed")))
+        table.add_row(stage.name, *map(str, counts))
+    out.print(table)
+    for each in state.tasks:
+        if each.condition == "running":
+            part = "" if each.part is None else f"{each.part:.0%}, "
+            _say(f"running: {each.task.name} ({part}{duration(each.seconds)}, {each.where})")
+    for one in state.trained:
+        errors = f"{one.energy_meV_per_atom:.3g} meV/atom, {one.forces_eV_per_A:.3g} eV/A, {one.stress_kbar:.3g} kbar"
+        _say(f"{one.functional}, training {one.number}: {errors} on held-out labels")
+    for one in state.explored:
+        grade = "" if one.grade_max is None else f", largest grade {one.grade_max:.3g}"
+        _say(f"{one.functional}, round {one.round}, exploration with {plural(one.vacancies, 'vacancy')}, run {one.run}: {one.stop}{grade}")
+    if any(each.condition != "done" for each in state.tasks):
+        _say(f"about {duration(state.left_s)} of work left")
+    if state.failed:
+        _say(f"Causes and remedies: borarun why {study_file}")
+
+
+def _observer(study_file: Path, site_file: Path | None, runs: Path) -> tuple[Any, Any]:
+    """The study, and who looks at it."""
+    from borarun.places import Places
+    from borarun.state import Observer
+
+    study = load_study(study_file)
+    return study, Observer(study, load_site(site_file) if site_file else default_site(), Places.of(runs, study.name))
+
+
 def _records(runs: Path, name: str) -> Any:
     from borarun.places import Places, StoredRecords
     from borarun.store import Store
 
     return StoredRecords(Store(Places.of(runs, name).store))
-
-
-def _failures(runs: Path, name: str) -> Any:
-    from borarun.places import Places
-    from borarun.store import Store
-
-    return Store(Places.of(runs, name).store).failures()
 
 
 def _results(study: Any, store: Any) -> tuple[Any, Any]:

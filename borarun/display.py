@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from borarun.plan import Plan
+from borarun.plan import Clock, Plan
 from borarun.task import Failure, Task
 from borarun.work import progress
 
@@ -33,25 +33,6 @@ def size(n_bytes: float) -> str:
         if n_bytes >= factor:
             return f"{n_bytes / factor:.1f} {unit}"
     return f"{n_bytes / 1e3:.0f} kB"
-
-
-class Clock:
-    """Time left, from the tasks' estimates and from how true the estimates of finished tasks were."""
-
-    def __init__(self, cores: int) -> None:
-        self._cores = cores
-        self._estimated = 0.0
-        self._taken = 0.0
-
-    def finished(self, task: Task, seconds: float) -> None:
-        """Learn from a finished task."""
-        self._estimated += task.cost.core_seconds
-        self._taken += seconds * min(task.cores, self._cores)
-
-    def left(self, core_seconds: float) -> float:
-        """Seconds left for tasks that were estimated to take so much."""
-        ratio = self._taken / self._estimated if self._estimated > 0 else 1.0
-        return ratio * core_seconds / self._cores
 
 
 class Lines:

@@ -19,6 +19,7 @@ from borarun.plan import expand
 from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Failure, Result
+from borarun.work import claim_of
 
 
 class Answer(NamedTuple):
@@ -112,6 +113,23 @@ def test_plan_counts_tasks_by_stage(borarun, mini_study: Path) -> None:  # type:
 def test_status_of_a_study_that_was_never_run(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     rows = json.loads(borarun("status", "--json", "mini.yaml").out)
     assert all(row["done"] == 0 and not row["running"] and not row["failed"] for row in rows)
+
+
+def test_status_tells_how_the_potential_learnt_and_what_runs_where(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    study, places = load_study(mini_study), Places.of(Path("runs"), "mini")
+    tasks = fill(study, Store(places.store))
+    (places.store / f"{tasks[-1].key}.zarr.zip").unlink()
+    claim = claim_of(places.work, tasks[-1].key)
+    assert claim.take()
+    try:
+        (row,) = [row for row in json.loads(borarun("status", "--json", "mini.yaml").out) if row["running"]]
+        lines = borarun("status", "mini.yaml").out.splitlines()
+    finally:
+        claim.release()
+    assert row["running"][0]["task"] == tasks[-1].label and row["running"][0]["where"].startswith("process ")
+    assert "PBE-D3, training 0: 1 meV/atom, 0.1 eV/A, 1 kbar on held-out labels" in lines
+    assert "PBE-D3, round 0, exploration with 1 vacancy, run 0: completed, largest grade 1.5" in lines
+    assert any(line.startswith(f"running: {tasks[-1].name} (") for line in lines) and lines[-1].endswith("of work left")
 
 
 def test_why_shows_cause_evidence_and_remedy(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,188 @@
+"""The pages as a browser shows them, at the width of a desktop and of a phone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import fill, result
+
+from borarun.live import server
+from borarun.live.server import make_server
+from borarun.places import Places
+from borarun.plan import expand
+from borarun.report import collect, write_report
+from borarun.site import default_site
+from borarun.state import Observer
+from borarun.store import Store
+from borarun.study import Study, load_study
+from borarun.task import Failure
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+NASTY = "<img src=x onerror=document.title='broken'>"
+SIZES = {"desktop": (1280, 900), "phone": (375, 740)}
+
+IS_WITHIN = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+OVERFLOWING_TABLES = """() => [...document.querySelectorAll('table')].filter((table) => {
+  const around = table.closest('.scroll') || table.parentElement;
+  return table.scrollWidth > around.clientWidth + 1 && getComputedStyle(around).overflowX !== 'auto';
+}).length"""
+BROKEN_PICTURES = "() => [...document.images].filter((image) => !(image.complete && image.naturalWidth)).length"
+EMPTY_DRAWINGS = (
+    "() => [...document.querySelectorAll('figure svg')].filter((drawing) => !(drawing.getBoundingClientRect().width && drawing.children.length)).length"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(params=SIZES)
+def page(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
+    """An empty tab; in the end the test fails where the page complained."""
+    width, height = SIZES[request.param]
+    context = browser.new_context(viewport={"width": width, "height": height})
+    found = context.new_page()
+    found.set_default_timeout(15_000)
+    complaints: list[str] = []
+
+    def note(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"{message.text}: {message.location['url']}")
+
+    found.on("console", note)
+    found.on("pageerror", lambda error: complaints.append(str(error)))
+    yield found
+    context.close()
+    assert complaints == []
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the documentation is served, built as CONTRIBUTING.md says."""
+    pytest.importorskip("sphinx", reason="no Sphinx: pip install -e '.[docs]'")
+    built = tmp_path_factory.mktemp("site")
+    subprocess.run([sys.executable, "-m", "sphinx", "-nWq", "-c", "docs", ".", built], cwd=Path(__file__).parents[1], check=True)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=built)) as found:
+        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{found.server_port}"
+        found.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def study(mini_study: Path) -> Study:
+    return load_study(mini_study)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places.of(tmp_path / "runs", "mini")
+
+
+@pytest.fixture
+def address(study: Study, places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where the live page is served."""
+    monkeypatch.setattr(server, "LOOK_S", 0.0)
+    with make_server(study, "mini.yaml", Observer(study, default_site(), places), 0) as found:
+        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield found.address
+        found.shutdown()
+        thread.join()
+
+
+def assert_fits(page: Any) -> None:
+    assert page.evaluate(IS_WITHIN), "the page scrolls sideways"
+    assert page.evaluate(OVERFLOWING_TABLES) == 0
+    assert page.evaluate(BROKEN_PICTURES) == 0
+    assert page.evaluate(EMPTY_DRAWINGS) == 0
+
+
+def test_the_live_page_of_a_finished_study(page: Any, study: Study, places: Places, address: str) -> None:
+    tasks = fill(study, Store(places.store))
+    page.goto(address)
+    page.get_by_text("Finished: every task is done.").wait_for()
+    page.get_by_text(f"{len(tasks)} of {len(tasks)}").wait_for()
+    page.get_by_role("heading", name="Mean squared displacement").wait_for()
+    figures = page.locator("figure.chart")
+    assert figures.count() == 5
+    assert_fits(page)
+    drawing = figures.first.locator("svg").first
+    drawing.hover()
+    assert "training" in figures.first.locator("output").inner_text()
+    page.get_by_text("diffusion").first.click()
+    assert page.locator("details[open] li").count() == 4
+    assert_fits(page)
+
+
+def test_the_live_page_follows_a_study_from_its_beginning(page: Any, study: Study, places: Places, address: str) -> None:
+    page.goto(address)
+    page.get_by_text("Nothing has run yet").wait_for()
+    assert "borarun submit mini.yaml" in page.locator("#driver").inner_text()
+    assert_fits(page)
+    first = expand(study, {}).tasks[0]
+    Store(places.store).write(first, result(study, first), {})
+    page.get_by_text("No driver is running this study.").wait_for()
+    page.locator(".stage .count", has_text="1/2").first.wait_for()
+
+
+def test_a_failure_is_shown_as_it_was_written(page: Any, study: Study, places: Places, address: str) -> None:
+    task = expand(study, {}).tasks[0]
+    Store(places.store).write_failure(task, Failure("EngineError", NASTY, f"mend {NASTY}", "x" * 500 + NASTY))
+    page.goto(address)
+    page.get_by_text(f"What to do: mend {NASTY}").wait_for()
+    assert page.title() == "mini - borarun"
+    assert page.locator("#failed img").count() == 0
+    assert_fits(page)
+
+
+def test_the_report(page: Any, study: Study, places: Places, tmp_path: Path) -> None:
+    store = Store(places.store)
+    path = write_report(collect(study, fill(study, store), store), tmp_path / "report")
+    page.goto(path.as_uri())
+    assert page.locator("figure svg").count() > 5
+    assert_fits(page)
+    page.locator("circle.told").last.hover()
+    assert ": " in page.locator("circle.told:hover title").text_content()
+
+
+def test_the_documentation(page: Any, site: str) -> None:
+    page.goto(site)
+    page.wait_for_url("**/docs/index.html")
+    links = page.locator(".sidebar-tree a.internal").evaluate_all("links => [...new Set(links.map((link) => link.href.split('#')[0]))]")
+    assert len(links) > 20
+    for link in links:
+        page.goto(link)
+        assert page.locator("h1").count() == 1, link
+        assert page.locator("article .math svg").count() == page.locator("article .math").count(), link
+        assert page.evaluate(IS_WITHIN), f"{link} scrolls sideways"
+        assert page.evaluate(BROKEN_PICTURES) == 0, link
+
+
+def test_a_word_is_found_in_the_documentation(page: Any, site: str) -> None:
+    page.goto(f"{site}/search.html?q=threshold_save")
+    page.get_by_role("link", name="Active learning", exact=True).first.wait_for()

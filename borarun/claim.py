@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 import threading
 import time
@@ -103,11 +102,13 @@ class Claim:
             return False
         finally:
             draft.unlink(missing_ok=True)
-        if any(self._is_alive(file) for file in self._files() if _number(file) < _number(mine)):
+        older = [file for file in self._files() if _number(file) < _number(mine)]
+        if any(self._is_alive(file) for file in older):
             mine.unlink()  # between the look and the link somebody else superseded the dead one, ended, and a third one began
             return False
         self._file = mine
-        self._clear_below(mine)
+        for file in older:
+            file.unlink(missing_ok=True)
         threading.Thread(target=self._beat, daemon=True).start()
         return True
 
@@ -127,6 +128,12 @@ class Claim:
         """What the newest file says, which changes as long as its holder lives."""
         newest = self._newest()
         return _read(newest) if newest else b""
+
+    def seconds(self) -> float:
+        """How long it has been held, to some seconds: counted by the holder, since the clocks of a cluster's nodes differ."""
+        with suppress(ValueError, KeyError, TypeError):
+            return BEAT_S * float(json.loads(self.beat())["beat"])
+        return 0.0
 
     def held(self) -> bool:
         """Whether somebody holds it, as far as one look can tell: on another machine, by the age of the file."""
@@ -159,11 +166,10 @@ class Claim:
         number, me = 0, Holder.here()
         while not self._ended.wait(BEAT_S) and (file := self._file) is not None:
             number += 1
-            newest = self._newest()
-            if newest is not None and _number(newest) > _number(file):
-                self.lost = True
-                return
             with suppress(OSError):  # a file system that is away for a moment; the others are patient
+                if self._superseded(file):
+                    self.lost = True
+                    return
                 handle = os.open(file, os.O_WRONLY)  # never created anew
                 try:
                     os.pwrite(handle, _line(me, number), 0)
@@ -171,16 +177,21 @@ class Claim:
                 finally:
                     os.close(handle)
 
-    def _clear_below(self, mine: Path) -> None:
-        for file in self._files():
-            if _number(file) < _number(mine):
-                file.unlink(missing_ok=True)
+    def _superseded(self, mine: Path) -> bool:
+        """Whoever supersedes makes the next file, then removes this one. One name is looked at, not the directory: thousands may be held in it."""
+        if self._numbered(_number(mine) + 1).exists():
+            return True
+        newest = None if mine.exists() else self._newest()
+        return newest is not None and _number(newest) > _number(mine)
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
 
     def _files(self) -> list[Path]:
-        return [file for file in self.path.parent.glob(f"{self.path.name}.*") if re.fullmatch(r"\d+", file.suffix[1:])]
+        start = f"{self.path.name}."
+        with suppress(OSError), os.scandir(self.path.parent) as entries:
+            return [Path(entry.path) for entry in entries if entry.name.startswith(start) and entry.name[len(start) :].isdecimal()]
+        return []
 
     def _newest(self) -> Path | None:
         return max(self._files(), key=_number, default=None)

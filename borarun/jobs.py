@@ -67,11 +67,18 @@ def cancel(directory: Path, name: str = WORKERS) -> list[str]:
     troubles = []
     for job in noted(directory, name):
         code, text = said(list(job.cancel))
-        if code and not any(word in text.lower() for word in ("invalid job id", "unknown job", "has finished", "already completed")):
+        if code and not _had_ended(job, text):
             troubles.append(f"job {job.id}: {' '.join(job.cancel)}: {text.strip() or f'exit code {code}'}")
     if not troubles:
         forget(directory, name)
     return troubles
+
+
+def _had_ended(job: Job, text: str) -> bool:
+    """Whether a command that failed only says that there is nothing to end. Slurm's qdel says nothing at all then, and prints any other trouble."""
+    if job.cancel[0] == "qdel" and not text.strip():
+        return True
+    return any(word in text.lower() for word in ("invalid job id", "unknown job", "has finished", "already completed"))
 
 
 def said(command: list[str]) -> tuple[int, str]:

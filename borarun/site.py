@@ -59,7 +59,8 @@ class Site(Section):
         chosen = self.program(task.engine).executor
         if chosen is not None:
             return chosen
-        wanted = self.program(task.engine).cores or task.cores
+        program = self.program(task.engine)
+        wanted = program.cores or program.usable(task.settings, task.cores)
         by_size = sorted(self.executors, key=lambda name: self.executors[name].cores_per_task)
         return next((name for name in by_size if self.executors[name].cores_per_task >= wanted), by_size[-1])
 
@@ -72,8 +73,8 @@ class Site(Section):
 
     def on(self, task: Task) -> Task:
         """The task with the cores that its program takes here."""
-        most = self.executors[self.executor_of(task)].cores_per_task
-        return replace(task, cores=self.program(task.engine).cores or min(task.cores, most))
+        program, most = self.program(task.engine), self.executors[self.executor_of(task)].cores_per_task
+        return replace(task, cores=program.usable(task.settings, program.cores or min(task.cores, most)))
 
     @property
     def cores(self) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from types import EllipsisType
 from typing import IO, Any
@@ -47,6 +50,9 @@ SHARED_PROVENANCE = ("borarun", "started", "seconds", "cores", "exit_code")
 
 KEPT_TYPES = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8, "float32": 4, "float64": 8}
 """Types of number that records hold, with their sizes in bytes."""
+
+LOCAL_HEADER_B = 30
+"""Size of what comes before an entry's name in a zip file; its last two numbers are the lengths of the name and of what follows it."""
 
 KEPT_CODECS = {"bytes", "blosc", "crc32c", "sharding_indexed"}
 
@@ -121,7 +127,22 @@ class Store:
         rows : part of the first axis, a slice or indices; of a trajectory only the chunks with these atoms are read
         """
         with self._opened(key) as group:
-            return np.asarray(self._member(key, group, item).oindex[rows])
+            array = self._member(key, group, item)
+            return _rows(array, rows) if isinstance(rows, np.ndarray) else np.asarray(array[rows])
+
+    def chunk_frames(self, key: str, item: str) -> int:
+        """How many frames of a trajectory are stored together."""
+        with self._opened(key) as group:
+            return int(self._member(key, group, item).chunks[2])
+
+    def atom_blocks(self, key: str, item: str, frames: slice) -> Iterator[tuple[slice, Array]]:
+        """Some frames of a trajectory, shard by shard: atoms that are stored together, and their positions, (n, 3, f)."""
+        with self._opened(key) as group:
+            array = self._member(key, group, item)
+            together = (array.shards or array.chunks)[0]
+            for start in range(0, array.shape[0], together):
+                rows = slice(start, min(start + together, array.shape[0]))
+                yield rows, np.asarray(array[rows, :, frames])
 
     def text(self, key: str, item: str) -> str:
         """A text of a record."""
@@ -250,13 +271,57 @@ class Store:
 
         self.attributes(key)  # checks the format
         path = self._path(key)
-        with _readable(path), zarr.storage.ZipStore(path, mode="r") as archive:
+        with _readable(path), _archive()(path, mode="r") as archive:
             yield zarr.open_group(archive, mode="r", use_consolidated=False)
 
     def _member(self, key: str, group: Any, item: str) -> Any:
         if item not in group:
-            raise DamagedError(f"{self._path(key)}: has no {item!r}. Submit again: its task is then done anew.", key)
+            raise DamagedError(
+                f"{self._path(key)}: has no {item!r}, as one of an older borarun. Remove the file and submit again: its task is then done anew.", key
+            )
         return group[item]
+
+
+@cache
+def _archive() -> Any:
+    """zarr's store in a zip file, which reads a part of an entry from where it lies: `zipfile` reads all that is before it, again for each part."""
+    from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
+    from zarr.storage import ZipStore
+
+    class Archive(ZipStore):
+        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+            if byte_range is None:
+                return await super().get(key, prototype, byte_range)
+            if not self._is_open:
+                self._sync_open()
+            try:
+                entry = self._zf.getinfo(key)
+            except KeyError:
+                return None
+            match byte_range:
+                case RangeByteRequest(start, end):
+                    end = min(end, entry.file_size)
+                case OffsetByteRequest(start):
+                    end = entry.file_size
+                case SuffixByteRequest(suffix):
+                    start, end = max(entry.file_size - suffix, 0), entry.file_size
+            file = self._zf.fp.fileno()  # type: ignore[union-attr]
+            name, extra = struct.unpack("<26x2H", os.pread(file, LOCAL_HEADER_B, entry.header_offset))
+            return prototype.buffer.from_bytes(os.pread(file, end - start, entry.header_offset + LOCAL_HEADER_B + name + extra + start))
+
+    return Archive
+
+
+def _rows(array: Any, rows: Array) -> Array:
+    """Rows of a zarr array by their indices, out of the whole chunks that hold them: the selection that zarr has takes longer than the rest."""
+    length = array.chunks[0]
+    chunks = rows // length
+    needed = np.unique(chunks)
+    out = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    for run in np.split(needed, np.flatnonzero(np.diff(needed) != 1) + 1) if len(needed) else ():
+        inside = np.flatnonzero((chunks >= run[0]) & (chunks <= run[-1]))
+        out[inside] = array[run[0] * length : min((run[-1] + 1) * length, array.shape[0])][rows[inside] - run[0] * length]
+    return out
 
 
 def _encode(result: Result, attributes: dict[str, Json]) -> dict[str, bytes]:
@@ -420,4 +485,6 @@ def _readable(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
     except Exception as error:  # zip, JSON, zarr and its codecs each have their own
         what = f"{type(error).__name__}: {error}"
-        raise DamagedError(f"{path}: is damaged ({what}). Submit again: its task is then done anew.", path.name.split(".")[0]) from error
+        raise DamagedError(
+            f"{path}: is damaged ({what}). Remove the file and submit again: its task is then done anew.", path.name.split(".")[0]
+        ) from error

@@ -53,10 +53,20 @@ def is_running(work: Path, key: str) -> bool:
     return claim_of(work, key).held()
 
 
+def running_keys(work: Path) -> set[str]:
+    """Keys of all tasks that some process works on now, of whatever study."""
+    claimed = {file.name.partition(".claim.")[0] for file in work.glob("[!.]*.claim.*")}
+    return {key for key in claimed if is_running(work, key)}
+
+
 def progress(work: Path, key: str) -> float | None:
     """The part of a running task that is done, 0..1, as its program wrote it; None where it says nothing."""
+    return _progress(work / key)
+
+
+def _progress(directory: Path) -> float | None:
     try:
-        return min(max(float((work / key / "progress").read_text()), 0.0), 1.0)
+        return min(max(float((directory / "progress").read_text()), 0.0), 1.0)
     except (OSError, ValueError):
         return None
 
@@ -129,10 +139,11 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    started = time.time()
+    started, before = time.time(), _progress(directory) or 0.0
     code = _start(_launched(command), directory, watch, program.silence_minutes * 60)
     if code == TIME_UP:
-        raise _time_up(task.engine, engine.RESUMABLE, started)
+        after = _progress(directory)
+        raise _time_up(task.engine, engine.RESUMABLE and (after is None or after > before), started)
     try:
         result = engine.parse(settings, directory)
     except EngineError as error:
@@ -178,11 +189,12 @@ def _refused(directory: Path) -> str:
     return ""
 
 
-def _time_up(engine: str, resumable: bool, started: float) -> EngineError:
-    if resumable or time.time() - started < 0.5 * job_length():
+def _time_up(engine: str, headway: bool, started: float) -> EngineError:
+    """What becomes of a program at the wall. One that gained nothing in most of a job would gain nothing in the next, for ever."""
+    if headway or time.time() - started < 0.5 * job_length():
         return TimeUpError(f"{engine} goes on in another job: this one comes to its end")
     return EngineError(
-        f"{engine} cannot go on where it was stopped, and did not end within {(time.time() - started) / S_PER_HOUR:.1f} h",
+        f"{engine} did not end within {(time.time() - started) / S_PER_HOUR:.1f} h, and left nothing further on to go on from",
         remedy="Raise the executor's walltime in the site file, or give it more cores.",
     )
 
@@ -255,7 +267,8 @@ def _start(command: list[str], directory: Path, watch: _Watch, silence_s: float)
                         f"wrote nothing for {silence_s / 60:g} minutes, and was ended", evidence=_last_lines(directory), passing=True,
                         remedy=f"Its files are in {directory}. Where its steps take so long, raise silence_minutes in the site file.",
                     )  # fmt: skip
-                time.sleep(POLL_S)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL_S)  # no sleep: a tenth of a second counts where tasks take one
         except BaseException:
             _kill(process)
             raise

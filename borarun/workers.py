@@ -36,7 +36,7 @@ from borarun.batch import beginning
 from borarun.claim import Holder
 from borarun.engines.base import Program
 from borarun.errors import BorarunError
-from borarun.executors import Batch, Local, PBSPro, Slurm, Torque
+from borarun.executors import Batch, Executor, Local, PBSPro, Slurm, Torque
 from borarun.places import Places
 from borarun.retries import LOST
 from borarun.site import Site
@@ -278,8 +278,7 @@ class Workers:
         # Workers inherit an ignored SIGINT: Ctrl-C in the terminal reaches the driver alone, which then ends them in order.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            for label, executor in self._site.executors.items():
-                self._executors[label] = _local(label, executor) if isinstance(executor, Local) else _batch(label, executor, self._places.study)
+            self._executors = {label: started_by(executor, label, self._places.study) for label, executor in self._site.executors.items()}
             parsl.load(
                 Config(
                     executors=list(self._executors.values()),
@@ -307,13 +306,15 @@ class Workers:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             return
+        if not self._apps:  # Parsl could not begin; what it started ends with this process
+            return
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             parsl.dfk().cleanup()
             parsl.clear()
             jobs.cancel(self._places.study)
         finally:
-            self._executors = {}
+            self._executors, self._apps = {}, {}
             signal.signal(signal.SIGINT, handler)
 
 
@@ -325,6 +326,16 @@ def _launch_command(tether: str) -> str:
     """How a pool of workers starts: by module and not by script name, so that nothing needs to be on PATH."""
     python = shlex.quote(sys.executable)
     return DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", f"{python} -m borarun.tether {tether.format(python=python)}{HTEX}.process_worker_pool")
+
+
+def started_by(executor: Executor, label: str, directory: Path) -> HighThroughputExecutor:
+    """The executor of Parsl for one of a site.
+
+    Parameters
+    ----------
+    directory : where its jobs are noted
+    """
+    return _local(label, executor) if isinstance(executor, Local) else _batch(label, executor, directory)
 
 
 def _local(label: str, executor: Local) -> HighThroughputExecutor:
@@ -347,7 +358,6 @@ def _batch(label: str, executor: Batch, directory: Path) -> HighThroughputExecut
         "label": label,
         "provider": provider(executor, label, directory),
         "launch_cmd": _launch_command("--around {python} -m "),  # a pool that is killed leaves workers behind, which would hold their tasks
-        "interchange_launch_cmd": _INTERCHANGE,
         "address": executor.address,
         "worker_port_range": executor.worker_port_range,
         "heartbeat_period": executor.heartbeat_period,
@@ -356,10 +366,14 @@ def _batch(label: str, executor: Batch, directory: Path) -> HighThroughputExecut
         "encrypted": executor.encrypted,
         "block_error_handler": partial(_give_up, label),
     }
+    made: HighThroughputExecutor
     if executor.mpi_launcher:
-        return MPIExecutor(**shared, mpi_launcher=executor.mpi_launcher, max_workers_per_block=executor.max_workers_per_block)
+        made = MPIExecutor(**shared, mpi_launcher=executor.mpi_launcher, max_workers_per_block=executor.max_workers_per_block)
+        made.interchange_launch_cmd = _INTERCHANGE  # not as an argument, of which MPIExecutor says that it is one word
+        return made
     return HighThroughputExecutor(
         **shared,
+        interchange_launch_cmd=_INTERCHANGE,
         max_workers_per_node=executor.workers_per_node,
         cores_per_worker=executor.cores_per_worker,
         mem_per_worker=executor.mem_per_worker,

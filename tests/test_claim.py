@@ -71,6 +71,13 @@ def test_a_silent_holder_elsewhere_is_superseded_and_a_living_one_is_not(tmp_pat
     claim.release()
 
 
+def test_nobody_holds_what_has_no_directory_yet(tmp_path: Path) -> None:
+    claim = Claim(tmp_path / "new" / "x")
+    assert not claim.held() and claim.holder() is None
+    assert claim.take() and claim.held()
+    claim.release()
+
+
 def test_the_age_of_the_file_does_not_matter(tmp_path: Path) -> None:
     """The clock of the other machine may be a day behind or ahead."""
     for shift in (-86400, 86400):
@@ -79,11 +86,15 @@ def test_the_age_of_the_file_does_not_matter(tmp_path: Path) -> None:
         assert not Claim(tmp_path / "x").take()
 
 
-def test_a_holder_who_was_superseded_learns_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_holder_who_was_superseded_learns_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Even when whoever did it is gone too, and a third holds the claim."""
     monkeypatch.setattr(module, "BEAT_S", 0.05)
     claim = Claim(tmp_path / "x")
     assert claim.take()
-    other(tmp_path / "x", number=2)
+    other(tmp_path / "x", number)
+    if number > 2:
+        (tmp_path / "x.1").unlink()
     end = time.monotonic() + 10
     while not claim.lost and time.monotonic() < end:
         time.sleep(0.02)

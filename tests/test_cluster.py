@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,10 +22,15 @@ from pathlib import Path
 import psutil
 import pytest
 from cluster import Cluster, missing
+from potcars import TITELS, write_potcars
+from test_documentation import blocks, commands
 
 from borarun import jobs
-from borarun.places import Places
+from borarun.places import Places, StoredRecords
+from borarun.plan import expand
 from borarun.store import Store
+from borarun.study import load_study
+from borarun.task import Ref
 from borarun.work import is_running
 
 pytestmark = [
@@ -91,6 +97,7 @@ class Run:
         self.folder = folder
         self.counted: Counter[str] = Counter()
         self.said = ""
+        folder.mkdir(exist_ok=True)
         shutil.copytree(Path(__file__).parents[1] / "studies/structures", folder / "structures", ignore=shutil.ignore_patterns("*.py"))
         (folder / "study.yaml").write_text(study)
         (folder / "site.yaml").write_text(site)
@@ -280,13 +287,73 @@ def test_scheduler_commands_that_fail_for_a_while(run: Run) -> None:
 
 def test_tasks_longer_than_a_job_go_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
     """Molecular dynamics of the reference, training and LAMMPS, each cut by the wall."""
-    study = STUDY.replace("time_ps: 2.0", "time_ps: 25.0").replace("[300, 600]", "300").replace("vacancies: [0, 1]", "vacancies: 0")
-    study += "supercell: [1, 1, 1]\nheating: {from_K: 50, to_K: 80, rate_K_per_ps: 1, timestep_fs: 1, sample_every_fs: 100}\n"
+    study = STUDY.replace("time_ps: 2.0", "time_ps: 15.0").replace("[300, 600]", "300").replace("vacancies: [0, 1]", "vacancies: 0")
+    study += "supercell: [1, 1, 1]\nheating: {from_K: 50, to_K: 80, rate_K_per_ps: 1, cooling_rate_K_per_ps: 0.5, timestep_fs: 1, sample_every_fs: 100}\n"
     site = SITE.replace('"0:10:00"', '"0:01:00"')
     run = Run(cluster, tmp_path, study, site)
     said = run.end(run.start(), timeout_s=900)  # on a busy machine a minute is hardly more than it takes to begin
     assert "goes on in another job" in said
     assert not run.store.failures() and all(times == 1 for times in run.counted.values()), said
+    run.wait_for_silence()
+
+
+def test_vasp_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
+    """A stand-in for VASP, a second a step, cut by the wall at an ionic step as often as it takes; its labels are those of one piece."""
+    vasp = shlex.join([sys.executable, str(Path(__file__).parent / "standins" / "vasp.py")])
+    study = STUDY.replace("{engine: bundled}", f"{{engine: vasp, potcar: {{{', '.join(f'{name}: {titel}' for name, titel in TITELS.items())}}}}}")
+    study = study.replace("[300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]", "300, time_ps: 0.07, sample_every_fs: 1, vacancies: 0")
+    programs = f"programs:\n  vasp: {{command: {vasp!r}, potcar_directory: {write_potcars(tmp_path / 'potpaw')}, walltime_margin_s: 45}}\n"
+    cut = Run(cluster, tmp_path / "cut", study, SITE.replace('"0:10:00"', '"0:02:00"') + programs)
+    said = cut.end(cut.start(STANDIN_PAUSE="1"), timeout_s=900)
+    assert "the wall of the batch job was reached before VASP was done" in said
+    assert not cut.store.failures() and all(times == 1 for times in cut.counted.values()), said
+    whole = Run(cluster, tmp_path / "whole", study, SITE + programs)
+    whole.end(whole.start())
+    assert cut.store.keys() == whole.store.keys()
+    runs = [task for task in expand(load_study(cut.folder / "study.yaml"), StoredRecords(cut.store)).tasks if task.stage == "training_set"]
+    for store in (cut.store, whole.store):
+        assert [len(store.get(Ref(task.key, "labels"))) for task in runs] == [70]
+    cut.wait_for_silence()
+
+
+@pytest.mark.skipif(shutil.which("qsub") is None, reason="no qsub: apt-get install slurm-wlm-torque")
+def test_the_commands_of_pbs_do_as_well(cluster: Cluster, tmp_path: Path) -> None:
+    """qsub, qstat and qdel, as Slurm brings them; the administrator cancels a job, the driver is killed, and the next one ends what it left."""
+    site = SITE.replace("slurm", "torque").replace("partition", "queue").replace("    exclusive: false\n", "")
+    run = Run(cluster, tmp_path, STUDY, site)
+    first = run.start()
+    run.wait_for_work()
+    cancel_a_block(run)
+    run.wait_for_work(1)
+    first.kill()
+    run.end(first, code=-9)
+    run.end(run.start())
+    run.check_complete()
+
+
+QUICK = """
+borarun: 1
+extends: quickstart.yaml
+name: quick
+training_set: {aimd: {time_ps: 0.5, sample_every_fs: 25}}
+potential: {max_evaluations: 10}
+active_learning: {heat_ns: 0.001, hold_ns: 0.001, heat_to_K: 500, runs: 1}
+heating: {from_K: 100, to_K: 700, rate_K_per_ps: 200, cooling_rate_K_per_ps: 200}
+diffusion: {temperatures_K: [600, 700], vacancies: [0, 2], equilibrate_ns: 0.001, time_ns: 0.004}
+"""
+
+
+def test_the_quickstart_runs_to_its_report(cluster: Cluster, tmp_path: Path) -> None:
+    """Every stage of the quickstart, smaller, in jobs of Slurm; the report that comes of it says all that the quickstart's says."""
+    run = Run(cluster, tmp_path, QUICK)
+    shutil.copy(Path(__file__).parents[1] / "studies" / "quickstart.yaml", tmp_path)
+    said = run.end(run.start(), timeout_s=900)
+    report = run.places.study / "report"
+    assert f"report: {report.relative_to(run.folder) / 'report.html'}" in said or str(report) in said
+    assert not run.store.failures() and all(times == 1 for times in run.counted.values()), said
+    page = (report / "report.html").read_text()
+    for title in ("Lattice parameter", "Conductivity", "Activation energy", "Reorientation", "Learning"):
+        assert title.lower() in page.lower(), title
     run.wait_for_silence()
 
 
@@ -397,6 +464,33 @@ def test_stop_ends_a_driver_in_a_job_and_its_successor(cluster: Cluster, tmp_pat
     borarun(run, "submit", "study.yaml", "--site", "site.yaml", "--detach")
     run.wait_for_work(1)
     assert "Stopped" in borarun(run, "stop", "study.yaml")
+    run.wait_for_silence()
+
+
+def test_the_page_on_clusters_holds_command_by_command(cluster: Cluster, tmp_path: Path) -> None:
+    """What a new user types, in the page's order. The nodes pretend to have more cores than there are; one program goes to the executor for MPI."""
+    run = Run(
+        cluster,
+        tmp_path,
+        STUDY.replace("time_ps: 2.0, sample_every_fs: 100", "time_ps: 0.1, sample_every_fs: 5").replace("[300, 600]", "600").replace("[0, 1]", "0"),
+    )
+    (tmp_path / "site.yaml").unlink()
+    said = {}
+    for block in blocks(Path(__file__).parents[1] / "docs/clusters.md"):
+        for name, *rest in commands(block.text) if not block.language else ():
+            if name == "validate":
+                site = (tmp_path / "site.yaml").read_text()
+                assert "mpi_launcher: srun" in site
+                site = site.replace("cores_per_node: 4", "cores_per_node: 2\n    max_idletime: 10").replace(
+                    "#programs:", "programs:\n  motep: {executor: node}"
+                )
+                (tmp_path / "site.yaml").write_text(site)
+            said[name] = borarun(run, name, *rest)
+            if name == "submit":
+                said["attach"] = borarun(run, "attach", "study.yaml")
+    assert list(said) == ["init-site", "validate", "doctor", "plan", "render", "submit", "attach", "status", "report", "why", "stop"]
+    assert "FAILS" not in said["doctor"] and "All tasks are done" in said["attach"] and "Nothing has failed" in said["why"]
+    assert (tmp_path / "runs/faults/report/report.html").exists()
     run.wait_for_silence()
 
 

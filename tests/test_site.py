@@ -90,6 +90,25 @@ def test_tasks_go_where_their_cores_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "training", "selection"),
+    [
+        ("{}", 1, 1),
+        ("{cores: 4}", 1, 1),
+        ("{train_command: 'mpirun -np {cores} mlp'}", 2, 1),
+        ("{train_command: 'mpirun -np {cores} mlp', cores: 4}", 4, 1),
+        ("{train_command: '{launch} mlp', cores: 4, executor: wide}", 4, 1),
+        ("{train_command: /opt/mlp}", 1, 1),
+        ("{train_command: mpirun -np 4 mlp, cores: 4}", 4, 1),
+    ],
+)
+def test_mlip_3_reserves_the_cores_that_its_command_uses(tmp_path: Path, said: str, training: int, selection: int) -> None:
+    site = load_site(write(tmp_path, CLUSTER.replace("programs:", f"programs:\n  mlip-3: {said}")))
+    tasks = [Task("mlip-3", {"operation": operation}, cores=cores) for operation, cores in (("train", 2), ("select", 1))]
+    assert [site.on(task).cores for task in tasks] == [training, selection]
+    assert [site.on(site.on(task)).cores for task in tasks] == [training, selection]
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("walltime: '0:10:00'", "walltime_margin_s must be at most a third of the walltime, 200 s (got 300)"),

@@ -133,6 +133,22 @@ def test_a_trajectory_is_rounded_to_its_resolution(store: Store, kind: type) -> 
     np.testing.assert_array_equal(store.array(TASK.key, "positions", np.array([1, 2, 30])), found[[1, 2, 30]])
 
 
+def test_a_trajectory_is_read_by_shards_and_by_frames(store: Store) -> None:
+    """Every atom comes once, whatever the shapes of chunks and shards."""
+    positions = np.random.default_rng(4).normal(size=(400, 3, 9000)).astype(np.float32)
+    store.write(TASK, Result(arrays={"positions": Quantity(positions, "angstrom", TRAJECTORY)}), {})
+    whole = store.array(TASK.key, "positions")
+    blocks = list(store.atom_blocks(TASK.key, "positions", slice(100, 8900)))
+    assert [atom for rows, _ in blocks for atom in range(rows.start, rows.stop)] == list(range(400))
+    assert len(blocks) > 1
+    np.testing.assert_array_equal(np.concatenate([part for _, part in blocks]), whole[:, :, 100:8900])
+    for rows in ([], [399, 0, 1, 1, 250], range(0, 400, 7)):
+        atoms = np.array(rows, int)
+        np.testing.assert_array_equal(store.array(TASK.key, "positions", atoms), whole[atoms])
+    assert store.chunk_frames(TASK.key, "positions") == 8192
+    assert all(part.shape[2] == 0 for _, part in store.atom_blocks(TASK.key, "positions", slice(9000, 9000)))
+
+
 def test_texts_and_frames(full: Store) -> None:
     assert full.text(TASK.key, "potential") == RESULT.texts["potential"]
     found = full.frames(TASK.key, "labels")
@@ -217,7 +233,7 @@ def test_a_record_of_a_newer_format_is_refused_with_both_versions(store: Store) 
 def test_what_is_no_record_is_damaged(store: Store, content: bytes) -> None:
     store.root.mkdir()
     record_file(store).write_bytes(content)
-    with pytest.raises(StoreError, match=r"\.zarr\.zip: is damaged .* Submit again"):
+    with pytest.raises(StoreError, match=r"\.zarr\.zip: is damaged .* submit again"):
         store.record(TASK.key)
 
 

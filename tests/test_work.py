@@ -210,6 +210,19 @@ def test_the_end_of_the_job_ends_the_program_in_time(engine: Any, tmp_path: Path
     assert "walltime" in failure.remedy
 
 
+@pytest.mark.parametrize(("reached", "kind"), [("0.3", "TimeUpError"), ("0.2", "EngineError")])
+def test_a_program_that_gains_nothing_in_a_whole_job_fails(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: str, kind: str) -> None:
+    monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
+    monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
+    engine.RESUMABLE = True
+    task = _task(f"import time\nopen('progress', 'w').write('{reached}')\ntime.sleep(600)")
+    (tmp_path / "work" / task.key).mkdir(parents=True)
+    (tmp_path / "work" / task.key / "progress").write_text("0.2")
+    failure = _perform(task, tmp_path)
+    assert failure is not None and failure.kind == kind
+    assert kind == "TimeUpError" or "walltime" in failure.remedy
+
+
 def test_a_program_that_says_so_goes_on_in_another_job(engine: Any, tmp_path: Path) -> None:
     engine.RESUMABLE = True
     failure = _perform(_task("import sys; sys.exit(75)"), tmp_path)

@@ -13,6 +13,7 @@ import io
 import json
 import re
 import sys
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
 from itertools import accumulate, pairwise
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from borarun.engines import base
@@ -34,7 +36,7 @@ from borarun.units import FS_PER_PS
 
 NAME = "lammps"
 RESUMABLE = True
-FORMAT = 1
+FORMAT = 3
 """Raised by one when the same settings come to mean another run."""
 
 WATCH_EVERY = 100
@@ -51,6 +53,9 @@ MICROSECONDS_PER_ATOM = {6: 9.0, 8: 10.0, 12: 17.0, 16: 27.0, 20: 63.0, 24: 205.
 
 BYTES_PER_POSITION = 6.6
 """Of one atom in one stored frame."""
+
+GLANCE_B = 100_000_000
+"""A dump that is larger is not read before its run has ended."""
 
 POTENTIAL, GRADED, KEPT = "potential.mtp", "potential.almtp", "preselected.cfg"
 """The potential, the same with its selection state, and the configurations that LAMMPS keeps by it."""
@@ -104,7 +109,8 @@ class Grade(base.Settings):
     every : steps between two looks
     threshold_save : configurations above it become candidates
     threshold_break : above it the run ends
-    anion, mobile : a candidate whose anions are torn is dropped: it is no longer the material, and its like would teach the potential to tear them
+    anion, mobile : a run whose anions come apart ends, and a candidate with torn anions is dropped: it is no longer the material, and its like would
+        teach the potential to tear them
     """
 
     every: PositiveInt = 10
@@ -392,6 +398,7 @@ def parse(settings: Settings, directory: Path) -> Result:
         candidates = candidates.take([k for k, atoms in enumerate(candidates) if not is_torn(atoms, settings.grade.anion, settings.grade.mobile)])
     nearest = float(looks[:, 2].min(initial=np.inf))
     facts = {
+        "program": _program(directory),
         "stop": outcome["stop"],
         "reason": outcome["reason"],
         "steps": max(last, 0),
@@ -429,6 +436,57 @@ def parse(settings: Settings, directory: Path) -> Result:
     return Result(facts=facts, arrays=arrays, frames={"candidates": candidates, "last": final})
 
 
+@dataclass(frozen=True)
+class FramesSoFar:
+    """Frames of one segment of a run that goes on, evenly spaced.
+
+    Attributes
+    ----------
+    numbers : (N,) atomic numbers
+    steps : (F,) int
+    cell : (F, 3, 3) angstrom, rows are vectors
+    positions : (N, 3, F) angstrom, unwrapped
+    """
+
+    numbers: NDArray[Any]
+    steps: NDArray[Any]
+    cell: NDArray[Any]
+    positions: NDArray[Any]
+
+
+def thermo_so_far(directory: Path) -> NDArray[Any]:
+    """(F, 5): step, temperature in K, energy in eV, pressure in bar and volume in angstrom^3 of the frames of a run that goes on."""
+    from borarun.engines.lammps_output import read_table_so_far  # loads numba: not needed to plan
+
+    return read_table_so_far(directory / "thermo.txt", 5)
+
+
+def grades_so_far(directory: Path) -> NDArray[Any]:
+    """(G, 3): step, extrapolation grade and shortest distance in angstrom at each look of a run that goes on; of the embedded program only."""
+    from borarun.engines.lammps_output import read_table_so_far
+
+    return read_table_so_far(directory / "watch.txt", 3)
+
+
+def frames_so_far(settings: Settings, directory: Path, segment: str, most: int) -> FramesSoFar | None:
+    """At most so many frames of a segment of a run that goes on; None where there are none yet, too many to read in passing, or files just being cut."""
+    from borarun.engines.lammps_output import read_dump
+
+    index = [part.name for part in settings.segments].index(segment)
+    (first, last), every = settings.bounds()[index], settings.sampling()[index]
+    steps = thermo_so_far(directory)[:-1, 0].astype(np.int64)  # the last frame may not be written whole yet
+    steps = steps[(steps >= first) & (steps <= last) & (steps % max(every, 1) == 0)]
+    steps = steps[:: -(-len(steps) // most) or 1]
+    try:
+        if not len(steps) or (directory / "dump.lammps").stat().st_size > GLANCE_B:
+            return None
+        watch = _json(directory / "md.json")
+        numbers = np.array(watch["numbers"], np.int32)
+        return FramesSoFar(numbers, steps, *read_dump(directory / "dump.lammps", len(numbers), steps, np.array(watch["rotation"]), growing=True))
+    except (EngineError, OSError):
+        return None
+
+
 def _json(file: Path) -> dict[str, Any]:
     """What a JSON file holds; the program writes it whole or not at all."""
     try:
@@ -438,6 +496,13 @@ def _json(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ParseError(file, f"is cut short or damaged ({error})", remedy=f"Delete {file.parent} and start the task again.") from error
     return content
+
+
+def _program(directory: Path) -> str:
+    """Name and version of the LAMMPS that ran last, as its log begins; empty where it tells none."""
+    log = directory / "log.lammps"
+    found = re.match(r"(LAMMPS) \((.+)\)\n", log.read_text(errors="replace")[:200]) if log.exists() else None
+    return f"{found[1]} {found[2]}" if found else ""
 
 
 def _unfinished(file: Path) -> EngineError:

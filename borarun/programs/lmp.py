@@ -14,14 +14,17 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from borarun.file import replacing
-from borarun.frames import Frames
 from borarun.job_time import TIME_UP, seconds_left
-from borarun.mtp import cfg
-from borarun.mtp.potential import Potential
+from borarun.programs.md_plan import Plan
 from borarun.programs.md_restart import RESTART_MARK, frames_of, good_restarts, lines_of
-from borarun.programs.md_watch import Plan
+
+if TYPE_CHECKING:
+    from borarun.frames import Frames
+
+# A process of its own for each run: what only a run with candidates needs is imported there, for it takes longer than a short run.
 
 EVIDENCE_LINES = 20
 
@@ -148,8 +151,13 @@ def _last_whole_step(plan: Plan, found: Ending) -> int:
     return min(last, min(missing) - 1) if missing else last
 
 
-def candidates(potential: Potential) -> Frames:
+def candidates() -> Frames:
     """The configurations that LAMMPS kept, with their grades, in its own orientation."""
+    from borarun.frames import Frames
+    from borarun.mtp import cfg
+    from borarun.mtp.potential import Potential
+
+    potential = Potential.read(Path("potential.mtp").read_text())
     files = [*sorted(Path().glob("preselected.*.cfg")), Path("preselected.cfg")]
     return Frames.join(cfg.read(file.read_text(), potential.species) for file in files if file.exists() and file.stat().st_size)
 
@@ -168,9 +176,9 @@ def main() -> None:
         lines = _read("log.lammps").splitlines() or _read("screen.txt").splitlines()
         outcome: dict[str, str | int] = {"failed": found.reason, "remedy": found.remedy, "evidence": "\n".join(lines[-EVIDENCE_LINES:])}
     else:
-        kept = candidates(Potential.read(Path("potential.mtp").read_text())) if plan.grade else Frames.of([])
+        kept = candidates() if plan.grade else ()
         with replacing(Path("candidates.extxyz")) as file:
-            file.write(kept.to_extxyz().encode())
+            file.write(kept.to_extxyz().encode() if kept else b"")
         outcome = {"stop": found.stop, "reason": found.reason, "last_step": last, "n_candidates": len(kept)}
     with replacing(Path("outcome.json")) as file:
         file.write(json.dumps(outcome).encode())

@@ -26,8 +26,9 @@ from borarun.file import replacing
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
 from borarun.programs.md_link import Link, start_lammps
+from borarun.programs.md_plan import Plan
 from borarun.programs.md_restart import cut_files, good_restarts
-from borarun.programs.md_watch import Candidates, Plan, Watch
+from borarun.programs.md_watch import Candidates, Watch
 
 INTERACTION = "fix_modify mtp energy yes virial yes\n"
 """Line of the deck after which ``fix external`` exists and before which nothing runs."""

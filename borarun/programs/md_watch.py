@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from borarun.file import replacing
 from borarun.mtp.active_set import Grader
 from borarun.mtp.evaluate import Evaluation, Evaluator
 from borarun.programs.md_link import Link
+from borarun.programs.md_plan import Plan
+from borarun.structure import Tearing
 from borarun.units import BOLTZMANN_EV_PER_K
 
 Array = NDArray[Any]
@@ -32,39 +33,15 @@ MAX_ENERGY_CHANGE = 1.0
 
 MAX_CANDIDATES = 200
 
+APPROACH, APPROACH_LOOKS = 40, 5
+"""So many configurations before a break are kept too, so many looks apart: where a bad potential tears an anion before the grade tells, those above
+threshold_save are torn already, and only the way there can teach it better."""
+
+KNOWN = 1.0
+"""Extrapolation grade of what the active set spans."""
+
 EV_PER_AMU_A2_PS2 = 1.0364269e-4
 """1 u (angstrom/ps)^2 in eV."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What ``md.json`` says.
-
-    Attributes
-    ----------
-    numbers : (N,) atomic numbers
-    steps : of the whole run
-    every : steps between two looks
-    grade : ``threshold_save`` and ``threshold_break``, or None
-    min_distance_A : atoms that come closer have exploded
-    hottest_K : highest temperature that the thermostat is set to
-    frames : (first step, last step, steps between frames) of each segment
-    """
-
-    numbers: Array
-    steps: int
-    every: int
-    grade: dict[str, float] | None
-    min_distance_A: float
-    hottest_K: float
-    frames: list[list[int]]
-
-    @classmethod
-    def read(cls) -> Plan:
-        """The plan of this directory."""
-        content = json.loads(Path("md.json").read_text())
-        names = ("steps", "every", "grade", "min_distance_A", "hottest_K", "frames")
-        return cls(np.array(content["numbers"]), *(content[name] for name in names))
 
 
 @dataclass
@@ -93,7 +70,7 @@ class Candidates:
 
     def add(self, step: int, grade: float, atoms: Atoms) -> None:
         """Keep a configuration, or not."""
-        if self.kept and step - self.kept[-1].info["step"] < self.spacing and grade <= max(image.info["grade"] for image in self.kept):
+        if self.kept and 0 <= step - self.kept[-1].info["step"] < self.spacing and grade <= max(image.info["grade"] for image in self.kept):
             return
         atoms.info.update(step=int(step), grade=float(grade))
         self.kept.append(atoms)
@@ -137,7 +114,9 @@ class Watch:
         self._looked = first if first else -1
         self._nearest = np.inf
         self._reference: float | None = None
+        self._tearing: Tearing | None = None
         self._since_look: deque[tuple[int, Array, Array]] = deque(maxlen=plan.every)
+        self._approach: deque[tuple[float, tuple[int, Array, Array]]] = deque(maxlen=APPROACH)
         self._masses = atomic_masses[plan.numbers]
         self._table = Path("watch.txt").open("a", buffering=1)  # noqa: SIM115 - open for the whole run, shut in close()
         self._told = 0.0
@@ -200,16 +179,32 @@ class Watch:
         grade = self._grade() if self._grader is not None else np.nan
         self._note(step, grade)
         if self.plan.grade is not None:
+            if self._came_apart():
+                self._exploded("an anion came apart")
+                return
             self._since_look.clear()
             if grade > self.plan.grade["threshold_save"]:
                 self.candidates.add(step, grade, self._atoms(self.last))
+            elif grade > KNOWN and (not self._approach or step - self._approach[-1][1][0] >= APPROACH_LOOKS * self.plan.every):
+                self._approach.append((grade, self.last))
             if not grade <= self.plan.grade["threshold_break"]:
                 self._end("extrapolation", f"the extrapolation grade reached {grade:.3g}")
+                self._keep_approach()
         velocities = self.lmp.numpy.extract_atom("v")[: len(order)]
         kinetic = EV_PER_AMU_A2_PS2 * float(self._masses[order] @ (velocities**2).sum(axis=1))
         temperature = kinetic / (3 * len(order) * BOLTZMANN_EV_PER_K)
         if not temperature < 2.0 * self.plan.hottest_K + 1000.0:
             self._exploded(f"the temperature reached {temperature:.0f} K")
+
+    def _came_apart(self) -> bool:
+        """Whether an anion is torn; what the run goes through after that is another material."""
+        assert self.plan.grade is not None and self.last is not None
+        if not self.plan.grade["anion"]:
+            return False
+        atoms = self._atoms(self.last)
+        if self._tearing is None:
+            self._tearing = Tearing(atoms, self.plan.grade["anion"], self.plan.grade["mobile"])
+        return self._tearing.torn(atoms)
 
     def _note(self, step: int, grade: float) -> None:
         self._table.write(f"{step} {grade:.6g} {self._nearest:.6g}\n")
@@ -236,10 +231,16 @@ class Watch:
         self.stop, self.reason = stop, reason
         self.lmp.force_timeout()
 
+    def _keep_approach(self) -> None:
+        """Add what lay between the known region and threshold_save on the way to a break."""
+        for grade, configuration in self._approach:
+            self.candidates.add(configuration[0], grade, self._atoms(configuration))
+
     def _exploded(self, reason: str) -> bool:
         """End the run; of the good configurations since the last look, the way out of the known region is kept."""
         self._end("exploded", reason)
         if self.plan.grade is not None:
+            self._keep_approach()
             for configuration in self._since_look:
                 self.evaluator.evaluate(*configuration[1:])
                 grade = self._grade()

@@ -210,6 +210,11 @@ class TestParse:
         with pytest.raises(ParseError, match="other columns"):
             lammps.parse(recorded, directory)
 
+    def test_the_log_says_which_lammps_it_was(self, recorded: lammps.Settings, directory: Path) -> None:
+        assert lammps.parse(recorded, directory).facts["program"] == ""
+        (directory / "log.lammps").write_text("LAMMPS (22 Jul 2025 - Update 4)\nOMP_NUM_THREADS environment is not set.\n")
+        assert lammps.parse(recorded, directory).facts["program"] == "LAMMPS 22 Jul 2025 - Update 4"
+
     def test_lammps_own_words(self, recorded: lammps.Settings, directory: Path) -> None:
         """Where LAMMPS said why it failed, that is the message."""
         (directory / "outcome.json").unlink()
@@ -223,6 +228,39 @@ def _same(one: Result, other: Result) -> None:
     assert one.facts == other.facts
     for name, quantity in one.arrays.items():
         assert np.array_equal(quantity.values, other.arrays[name].values)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "0",
+        "-0.5",
+        "12.25",
+        "1e1",
+        "-1.5E-03",
+        "2.5e+00",
+        ".75",
+        "3.",
+        "9.12345678901234567890",
+        "0.00000000000000000000001",
+        "12345678901234567890",
+        "1e-30",
+    ],
+)
+def test_numbers_of_a_dump_are_read_as_written(tmp_path: Path, word: str) -> None:
+    file = tmp_path / "dump.lammps"
+    head = "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 8\n0 8\n0 8\nITEM: ATOMS id type x y z ix iy iz\n"
+    file.write_text(f"{head}1 2 {word} 1 1 0 0 0 \n")
+    assert read_dump(file, 1, np.array([5]), np.eye(3))[1][0, 0, 0] == np.float32(word)
+
+
+@pytest.mark.parametrize("word", ["", "-", ".", "nan", "1.2.3", "1-2", "1e1x", "0x1"])
+def test_what_is_no_number_in_a_dump_makes_its_frame_none(tmp_path: Path, word: str) -> None:
+    file = tmp_path / "dump.lammps"
+    head = "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 8\n0 8\n0 8\nITEM: ATOMS id type x y z ix iy iz\n"
+    file.write_text(f"{head}1 2 {word} 1 1 0 0 0\n")
+    with pytest.raises(ParseError, match="cut short"):
+        read_dump(file, 1, np.array([5]), np.eye(3))
 
 
 def test_unwrapping_of_a_tilted_dump(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 import borarun
+from borarun import structure
 from borarun.engines import lammps
 from borarun.errors import EngineError
 from borarun.frames import Frames
@@ -260,14 +261,17 @@ class TestStops:
         evaluator = Evaluator(Potential.read(TEXT), crystal.numbers)
         evaluator.evaluate(crystal.positions, crystal.cell.array)
         cold = float(active_set.grades(known, evaluator.gradients()).max())
-        save, end = 1.5 * cold, 6.0 * cold
-        run = settings((1.0, 600, 2000, 2.5), grade={"every": 5, "threshold_save": save, "threshold_break": end})
+        save, end = 5.0 * cold, 12.0 * cold
+        run = settings((1.0, 600, 2000, 2.5), grade={"every": 1, "threshold_save": save, "threshold_break": end})
         lay_out(tmp_path, run, crystal, active_set=known)
         found = finish(tmp_path, run)
         grades, candidates = found.arrays["grade/value"].values, found.frames["candidates"]
         assert found.facts["stop"] == "extrapolation"
         assert found.facts["grade_max"] == grades[-1] > end >= grades[:-1].max()
-        assert found.facts["n_candidates"] == len(candidates) == (grades > save).sum()
+        between = np.flatnonzero((grades > 1) & (grades <= save))[::5]  # of the way to the break every fifth look is kept as well
+        kept = np.sort(np.concatenate([grades[grades > save], grades[between]]))
+        assert len(between) and np.sort([atoms.info["grade"] for atoms in candidates]) == pytest.approx(kept, rel=1e-4)
+        assert found.facts["n_candidates"] == len(candidates)
         assert found.facts["steps"] == found.arrays["grade/step"].values[-1] == found.arrays["step"].values[-1]
         for atoms in candidates:
             evaluator.evaluate(atoms.positions, atoms.cell.array)
@@ -285,6 +289,17 @@ class TestStops:
         assert len(found.frames["candidates"]) >= found.facts["steps"] % 50  # those since the last look are kept as well
         assert all(np.isfinite(quantity.values).all() for quantity in found.arrays.values())
         assert np.isfinite(found.frames["last"].positions).all()
+
+    def test_an_anion_that_comes_apart(self, crystal: Atoms, known: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The run ends there, though no grade told; the way there is kept."""
+        monkeypatch.setattr(structure, "TORN_TOLERANCE", 1.12)  # a B-H bond of 1.29 A, which vibration at 900 K soon reaches
+        watch = {"every": 5, "threshold_save": 1e6, "threshold_break": 1e9, "anion": "B12H12", "mobile": "Li"}
+        run = settings((1.0, 900, 900, 2.5), grade=watch)
+        lay_out(tmp_path, run, crystal, active_set=known)
+        found = finish(tmp_path, run)
+        assert (found.facts["stop"], found.facts["reason"]) == ("exploded", "an anion came apart")
+        assert 0 < found.facts["steps"] < 1000
+        assert found.facts["grade_max"] < 1e6
 
     def test_impossible_start(self, crystal: Atoms, tmp_path: Path) -> None:
         """A start that is no structure is an explosion at step 0, not an error and not a number."""

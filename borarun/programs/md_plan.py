@@ -1,0 +1,44 @@
+"""What a run of molecular dynamics is to do, as its directory says it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``md.json`` says.
+
+    Attributes
+    ----------
+    numbers : (N,) atomic numbers
+    steps : of the whole run
+    every : steps between two looks
+    grade : ``threshold_save``, ``threshold_break``, and ``anion`` and ``mobile`` where tearing is watched; or None
+    min_distance_A : atoms that come closer have exploded
+    hottest_K : highest temperature that the thermostat is set to
+    frames : (first step, last step, steps between frames) of each segment
+    """
+
+    numbers: Array
+    steps: int
+    every: int
+    grade: dict[str, Any] | None
+    min_distance_A: float
+    hottest_K: float
+    frames: list[list[int]]
+
+    @classmethod
+    def read(cls) -> Plan:
+        """The plan of this directory."""
+        content = json.loads(Path("md.json").read_text())
+        names = ("steps", "every", "grade", "min_distance_A", "hottest_K", "frames")
+        return cls(np.array(content["numbers"]), *(content[name] for name in names))

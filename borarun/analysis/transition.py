@@ -49,6 +49,7 @@ class Branch:
     temperature_K, error : temperature at half height and its standard error, K; nan where there is none
     low, high : 95 % interval, K
     step : height of the step at ``temperature_K``, high minus low temperature, in the unit of the values
+    relative_step, relative_low, relative_high : the same as a part of the value just below the step, and its 95 % interval
     width_K : from 10 to 90 % of the step, K
     curve_temperature_K, curve : (c,) the fitted curve; where no transition was found, the cubic
     """
@@ -60,6 +61,9 @@ class Branch:
     low: float
     high: float
     step: float
+    relative_step: float
+    relative_low: float
+    relative_high: float
     width_K: float
     curve_temperature_K: Array
     curve: Array
@@ -108,7 +112,7 @@ def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, s
     grid = _Grid(x)
     centre, best = grid.fit(y[:, None])
     width = float(grid.widths[best[0]])
-    step_fit, height = grid.curve(y, float(centre[0]), width)
+    step_fit, before, height = grid.curve(y, float(centre[0]), width)
     residual = y - step_fit
     effective = _effective(residual)
     ratio = float(np.sum((y - smooth) ** 2)) / max(float(np.sum(residual**2)), np.finfo(float).tiny)
@@ -123,8 +127,10 @@ def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, s
     if reason:
         return _none(f"no transition between {x[0]:.0f} and {x[-1]:.0f} K: {reason}", x, smooth)
     replicas = step_fit[:, None] + _resampled(residual * math.sqrt(len(x) / (len(x) - _STEP_PARAMETERS)), n_bootstrap, seed)
-    centres = grid.fit(replicas)[0]
+    centres, chosen = grid.fit(replicas)
     low, high = np.percentile(centres, [2.5, 97.5])
+    fitted = [grid.curve(y, *place)[1:] for y, *place in zip(replicas.T, centres, grid.widths[chosen], strict=True)]
+    relative_low, relative_high = np.percentile([rise / start for start, rise in fitted], [2.5, 97.5])
     return Branch(
         found=True,
         reason="",
@@ -133,6 +139,9 @@ def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, s
         low=float(low),
         high=float(high),
         step=height,
+        relative_step=height / before,
+        relative_low=float(relative_low),
+        relative_high=float(relative_high),
         width_K=width * _TEN_TO_NINETY,
         curve_temperature_K=x,
         curve=step_fit,
@@ -205,11 +214,11 @@ class _Grid:
         offset = np.where(bend > 0, 0.5 * (left - right) / np.where(bend > 0, bend, 1), 0)
         return self.centres[best] + offset * (self.steps[1] - self.steps[0]), best
 
-    def curve(self, y: Array, centre: float, width: float) -> tuple[Array, float]:
-        """Fitted values (n,) and the height of the step at its centre."""
+    def curve(self, y: Array, centre: float, width: float) -> tuple[Array, float, float]:
+        """Fitted values (n,), and at the centre of the step the value below it and its height."""
         design = self._design(np.array([centre]), np.array([width]))[0]
         coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
-        return design @ coefficients, float(coefficients[3])
+        return design @ coefficients, float(coefficients[0]), float(coefficients[3])
 
 
 def _averaged(temperature_K: Array, values: Array) -> tuple[Array, Array]:
@@ -238,4 +247,4 @@ def _resampled(residual: Array, n_replicates: int, seed: int) -> Array:
 
 def _none(reason: str, x: Array, curve: Array) -> Branch:
     nan = math.nan
-    return Branch(False, reason, nan, nan, nan, nan, nan, nan, x, curve)
+    return Branch(False, reason, nan, nan, nan, nan, nan, nan, nan, nan, nan, x, curve)

@@ -123,12 +123,21 @@ def _transition(functional: str, vacancies: int, heating_K_per_ps: float, heated
         cooled_K=_half_height(cooled) if cooled else None,
         hysteresis_K=hysteresis,
         bracket_K=found.bracket_K if found.found else None,
+        volume_step_percent=_volume_step(heated),
         statement=_sentence(statement),
     )
 
 
 def _half_height(fit: Fit) -> Measured | None:
     return Measured(fit.temperature_K, fit.low, fit.high) if fit.found else None
+
+
+def _volume_step(fit: Fit) -> Measured | None:
+    """From the lattice parameter's: it is the cube root of the volume."""
+    if not fit.found:
+        return None
+    value, low, high = (100 * ((1 + part) ** 3 - 1) for part in (fit.relative_step, fit.relative_low, fit.relative_high))
+    return Measured(value, low, high)
 
 
 def _sentence(statement: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import hypot, isfinite
 
 from borarun.published import Number
-from borarun.report.results import Measured, Results, Rotation
+from borarun.report.results import Measured, Results, Rotation, Transition
 
 SAME_TEMPERATURE_K = 15.0
 """A run this near to a published temperature is compared with it."""
@@ -101,10 +101,17 @@ def _ordered_lattice(results: Results, number: Number) -> Iterator[Ours]:
 
 
 def _transition(results: Results, number: Number) -> Iterator[Ours]:
+    yield from (Ours(t.functional, t.temperature_K) for t in _slowest(results) if t.temperature_K is not None)
+
+
+def _volume_step(results: Results, number: Number) -> Iterator[Ours]:
+    yield from (Ours(t.functional, t.volume_step_percent) for t in _slowest(results) if t.volume_step_percent is not None)
+
+
+def _slowest(results: Results) -> Iterator[Transition]:
+    """Of each functional the transition with the fewest vacancies at the slowest rate."""
     for functional in dict.fromkeys(t.functional for t in results.transitions):
-        t = min((t for t in results.transitions if t.functional == functional), key=lambda t: t.order)
-        if t.temperature_K is not None:
-            yield Ours(functional, t.temperature_K)
+        yield min((t for t in results.transitions if t.functional == functional), key=lambda t: t.order)
 
 
 def _activation(results: Results, number: Number) -> Iterator[Ours]:
@@ -135,10 +142,6 @@ def _turning(results: Results, number: Number) -> Iterator[Rotation]:
             yield p
 
 
-def _nothing(results: Results, number: Number) -> Iterator[Ours]:
-    return iter(())
-
-
 def _at(temperature_K: float, number: Number) -> bool:
     return number.temperature_K is not None and abs(temperature_K - number.temperature_K) <= SAME_TEMPERATURE_K
 
@@ -153,7 +156,7 @@ COUNTERPARTS: dict[str, Callable[[Results, Number], Iterator[Ours]]] = {
     "lattice_parameter": _lattice,
     "ordered_lattice_parameter": _ordered_lattice,
     "transition_temperature": _transition,
-    "transition_volume_step_percent": _nothing,
+    "transition_volume_step_percent": _volume_step,
     "activation_energy": _activation,
     "conductivity": _conductivity,
     "largest_deflection": _deflection,

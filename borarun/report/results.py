@@ -276,6 +276,7 @@ class Transition:
     heated_K, cooled_K : half-height temperatures; None where a branch has no step
     hysteresis_K : the first less the second; None where one is missing
     bracket_K : lower and upper of the two
+    volume_step_percent : by how much the volume grows at half height on heating, of the volume below; None where there is no step
     """
 
     functional: str
@@ -286,6 +287,7 @@ class Transition:
     cooled_K: Measured | None
     hysteresis_K: Measured | None
     bracket_K: tuple[float, float] | None
+    volume_step_percent: Measured | None
     statement: str
 
     @property

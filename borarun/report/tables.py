@@ -323,7 +323,8 @@ def transitions(results: Results) -> Table | None:
         ramps = [b for b in results.branches if (b.functional, b.vacancies, b.heating_K_per_ps) == (t.functional, t.vacancies, t.heating_K_per_ps)]
         rates = ", ".join(text.number(b.rate_K_per_ps, 3) for b in ramps)
         mean: Value = t.temperature_K if t.temperature_K is not None else "none in this range"
-        rows.append([f"{OURS}, {t.functional}", str(t.vacancies), rates, t.heated_K, t.cooled_K, t.hysteresis_K, mean, t.statement])
+        rows.append([f"{OURS}, {t.functional}", str(t.vacancies), rates, t.heated_K, t.cooled_K, t.hysteresis_K, mean, t.volume_step_percent, t.statement])
+    steps = {p.source: p.number for p in results.published.find("transition_volume_step_percent")}
     for p in results.published.find("transition_temperature"):
         who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
         rows.append(
@@ -335,6 +336,7 @@ def transitions(results: Results) -> Table | None:
                 p.low,
                 p.high - p.low if p.high is not None and p.low is not None else None,
                 p.number,
+                steps.get(p.source),
                 p.place,
             ]
         )
@@ -346,6 +348,7 @@ def transitions(results: Results) -> Table | None:
         Column("cooling", "K"),
         Column("hysteresis", "K"),
         Column("transition temperature", "K"),
+        Column("volume step", "%", 2),
         Column("remark"),
     )
     return Table(
@@ -353,7 +356,8 @@ def transitions(results: Results) -> Table | None:
         "Transition temperatures",
         columns,
         rows,
-        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals. Rates are those of heating and of the cooling after it.",
+        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals. Rates are those of heating and of the cooling after it; the "
+        "volume steps up at half height on heating by this part of the volume below.",
     )
 
 

@@ -34,6 +34,8 @@ def test_known_step_is_recovered():
     assert branch.found
     assert branch.temperature_K == pytest.approx(675, abs=4)
     assert branch.step == pytest.approx(0.28, abs=0.02)
+    assert branch.relative_step == pytest.approx(0.28 / expansion(np.array([675.0]))[0], abs=0.002)
+    assert branch.relative_low < branch.relative_step < branch.relative_high
     assert branch.width_K == pytest.approx(8 * 2 * math.log(9), rel=0.6)
     assert branch.low < branch.temperature_K < branch.high
     assert np.abs(branch.curve - expansion(branch.curve_temperature_K) - step(branch.curve_temperature_K, 675.0)).max() < 0.03

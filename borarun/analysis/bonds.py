@@ -1,4 +1,4 @@
-"""Whether the anions stay in one piece."""
+"""Whether the anions stay in one piece, and apart from each other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from ase.data import covalent_radii
+from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
 from borarun.analysis.trajectory import whole_images
@@ -98,6 +100,23 @@ def bonded(positions: Array, anions: Array, numbers: Array) -> Array:
         radii = covalent_radii[numbers[anion]]
         pairs.append(anion[np.argwhere(np.triu(apart < TOLERANCE * (radii[:, None] + radii), 1))])
     return np.concatenate(pairs)
+
+
+def grown_together(positions: Array, cell: Array, anions: Array, numbers: Array) -> int:
+    """How many anions have an atom at a bond's length from another anion's: they have reacted, and are no anions of the study any more.
+
+    Parameters
+    ----------
+    positions : (N, 3) angstrom
+    cell : (3, 3) angstrom, rows are vectors
+    anions : (A, k) int, atoms of each anion
+    numbers : (N,) atomic numbers
+    """
+    members = anions.ravel()
+    owner = np.repeat(np.arange(len(anions)), anions.shape[1])
+    atoms = Atoms(numbers[members], positions[members], cell=cell, pbc=True)
+    one, other = neighbor_list("ij", atoms, TOLERANCE * covalent_radii[atoms.numbers])
+    return len(np.unique(owner[one[owner[one] != owner[other]]]))
 
 
 def _summary(pair: tuple[int, int], rows: Array) -> Bonds:

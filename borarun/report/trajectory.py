@@ -16,7 +16,7 @@ from ase import Atoms
 from ase.data import atomic_masses, chemical_symbols
 
 from borarun.analysis import rotation, trajectory
-from borarun.analysis.bonds import Bonds, check_bonds, together
+from borarun.analysis.bonds import Bonds, check_bonds, grown_together, together
 from borarun.analysis.framework import check_framework
 from borarun.protocol import Study
 from borarun.report.results import Array, Check
@@ -285,10 +285,12 @@ class _Waiting:
 
 
 def check(done: Done, run: Trajectory, *, constant: bool) -> Check:
-    """Bonds of the anions; at constant temperature also the framework and the two ways to unwrap."""
+    """Bonds of the anions, and whether they stayed apart; at constant temperature also the framework and the two ways to unwrap."""
     lengths = {"–".join(chemical_symbols[z] for z in reversed(b.pair)): (b.start_A, b.shortest_A, b.longest_A) for b in run.bonds}
     broken = [name for name, b in zip(lengths, run.bonds, strict=True) if not b.intact]
     remarks = [f"{', '.join(broken)} bonds broke"] if broken else []
+    if joined := grown_together(run.drawn_positions[:, :, -1], run.cell[run.drawn[-1]], run.anions, run.numbers):
+        remarks.append(f"{joined} anions have grown together by its end")
     displacement = difference = None
     if constant:
         framework = check_framework(run.centres)

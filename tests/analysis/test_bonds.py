@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borarun.analysis.bonds import check_bonds, together
+from borarun.analysis.bonds import check_bonds, grown_together, together
 
 
 @pytest.fixture
@@ -56,3 +56,11 @@ def test_a_neighbour_that_a_hot_frame_brings_close_is_no_bond():
     hydrogen, boron = check_bonds(positions, np.array([9.0 * np.eye(3)] * 2), np.arange(3)[None], np.array([5, 5, 1]))
     assert (hydrogen.n, boron.n) == (1, 1)
     assert hydrogen.intact and boron.intact
+
+
+@pytest.mark.parametrize(("apart", "found"), [(2.6, 0), (2.2, 2), (1.75, 2)])
+def test_anions_that_have_grown_together_are_told(apart, found):
+    """Two of three B2 touch, one across the boundary."""
+    first = 8.9 - apart
+    positions = np.array([[first - 1.7, 1, 1], [first, 1, 1], [-0.1, 1, 1], [1.6, 1, 1], [4.0, 5, 5], [4.0, 5, 6.7]])
+    assert grown_together(positions, 9.0 * np.eye(3), np.arange(6).reshape(3, 2), np.full(6, 5)) == found

@@ -48,10 +48,11 @@ KillWait=5
 MinJobAge=10
 ReturnToService=2
 SlurmdParameters=config_overrides
-NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] CPUs=4 RealMemory=4000 State=UNKNOWN
+NodeName=n[{first}-{last}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] CPUs=4 RealMemory=4000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=60 DefaultTime=10 State=UP
 """
-"""Dead nodes are noticed within seconds, and ended jobs forgotten soon, so that both are met in a test. CPUs are more than there are."""
+"""Dead nodes are noticed within seconds, and ended jobs forgotten soon, so that both are met in a test. CPUs are more than there are. A node is named
+by its port: the tests run several clusters side by side."""
 
 
 def missing() -> str:
@@ -73,32 +74,30 @@ class Cluster:
 
     def __init__(self, place: Path, nodes: int = 2) -> None:
         self.place = place
-        self.nodes = nodes
+        self.ports = _free_ports(nodes + 1)
+        self.nodes = [f"n{port}" for port in self.ports[1:]]
         self.environment = {**os.environ, "SLURM_CONF": str(place / "slurm.conf")}
 
     def start(self) -> None:
         """Start all daemons and wait until every node is idle."""
         self.place.chmod(0o755)
-        for name in ("state", *(f"spool.n{number}" for number in self._numbers())):
+        for name in ("state", *(f"spool.{node}" for node in self.nodes)):
             (self.place / name).mkdir(exist_ok=True)
         key = self.place / "munge.key"
         key.write_bytes(secrets.token_bytes(1024))
         key.chmod(0o600)
-        ports = _free_ports(self.nodes + 1)
-        (self.place / "slurm.conf").write_text(
-            CONFIGURATION.format(
-                host=socket.gethostname().partition(".")[0], place=self.place, nodes=self.nodes, port=ports[0], first=ports[1], last=ports[-1]
-            )
-        )
+        host = socket.gethostname().partition(".")[0]
+        port, first, *_, last = self.ports
+        (self.place / "slurm.conf").write_text(CONFIGURATION.format(host=host, place=self.place, port=port, first=first, last=last))
         (self.place / "cgroup.conf").write_text("CgroupAutomount=no\nIgnoreSystemd=yes\n")
         self._run(
             "munged", "--force", f"--key-file={key}", f"--socket={self.place / 'munge.sock'}", f"--pid-file={self.place / 'munged.pid'}",
             f"--log-file={self.place / 'munged.log'}", f"--seed-file={self.place / 'munged.seed'}",
         )  # fmt: skip
         self.start_controller()
-        for number in self._numbers():
-            self.start_node(number)
-        self.wait_until(lambda: self.idle() == self.nodes, "nodes are idle")
+        for node in self.nodes:
+            self.start_node(node)
+        self.wait_until(lambda: self.idle() == len(self.nodes), "nodes are idle")
 
     def stop(self) -> None:
         """Cancel all jobs and end all daemons."""
@@ -117,16 +116,16 @@ class Cluster:
         """End slurmctld; jobs run on."""
         _end(self.place / "slurmctld.pid", signal.SIGTERM)
 
-    def start_node(self, number: int) -> None:
+    def start_node(self, node: str) -> None:
         """Start a node's slurmd."""
-        self._run("slurmd", "-N", f"n{number}")
+        self._run("slurmd", "-N", node)
 
-    def kill_node(self, number: int) -> None:
+    def kill_node(self, node: str) -> None:
         """The node dies: its slurmd, and all that runs on it, at once."""
-        _end(self.place / f"slurmd.n{number}.pid", signal.SIGKILL)
+        _end(self.place / f"slurmd.{node}.pid", signal.SIGKILL)
         for process in psutil.process_iter():
             try:
-                if process.environ().get("SLURMD_NODENAME") == f"n{number}" or (process.name() == "slurmstepd" and f"n{number}" in process.cmdline()[0]):
+                if process.environ().get("SLURMD_NODENAME") == node or (process.name() == "slurmstepd" and node in process.cmdline()[0]):
                     process.kill()
             except (psutil.Error, IndexError):
                 continue
@@ -153,9 +152,6 @@ class Cluster:
         while not condition():
             assert time.monotonic() < end, f"waited in vain until {what}\n{self._log()}"
             time.sleep(0.1)
-
-    def _numbers(self) -> range:
-        return range(1, self.nodes + 1)
 
     def _run(self, *command: str) -> str:
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)

@@ -35,7 +35,6 @@ from borarun.work import is_running
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.xdist_group("slurm"),
     pytest.mark.skipif(bool(missing()), reason=f"no Slurm: {missing()}"),
 ]
 
@@ -189,7 +188,7 @@ def kill_a_program(run: Run) -> None:
 
 def kill_a_manager(run: Run) -> None:
     """The pool itself is killed, with its workers left behind."""
-    next(process for process in psutil.process_iter() if _is_pool(process)).kill()
+    next(filter(_is_pool, run.left())).kill()
 
 
 def _is_pool(process: psutil.Process) -> bool:
@@ -202,10 +201,10 @@ def _is_pool(process: psutil.Process) -> bool:
 
 def kill_a_node(run: Run) -> None:
     """A node dies with all that runs on it, and comes back later."""
-    number = int(next(node for _, state, node in run.cluster.jobs() if state == "R").removeprefix("n"))
-    run.cluster.kill_node(number)
+    node = next(node for _, state, node in run.cluster.jobs() if state == "R")
+    run.cluster.kill_node(node)
     time.sleep(20)  # until Slurm has noticed
-    run.cluster.start_node(number)
+    run.cluster.start_node(node)
 
 
 def restart_the_controller(run: Run) -> None:
@@ -450,7 +449,7 @@ def test_a_driver_in_a_job_whose_node_dies_is_succeeded(cluster: Cluster, tmp_pa
     borarun(run, "submit", "study.yaml", "--site", "site.yaml", "--detach")
     run.wait_for_work(1)
     first = min(cluster.jobs(), key=lambda job: int(job[0]))
-    node = int(first[2].removeprefix("n"))
+    node = first[2]
     cluster.kill_node(node)
     time.sleep(20)
     cluster.start_node(node)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import resource
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
+from borarun.live import server
+from borarun.live.server import Server, make_server
+from borarun.places import Places
+from borarun.site import default_site
+from borarun.state import Observer
+from borarun.study import Study, load_study
 
 STUDIES = Path(__file__).parent.parent / "studies"
 
@@ -69,3 +77,31 @@ def mini_study(tmp_path: Path) -> Path:
     path = tmp_path / "mini.yaml"
     path.write_text(MINI_STUDY)
     return path
+
+
+@pytest.fixture
+def study(mini_study: Path) -> Study:
+    return load_study(mini_study)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places.of(tmp_path / "runs", "mini")
+
+
+@pytest.fixture
+def serving(study: Study, places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Server]]:
+    """Serve the study, which looks at it whenever it is asked."""
+    monkeypatch.setattr(server, "LOOK_S", 0.0)
+    monkeypatch.setattr(server, "PAUSE", 0.0)
+    with ExitStack() as after:
+
+        def start() -> Server:
+            found = after.enter_context(make_server(study, "mini.yaml", Observer(study, default_site(), places), 0))
+            thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+            thread.start()
+            after.callback(thread.join)
+            after.callback(found.shutdown)
+            return found
+
+        yield start

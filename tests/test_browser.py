@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,15 +15,12 @@ from typing import Any
 import pytest
 from filled import fill, result
 
-from borarun.live import server
-from borarun.live.server import make_server
+from borarun.live.server import Server
 from borarun.places import Places
 from borarun.plan import expand
 from borarun.report import collect, write_report
-from borarun.site import default_site
-from borarun.state import Observer
 from borarun.store import Store
-from borarun.study import Study, load_study
+from borarun.study import Study
 from borarun.task import Failure
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -94,25 +91,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def study(mini_study: Path) -> Study:
-    return load_study(mini_study)
-
-
-@pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places.of(tmp_path / "runs", "mini")
-
-
-@pytest.fixture
-def address(study: Study, places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def address(serving: Callable[[], Server]) -> str:
     """Where the live page is served."""
-    monkeypatch.setattr(server, "LOOK_S", 0.0)
-    with make_server(study, "mini.yaml", Observer(study, default_site(), places), 0) as found:
-        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        yield found.address
-        found.shutdown()
-        thread.join()
+    return serving().address
 
 
 def assert_fits(page: Any) -> None:

@@ -14,19 +14,9 @@ from borarun.plan import expand
 from borarun.site import default_site
 from borarun.state import Observer
 from borarun.store import Store
-from borarun.study import Study, load_study
+from borarun.study import Study
 from borarun.task import Failure
 from borarun.work import claim_of
-
-
-@pytest.fixture
-def study(mini_study: Path) -> Study:
-    return load_study(mini_study)
-
-
-@pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places.of(tmp_path / "runs", "mini")
 
 
 def observer(study: Study, places: Places) -> Observer:

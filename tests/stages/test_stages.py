@@ -15,11 +15,6 @@ from borarun.task import Record, Ref, Task, refs_of
 Edit = Callable[[str], str]
 
 
-@pytest.fixture
-def study(mini_study: Path) -> Study:
-    return load_study(mini_study)
-
-
 def _edited(path: Path, *changes: tuple[str, str]) -> Study:
     text = path.read_text()
     for old, new in changes:

@@ -80,6 +80,14 @@ def test_a_sharp_but_tiny_step_is_no_transition():
     assert "needed 0.5 %" in branch.reason
 
 
+@pytest.mark.parametrize(("centre", "found"), [(930.0, False), (860.0, True), (170.0, True), (90.0, False)])
+def test_a_step_near_the_end_of_the_range_is_told_from_one_within(centre, found):
+    branch = fit_branch(T, expansion(T) + step(T, centre, width=4.0) + 0.02 * np.random.default_rng(5).normal(size=len(T)))
+    assert branch.found == found, branch.reason
+    assert found or "the range does not enclose it" in branch.reason
+    assert not found or branch.temperature_K == pytest.approx(centre, abs=4)
+
+
 def test_exact_straight_line_is_no_transition():
     assert not fit_branch(T, 9.5 + 1e-4 * T).found
 

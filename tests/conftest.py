@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from cluster import Cluster
 
 from borarun.live import server
 from borarun.live.server import Server, make_server
@@ -105,3 +106,17 @@ def serving(study: Study, places: Places, monkeypatch: pytest.MonkeyPatch) -> It
             return found
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Slurm with two nodes, one for each process that runs tests."""
+    place = tmp_path_factory.mktemp("slurm")
+    for folder in (place, *place.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o055)  # munged refuses a socket behind closed doors
+    found = Cluster(place)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()

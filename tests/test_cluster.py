@@ -74,20 +74,6 @@ retries: {limit: 2, pause_s: 3}
 """
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A Slurm with two nodes."""
-    place = tmp_path_factory.mktemp("slurm")
-    for folder in (place, *place.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o055)  # munged refuses a socket behind closed doors
-    found = Cluster(place)
-    try:
-        found.start()
-        yield found
-    finally:
-        found.stop()
-
-
 class Run:
     """A study in a folder of its own, and the driver that runs it."""
 

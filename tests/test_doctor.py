@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -185,22 +184,7 @@ REAL = """executors:
 """
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A Slurm with two nodes."""
-    place = tmp_path_factory.mktemp("slurm-doctor")
-    for folder in (place, *place.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o055)  # munged refuses a socket behind closed doors
-    found = Cluster(place)
-    try:
-        found.start()
-        yield found
-    finally:
-        found.stop()
-
-
 @pytest.mark.slurm
-@pytest.mark.xdist_group("slurm")
 @pytest.mark.skipif(bool(missing()), reason=f"no Slurm: {missing()}")
 def test_executors_of_a_real_slurm(cluster: Cluster, tmp_path: Path) -> None:
     vasp = command(

@@ -1,7 +1,8 @@
-"""Close contacts: configurations in which ions nearly touch.
+"""Close contacts and strained bonds: configurations in which ions nearly touch, or in which an atom is pulled out of an anion or pushed into it.
 
 Molecular dynamics seldom goes up the repulsive wall between two ions, so a potential that learns from it alone has no wall there, and in a long run ions
-that meet fall into one another. A few configurations that show the wall prevent it.
+that meet fall into one another. Nor does it stretch a bond by half or shorten it by a quarter, and a potential that never saw it may let the atom go, or
+fall in. A few configurations that show these walls prevent it.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import vdw_radii
+from ase.data import covalent_radii, vdw_radii
 from ase.geometry import get_distances
+from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt
 
+from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
-from borarun.structure import find_anions, whole_anions
+from borarun.structure import BOND_TOLERANCE, find_anions, whole_anions
 from borarun.task import Settings
 
 Array = NDArray[Any]
 
-OF_IONS, OF_ANIONS = (0.45, 0.62), (0.52, 0.70)
+OF_IONS, OF_ANIONS = (0.45, 0.62), (0.42, 0.70)
 """The nearest contact of what was moved, in sums of van der Waals radii: from a wall of electronvolts to where hot ions come now and then. That of an
 anion is the one with other anions, on whose way mobile ions come nearer still."""
+
+STRAINS = (0.72, 0.88), (1.2, 1.6)
+"""A bond that is shortened, and one that is stretched, in lengths of its own: from where heat brings it to where it costs electronvolts."""
 
 STEPS, STEP_A = 100, 0.05
 RATTLE_A = 0.03
@@ -35,21 +41,24 @@ class Contacts(Settings):
 
     Attributes
     ----------
-    number : how many configurations
+    number : configurations with a close contact
+    strained : and configurations with a strained bond, after those
     anion, mobile : formula and symbol that the ions are found by
     seed : decides which ions, and how near
     """
 
-    number: PositiveInt
+    number: NonNegativeInt
+    strained: NonNegativeInt = 0
     anion: str
     mobile: str
     seed: NonNegativeInt = 1
 
 
 def contacts(atoms: Atoms, settings: Contacts) -> Frames:
-    """Configurations of a structure in which one ion was moved until it nearly touches another.
+    """Configurations of a structure in which one ion was moved until it nearly touches another, or one bond is strained.
 
     In turn, a mobile ion is moved anywhere, a mobile ion towards the nearest other one, and an anion as a whole towards the nearest other one, if any.
+    In turn, an atom with one bond, as the hydrogen of B12H12 or the oxygen of SO4, is pushed in and pulled out along it.
 
     Parameters
     ----------
@@ -59,7 +68,7 @@ def contacts(atoms: Atoms, settings: Contacts) -> Frames:
     Raises
     ------
     StudyError
-        Where the anions are not found.
+        Where the anions are not found, or bonds are to be strained and no atom of them has just one.
     """
     rng = np.random.default_rng(settings.seed)
     anions = find_anions(atoms, settings.anion, settings.mobile)
@@ -81,9 +90,37 @@ def contacts(atoms: Atoms, settings: Contacts) -> Frames:
             direction = vectors[np.argmin(distances)]
         made = atoms.copy()
         made.positions[moved] = _until_contact(atoms, moved, rest, positions, direction / np.linalg.norm(direction), rng.uniform(nearest, farthest))
-        made.positions += rng.normal(scale=RATTLE_A, size=made.positions.shape)
-        out.append(made)
+        out.append(_rattled(made, rng))
+    ends = bond_ends(atoms, anions) if settings.strained else []
+    if settings.strained and not ends:
+        why = f"no atom of its anions {settings.anion} has just one bond, which could be strained. Leave training_set.strained_bonds out."
+        raise StudyError(Problem("structure", 0, "", why))
+    for number in range(settings.strained):
+        atom, bond = ends[rng.integers(len(ends))]
+        made = atoms.copy()
+        made.positions[atom] += (rng.uniform(*STRAINS[number % 2]) - 1) * bond
+        out.append(_rattled(made, rng))
     return Frames.of(out)
+
+
+def bond_ends(atoms: Atoms, anions: Array) -> list[tuple[int, Array]]:
+    """Atoms with one bond in their anion, and that bond: (3,) angstrom, towards the atom.
+
+    Parameters
+    ----------
+    atoms : periodic structure
+    anions : (A, k) int, atoms of each anion
+    """
+    found = []
+    for anion, positions in zip(anions, whole_anions(atoms, anions), strict=True):
+        one, bonds = neighbor_list("iD", Atoms(atoms.numbers[anion], positions), BOND_TOLERANCE * covalent_radii[atoms.numbers[anion]])
+        found += [(int(anion[atom]), -bonds[one == atom][0]) for atom in np.flatnonzero(np.bincount(one, minlength=len(anion)) == 1)]
+    return found
+
+
+def _rattled(atoms: Atoms, rng: np.random.Generator) -> Atoms:
+    atoms.positions += rng.normal(scale=RATTLE_A, size=atoms.positions.shape)
+    return atoms
 
 
 def _until_contact(atoms: Atoms, moved: Array, rest: Array, positions: Array, direction: Array, nearest: float) -> Array:

@@ -261,6 +261,11 @@ class TrainingSet(Section):
         description="Configurations with two ions pushed together, labelled and learnt whole: they show the potential the repulsive wall, which "
         "molecular dynamics seldom climbs.",
     )
+    strained_bonds: Count = Field(
+        default=0,
+        description="Configurations with an outer atom of an anion, as a hydrogen of B12H12, pushed in and pulled out along its bond in turn, labelled "
+        "and learnt whole: without them a potential may let it go, or fall in.",
+    )
     validation_fraction: Annotated[float, Field(gt=0, lt=0.9)] = Field(
         default=0.1,
         description="Part of these configurations that is held out of the fit, to judge it; what active learning selects is learnt whole.",

@@ -10,8 +10,9 @@ from ase import Atoms
 from ase.data import vdw_radii
 from ase.geometry import get_distances
 
-from borarun.contacts import OF_ANIONS, OF_IONS, RATTLE_A, Contacts, contacts
+from borarun.contacts import OF_ANIONS, OF_IONS, RATTLE_A, STRAINS, Contacts, bond_ends, contacts
 from borarun.engines import bundled
+from borarun.errors import StudyError
 from borarun.frames import Frames
 from borarun.structure import Cell, find_anions, read_structure
 
@@ -89,6 +90,34 @@ def test_in_a_cell_with_one_ion_and_one_anion_the_ion_moves(crystal: Atoms) -> N
     alone = crystal[[*anion, ion]]
     for atoms in contacts(alone, Contacts(number=3, anion="B12H12", mobile="Li")):
         assert share(atoms, np.array([24]), np.arange(24)) < OF_IONS[1] + 0.05
+
+
+@pytest.mark.parametrize(("file", "anion", "shortest_A"), [("Li2B12H12-Pa-3.cif", "B12H12", 1.2), ("LiCB11H12-Pca21.cif", "CB11H12", 1.08)])
+def test_one_hydrogen_is_pushed_in_or_pulled_out_along_its_bond(file: str, anion: str, shortest_A: float) -> None:
+    atoms = read_structure(STRUCTURES / file)
+    for number, made in enumerate(contacts(atoms, Contacts(number=0, strained=8, anion=anion, mobile="Li"))):
+        lengths = made.get_all_distances(mic=True)[np.ix_(atoms.symbols == "H", (atoms.symbols == "B") | (atoms.symbols == "C"))].min(axis=1)
+        strained, *rest = sorted(lengths, reverse=bool(number % 2))
+        assert shortest_A - SLACK < min(rest) and max(rest) < 1.2 + SLACK
+        low, high = STRAINS[number % 2]
+        assert low * shortest_A - SLACK < strained < high * 1.2 + SLACK
+
+
+def test_contacts_come_first_and_are_the_same_without_strained_bonds(crystal: Atoms, made: Frames) -> None:
+    both = contacts(crystal, Contacts(number=12, strained=2, anion="B12H12", mobile="Li", seed=4))
+    assert len(both) == 14
+    assert (both.take(range(12)).positions == made.positions).all()
+
+
+def test_ends_of_bonds_are_the_oxygen_of_a_sulfate_and_none_of_a_lone_ion() -> None:
+    corners = np.array([(0, 0, 0), (1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]) * 1.49 / 3**0.5
+    sulfate = Atoms("SO4", corners + 4, cell=[8, 8, 8], pbc=True)
+    found = bond_ends(sulfate, np.arange(5)[None])
+    assert [atom for atom, _ in found] == [1, 2, 3, 4]
+    np.testing.assert_allclose([bond for _, bond in found], corners[1:])
+    chloride = Atoms("LiCl", [(0, 0, 0), (3, 3, 3)], cell=[6, 6, 6], pbc=True)
+    with pytest.raises(StudyError, match="no atom of its anions Cl has just one bond"):
+        contacts(chloride, Contacts(number=0, strained=1, anion="Cl", mobile="Li"))
 
 
 def test_an_engine_labels_them_part_by_part(crystal: Atoms, made: Frames) -> None:

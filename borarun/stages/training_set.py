@@ -1,4 +1,4 @@
-"""First training data: short NPT runs with the reference itself, every frame of them labelled, and close contacts where they are asked for."""
+"""First training data: short NPT runs with the reference itself, every frame of them labelled; close contacts and strained bonds where asked for."""
 
 from __future__ import annotations
 
@@ -61,10 +61,12 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
 
 
 def _contacts(study: Study, functional: str, text: str, inputs: Mapping[str, Product]) -> list[Task]:
-    """Tasks that make and label close contacts of the cell."""
+    """Tasks that make and label close contacts and strained bonds of the cell."""
     section = study.training_set
     assert section is not None
-    parts = math.ceil(section.contacts / study.reference.labels_per_task)
+    number = section.contacts + section.strained_bonds
+    parts = math.ceil(number / study.reference.labels_per_task)
+    what = " and ".join(kind for kind, count in (("close contacts", section.contacts), ("strained bonds", section.strained_bonds)) if count)
     return [
         reference_task(
             study,
@@ -75,6 +77,7 @@ def _contacts(study: Study, functional: str, text: str, inputs: Mapping[str, Pro
                 "cell": {"text": text, "supercell": section.aimd.supercell},
                 "contacts": {
                     "number": section.contacts,
+                    "strained": section.strained_bonds,
                     "anion": study.material.anion,
                     "mobile": study.material.mobile,
                     "seed": derive_seed(study.seed, NAME, functional, "contacts"),
@@ -82,9 +85,9 @@ def _contacts(study: Study, functional: str, text: str, inputs: Mapping[str, Pro
             },
             inputs=inputs,
             stage=NAME,
-            label=f"{functional}, close contacts {part + 1} of {parts}",
+            label=f"{functional}, {what} {part + 1} of {parts}",
             about={"functional": functional, "operation": "contacts", "part": part},
-            n_atoms=study.n_atoms(section.aimd.supercell) * math.ceil(section.contacts / parts),
+            n_atoms=study.n_atoms(section.aimd.supercell) * math.ceil(number / parts),
         )
         for part in range(parts)
     ]

@@ -24,7 +24,7 @@ from borarun.task import Settings
 
 Array = NDArray[Any]
 
-OF_IONS, OF_ANIONS = (0.45, 0.62), (0.42, 0.70)
+OF_IONS, OF_ANIONS = (0.45, 0.62), (0.36, 0.70)
 """The nearest contact of what was moved, in sums of van der Waals radii: from a wall of electronvolts to where hot ions come now and then. That of an
 anion is the one with other anions, on whose way mobile ions come nearer still."""
 

@@ -84,7 +84,8 @@ def _transition(results: Results) -> Card:
     if t.temperature_K is None:
         reached = max((b.reached_K for b in results.branches if b.functional == functional), default=0.0)
         return Card("Transition temperature", "none", "", f"no step in the lattice up to {text.kelvin(round(reached))}; {where}", beside)
-    return Card("Transition temperature", text.measured(t.temperature_K), "K", where, beside)
+    alone = "cooling alone, " if t.heated_K is None else "heating alone, " if t.cooled_K is None else ""
+    return Card("Transition temperature", text.measured(t.temperature_K), "K", alone + where, beside)
 
 
 def _activation(results: Results) -> Card:

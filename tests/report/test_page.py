@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from borarun.report import Results, collect, write_report
+from borarun.report import Results, collect, summary, write_report
 from borarun.report.cell_page import cell_page
 from borarun.store import Store
 from borarun.task import Failure, Task
@@ -51,6 +51,14 @@ def test_the_cell_in_three_dimensions_shows_every_density_and_loads_nothing(resu
     assert names["Li, over 4 times the mean"] == names["tetrahedral sites"] == len(results.local) > 1
     assert [trace["visible"] for trace in drawn[:5]] == [True] * 5 and not any(trace["visible"] for trace in drawn[5:])
     assert results.unit_cell.bonds.shape == (4 * (30 + 12), 2)  # an icosahedron's edges, and a hydrogen at each corner
+
+
+def test_a_transition_of_one_branch_names_it(results: Results) -> None:
+    both = next(t for t in results.transitions if t.heated_K and t.cooled_K)
+    told = {}
+    for branch, one in {"": both, "cooling": replace(both, heated_K=None), "heating": replace(both, cooled_K=None)}.items():
+        (told[branch],) = (card.note for card in summary.cards(replace(results, transitions=(one,))) if card.title == "Transition temperature")
+    assert told == {"": told[""], "cooling": f"cooling alone, {told['']}", "heating": f"heating alone, {told['']}"}
 
 
 def test_ids_are_unique_and_references_within_the_page_lead_somewhere(page: str) -> None:

@@ -201,7 +201,7 @@ def conductivity(results: Results) -> Figure | None:
             axes.set_ylim(bottom=min(min(ends) / 6, axes.get_ylim()[0]))
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
             top = axes.secondary_xaxis("top", functions=(_invert, _invert))
-            top.set_xticks([T for T in (1000, 800, 700, 600, 500, 400, 350, 300, 250, 200) if _within(axes, 1000 / T)])
+            top.set_xticks([T for T in (1000, 800, 600, 500, 400, 350, 300, 250, 200) if _within(axes, 1000 / T)])
             top.xaxis.set_major_formatter(FuncFormatter(lambda T, _: f"{T:.0f} K"))
             top.tick_params(labelsize=8.5, length=2)
 

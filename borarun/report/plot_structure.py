@@ -63,7 +63,7 @@ def order(results: Results) -> Figure | None:
             axes.axhline(0, color=style.MUTED, lw=0.7)
             low = min(-0.05, *(float(np.min([b.order, b.memory])) - 0.03 for b in branches))
             axes.set(xlabel="temperature, K", ylabel=f"orientation of {text.formula(results.anion)}", title="orientations", ylim=(low, 1.05))
-            axes.legend(loc="lower left")
+            axes.legend(loc="best")
 
         name = f"{functional}-{vacancies}"
         panels += [

@@ -10,7 +10,10 @@ NAME = "heating"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """A heating run, and a cooling run from where it ended, a functional, vacancy count and rate; all rates begin with the same atoms and velocities."""
+    """A heating run, and a cooling run from where it ended, a functional, vacancy count and rate; all rates begin with the same atoms and velocities.
+
+    Nothing is cooled that was not heated to the end.
+    """
     section = study.heating
     if section is None:
         return Expansion()
@@ -56,6 +59,9 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                         n_atoms=study.n_atoms(study.supercell),
                     )
                     tasks.append(task)
+                    record = records.get(task.key)
+                    if record is not None and record.done and record.facts["stop"] != "completed":
+                        break  # what is left of it is no crystal at the temperature from which to cool
                     place = {}
                     before = {"structure": Ref(task.key, "last")}
     return Expansion(tuple(tasks))

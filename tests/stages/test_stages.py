@@ -222,6 +222,15 @@ def test_cooling_starts_where_heating_ended(study: Study) -> None:
     assert cooling.settings["cell"]["vacancies"] == 0
 
 
+@pytest.mark.parametrize(("stop", "cooled"), [("completed", 1), ("exploded", 0), ("extrapolation", 0)])
+def test_what_was_not_heated_to_the_end_is_not_cooled(study: Study, stop: str, cooled: int) -> None:
+    records = _explored(expand(study, {}), 0, candidates=0)
+    [heating] = _of(expand(study, records), "heating", branch="heating")
+    plan = expand(study, records | {heating.key: _record(heating, stop=stop)})
+    assert len(_of(plan, "heating", branch="heating")) == 1 and len(_of(plan, "heating", branch="cooling")) == cooled
+    assert not plan.waiting and not plan.stuck and _of(plan, "diffusion")
+
+
 def test_another_rate_adds_its_ramps_and_changes_no_other_key(mini_study: Path) -> None:
     """The cell and its velocities are those of the first rate; the slowest cooling follows the slowest heating."""
     before = {task.key for task in expand(load_study(mini_study), {}, forecast=True).tasks}

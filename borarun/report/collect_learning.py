@@ -60,6 +60,7 @@ def learning(source: Source, functional: str) -> Learning:
     return Learning(
         functional=functional,
         n_initial=sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional)),
+        n_pushed=sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional, operation="contacts")),
         trainings=trainings,
         rounds=tuple(_round(source, functional, number, by_number) for number in numbers),
         parity=_parity(source, trained[-1]) if trained else None,

@@ -226,10 +226,17 @@ class Parity:
 
 @dataclass(frozen=True)
 class Learning:
-    """How the potential of one functional came to be."""
+    """How the potential of one functional came to be.
+
+    Attributes
+    ----------
+    n_initial : configurations of the first training set
+    n_pushed : those of them with ions pushed together or bonds strained; all of these are fitted, none is held out
+    """
 
     functional: str
     n_initial: int
+    n_pushed: int
     trainings: tuple[Training, ...]
     rounds: tuple[Round, ...]
     parity: Parity | None

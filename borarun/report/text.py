@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import floor, isfinite, log10
 
 from borarun.published import Number
-from borarun.report.results import Measured
+from borarun.report.results import Learning, Measured
 
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -114,3 +115,13 @@ def duration(time_ps: float) -> str:
 def listed(items: list[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+
+
+def pushed(learning: Iterable[Learning]) -> str:
+    """A sentence, with a space before it, on fitted configurations that are far from equilibrium; empty where there are none."""
+    counts = {part.n_pushed for part in learning} - {0}
+    if not counts:
+        return ""
+    many = " or ".join(map(str, sorted(counts)))
+    what = f"{many} configurations with ions pushed together or bonds strained"
+    return f" Fitted data hold {what}, whose forces and errors are many times larger; held-out data hold none."

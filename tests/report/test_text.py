@@ -6,7 +6,7 @@ import pytest
 
 from borarun.published import Number, shipped
 from borarun.report import text
-from borarun.report.results import Measured
+from borarun.report.results import Learning, Measured
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,9 @@ def test_published_numbers_read_as_they_were_published() -> None:
     made = {"quantity": "transition_temperature", "low": 355.0, "high": 380.0, "unit": "K", "kind": "experiment", "source": "a", "place": "b"}
     assert text.published(Number.model_validate(made)) == "355–380"
     assert text.published(None) == text.NOTHING
+
+
+@pytest.mark.parametrize(("counts", "said"), [((0, 0), ""), ((130, 0), " 130 "), ((90, 90), " 90 "), ((90, 30), " 30 or 90 ")])
+def test_configurations_far_from_equilibrium_are_told_where_there_are_some(counts: tuple[int, int], said: str) -> None:
+    told = text.pushed(Learning(functional, 300, count, (), (), None) for functional, count in zip(("PBE", "PBE-D3"), counts, strict=True))
+    assert bool(told) == bool(said) and said in told

@@ -182,6 +182,17 @@ def _atoms(text: Array, n_atoms: int, origin: Array, images: Array, rotation: Ar
 
 
 @njit(cache=True)
+def _digits(text: Array, at: Any, value: Any) -> Any:
+    """A whole number that begins as ``value`` and goes on with the digits from a byte on, and where they end."""
+    digit = np.uint8(text[at] - 48)
+    while digit < 10:
+        value = 10 * value + digit
+        at += ONE
+        digit = np.uint8(text[at] - 48)
+    return value, at
+
+
+@njit(cache=True)
 def _integer(text: Array, at: Any) -> Any:
     """A whole number behind spaces, and where it ends: before a space or the end of the line. Where there is none, that is the end of the text."""
     while text[at] == 32:
@@ -189,13 +200,8 @@ def _integer(text: Array, at: Any) -> Any:
     minus = text[at] == 45
     if minus:
         at += ONE
-    value: Any = 0
     begun = at
-    digit = np.uint8(text[at] - 48)
-    while digit < 10:
-        value = 10 * value + digit
-        at += ONE
-        digit = np.uint8(text[at] - 48)
+    value, at = _digits(text, at, 0)
     if at == begun or (text[at] != 32 and text[at] != 10):
         return 0, np.uint64(len(text) - 1)
     return -value if minus else value, at
@@ -209,23 +215,14 @@ def _real(text: Array, at: Any) -> Any:
     minus = text[at] == 45
     if minus:
         at += ONE
-    value: Any = 0
     begun = at
-    digit = np.uint8(text[at] - 48)
-    while digit < 10:
-        value = 10 * value + digit
-        at += ONE
-        digit = np.uint8(text[at] - 48)
+    value, at = _digits(text, at, 0)
     digits: Any = np.int64(at - begun)
     shift: Any = 0
     if text[at] == 46:
         at += ONE
         point = at
-        digit = np.uint8(text[at] - 48)
-        while digit < 10:
-            value = 10 * value + digit
-            at += ONE
-            digit = np.uint8(text[at] - 48)
+        value, at = _digits(text, at, value)
         shift = -np.int64(at - point)
         digits -= shift
     if digits == 0:

@@ -19,7 +19,7 @@ from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
 from borarun.pack import STUDY, STUDY_FILE, study_contents
 from borarun.report import Results, files, parquet
-from borarun.report.results import Gap
+from borarun.report.results.provenance import Gap
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Ref, Task

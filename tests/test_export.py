@@ -27,7 +27,7 @@ from borarun.mtp.potential import Potential
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.report import collect, parquet
-from borarun.report.results import Gap
+from borarun.report.results.provenance import Gap
 from borarun.store import Store
 from borarun.structure import read_structure
 from borarun.study import load_study

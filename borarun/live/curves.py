@@ -13,12 +13,12 @@ from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.trajectory import remove_drift, unwrap
 from borarun.engines import lammps
 from borarun.errors import BorarunError
-from borarun.report.collect_heating import bin_width_K, set_temperature
-from borarun.report.collect_learning import exploration, peaks
-from borarun.report.results import Array
-from borarun.report.source import Done, Source
-from borarun.report.style import thin_log
-from borarun.report.trajectory import FEWEST_FRAMES, read
+from borarun.report.collectors.heating import bin_width_K, set_temperature
+from borarun.report.collectors.learning import exploration
+from borarun.report.collectors.source import Done, Source
+from borarun.report.collectors.thinning import peaks, thin_log
+from borarun.report.collectors.trajectory import FEWEST_FRAMES, read
+from borarun.report.results.base import Array
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Task

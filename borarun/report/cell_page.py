@@ -16,7 +16,8 @@ from ase.data.colors import jmol_colors
 from numpy.typing import NDArray
 
 from borarun.report import text
-from borarun.report.results import DensityMap, Results, UnitCell
+from borarun.report.results import Results
+from borarun.report.results.structure import DensityMap, UnitCell
 
 Array = NDArray[Any]
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from math import hypot, isfinite
 
 from borarun.published import Number
-from borarun.report.results import Measured, Results, Rotation, Transition
+from borarun.report.results import Results
+from borarun.report.results.base import Measured
+from borarun.report.results.heating import Transition
+from borarun.report.results.rotation import Rotation
 
 SAME_TEMPERATURE_K = 15.0
 """A run this near to a published temperature is compared with it."""

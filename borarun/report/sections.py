@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from borarun.report import plot_heating, plot_learning, plot_phonons, plot_rotation, plot_structure, plot_transport, plot_vibrations, tables, text
+from borarun.report import plots, tables, text
 from borarun.report.blocks import Block, Figure, Note, Section
-from borarun.report.results import Gap, Phonons, Results, Transition
+from borarun.report.results import Results
+from borarun.report.results.heating import Transition
+from borarun.report.results.phonons import Phonons
+from borarun.report.results.provenance import Gap
 
 
 def sections(results: Results) -> list[Section]:
@@ -21,7 +24,7 @@ def sections(results: Results) -> list[Section]:
         (_structure, ("heating", "diffusion", "vibrations")),
     )
     found = [build(results) for build, names in asked if results.sections.intersection(names)]
-    comparison = tables.comparison(results)
+    comparison = tables.comparison.comparison(results)
     if comparison is not None:
         intro = "What is published, each number with ours beside it."
         found.append(Section("compare", "Comparison", intro, [comparison]))
@@ -54,7 +57,7 @@ def _first(failed: Sequence[Gap]) -> str:
 def _relaxed(results: Results) -> Section:
     gaps = results.missing("relax")
     intro = f"Where the simulations start: each phase of {text.formula(results.formula)}, relaxed with each functional."
-    return Section("relaxation", "Relaxed structures", intro, _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", tables.cells(results))), gaps)
+    return Section("relaxation", "Relaxed structures", intro, _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", tables.relax.cells(results))), gaps)
 
 
 def _wrong_orders(results: Results) -> list[tuple[str, Block | None]]:
@@ -70,13 +73,13 @@ def _wrong_orders(results: Results) -> list[tuple[str, Block | None]]:
 def _phonons(results: Results) -> Section:
     gaps = results.missing("phonons")
     intro = "Vibrations about the relaxed structures. Measured peak positions, where the study gives them, rank the functionals."
-    drawn = plot_phonons.densities(results)
+    drawn = plots.phonons.densities(results)
     parts: list[tuple[str, Block | None]] = [("", _unstable(p)) for p in results.phonons if p.n_imaginary]
     parts += [("", figure) for figure in drawn] or [("Density of states", None)]
     if results.measured_peaks_meV:
-        parts += [("Ranking of the functionals", tables.ranking(results)), ("Peaks", tables.peaks(results))]
-    parts += [("", figure) for figure in plot_phonons.bands(results)]
-    parts.append(("Energies of the phonons", tables.phonons(results)))
+        parts += [("Ranking of the functionals", tables.phonons.ranking(results)), ("Peaks", tables.phonons.peaks(results))]
+    parts += [("", figure) for figure in plots.phonons.bands(results)]
+    parts.append(("Energies of the phonons", tables.phonons.phonons(results)))
     return Section("phonons", "Phonons", intro, _blocks(gaps, *parts), gaps)
 
 
@@ -95,15 +98,15 @@ def _potential(results: Results) -> Section:
         "A moment tensor potential learns from the reference engine, explores by molecular dynamics, has the configurations labelled that "
         "it does not know, and learns again, until a whole round of exploration stays in the known region."
     )
-    stand_ins = tables.stand_ins(results)
+    stand_ins = tables.learning.stand_ins(results)
     parts: list[tuple[str, Block | None]] = [("", stand_ins)] if stand_ins is not None else []
     parts += [
-        ("Training statistics", tables.training_statistics(results)),
-        ("Learning curve", plot_learning.learning_curve(results.learning)),
+        ("Training statistics", tables.learning.training_statistics(results)),
+        ("Learning curve", plots.learning.learning_curve(results.learning)),
     ]
     if "active_learning" in results.sections:
-        parts += [("Ledger of active learning", tables.ledger(results)), ("Extrapolation grades", plot_learning.grades(results.learning))]
-    parts.append(("Parity plots", plot_learning.parity(results.learning)))
+        parts += [("Ledger of active learning", tables.learning.ledger(results)), ("Extrapolation grades", plots.learning.grades(results.learning))]
+    parts.append(("Parity plots", plots.learning.parity(results.learning)))
     return Section("potential", "Potential", intro, _blocks(gaps, *parts), gaps)
 
 
@@ -116,11 +119,11 @@ def _heating(results: Results) -> Section:
     ]
     blocks = _blocks(
         gaps,
-        ("Lattice against temperature", plot_heating.lattice(results)),
+        ("Lattice against temperature", plots.heating.lattice(results)),
         *statements,
-        ("Transition temperatures", tables.transitions(results)),
-        ("Hysteresis against rate", plot_heating.hysteresis(results)),
-        *([("Lattice parameters", tables.lattice(results))] if results.cubic else []),
+        ("Transition temperatures", tables.heating.transitions(results)),
+        ("Hysteresis against rate", plots.heating.hysteresis(results)),
+        *([("Lattice parameters", tables.heating.lattice(results))] if results.cubic else []),
     )
     return Section("heating", "Heating and cooling", intro, blocks, gaps)
 
@@ -136,12 +139,12 @@ def _diffusion(results: Results) -> Section:
     intro = f"How fast {results.mobile} moves at fixed temperature, without and with vacancies, and what conductivity follows."
     blocks = _blocks(
         gaps,
-        ("Mean squared displacement", plot_transport.displacement(results)),
-        ("Ionic conductivity", plot_transport.conductivity(results) if results.transport else None),
-        ("Activation energy", tables.activation(results)),
-        ("Diffusivity and conductivity", tables.transport(results)),
-        ("Convergence", plot_transport.convergence(results)),
-        ("Framework", plot_transport.framework(results)),
+        ("Mean squared displacement", plots.diffusion.displacement(results)),
+        ("Ionic conductivity", plots.diffusion.conductivity(results) if results.transport else None),
+        ("Activation energy", tables.diffusion.activation(results)),
+        ("Diffusivity and conductivity", tables.diffusion.transport(results)),
+        ("Convergence", plots.diffusion.convergence(results)),
+        ("Framework", plots.diffusion.framework(results)),
     )
     return Section("diffusion", "Diffusion", intro, blocks, gaps)
 
@@ -151,10 +154,10 @@ def _reorientation(results: Results) -> Section:
     intro = f"How the {text.formula(results.anion)} anions turn, from the same runs."
     blocks = _blocks(
         gaps,
-        ("Angular autocorrelation", plot_rotation.autocorrelation(results)),
-        ("Deflection and full rotations", tables.rotations(results)),
-        ("Distribution of deflections", plot_rotation.deflections(results)),
-        ("Direction of single vertices", plot_rotation.angles(results)),
+        ("Angular autocorrelation", plots.rotation.autocorrelation(results)),
+        ("Deflection and full rotations", tables.rotation.rotations(results)),
+        ("Distribution of deflections", plots.rotation.deflections(results)),
+        ("Direction of single vertices", plots.rotation.angles(results)),
     )
     return Section("reorientation", "Reorientation of the anions", intro, blocks)
 
@@ -168,19 +171,19 @@ def _structure(results: Results) -> Section:
     )
     parts: list[tuple[str, Block | None]] = []
     if "heating" in results.sections:
-        parts.append(("Order against temperature", plot_structure.order(results)))
+        parts.append(("Order against temperature", plots.structure.order(results)))
     if "diffusion" in results.sections:
-        hops, shells = tables.hops(results), tables.shells(results)
+        hops, shells = tables.structure.hops(results), tables.structure.shells(results)
         parts += [
-            ("Sites", tables.sites(results)),
+            ("Sites", tables.structure.sites(results)),
             *([("", hops)] if hops is not None else []),
-            ("Sites against time", plot_structure.shares(results)),
-            ("Density", plot_structure.densities(results)),
-            ("Radial distribution functions", plot_structure.pairs(results)),
+            ("Sites against time", plots.structure.shares(results)),
+            ("Density", plots.structure.densities(results)),
+            ("Radial distribution functions", plots.structure.pairs(results)),
             *([("", shells)] if shells is not None else []),
         ]
     if "vibrations" in results.sections:
-        parts.append(("Vibrational density of states", plot_vibrations.densities(results)))
+        parts.append(("Vibrational density of states", plots.vibrations.densities(results)))
     return Section("structure", "Structure", intro, _blocks(gaps, *parts))
 
 
@@ -191,7 +194,7 @@ def _checks(results: Results) -> Section:
         blocks.append(Note(f"{text.count(len(broken), 'run')} with a framework that did not hold; see the remarks below.", "warning"))
     else:
         blocks.append(Note(f"The framework held in all {len(results.checks)} production runs that are done.", "good"))
-    table = tables.checks(results)
+    table = tables.checks.checks(results)
     if table is not None:
         blocks.append(table)
     return Section(
@@ -204,9 +207,9 @@ def _checks(results: Results) -> Section:
 
 def _provenance(results: Results) -> Section:
     p = results.provenance
-    versions = tables.versions(results)
+    versions = tables.provenance.versions(results)
     blocks: list[Block] = [versions] if versions is not None else []
-    blocks.append(tables.runs(results))
+    blocks.append(tables.provenance.runs(results))
     span = f" Computed from {p.started} to {p.ended}." if p.started else ""
     return Section("provenance", "Provenance", f"What was asked, and what answered.{span}", blocks)
 

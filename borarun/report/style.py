@@ -226,18 +226,6 @@ def logarithmic(axes: Axes, which: str) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def thin(n: int, most: int = 1000) -> NDArray[np.intp]:
-    """At most ``most`` evenly spaced indices into ``n`` points, both ends among them."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.intp)) if n else np.zeros(0, np.intp)
-
-
-def thin_log(n: int, most: int = 200) -> NDArray[np.intp]:
-    """At most ``most`` indices into ``n`` points, evenly spaced on a logarithmic axis; index 0 comes first."""
-    if n < 2:
-        return np.arange(n)
-    return np.unique(np.concatenate([[0], np.geomspace(1, n - 1, min(n - 1, most)).round()]).astype(np.intp))
-
-
 def limits(values: ArrayLike, pad: float = 0.08) -> tuple[float, float]:
     """Lowest and highest finite value, with some room."""
     finite = np.asarray(values, float)

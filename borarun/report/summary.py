@@ -5,7 +5,8 @@ from __future__ import annotations
 from borarun.published import Number
 from borarun.report import text
 from borarun.report.blocks import Card
-from borarun.report.results import Results, Transport
+from borarun.report.results import Results
+from borarun.report.results.diffusion import Transport
 
 _STAND_IN = {
     "bundled": "the potential that ships with borarun, which was fitted to the neural network SevenNet-0 and stands in for {functional}",

@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from math import floor, isfinite, log10
 
 from borarun.published import Number
-from borarun.report.results import Learning, Measured
+from borarun.report.results.base import Measured
+from borarun.report.results.learning import Learning
 
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 NOTHING = "–"
 """Stands where there is no number."""
+
+OURS = "this study"
+"""Whose a number is that borarun computed."""
 
 
 def formula(text: str) -> str:

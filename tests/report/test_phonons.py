@@ -12,7 +12,7 @@ import pytest
 from borarun.frames import Frames
 from borarun.plan import expand
 from borarun.report import Results, collect, write_report
-from borarun.report.plot_phonons import blocks, file_name
+from borarun.report.plots.phonons import blocks, file_name
 from borarun.store import Store
 from borarun.structure import read_structure
 from borarun.study import load_study

@@ -1,4 +1,4 @@
-"""Drawings: labels that do not touch, curves thinned without losing their ends."""
+"""Drawings: labels that do not touch, colours that order, markers that tell their values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from matplotlib.axes import Axes
 
 from borarun.report import style
-from borarun.report.collect_learning import peaks
 
 
 def test_labels_are_spread_and_keep_their_order() -> None:
@@ -22,22 +21,6 @@ def test_labels_are_spread_and_keep_their_order() -> None:
 
 def test_labels_at_the_bottom_stay_inside() -> None:
     assert style.spread(np.zeros(4), 0.05) == pytest.approx([0, 0.05, 0.1, 0.15])
-
-
-def test_thinning_keeps_both_ends() -> None:
-    for thin in (style.thin, style.thin_log):
-        kept = thin(100_000)
-        assert (kept[0], kept[-1]) == (0, 99_999)
-        assert len(kept) <= 1001
-        assert np.all(np.diff(kept) > 0)
-
-
-def test_thinning_grades_keeps_the_peak() -> None:
-    grade = np.ones(10_000)
-    grade[7777] = 14.0
-    time, thinned = peaks(np.arange(10_000.0), grade)
-    assert len(thinned) <= 501
-    assert time[np.argmax(thinned)] == 7777
 
 
 def test_colours_order_and_repeat() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from borarun.published import Number, shipped
 from borarun.report import text
-from borarun.report.results import Learning, Measured
+from borarun.report.results.base import Measured
+from borarun.report.results.learning import Learning
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from borarun.frames import Frames
 from borarun.protocol import Vibrations
 from borarun.report import Results, collect
-from borarun.report.plot_vibrations import densities
+from borarun.report.plots.vibrations import densities
 from borarun.store import Store
 from borarun.task import Quantity, Result, Task
 from borarun.units import THZ_IN_MEV

@@ -1,0 +1,95 @@
+"""Diffusivity, conductivity and activation energy, beside the published ones."""
+
+from __future__ import annotations
+
+from borarun.report import text
+from borarun.report.blocks import Column, Table, Value
+from borarun.report.results import Results
+
+
+def transport(results: Results) -> Table | None:
+    """Diffusivity and conductivity of every run."""
+    if not results.transport:
+        return None
+    rows: list[list[Value]] = [
+        [
+            p.functional,
+            p.vacancies,
+            p.temperature_K,
+            f"{p.n_runs} × {text.duration(p.time_ps)}",
+            p.diffusivity_cm2_s,
+            p.regression_cm2_s,
+            p.conductivity_S_cm,
+            p.collective_S_cm,
+            p.haven,
+            ", ".join(filter(None, ("yes", p.phase))) if p.accepted else f"no: {p.reason}",
+        ]
+        for p in results.transport
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("runs"),
+        Column("D", "cm²/s"),
+        Column("D by regression", "cm²/s"),
+        Column("σ, tracer", "S/cm"),
+        Column("σ, collective", "S/cm"),
+        Column("Haven ratio"),
+        Column("in the fit"),
+    )
+    caption = (
+        "D from the whole run with a 95 % interval from the scatter over time blocks (Student t). D by regression is a second opinion, by "
+        "generalised least squares through the mean squared displacement; its interval holds for ions that move each for itself only. "
+        f"{_disagreement(results)} The tracer conductivity takes every ion "
+        "for itself (Haven ratio 1, as in the paper); the collective one follows the displacement of all mobile charge together; their "
+        "ratio is the Haven ratio."
+    )
+    return Table("transport", "Diffusivity and conductivity", columns, rows, caption)
+
+
+def _disagreement(results: Results) -> str:
+    """Where the two opinions on D are farther apart than both their intervals together."""
+    pairs = [(p, p.diffusivity_cm2_s, p.regression_cm2_s) for p in results.transport if p.accepted]
+    apart = [p for p, one, other in pairs if one is not None and other is not None and abs(one.value - other.value) > one.half_width + other.half_width]
+    where = ", ".join(f"{p.functional} at {text.kelvin(p.temperature_K)} with {text.count(p.vacancies, 'vacancy')}" for p in apart)
+    return f"The two disagree by more than both intervals for {where}: a longer run is needed." if apart else "The two agree within their intervals."
+
+
+def activation(results: Results) -> Table | None:
+    """Activation energies against vacancy content, beside the paper's Table 3."""
+    if not results.arrhenius:
+        return None
+    rows: list[list[Value]] = [
+        [
+            f"{text.OURS}, {line.functional}",
+            line.vacancies,
+            line.mol_percent,
+            line.site_percent,
+            line.activation_energy_meV,
+            str(line.n_points),
+            line.chi2_reduced,
+            line.statement,
+        ]
+        for line in results.arrhenius
+    ]
+    for p in results.published.find("activation_energy"):
+        who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
+        sites = p.mol_percent / results.mobile_per_formula if p.mol_percent is not None else None
+        rows.append([who, p.vacancies, p.mol_percent, sites, p.number, "", None, f"{results.published.sources[p.source].short}, {p.place}"])
+    columns = (
+        Column("source"),
+        Column("vacancies in the cell"),
+        Column("per formula unit", "mol %", 3),
+        Column(f"per {results.mobile} site", "%", 3),
+        Column("activation energy", "meV", 3),
+        Column("points"),
+        Column("reduced χ²", "", 2),
+        Column("remark"),
+    )
+    caption = (
+        "Weighted fit of ln σ over 1/T through the points that are in the fit; 95 % interval, widened by √χ² where the points scatter more "
+        f"than their errors. Our cell holds {results.n_atoms} atoms, the paper's 2808: the same number of vacancies is a different "
+        "content, so compare the columns in per cent."
+    )
+    return Table("activation_energy", "Activation energy", columns, rows, caption)

@@ -1,0 +1,77 @@
+"""Lattice parameters and transition temperatures, beside the published ones."""
+
+from __future__ import annotations
+
+from borarun.report import text
+from borarun.report.blocks import Column, Table, Value
+from borarun.report.results import Results
+
+
+def lattice(results: Results) -> Table | None:
+    """Lattice parameters at the temperatures of the published ones."""
+    if not results.lattice:
+        return None
+    series = list(dict.fromkeys((p.functional, p.vacancies) for p in results.lattice))
+    temperatures = sorted({p.temperature_K for p in results.lattice})
+    rows: list[list[Value]] = []
+    for T in temperatures:
+        ours = {(p.functional, p.vacancies): p.lattice_A for p in results.lattice if p.temperature_K == T}
+        paper = results.published.paper("lattice_parameter", "", temperature_K=T)
+        experiment = results.published.experiment("lattice_parameter", temperature_K=T)
+        rows.append([T, *(ours.get(key) for key in series), text.published(paper), text.published(experiment)])
+    columns = (
+        Column("temperature", "K"),
+        *(Column(f"{text.OURS}, {functional}, {text.count(n, 'vacancy')}", "Å") for functional, n in series),
+        Column("paper, rev-vdW-DF2", "Å"),
+        Column("experiment", "Å"),
+    )
+    caption = "Ours: straight line through the heating branch within 50 K, 95 % interval. The paper's errors are as published in its Table 2."
+    return Table("lattice_parameters", "Lattice parameters", columns, rows, caption)
+
+
+def transitions(results: Results) -> Table | None:
+    """Transition temperatures beside the published ones."""
+    if not results.transitions:
+        return None
+    rows: list[list[Value]] = []
+    for t in results.transitions:
+        ramps = [b for b in results.branches if (b.functional, b.vacancies, b.heating_K_per_ps) == (t.functional, t.vacancies, t.heating_K_per_ps)]
+        rates = ", ".join(text.number(b.rate_K_per_ps, 3) for b in ramps)
+        mean: Value = t.temperature_K if t.temperature_K is not None else "none in this range"
+        who = f"{text.OURS}, {t.functional}"
+        rows.append([who, str(t.vacancies), rates, t.heated_K, t.cooled_K, t.hysteresis_K, mean, t.volume_step_percent, t.statement])
+    steps = {p.source: p.number for p in results.published.find("transition_volume_step_percent")}
+    for p in results.published.find("transition_temperature"):
+        who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
+        rows.append(
+            [
+                who,
+                "0" if p.kind == "paper" else "",
+                "",
+                p.high,
+                p.low,
+                p.high - p.low if p.high is not None and p.low is not None else None,
+                p.number,
+                steps.get(p.source),
+                p.place,
+            ]
+        )
+    columns = (
+        Column("source"),
+        Column("vacancies"),
+        Column("rates", "K/ps"),
+        Column("heating", "K"),
+        Column("cooling", "K"),
+        Column("hysteresis", "K"),
+        Column("transition temperature", "K"),
+        Column("volume step", "%", 2),
+        Column("remark"),
+    )
+    return Table(
+        "transitions",
+        "Transition temperatures",
+        columns,
+        rows,
+        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals. Rates are those of heating and of the cooling after it; the "
+        "volume steps up at half height on heating by this part of the volume below.",
+    )

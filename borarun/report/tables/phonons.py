@@ -1,0 +1,96 @@
+"""Phonons, and the functionals ranked by them."""
+
+from __future__ import annotations
+
+from borarun.analysis.functionals import PROMINENCE
+from borarun.report import text
+from borarun.report.blocks import Column, Table, Value
+from borarun.report.results import Results
+from borarun.units import PER_CM_IN_MEV
+
+
+def phonons(results: Results) -> Table | None:
+    """What the phonons say of stability and energy."""
+    if not results.phonons:
+        return None
+    temperatures = sorted({T for p in results.phonons for T, _ in p.free_energy_eV})
+    rows: list[list[Value]] = [
+        [
+            p.phase,
+            p.functional,
+            p.n_displacements,
+            p.n_imaginary,
+            p.n_q_points,
+            p.lowest_meV,
+            p.zero_point_eV,
+            *(dict(p.free_energy_eV).get(T) for T in temperatures),
+            p.acoustic_sum_eV_per_A2,
+        ]
+        for p in results.phonons
+    ]
+    columns = (
+        Column("phase"),
+        Column("functional"),
+        Column("displacements"),
+        Column("imaginary modes"),
+        Column("q points"),
+        Column("lowest frequency", "meV", 2),
+        Column("zero-point energy", "eV/f.u.", 4),
+        *(Column(f"vibrational free energy, {text.kelvin(T)}", "eV/f.u.", 4) for T in temperatures),
+        Column("acoustic sum", "eV/Å²", 2),
+    )
+    caption = (
+        "Imaginary modes are counted over the irreducible points of the mesh and left out of the energies. The lowest frequency is that on mesh and path, "
+        "negative where imaginary. The acoustic sum is what was left of it before it was set to zero: a measure of noise in the forces."
+    )
+    return Table("phonons", "Phonons", columns, rows, caption)
+
+
+def ranking(results: Results) -> Table | None:
+    """Functionals by how well their peaks meet the measured ones, the best first."""
+    if not results.measured_peaks_meV or not results.phonons:
+        return None
+    rows: list[list[Value]] = []
+    for phase in dict.fromkeys(p.phase for p in results.phonons):
+        group = [p for p in results.phonons if p.phase == phase]
+        order = sorted(group, key=lambda p: float("inf") if p.match is None else p.match.score)
+        for rank, p in enumerate(order, start=1):
+            if p.match is None:
+                rows.append([phase, None, p.functional, None, None, None, f"only {len(p.peaks_meV)} peaks"])
+            else:
+                away = p.match.computed - p.match.measured
+                worst = int(abs(away).argmax())
+                at = f"{text.number(float(away[worst]), 2)} at {text.number(float(p.match.measured[worst]), 4)}"
+                rows.append([phase, rank, p.functional, p.match.score, p.match.score / PER_CM_IN_MEV, float(away.mean()), at])
+    columns = (
+        Column("phase"),
+        Column("rank"),
+        Column("functional"),
+        Column("score", "meV", 3),
+        Column("score", "cm⁻¹", 3),
+        Column("mean deviation", "meV", 2),
+        Column("largest deviation, meV"),
+    )
+    count = text.count(len(results.measured_peaks_meV), "measured peak")
+    caption = (
+        f"The score is the root-mean-square difference between {count} and the peaks of the computed density of states: every measured peak is "
+        "paired with a computed one of its own so that the sum of squares is least. Smaller is better. A maximum of the density of states is a "
+        f"peak when it rises {100 * PROMINENCE:g} % of the tallest above the valleys beside it; computed peaks may be left over, and heights "
+        "do not count."
+    )
+    return Table("functional_ranking", "Ranking of the functionals", columns, rows, caption)
+
+
+def peaks(results: Results) -> Table | None:
+    """Measured peaks and the computed ones paired with them."""
+    matched = [p for p in results.phonons if p.match is not None]
+    if not matched:
+        return None
+    rows: list[list[Value]] = [
+        [measured, measured / PER_CM_IN_MEV, *(float(p.match.computed[index]) for p in matched if p.match is not None)]
+        for index, measured in enumerate(results.measured_peaks_meV)
+    ]
+    several = len({p.phase for p in matched}) > 1
+    names = [f"{p.functional}, {p.phase}" if several else p.functional for p in matched]
+    columns = (Column("measured", "meV"), Column("measured", "cm⁻¹"), *(Column(name, "meV") for name in names))
+    return Table("phonon_peaks", "Peaks", columns, rows, "Each measured peak and the computed peak that is paired with it.")

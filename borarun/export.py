@@ -22,7 +22,7 @@ from borarun.report import Results, files, parquet
 from borarun.report.results.provenance import Gap
 from borarun.store import Store
 from borarun.study import Study
-from borarun.task import Ref, Task
+from borarun.task import Task
 
 ALMTP = "almtp"
 
@@ -104,8 +104,7 @@ def _training(task: Task, store: Store, place: Path) -> dict[str, str]:
     if store.has(task.key, ALMTP):
         content = store.array(task.key, ALMTP).tobytes()
         about |= _write(place / "potentials" / f"{name}.almtp", content, f"the same with its selection state, for MLIP-3, {functional}", place)
-    inputs = {key: store.get(ref) if isinstance(ref, Ref) else [store.get(each) for each in ref] for key, ref in task.inputs.items()}
-    parts = split(inputs, cast(TrainingSettings, ENGINES[task.engine].Settings(**task.settings)))
+    parts = split(store.inputs(task), cast(TrainingSettings, ENGINES[task.engine].Settings(**task.settings)))
     species = Potential.read(potential).species
     for part, what, frames in zip(("train", "valid"), ("learnt", "held out of the fit, to judge it"), parts, strict=True):
         what = f"{len(frames)} configurations, {functional}, {what}"

@@ -222,6 +222,9 @@ def _training(study: Study, phases: Phases) -> Iterator[Finding]:
 
 
 def _functionals(study: Study, phases: Phases) -> Iterator[Finding]:
+    if study.training_set and (strange := sorted(study.training_set.labels.keys() - set(study.functionals))):
+        message = f"must be one of this study's functionals, {', '.join(study.functionals)} (got {strange[0]}). Name the one that they were computed with."
+        yield ("training_set", "labels", strange[0]), message
     if repeated := {name for name in study.functionals if study.functionals.count(name) > 1}:
         yield ("functionals",), f"must differ from each other (got {', '.join(sorted(repeated))} more than once). Remove the repeat."
     if study.diffusion and study.diffusion.functional not in (None, *study.functionals):
@@ -299,8 +302,8 @@ def _compared(study: Study, phases: Phases) -> Iterator[Finding]:
 
 def _dynamics(study: Study) -> Iterator[tuple[tuple[str, ...], Any, tuple[int, int, int]]]:
     """Each section that runs molecular dynamics: its place, itself, and the supercell it runs in."""
-    if study.training_set:
-        yield ("training_set", "aimd"), study.training_set.aimd, study.training_set.aimd.supercell
+    if study.training_set and any(map(study.training_set.runs_dynamics, study.functionals)):
+        yield ("training_set", "aimd"), study.training_set.dynamics, study.training_set.dynamics.supercell
     if study.active_learning:
         yield ("active_learning",), study.active_learning, study.active_learning.supercell
     if study.heating:

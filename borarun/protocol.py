@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from borarun.messages import Name, Section
 from borarun.published import Published, shipped
+from borarun.task import Given
 
 MAX_SWEEP = 10_000
 """A sweep with more values than this is a slip of the pen."""
@@ -255,7 +256,20 @@ class Aimd(Section):
 class TrainingSet(Section):
     """The first labelled configurations."""
 
-    aimd: Aimd = Field(default_factory=Aimd, description="Short molecular dynamics with the reference engine.")
+    labels: dict[Functional, FilePath] = Field(
+        default={},
+        description="Labelled configurations that you have, by the functional that they were computed with, in this study's folder, e.g. "
+        "`{PBE-D3: labels.extxyz}`: extended XYZ (eV, eV/angstrom, eV/angstrom^3 with ASE's sign) or MLIP's cfg. They must come from the settings of "
+        "`reference`, which labels what is added.",
+    )
+    cfg_elements: Annotated[tuple[str, ...], Field(min_length=1, max_length=100), Strict(False)] | None = Field(
+        default=None, description="Elements of the types 0, 1, 2 ... in cfg files of `labels`, e.g. `[Li, B, H]`."
+    )
+    aimd: Aimd | None = Field(
+        default=None,
+        description="Short molecular dynamics with the reference engine. Without this key it runs, by its defaults, for functionals that have no "
+        "`labels`; with it for all.",
+    )
     contacts: Count = Field(
         default=0,
         description="Configurations with two ions pushed together, labelled and learnt whole: they show the potential the repulsive wall, which "
@@ -270,6 +284,15 @@ class TrainingSet(Section):
         default=0.1,
         description="Part of these configurations that is held out of the fit, to judge it; what active learning selects is learnt whole.",
     )
+
+    @property
+    def dynamics(self) -> Aimd:
+        """How molecular dynamics with the reference is done, where it is."""
+        return self.aimd or Aimd()
+
+    def runs_dynamics(self, functional: str) -> bool:
+        """Whether molecular dynamics with the reference is done for a functional."""
+        return self.aimd is not None or functional not in self.labels
 
 
 class AnyPotential(Section):
@@ -444,6 +467,7 @@ class Study(Section):
     _texts: dict[str, str] = PrivateAttr(default_factory=dict)
     _warnings: list[str] = PrivateAttr(default_factory=list)
     _published: Published | None = PrivateAttr(default=None)
+    _labels: dict[str, Given] = PrivateAttr(default_factory=dict)
     _n_atoms: int = PrivateAttr(default=0)
     _n_units: int = PrivateAttr(default=0)
 
@@ -452,13 +476,27 @@ class Study(Section):
         """Name of the phase that molecular dynamics starts from: the first."""
         return next(iter(self.material.phases))
 
-    def attach(self, *, texts: dict[str, str], n_atoms: int, n_units: int, warnings: list[str], published: Published | None = None) -> None:
-        """Keep what loading found beside the file's own values: structures by phase, counts of the first phase's cell, warnings, published values."""
+    def attach(
+        self,
+        *,
+        texts: dict[str, str],
+        n_atoms: int,
+        n_units: int,
+        warnings: list[str],
+        published: Published | None = None,
+        labels: dict[str, Given] | None = None,
+    ) -> None:
+        """Keep what loading found beside the file's own values: structures by phase, counts of its cell, warnings, published values, labels."""
         self._texts, self._n_atoms, self._n_units, self._warnings, self._published = texts, n_atoms, n_units, warnings, published
+        self._labels = labels or {}
 
     def phase_text(self, phase: str) -> str:
         """Structure of a phase as extended XYZ text."""
         return self._texts[phase]
+
+    def labels(self, functional: str) -> Given | None:
+        """Labelled configurations that the study brings along for a functional, where it does."""
+        return self._labels.get(functional)
 
     @property
     def published(self) -> Published:

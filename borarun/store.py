@@ -23,7 +23,7 @@ from borarun.disclosure import licensed, without_paths
 from borarun.errors import DamagedError, EngineError, StoreError
 from borarun.file import replacing
 from borarun.frames import Frames
-from borarun.task import TRAJECTORY, Failure, Json, Quantity, Record, Ref, Result, Task, refs_of
+from borarun.task import TRAJECTORY, Failure, Given, Input, Json, Quantity, Record, Ref, Result, Task, identity, items_of
 
 # zarr takes most of a second to import and only arrays need it: it is imported where it is used.
 
@@ -160,6 +160,13 @@ class Store:
         if is_text:
             return self.text(ref.key, ref.item)
         return self.frames(ref.key, ref.item) if is_frames else self.array(ref.key, ref.item)
+
+    def inputs(self, task: Task) -> dict[str, Any]:
+        """What a task reads, by the names that its engine knows; of several items a list. All that it needs is in the store."""
+        return {name: [self._item(item) for item in value] if isinstance(value, tuple) else self._item(value) for name, value in task.inputs.items()}
+
+    def _item(self, item: Input) -> str | Array | Frames:
+        return item.frames if isinstance(item, Given) else self.get(item)
 
     def write(self, task: Task, result: Result, provenance: Mapping[str, Json]) -> None:
         """Store what a task left and forget its failures. Afterwards the record is on the disk, whole; before, nothing of it is to be seen.
@@ -386,7 +393,7 @@ def _describe(task: Task) -> dict[str, Json]:
         "engine": task.engine,
         "version": task.version,
         "settings": dict(task.settings),
-        "inputs": {name: [[ref.key, ref.item] for ref in refs_of(value)] for name, value in task.inputs.items()},
+        "inputs": {name: [identity(item) for item in items_of(value)] for name, value in task.inputs.items()},
         "stage": task.stage,
         "label": task.label,
         "about": dict(task.about),
@@ -394,7 +401,7 @@ def _describe(task: Task) -> dict[str, Json]:
 
 
 def _told(task: Mapping[str, Json]) -> Task:
-    """The task that ``_describe`` described."""
+    """The task that ``_describe`` described, without the content of what was given: its hash stands for it in the key as it does here."""
     inputs = {name: tuple(Ref(*pair) for pair in pairs) for name, pairs in task["inputs"].items()}
     return Task(task["engine"], task["settings"], inputs, task["version"], task["stage"], task["label"], task["about"])
 

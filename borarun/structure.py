@@ -151,7 +151,7 @@ def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_T
 
     Source: covalent radii of Cordero et al., Dalton Trans. 2832 (2008), as in ASE.
     """
-    wanted = _composition(anion)
+    wanted = composition(anion)
     if mobile in wanted:
         raise _wrong(f"the mobile ion {mobile} is part of the anion {anion}. They must differ.")
     members = np.flatnonzero(np.isin(atoms.symbols, list(wanted)))
@@ -185,7 +185,7 @@ class Tearing:
 
     def __init__(self, atoms: Atoms, anion: str, mobile: str) -> None:
         self.anion, self.mobile = anion, mobile
-        members = np.flatnonzero(np.isin(atoms.symbols, list(_composition(anion))))
+        members = np.flatnonzero(np.isin(atoms.symbols, list(composition(anion))))
         radii = covalent_radii[atoms.numbers]
         first, second = neighbor_list("ij", atoms[members], BOND_TOLERANCE * radii[members])
         self._first, self._second = members[first], members[second]
@@ -263,7 +263,7 @@ def formula_units(atoms: Atoms, formula: str) -> int:
     StudyError
         Where the structure is no whole multiple of the formula, or the formula is none.
     """
-    unit, held = _composition(formula), Counter(atoms.symbols)
+    unit, held = composition(formula), Counter(atoms.symbols)
     units = min(held[element] // count for element, count in unit.items())
     if units == 0 or held != Counter({element: units * count for element, count in unit.items()}):
         unwanted = ", ".join(sorted(held.keys() - unit.keys()))
@@ -346,7 +346,14 @@ def build(cell: Cell, base: Atoms | None = None) -> Atoms:
     return atoms
 
 
-def _composition(formula: str) -> Counter[str]:
+def composition(formula: str) -> Counter[str]:
+    """Elements of a formula and how many atoms of each.
+
+    Raises
+    ------
+    StudyError
+        Where it is no formula.
+    """
     try:
         counts = Counter(Formula(formula, strict=True).count()) if formula else Counter()
     except ValueError:

@@ -12,10 +12,12 @@ from ase import Atoms
 from borarun import physics
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
+from borarun.labels import read_labels
 from borarun.messages import in_order, validate
-from borarun.protocol import MAX_PATH, Study
+from borarun.protocol import MAX_PATH, Study, TrainingSet
 from borarun.published import Published, read_published
-from borarun.structure import formula_units, read_structure
+from borarun.structure import composition, formula_units, read_structure
+from borarun.task import Given
 from borarun.yaml_file import KeyPath, Node, merge, read_yaml
 
 __all__ = ["Study", "init_study", "load_study", "study_schema"]
@@ -61,6 +63,8 @@ def load_study(path: Path) -> Study:
     problems += unreadable
     published, misquoted = (None, []) if "compare" in broken else _read_published(root, study, broken)
     problems += misquoted
+    labels, mislabelled = ({}, []) if broken & {"training_set", "material"} else _read_labels(root, study)
+    problems += mislabelled
     problems += [root.problem(place, message) for place, message in physics.findings(study, phases, broken)]
     if problems:
         raise StudyError(in_order(problems))
@@ -70,6 +74,7 @@ def load_study(path: Path) -> Study:
         n_units=formula_units(phases[study.phase], study.material.formula),
         warnings=list(physics.warnings(study, phases)),
         published=published,
+        labels=labels,
     )
     return study
 
@@ -90,6 +95,9 @@ def study_files(path: Path) -> dict[str, Path]:
     root, _ = _read(path, ())
     phases = root.along(("material", "phases"))[0].value
     named += [(Path(node.file).parent, node.value, ("material", "phases", phase)) for phase, node in phases.items()]
+    labels, place = root.along(("training_set", "labels"))
+    if len(place) == 2:
+        named += [(Path(node.file).parent, node.value, (*place, functional)) for functional, node in labels.value.items()]
     quoted, place = root.along(("compare", "file"))
     if len(place) == 2:
         named.append((Path(quoted.file).parent, quoted.value, place))
@@ -183,6 +191,28 @@ def _read_phases(root: Node, study: Study) -> tuple[dict[str, Atoms], list[Probl
         except StudyError as error:
             problems += [root.problem(place, f"{name}: {problem.message}") for problem in error.problems]
     return phases, problems
+
+
+def _read_labels(root: Node, study: Study) -> tuple[dict[str, Given], list[Problem]]:
+    """The labelled configurations that a study names, by functional."""
+    found: dict[str, Given] = {}
+    problems: list[Problem] = []
+    section = study.training_set or TrainingSet()
+    try:
+        elements = sorted(composition(study.material.formula))
+    except StudyError:  # told where the formula is checked
+        return found, problems
+    for functional, name in section.labels.items():
+        place = ("training_set", "labels", functional)
+        file = _inside(Path(root.along(place)[0].file).parent, name)
+        try:
+            if file is None:
+                problems.append(root.problem(place, _outside(name)))
+            else:
+                found[functional] = Given(read_labels(file, elements, section.cfg_elements))
+        except StudyError as error:
+            problems += [root.problem(place, f"{name}: {problem.message}") for problem in error.problems]
+    return found, problems
 
 
 def _read_published(root: Node, study: Study, broken: frozenset[str]) -> tuple[Published | None, list[Problem]]:

@@ -33,6 +33,37 @@ class Ref:
     item: str
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Labelled configurations that a study brings along, as an input beside other tasks' results. Equal content is equal, whatever file it came from."""
+
+    frames: Frames
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the numbers themselves."""
+        digest = hashlib.sha256()
+        for name, values in self.frames.arrays().items():
+            little_endian = values.astype(values.dtype.newbyteorder("<"))
+            digest.update(f"{name} {little_endian.dtype.str} {values.shape}\n".encode())
+            digest.update(little_endian.tobytes())
+        return digest.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Given) and self.sha256 == other.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+
+Input = Ref | Given
+
+
+def identity(item: Input) -> list[str]:
+    """What of an input is in the key: a key and the item's name, or a hash of the content."""
+    return ["sha256", item.sha256] if isinstance(item, Given) else [item.key, item.item]
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a task is expected to take: an estimate for people and for the order of work, never part of a key.
@@ -55,7 +86,7 @@ class Task:
     ----------
     engine : name in ``borarun.engines.ENGINES``
     settings : the engine's settings as JSON values, complete with defaults
-    inputs : results of other tasks that this one reads, by the name the engine knows them by
+    inputs : results of other tasks that this one reads, and configurations that the study brings along, by the name the engine knows them by
     version : version of the program and of the engine's file format
     stage : section of the study that asked for it
     label : what it is, for people, e.g. ``PBE-D3/700 K/1 vacancy``
@@ -66,7 +97,7 @@ class Task:
 
     engine: str
     settings: Mapping[str, Json]
-    inputs: Mapping[str, Ref | tuple[Ref, ...]] = field(default_factory=dict)
+    inputs: Mapping[str, Input | tuple[Input, ...]] = field(default_factory=dict)
     version: str = ""
     stage: str = ""
     label: str = ""
@@ -81,7 +112,7 @@ class Task:
             "engine": self.engine,
             "version": self.version,
             "settings": self.settings,
-            "inputs": {name: [[ref.key, ref.item] for ref in refs_of(value)] for name, value in self.inputs.items()},
+            "inputs": {name: [identity(item) for item in items_of(value)] for name, value in self.inputs.items()},
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -89,7 +120,7 @@ class Task:
     @property
     def needs(self) -> frozenset[str]:
         """Keys of the records that must exist before this task can start."""
-        return frozenset(ref.key for value in self.inputs.values() for ref in refs_of(value))
+        return frozenset(item.key for value in self.inputs.values() for item in items_of(value) if isinstance(item, Ref))
 
     @property
     def name(self) -> str:
@@ -97,9 +128,15 @@ class Task:
         return f"{self.stage} {self.label}".strip()
 
 
-def refs_of(value: Ref | tuple[Ref, ...]) -> tuple[Ref, ...]:
-    """The references of one input, always as a tuple."""
-    return (value,) if isinstance(value, Ref) else value
+def items_of(value: Input | tuple[Input, ...]) -> tuple[Input, ...]:
+    """The items of one input, always as a tuple."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def ref_of(value: Input | tuple[Input, ...]) -> Ref:
+    """An input that is one other task's result."""
+    assert isinstance(value, Ref)
+    return value
 
 
 TRAJECTORY = ("atom", "axis", "frame")

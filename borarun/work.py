@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from borarun import __version__
 from borarun.claim import Claim, Holder
@@ -26,7 +25,7 @@ from borarun.errors import BorarunError, DamagedError, EngineError, ParseError, 
 from borarun.job_time import TIME_UP, job_length, seconds_left
 from borarun.retries import PASSING_SIGNALS, PASSING_WORDS, may_pass
 from borarun.store import Store
-from borarun.task import Failure, Ref, Task
+from borarun.task import Failure, Task
 from borarun.tether import end_with_parent
 from borarun.units import S_PER_HOUR
 
@@ -122,10 +121,7 @@ def rendered(task: Task, program: Program, store: Store) -> tuple[Files, list[st
     """The input files of a task and its command; all of its inputs are in the store."""
     engine = ENGINES[task.engine]
     settings = engine.Settings(**task.settings)
-    inputs: dict[str, Any] = {
-        name: store.get(value) if isinstance(value, Ref) else [store.get(ref) for ref in value] for name, value in task.inputs.items()
-    }
-    return engine.render(settings, inputs, program), engine.command(settings, task.cores, program)
+    return engine.render(settings, store.inputs(task), program), engine.command(settings, task.cores, program)
 
 
 def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Watch) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import typer
+from filled import labelled
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from ruamel.yaml import YAML
@@ -134,11 +135,13 @@ def test_every_page_is_in_the_contents() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what examples name: structures, a study to extend, a file of published values."""
+    """A folder with what examples name: structures, a study to extend, a file of published values, labels."""
     made = tmp_path_factory.mktemp("examples")
     shutil.copytree(ROOT / "studies/structures", made / "structures")
     for name in ("study.yaml", "quickstart.yaml"):
         shutil.copy(ROOT / "studies/quickstart.yaml", made / name)
+    labels = labelled(load_study(made / "study.yaml"), 4, seed=1)
+    (made / "labels.extxyz").write_text(labels.to_extxyz())
     published = next(block for block in EXAMPLES if block.page.name == "comparison.md" and "sources:" in block.text)
     (made / "published.yaml").write_text(published.text)
     return made

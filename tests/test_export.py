@@ -90,8 +90,7 @@ def test_training_sets_are_those_of_the_fit_with_every_digit(exported: tuple[Pat
     out, store = exported
     study = load_study(out / "study" / "mini.yaml")
     fit = [task for task in expand(study, StoredRecords(store)).tasks if task.about.get("operation") == "train"][-1]
-    inputs = {name: [store.get(ref) for ref in refs] for name, refs in fit.inputs.items() if name in ("labels", "selected")}
-    expected = split(inputs, ENGINES["motep"].Settings(**fit.settings))
+    expected = split(store.inputs(fit), ENGINES["motep"].Settings(**fit.settings))
     species = Potential.read(POTENTIAL).species
     for name, frames in zip(("train", "valid"), expected, strict=True):
         found = ase.io.read(out / "training_sets" / "PBE-D3" / f"{name}.extxyz", ":")

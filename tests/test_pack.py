@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import MINI_STUDY, STUDIES, largest_file
-from filled import HOST, PROVENANCE, fill
+from filled import HOST, PROVENANCE, fill, labelled
 from rocrate.rocrate import ROCrate
 
 from borarun.crate import NAME as CRATE
@@ -102,6 +103,20 @@ def test_one_more_temperature_runs_only_that(group: Group, tmp_path: Path) -> No
     store = Store(tmp_path / "theirs" / "runs" / "store")
     left = [task.label for task in expand(load_study(more), StoredRecords(store)).tasks if task.key not in store]
     assert left == ["PBE-D3, 250 K, 0 vacancies", "PBE-D3, 250 K, 1 vacancy"]
+
+
+def test_labels_that_a_study_brings_along_go_with_it(mini_study: Path, tmp_path: Path) -> None:
+    labels = labelled(load_study(mini_study), 4, seed=1)
+    (mini_study.parent / "labels.extxyz").write_text(labels.to_extxyz())
+    mini_study.write_text(mini_study.read_text().replace("training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n"))
+    study, store = load_study(mini_study), Store(tmp_path / "store")
+    tasks = fill(study, store)
+    found = unpack(pack(mini_study, study, store, tmp_path / "mini.borarun.zip", terms=TERMS).path, tmp_path / "theirs")
+    theirs = Store(tmp_path / "theirs" / "runs" / "store")
+    known = expand(load_study(found.study), StoredRecords(theirs)).tasks
+    assert {task.key for task in known} == found.keys == {task.key for task in tasks}
+    (train,) = (task for task in known if task.stage == "potential")
+    np.testing.assert_array_equal(theirs.inputs(train)["labels"][0].forces, labels.forces)
 
 
 def test_the_report_is_the_same_to_the_last_bit(group: Group, tmp_path: Path) -> None:

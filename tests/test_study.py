@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.protocol import Diffusion, Relax, Study
+from borarun.protocol import Aimd, Diffusion, Relax, Study
 from borarun.study import init_study, load_study
 
 PROJECT = Path(__file__).parents[1]
@@ -195,8 +195,9 @@ def test_the_new_study_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
     assert study.relax == Relax()
     for name in ("training_set", "potential", "active_learning", "heating", "reorientation"):
         section = getattr(study, name)
-        assert section == type(section)(), name
-        stated = {*section.model_fields_set, *({"engine"} if name == "potential" else ())}
+        assert section == type(section)(**({"aimd": Aimd()} if name == "training_set" else {})), name
+        untold = {"potential": {"engine"}, "training_set": {"labels", "cfg_elements"}}.get(name, set())
+        stated = section.model_fields_set | untold
         assert stated == set(type(section).model_fields), name
     assert study.diffusion == Diffusion(functional="PBE-D3")
     assert study.supercell == Study.model_fields["supercell"].default

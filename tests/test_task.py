@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from borarun.task import Cost, Failure, Quantity, Record, Ref, Settings, Task
+from borarun.frames import Frames
+from borarun.task import Cost, Failure, Given, Quantity, Record, Ref, Settings, Task
 
 TASK = Task(
     engine="lammps",
@@ -63,6 +64,26 @@ def test_a_setting_that_is_no_number_has_no_key() -> None:
 def test_needs_are_the_keys_of_all_inputs() -> None:
     assert TASK.needs == {"a" * 24, "b" * 24, "c" * 24}
     assert Task("vasp", {}).needs == frozenset()
+
+
+def frames(energy: float = -1.0) -> Frames:
+    return Frames(np.array([0, 1]), np.array([3], np.int32), np.zeros((1, 3)), 4 * np.eye(3)[None], np.array([energy]), np.zeros((1, 3)), np.zeros((1, 6)))
+
+
+def test_what_is_given_is_in_the_key_by_its_numbers() -> None:
+    def key(given: Frames) -> str:
+        return dataclasses.replace(TASK, inputs={"labels": (Given(given),)}).key
+
+    assert key(frames()) == key(frames()) != key(frames(energy=-2.0))
+    assert key(frames()) != key(dataclasses.replace(frames(), stress=None))
+    big_endian = dataclasses.replace(frames(), energy=frames().energy.astype(">f8"))
+    assert key(big_endian) == key(frames())
+    assert Given(frames()) == Given(frames()) != Given(frames(energy=-2.0))
+
+
+def test_what_is_given_is_no_task_to_wait_for() -> None:
+    task = dataclasses.replace(TASK, inputs={"labels": (Given(frames()), Ref("b" * 24, "labels"))})
+    assert task.needs == {"b" * 24}
 
 
 def test_name() -> None:

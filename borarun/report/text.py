@@ -121,6 +121,15 @@ def listed(items: list[str]) -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
 
 
+def given(learning: Iterable[Learning]) -> str:
+    """A sentence, with a space before it, on configurations that the study brought along; empty where there are none."""
+    counts = {part.functional: part.n_given for part in learning if part.n_given}
+    if not counts:
+        return ""
+    many = listed([f"{count} ({functional})" for functional, count in counts.items()])
+    return f" Of the initial data set, labels of {many} configurations were brought along with the study; borarun did not compute them."
+
+
 def pushed(learning: Iterable[Learning]) -> str:
     """A sentence, with a space before it, on fitted configurations that are far from equilibrium; empty where there are none."""
     counts = {part.n_pushed for part in learning} - {0}

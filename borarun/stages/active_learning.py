@@ -24,7 +24,7 @@ from borarun.stages.base import (
     train_task,
 )
 from borarun.study import Study
-from borarun.task import Ref, Task, refs_of
+from borarun.task import Ref, Task, items_of, ref_of
 from borarun.units import PS_PER_NS
 
 NAME = "active_learning"
@@ -63,9 +63,9 @@ class _Loop:
         self.records = records
         self.functional = functional
         self.text, self.start = start_structure(study, products, functional)
-        self.potential = refs_of(products[f"potential/{functional}"])[0]
-        self.labels = refs_of(products[f"labels/{functional}"])
-        self.selected = refs_of(products[f"contacts/{functional}"])
+        self.potential = ref_of(products[f"potential/{functional}"])
+        self.labels = items_of(products[f"labels/{functional}"])
+        self.selected = items_of(products[f"contacts/{functional}"])
         self.tasks: list[Task] = []
         self.waiting = ""
         self.stuck = ""

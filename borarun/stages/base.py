@@ -12,12 +12,12 @@ from borarun.engines import ENGINES
 from borarun.frames import Frames
 from borarun.protocol import Diffusion, Vibrations
 from borarun.study import Study
-from borarun.task import Json, Record, Ref, Task
+from borarun.task import Input, Json, Record, Ref, Task
 
 Records = Mapping[str, Record]
 """The records that exist, by task key; failures among them."""
 
-Product = Ref | tuple[Ref, ...]
+Product = Input | tuple[Input, ...]
 Products = Mapping[str, Product]
 """What earlier stages offer, e.g. ``potential/PBE-D3``. A Ref may point at a task that has not run yet."""
 
@@ -167,7 +167,7 @@ def all_done(tasks: Iterable[Task], records: Records) -> bool:
 
 
 def train_task(
-    study: Study, functional: str, labels: tuple[Ref, ...], *, stage: str, number: int, selected: tuple[Ref, ...] = (), start: Ref | None = None
+    study: Study, functional: str, labels: tuple[Input, ...], *, stage: str, number: int, selected: tuple[Input, ...] = (), start: Ref | None = None
 ) -> Task:
     """Training number ``number`` of a functional on ``labels``, of which some are held out, and on all that was ``selected``.
 

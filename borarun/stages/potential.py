@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from borarun.stages.base import Expansion, Product, Products, Records, train_task
 from borarun.study import Study
-from borarun.task import Ref, refs_of
+from borarun.task import Ref, items_of
 
 NAME = "potential"
 
@@ -16,7 +16,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     tasks = []
     found: dict[str, Product] = {}
     for functional in study.functionals:
-        labels, contacts = (refs_of(products[f"{kind}/{functional}"]) for kind in ("labels", "contacts"))
+        labels, contacts = (items_of(products[f"{kind}/{functional}"]) for kind in ("labels", "contacts"))
         task = train_task(study, functional, labels, stage=NAME, number=0, selected=contacts)
         tasks.append(task)
         found[f"potential/{functional}"] = Ref(task.key, "potential")

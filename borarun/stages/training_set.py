@@ -1,4 +1,5 @@
-"""First training data: short NPT runs with the reference itself, every frame of them labelled; close contacts and strained bonds where asked for."""
+"""First training data: labels that the study brings along, short NPT runs with the reference itself, every frame of them labelled, or both; close contacts
+and strained bonds where asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 
 from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, plural, reference_task, start_structure
 from borarun.study import Study
-from borarun.task import Ref, Task
+from borarun.task import Input, Ref, Task
 
 NAME = "training_set"
 
@@ -17,13 +18,14 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     section = study.training_set
     if section is None:
         return Expansion()
-    aimd = section.aimd
+    aimd = section.dynamics
     tasks = []
     labels: dict[str, Product] = {}
     for functional in study.functionals:
         text, inputs = start_structure(study, products, functional)
-        refs = []
-        for temperature in aimd.temperature_K:
+        given = study.labels(functional)
+        items: list[Input] = [given] if given else []
+        for temperature in aimd.temperature_K if section.runs_dynamics(functional) else ():
             for vacancies in aimd.vacancies:
                 seed = derive_seed(study.seed, NAME, functional, temperature, vacancies)
                 task = reference_task(
@@ -52,8 +54,8 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     n_atoms=study.n_atoms(aimd.supercell),
                 )
                 tasks.append(task)
-                refs.append(Ref(task.key, "labels"))
-        labels[f"labels/{functional}"] = tuple(refs)
+                items.append(Ref(task.key, "labels"))
+        labels[f"labels/{functional}"] = tuple(items)
         touching = _contacts(study, functional, text, inputs)
         tasks += touching
         labels[f"contacts/{functional}"] = tuple(Ref(task.key, "labels") for task in touching)
@@ -74,7 +76,7 @@ def _contacts(study: Study, functional: str, text: str, inputs: Mapping[str, Pro
                 "operation": "label",
                 "functional": functional,
                 "part": (part, parts),
-                "cell": {"text": text, "supercell": section.aimd.supercell},
+                "cell": {"text": text, "supercell": section.dynamics.supercell},
                 "contacts": {
                     "number": section.contacts,
                     "strained": section.strained_bonds,
@@ -87,7 +89,7 @@ def _contacts(study: Study, functional: str, text: str, inputs: Mapping[str, Pro
             stage=NAME,
             label=f"{functional}, {what} {part + 1} of {parts}",
             about={"functional": functional, "operation": "contacts", "part": part},
-            n_atoms=study.n_atoms(section.aimd.supercell) * math.ceil(number / parts),
+            n_atoms=study.n_atoms(section.dynamics.supercell) * math.ceil(number / parts),
         )
         for part in range(parts)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from borarun.stages.base import Expansion, Products, Records, derive_seed, held_run, plural, start_structure
 from borarun.study import Study
-from borarun.task import Ref, refs_of
+from borarun.task import Ref, ref_of
 
 NAME = "vibrations"
 
@@ -19,7 +19,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         if f"final_potential/{functional}" not in products:
             continue
         text, start = start_structure(study, products, functional)
-        potential = refs_of(products[f"final_potential/{functional}"])[0]
+        potential = ref_of(products[f"final_potential/{functional}"])
         for vacancies in section.vacancies:
             for temperature in section.temperatures_K:
                 task = held_run(

@@ -12,7 +12,7 @@ from borarun.frames import Frames
 from borarun.plan import Plan, expand
 from borarun.structure import read_structure
 from borarun.study import Study, load_study
-from borarun.task import Record, Ref, Task, refs_of
+from borarun.task import Record, Ref, Task, items_of
 from borarun.units import THZ_IN_MEV
 
 STUDY = """\
@@ -74,7 +74,7 @@ def test_the_count_of_displacements_decides_the_label_tasks(mini_study: Path) ->
     assert [task.settings["part"] for task in labels] == [[0, 3], [1, 3], [2, 3]]
     assert all(task.inputs == {"frames": Ref(displace.key, "displaced")} and task.settings["functional"] == "PBE" for task in labels)
     [phonons] = of(plan, "phonons")
-    assert refs_of(phonons.inputs["labels"]) == tuple(Ref(label.key, "labels") for label in labels)
+    assert items_of(phonons.inputs["labels"]) == tuple(Ref(label.key, "labels") for label in labels)
     assert phonons.settings["width_THz"] == pytest.approx(2 / THZ_IN_MEV)
     assert plan.waiting == ["phonons: forces follow from the displacements of Pa-3 with PBE-D3"]
 

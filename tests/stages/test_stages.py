@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filled import labelled
 
 from borarun.plan import Plan, estimate, expand
 from borarun.study import Study, load_study
-from borarun.task import Record, Ref, Task, refs_of
+from borarun.task import Given, Record, Ref, Task, items_of
 
 Edit = Callable[[str], str]
 
@@ -77,6 +78,48 @@ def test_a_forecast_shows_what_follows_at_the_least(study: Study) -> None:
     }
 
 
+def test_labels_that_are_given_take_the_place_of_dynamics(mini_study: Path) -> None:
+    given = _given(mini_study)
+    study = _edited(mini_study, ("aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}", "labels: {PBE-D3: labels.extxyz}"))
+    plan = expand(study, {})
+    assert not _of(plan, "training_set")
+    (train,) = _of(plan, "potential")
+    assert train.inputs["labels"] == (given,) and train.needs == frozenset()
+
+
+def test_labels_that_are_given_are_learnt_beside_those_of_dynamics(mini_study: Path) -> None:
+    given = _given(mini_study)
+    study = _edited(mini_study, ("training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n"))
+    plan = expand(study, {})
+    (train,) = _of(plan, "potential")
+    assert train.inputs["labels"] == (given, *(Ref(task.key, "labels") for task in _of(plan, "training_set")))
+    explored = {**_explored(plan, 0, candidates=3)}
+    records = explored | _learned(expand(study, explored), 0)
+    again = _of(expand(study, records | _learned(expand(study, records), 0)), "active_learning", operation="train")[0]
+    assert again.inputs["labels"] == train.inputs["labels"]
+
+
+def test_a_label_that_changes_makes_another_training(mini_study: Path) -> None:
+    _given(mini_study)
+    study = _edited(mini_study, ("training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n"))
+    file = mini_study.parent / "labels.extxyz"
+    text = file.read_text()
+    file.write_text(text.replace("pbc=", "config_type=md pbc="))
+    same = load_study(mini_study)
+    energy = text.split("energy=")[1].split()[0]
+    file.write_text(text.replace(f"energy={energy}", f"energy={float(energy) + 1e-9!r}", 1))
+    other = load_study(mini_study)
+    keys = [_of(expand(each, {}), "potential")[0].key for each in (study, same, other)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def _given(mini_study: Path) -> Given:
+    """Labels in a file beside the study."""
+    given = Given(labelled(load_study(mini_study), 4, seed=1))
+    (mini_study.parent / "labels.extxyz").write_text(given.frames.to_extxyz())
+    return given
+
+
 def test_a_clean_round_ends_the_learning(study: Study) -> None:
     records = _explored(expand(study, {}), 0, candidates=0)
     plan = expand(study, records)
@@ -90,7 +133,7 @@ def test_candidates_are_selected_labelled_and_learned(study: Study) -> None:
     records = _explored(expand(study, {}), 0, candidates=3)
     plan = expand(study, records)
     [select] = _of(plan, "active_learning", operation="select")
-    assert len(refs_of(select.inputs["candidates"])) == 2
+    assert len(items_of(select.inputs["candidates"])) == 2
     assert not _of(plan, "active_learning", operation="label")  # how many there are to label is not known yet
     records[select.key] = _record(select, n_selected=2)
     plan = expand(study, records)
@@ -100,7 +143,7 @@ def test_candidates_are_selected_labelled_and_learned(study: Study) -> None:
     assert label.inputs["frames"] == Ref(select.key, "selected")
     assert again.inputs["potential"] == Ref(first.key, "potential")
     assert again.inputs["labels"] == first.inputs["labels"]
-    assert refs_of(again.inputs["selected"]) == (Ref(label.key, "labels"),)
+    assert items_of(again.inputs["selected"]) == (Ref(label.key, "labels"),)
     assert not _of(plan, "active_learning", operation="explore", round=1)
     plan = expand(study, records | _learned(plan, 0))
     assert len(_of(plan, "active_learning", operation="explore", round=1)) == 2
@@ -127,7 +170,7 @@ def test_many_labels_are_spread_over_tasks(mini_study: Path) -> None:
     plan = expand(study, records)
     assert [task.settings["part"] for task in _of(plan, "active_learning", operation="label")] == [[0, 3], [1, 3], [2, 3]]
     [train] = _of(plan, "active_learning", operation="train")
-    assert (len(refs_of(train.inputs["labels"])), len(refs_of(train.inputs["selected"]))) == (2, 3)
+    assert (len(items_of(train.inputs["labels"])), len(items_of(train.inputs["selected"]))) == (2, 3)
 
 
 def test_candidates_that_teach_nothing_end_the_learning(study: Study) -> None:
@@ -168,12 +211,12 @@ def test_close_contacts_are_learnt_by_every_training(mini_study: Path) -> None:
     assert {task.settings["contacts"]["number"] for task in made} == {25}
     [train] = _of(plan, "potential")
     contacts = tuple(Ref(task.key, "labels") for task in made)
-    assert refs_of(train.inputs["selected"]) == contacts
+    assert items_of(train.inputs["selected"]) == contacts
     records = _explored(plan, 0, candidates=3)
     [select] = _of(expand(study, records), "active_learning", operation="select")
     records[select.key] = _record(select, n_selected=2)
     [again] = _of(expand(study, records), "active_learning", operation="train")
-    assert refs_of(again.inputs["selected"])[:3] == contacts
+    assert items_of(again.inputs["selected"])[:3] == contacts
 
 
 def _all_rounds(study: Study, stop: str) -> Plan:

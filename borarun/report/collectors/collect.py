@@ -79,7 +79,7 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         measured_cells_A=study.relax.measured_A if study.relax is not None else {},
         phonons=phonons(study, source, sum(unit.values())),
         measured_peaks_meV=measured_peaks(study),
-        learning=tuple(learning(source, functional) for functional in study.functionals) if study.potential is not None else (),
+        learning=tuple(learning(study, source, functional) for functional in study.functionals) if study.potential is not None else (),
         branches=hot.branches,
         transitions=hot.transitions,
         lattice=hot.lattice,

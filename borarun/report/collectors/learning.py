@@ -43,16 +43,19 @@ def stand_ins(study: Study) -> tuple[StandIn, ...]:
     return tuple(made)
 
 
-def learning(source: Source, functional: str) -> Learning:
+def learning(study: Study, source: Source, functional: str) -> Learning:
     """How the potential of a functional came to be, as far as it did."""
     trained = source.of("potential", functional=functional) + source.of("active_learning", functional=functional, operation="train")
     trained.sort(key=lambda d: d.about("round"))
     trainings = tuple(_training(d) for d in trained)
     numbers = sorted({d.about("round") for d in source.of("active_learning", functional=functional) if d.about("operation") == "explore"})
     by_number = {training.number: training for training in trainings}
+    given = study.labels(functional)
+    n_given = len(given.frames) if given else 0
     return Learning(
         functional=functional,
-        n_initial=sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional)),
+        n_given=n_given,
+        n_initial=n_given + sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional)),
         n_pushed=sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional, operation="contacts")),
         trainings=trainings,
         rounds=tuple(_round(source, functional, number, by_number) for number in numbers),

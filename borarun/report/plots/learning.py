@@ -76,7 +76,8 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
         "Learning curve",
         "Root-mean-square errors against the reference engine after each training: filled points on configurations held out of the fit, "
         "hollow points on those fitted. Training 0 uses the first training set alone; each later one adds what the round of active "
-        f"learning before it labelled. Held out is a part of the first training set; what active learning selects is learnt whole.{text.pushed(learning)}",
+        "learning before it labelled. Held out is a part of the first training set; what active learning selects is learnt whole."
+        f"{text.given(learning)}{text.pushed(learning)}",
         tuple(panels),
         Table("learning_curve", "Learning curve", tuple(columns), rows),
     )

@@ -108,11 +108,13 @@ class Learning:
 
     Attributes
     ----------
-    n_initial : configurations of the first training set
+    n_given : configurations that the study brought along
+    n_initial : configurations of the first training set, those among them
     n_pushed : those of them with ions pushed together or bonds strained; all of these are fitted, none is held out
     """
 
     functional: str
+    n_given: int
     n_initial: int
     n_pushed: int
     trainings: tuple[Training, ...]

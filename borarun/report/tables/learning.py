@@ -48,7 +48,7 @@ def training_statistics(results: Results) -> Table | None:
     rows = [[name, *(column.get(name, text.NOTHING) for column in values)] for name in values[0]]
     caption = (
         "As in Table 1 of the paper. Its errors are RMSE of MTP level 20 against DFT; ours are RMSE against the reference engine named at "
-        f"the top, on held-out configurations unless the row says otherwise.{text.pushed(finals)}"
+        f"the top, on held-out configurations unless the row says otherwise.{text.given(finals)}{text.pushed(finals)}"
     )
     return Table("training_statistics", "Training statistics", tuple(columns), rows, caption)
 

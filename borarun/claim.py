@@ -25,6 +25,9 @@ BEAT_S = 5.0
 SILENCE_S = 120.0
 """A file that stands still for so long is a dead holder's; more than a shared file system takes to show a change."""
 
+BEATS_TO_SHOW = 3
+"""Beats that a holder who seems dead by the age of his file is waited for."""
+
 LINE = 256
 """Bytes of a claim: always the same number, so that each change is one write of one block."""
 
@@ -136,7 +139,7 @@ class Claim:
         return 0.0
 
     def held(self) -> bool:
-        """Whether somebody holds it, as far as one look can tell: on another machine, by the age of the file."""
+        """Whether somebody holds it, as far as one look can tell: on another machine, by the age of the file. ``Watch`` can tell better."""
         newest = self._newest()
         holder = _holder(_read(newest)) if newest else None
         if newest is None or holder is None:
@@ -144,7 +147,7 @@ class Claim:
         if holder.is_here:
             return not holder.gone()
         with suppress(OSError):
-            return time.time() - newest.stat().st_mtime < 2 * SILENCE_S
+            return abs(time.time() - newest.stat().st_mtime) < 2 * SILENCE_S
         return False
 
     def _is_alive(self, file: Path) -> bool:
@@ -195,6 +198,33 @@ class Claim:
 
     def _newest(self) -> Path | None:
         return max(self._files(), key=_number, default=None)
+
+
+class Watch:
+    """Whether the holder of a claim lives, for whoever can ask again and again: told by his beats alone, whatever the clocks say.
+
+    Where one look finds the file old, he gets the time of some beats to show that only the clocks differ, else the whole ``SILENCE_S``.
+    """
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._beat = b""
+        self._since = time.monotonic()
+
+    def alive(self) -> bool:
+        """Whether somebody holds the claim, as far as is known by now."""
+        beat, now = self._claim.beat(), time.monotonic()
+        holder = _holder(beat)
+        if holder is None:
+            return False
+        if holder.is_here:
+            return not holder.gone()
+        if not self._beat and not self._claim.held():
+            self._since = now - max(SILENCE_S - BEATS_TO_SHOW * BEAT_S, 0.0)
+        elif beat != self._beat:
+            self._since = now
+        self._beat = beat
+        return now - self._since <= SILENCE_S
 
 
 def _number(file: Path) -> int:

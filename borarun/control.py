@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from borarun import jobs
-from borarun.claim import SILENCE_S, Claim
+from borarun.claim import Claim, Watch
 from borarun.errors import BorarunError, BusyError
 
 STOP = "stop"
@@ -25,11 +25,6 @@ LAST_LINES = 20
 def claim_of(place: Path) -> Claim:
     """The claim of a study's driver; ``place`` is the folder of the study."""
     return Claim(place / "driver.claim")
-
-
-def is_driven(place: Path) -> bool:
-    """Whether a driver runs the study, as far as one look can tell."""
-    return claim_of(place).held()
 
 
 def start_detached(place: Path, arguments: list[str]) -> str:
@@ -79,8 +74,9 @@ def follow(place: Path) -> Iterator[str]:
         raise BorarunError(f"{place.name}: no detached driver has run here. Start one: borarun submit --detach")
     with file.open(errors="replace") as said:
         yield from (line.rstrip("\n") for line in said.readlines()[-LAST_LINES:])
+        driver = Watch(claim_of(place))
         while True:
-            driven = is_driven(place) or bool(jobs.noted(place, jobs.DRIVERS))
+            driven = driver.alive() or bool(jobs.noted(place, jobs.DRIVERS))
             yield from (line.rstrip("\n") for line in said)
             if not driven:
                 return
@@ -96,18 +92,14 @@ def stop_driver(place: Path, say: Callable[[str], None] = lambda _: None) -> str
         When the driver does not answer though it lives, or jobs of a dead one cannot be ended.
     """
     claim = claim_of(place)
-    holder = claim.holder()
-    if holder is not None and claim.held():
+    holder, driver = claim.holder(), Watch(claim)
+    if driver.alive():
         (place / STOP).touch()
         say(f"Asked {holder} to stop.")
-        last, since = claim.beat(), time.monotonic()
-        while claim.held():
-            if (now := claim.beat()) != last:
-                last, since = now, time.monotonic()
-            if time.monotonic() - since > SILENCE_S:
-                say(f"{holder} has been silent for {SILENCE_S:.0f} s and is taken for dead.")
-                break
+        while driver.alive():
             time.sleep(POLL_S)
+        if claim.holder() is not None:
+            say(f"{holder} is silent, and taken for dead.")
     (place / STOP).unlink(missing_ok=True)
     waiting = jobs.noted(place, jobs.DRIVERS)
     if troubles := jobs.cancel(place, jobs.DRIVERS) + jobs.cancel(place):

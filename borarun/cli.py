@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from rich.text import Text
 from borarun import __version__
 from borarun.display import Lines, LiveTable, duration, size
 from borarun.errors import BorarunError, StudyError
+from borarun.file import replacing
 from borarun.published import published_schema, read_published
 from borarun.retries import may_pass
 from borarun.site import default_site, load_site, site_schema
@@ -40,6 +42,7 @@ app = typer.Typer(
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file.", show_default=False)]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, this machine.", show_default=False)]
+LastSite = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, where the study last ran.", show_default=False)]
 Runs = Annotated[Path, typer.Option("--runs", help="Directory for the store, the work and the reports.", envvar="BORARUN_RUNS")]
 Authors = Annotated[
     list[str] | None,
@@ -132,6 +135,7 @@ def doctor(
 @app.command()
 def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Show the tasks by stage, what is already in the store, core time and disk. Starts nothing."""
+    from borarun.clock import Clock
     from borarun.plan import estimate, expand
 
     study = load_study(study_file)
@@ -150,8 +154,11 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("r
     hours, disk = sum(row.core_hours for row in rows), sum(row.bytes for row in rows)
     table.add_row("all", str(sum(row.tasks for row in rows)), str(sum(row.done for row in rows)), duration(hours * 3600), size(disk))
     out.print(table)
-    cores = site.cores
-    _say(f"At least {duration(hours * 3600 / cores)} on {cores} cores of site {site.name}; estimates, not promises.")
+    clock = Clock(site)
+    clock.expect(task for task in forecast.tasks if task.key not in records)
+    seconds, executor = clock.limit()
+    reason = f"executor {executor} is busy for so long" if executor else "one task alone takes so long"
+    _say(f"At least {duration(seconds)} on site {site.name}, where {reason}; estimates, not promises.")
     for note in forecast.waiting:
         _say(note)
     for note in forecast.stuck:
@@ -244,7 +251,8 @@ def submit(
         signal.signal(polite, signal.default_int_handler)
     with sole_driver(places.study, _tell), relay(places.study, site.driver, _tell):
         _log_to(places.study / "driver.log")
-        listener = (LiveTable if out.is_terminal else Lines)(out, site.cores, places.work)
+        _remember(site_file, places.site)
+        listener = (LiveTable if out.is_terminal else Lines)(out, site, places.work)
         try:
             with listener:
                 outcome = drive(study, site, places, listener)
@@ -294,7 +302,7 @@ def attach(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
 @app.command()
 def watch(
     study_file: StudyFile,
-    site_file: SiteFile = None,
+    site_file: LastSite = None,
     runs: Runs = Path("runs"),
     every_s: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks.")] = 5.0,
     web: Annotated[bool, typer.Option("--web", help="Show it as a page for the browser instead, with curves as they grow, until Ctrl-C.")] = False,
@@ -313,13 +321,12 @@ def watch(
         out.clear()
         _show_state(state, study_file)
         if not state.driver:
-            _say("No driver is running this study.")
             return
         time.sleep(every_s)
 
 
 @app.command()
-def status(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
+def status(study_file: StudyFile, site_file: LastSite = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Show what is done, what runs now and what failed."""
     state = _observer(study_file, site_file, runs)[1].look()
     if not as_json:
@@ -515,7 +522,8 @@ def _show_state(state: Any, study_file: Path) -> None:
         grade = "" if one.grade_max is None else f", largest grade {one.grade_max:.3g}"
         _say(f"{one.functional}, round {one.round}, exploration with {plural(one.vacancies, 'vacancy')}, run {one.run}: {one.stop}{grade}")
     if any(each.condition != "done" for each in state.tasks):
-        _say(f"about {duration(state.left_s)} of work left")
+        _say(f"at least {duration(state.left_s)} left")
+        _say(f"Run by {state.driver}." if state.driver else f"No driver is running this study. To run it: borarun submit {study_file}")
     if state.failed:
         _say(f"Causes and remedies: borarun why {study_file}")
 
@@ -526,7 +534,21 @@ def _observer(study_file: Path, site_file: Path | None, runs: Path) -> tuple[Any
     from borarun.state import Observer
 
     study = load_study(study_file)
-    return study, Observer(study, load_site(site_file) if site_file else default_site(), Places.of(runs, study.name))
+    places = Places.of(runs, study.name)
+    site = load_site(site_file) if site_file else default_site()
+    if site_file is None and places.site.exists():
+        with suppress(StudyError):  # of another version of borarun
+            site = load_site(places.site)
+    return study, Observer(study, site, places)
+
+
+def _remember(site_file: Path | None, copy: Path) -> None:
+    """Keep the site file for whoever looks at the study."""
+    if site_file is None:
+        copy.unlink(missing_ok=True)
+        return
+    with replacing(copy) as file:
+        file.write(site_file.read_bytes())
 
 
 def _records(runs: Path, name: str) -> Any:

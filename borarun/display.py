@@ -11,7 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from borarun.plan import Clock, Plan
+from borarun.clock import Clock
+from borarun.plan import Plan
+from borarun.site import Site
 from borarun.task import Failure, Task
 from borarun.work import progress
 
@@ -38,15 +40,14 @@ def size(n_bytes: float) -> str:
 class Lines:
     """One line an event, for logs and pipes."""
 
-    def __init__(self, console: Console, cores: int, work: Path) -> None:
+    def __init__(self, console: Console, site: Site, work: Path) -> None:
         self._console = console
         self._work = work
-        self._clock = Clock(cores)
+        self._clock = Clock(site)
         self._plan: Plan | None = None
         self._forecast: Plan | None = None
         self._done: set[str] = set()
         self._n_tasks = 0
-        self._open_s = 0.0
         self._running: dict[str, tuple[Task, float]] = {}
 
     def __enter__(self) -> Lines:
@@ -62,7 +63,7 @@ class Lines:
         self._plan, self._forecast, self._done = plan, forecast, done
         tasks = forecast.tasks
         self._n_tasks = len(tasks)
-        self._open_s = sum(task.cost.core_seconds for task in tasks if task.key not in done)
+        self._clock.expect(task for task in tasks if task.key not in done)
 
     def started(self, task: Task) -> None:
         """Say that a task starts."""
@@ -88,8 +89,8 @@ class Lines:
 
     def summary(self) -> str:
         """Tasks done and time left, in a few words."""
-        begun = sum(task.cost.core_seconds * self.part(key) for key, (task, _) in self._running.items())
-        return f"{len(self._done)}/{self._n_tasks} tasks, about {duration(self._clock.left(self._open_s - begun))} left"
+        left = self._clock.left({key: self.part(key) for key in self._running})
+        return f"{len(self._done)}/{self._n_tasks} tasks, at least {duration(left)} left"
 
     def part(self, key: str) -> float:
         """How much of a running task is done."""
@@ -99,7 +100,6 @@ class Lines:
         """Take in a task that is done."""
         self._clock.finished(task, seconds)
         self._done.add(task.key)
-        self._open_s = max(self._open_s - task.cost.core_seconds, 0.0)
 
     def _say(self, text: str, *, markup: bool = False) -> None:
         self._console.print(f"{time.strftime('%H:%M:%S')}  {text}", markup=markup, highlight=False, soft_wrap=True)
@@ -108,8 +108,8 @@ class Lines:
 class LiveTable(Lines):
     """Stages with their tasks, and what runs now; redrawn in place."""
 
-    def __init__(self, console: Console, cores: int, work: Path) -> None:
-        super().__init__(console, cores, work)
+    def __init__(self, console: Console, site: Site, work: Path) -> None:
+        super().__init__(console, site, work)
         self._live = Live(console=console, refresh_per_second=2, transient=False, get_renderable=self._draw)
 
     def __enter__(self) -> LiveTable:

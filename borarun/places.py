@@ -19,12 +19,17 @@ class Places:
     ----------
     store : records, shared by all studies here
     work : directories of the tasks being worked on, and of those that failed
-    study : lock, log and report of one study
+    study : lock, log and report of one study, and the site file that it last ran under
     """
 
     store: Path
     work: Path
     study: Path
+
+    @property
+    def site(self) -> Path:
+        """Copy of the site file that the study last ran under; there is none where it ran without."""
+        return self.study / "site.yaml"
 
     @classmethod
     def of(cls, runs: Path, name: str) -> Places:

@@ -109,25 +109,6 @@ class _LookedAt(Mapping[str, Record]):
         return len(self._records)
 
 
-class Clock:
-    """Time left, from the tasks' estimates and from how true the estimates of finished tasks were."""
-
-    def __init__(self, cores: int) -> None:
-        self._cores = cores
-        self._estimated = 0.0
-        self._taken = 0.0
-
-    def finished(self, task: Task, seconds: float) -> None:
-        """Learn from a finished task."""
-        self._estimated += task.cost.core_seconds
-        self._taken += seconds * min(task.cores, self._cores)
-
-    def left(self, core_seconds: float) -> float:
-        """Seconds left for tasks that were estimated to take so much."""
-        ratio = self._taken / self._estimated if self._estimated > 0 else 1.0
-        return ratio * core_seconds / self._cores
-
-
 @dataclass(frozen=True)
 class StageEstimate:
     """What one stage will take.

@@ -18,7 +18,7 @@ from borarun import jobs
 from borarun.board import Board
 from borarun.claim import SILENCE_S
 from borarun.control import STOP, claim_of
-from borarun.errors import BusyError, DamagedError, TimeUpError
+from borarun.errors import BusyError, DamagedError, StoreError, TimeUpError
 from borarun.job_time import seconds_left
 from borarun.places import Places, StoredRecords
 from borarun.plan import Plan, Planner
@@ -207,7 +207,7 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                     outcome.failed.append((task, failure))
                     if failure.kind == LOST:
                         store.write_failure(task, failure)
-                listener.finished(task, failure, time.monotonic() - since)
+                listener.finished(task, failure, _seconds(store, task) if failure is None else time.monotonic() - since)
             if workers.lost:
                 raise WorkersLostError("The process between driver and workers died.")
             if (places.study / STOP).exists():
@@ -220,6 +220,13 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     outcome.blocked = [task for task in plan.tasks if task.key not in done and task.key not in failed]
     outcome.stuck = plan.stuck
     return outcome
+
+
+def _seconds(store: Store, task: Task) -> float:
+    """How long a task ran, without the time that its job waited in a queue; 0 where its record was set aside meanwhile, or is another group's."""
+    with suppress(StoreError):
+        return float(store.attributes(task.key)["provenance"].get("seconds", 0.0))
+    return 0.0
 
 
 def _ended(queue: SimpleQueue[Future[Failure | None]], seconds: float) -> Iterator[Future[Failure | None]]:

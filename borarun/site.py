@@ -40,7 +40,8 @@ class Site(Section):
     name: Name = Field(description="Name of the site: letters, digits, `.`, `_` and `-`, at most 64.")
     executors: Annotated[dict[Name, Executor], Field(min_length=1)] = Field(
         default={"local": Local()},
-        description="Where tasks run, by a name of your choice. A task goes to the smallest that has the cores it can use.",
+        description="Where tasks run, by a name of your choice. A task goes to the smallest that has the cores it can use; "
+        "to one with `mpi_launcher`, where there are others, only if its command has `{launch}`, or its program names it or more cores than others give.",
     )
     driver: BatchExecutor | None = Field(
         default=None,
@@ -55,14 +56,25 @@ class Site(Section):
         return found
 
     def executor_of(self, task: Task) -> str:
-        """The name of the executor that a task runs on: its program's, or the smallest one that has the cores which it can use."""
-        chosen = self.program(task.engine).executor
-        if chosen is not None:
-            return chosen
+        """The name of the executor that a task runs on: its program's, or the smallest one that has the cores which it can use.
+
+        One with a launcher gives whole nodes to programs that are started by it: others come to it only where they must have so many cores.
+        """
         program = self.program(task.engine)
+        if program.executor is not None:
+            return program.executor
         wanted = program.cores or program.usable(task.settings, task.cores)
+        launched = any(isinstance(value, str) and LAUNCH in value for _, value in program)
         by_size = sorted(self.executors, key=lambda name: self.executors[name].cores_per_task)
-        return next((name for name in by_size if self.executors[name].cores_per_task >= wanted), by_size[-1])
+        own = by_size if launched else [name for name in by_size if not self.launches(name)] or by_size
+        most = self.executors[own[-1]].cores_per_task
+        fitting = by_size if program.cores is not None and program.cores > most else own
+        return next((name for name in fitting if self.executors[name].cores_per_task >= wanted), fitting[-1])
+
+    def launches(self, name: str) -> bool:
+        """Whether an executor has a launcher of MPI programs."""
+        executor = self.executors[name]
+        return isinstance(executor, Batch) and executor.mpi_launcher is not None
 
     def executors_of(self, engine: str) -> list[str]:
         """The executors that tasks of an engine may come to."""
@@ -75,11 +87,6 @@ class Site(Section):
         """The task with the cores that its program takes here."""
         program, most = self.program(task.engine), self.executors[self.executor_of(task)].cores_per_task
         return replace(task, cores=program.usable(task.settings, program.cores or min(task.cores, most)))
-
-    @property
-    def cores(self) -> int:
-        """Cores of all executors together, when all are busy."""
-        return sum(executor.slots * (1 if isinstance(executor, Local) else executor.cores_per_task) for executor in self.executors.values())
 
 
 def default_site() -> Site:
@@ -119,7 +126,7 @@ def _findings(site: Site) -> Iterator[tuple[KeyPath, str]]:
                 (*place, "cores"),
                 f"is more than executor {', '.join(here)} gives one task, {most} (got {program.cores}). Lower it, or let the executor give more.",
             )
-        without = [name for name, executor in here.items() if not (isinstance(executor, Batch) and executor.mpi_launcher)]
+        without = [name for name in here if not site.launches(name)]
         for key, value in program:
             if isinstance(value, str) and LAUNCH in value and without:
                 way_out = "Name an executor that has one in the program's `executor`, or write the launcher out, e.g. `mpirun -np {cores}`."

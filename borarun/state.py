@@ -7,10 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from borarun import jobs
+from borarun.claim import Watch
+from borarun.clock import Clock
 from borarun.control import claim_of as driver_claim
 from borarun.errors import StoreError
 from borarun.places import Places, StoredRecords
-from borarun.plan import Clock, Planner
+from borarun.plan import Planner
 from borarun.site import Site
 from borarun.store import Store
 from borarun.study import Study
@@ -97,11 +100,11 @@ class State:
 
     Attributes
     ----------
-    driver : process that runs it; empty where none does
+    driver : process that runs it, or job that will; empty where none does
     stages : in the order of the science
     failed : tasks that failed and do not run again now
     stuck : stages that cannot go on although nothing of them is left to run, with the reason
-    left_s : time left if all of the site's cores work on it, s
+    left_s : time left at the least, if all of the site works on it, s
     trained, explored : how the potential is made, as far as it is
     """
 
@@ -124,7 +127,7 @@ class Observer:
 
     Parameters
     ----------
-    site : for the number of cores in the time left
+    site : for the time left
     """
 
     def __init__(self, study: Study, site: Site, places: Places) -> None:
@@ -133,8 +136,10 @@ class Observer:
         self._records = StoredRecords(self.store)
         self._known = Planner(study, self._records)
         self._forecast = Planner(study, self._records, forecast=True)
-        self._clock = Clock(site.cores)
+        self._clock = Clock(site)
         self._timed: set[str] = set()
+        self._claim = driver_claim(places.study)
+        self._driver = Watch(self._claim)
 
     def look(self) -> State:
         """The study now.
@@ -150,10 +155,9 @@ class Observer:
         blocked = _blocked(forecast.tasks, failures.keys() - running)
         states = {task.key: self._task(task, running, failures, blocked) for task in forecast.tasks}
         failed = [task for task in known.tasks if task.key in failures and task.key not in self._records and task.key not in running]
-        claim = driver_claim(self.places.study)
         trained, explored = self._learning(forecast.tasks)
         return State(
-            driver=str(claim.holder() or "") if claim.held() else "",
+            driver=self._driven_by(),
             stages=tuple(
                 StageState(name, tuple(states[key] for key in dict.fromkeys(task.key for task in expansion.tasks)), expansion.waiting)
                 for name, expansion in forecast.stages.items()
@@ -165,6 +169,12 @@ class Observer:
             explored=explored,
         )
 
+    def _driven_by(self) -> str:
+        if self._driver.alive():
+            return str(self._claim.holder() or "")
+        waiting = jobs.noted(self.places.study, jobs.DRIVERS)
+        return f"job {waiting[-1].id}, which waits in the queue" if waiting else ""
+
     def _task(self, task: Task, running: set[str], failures: Mapping[str, Failure], blocked: set[str]) -> TaskState:
         key, work = task.key, self.places.work
         if key in self._records:
@@ -175,18 +185,22 @@ class Observer:
         return TaskState(task, "failed" if key in failures else "blocked" if key in blocked else "waiting")
 
     def _left_s(self, states: Iterable[TaskState]) -> float:
-        open_s = 0.0
+        left: list[Task] = []
+        running: dict[str, float] = {}
         for state in states:
             task = state.task
             if state.condition != "done":
-                open_s += task.cost.core_seconds * (1 - (state.part or 0.0))
+                left.append(task)
+                if state.condition == "running":
+                    running[task.key] = state.part or 0.0
             elif task.key not in self._timed:
                 self._timed.add(task.key)
                 with suppress(StoreError):  # set aside meanwhile
                     seconds = self.store.attributes(task.key)["provenance"].get("seconds")  # of another group's record we know none
                     if seconds is not None:
                         self._clock.finished(task, seconds)
-        return self._clock.left(open_s)
+        self._clock.expect(left)
+        return self._clock.left(running)
 
     def _learning(self, tasks: Iterable[Task]) -> tuple[tuple[Trained, ...], tuple[Explored, ...]]:
         trained, explored = [], []

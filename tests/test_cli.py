@@ -129,7 +129,8 @@ def test_status_tells_how_the_potential_learnt_and_what_runs_where(borarun, mini
     assert row["running"][0]["task"] == tasks[-1].label and row["running"][0]["where"].startswith("process ")
     assert "PBE-D3, training 0: 1 meV/atom, 0.1 eV/A, 1 kbar on held-out labels" in lines
     assert "PBE-D3, round 0, exploration with 1 vacancy, run 0: completed, largest grade 1.5" in lines
-    assert any(line.startswith(f"running: {tasks[-1].name} (") for line in lines) and lines[-1].endswith("of work left")
+    assert any(line.startswith(f"running: {tasks[-1].name} (") for line in lines) and lines[-2].startswith("at least ") and lines[-2].endswith(" left")
+    assert lines[-1] == "No driver is running this study. To run it: borarun submit mini.yaml"
 
 
 def test_why_shows_cause_evidence_and_remedy(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]

@@ -54,7 +54,7 @@ function showState(state) {
   id("driver").textContent = !state.driver && !finished ? `${said} To run it: borarun submit ${state.file}` : said;
   const cards = [["Tasks done", `${done} of ${all.length}`, ""], ["Running", String(running.length), ""]];
   if (state.failed.length || state.stuck.length) cards.push(["Failed", String(state.failed.length), "failed"]);
-  if (!finished) cards.push([state.driver ? "Time left, about" : "Work left, about", duration(state.left_s), ""]);
+  if (!finished) cards.push([state.driver ? "Time left, at least" : "Work left, at least", duration(state.left_s), ""]);
   id("cards").replaceChildren(...cards.map(([title, value, kind]) => make("div", { class: "card" }, make("h2", {}, title), make("p", { class: `value ${kind}` }, value))));
   id("failures").hidden = !(state.failed.length || state.stuck.length);
   id("failed").replaceChildren(...state.failed.map(failure), ...state.stuck.map((reason) => make("p", { class: "note warning" }, `Stuck: ${reason}`)));

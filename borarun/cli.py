@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -305,10 +305,10 @@ def watch(
     site_file: LastSite = None,
     runs: Runs = Path("runs"),
     every_s: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks.")] = 5.0,
-    web: Annotated[bool, typer.Option("--web", help="Show it as a page for the browser instead, with curves as they grow, until Ctrl-C.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Show it as a page for the browser instead, until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of that page; 0 for any that is free.")] = 0,
 ) -> None:
-    """Show what is done, what runs now and what failed, until the driver ends. Ctrl-C leaves it running."""
+    """Show what is done, what runs now, what failed and why, and curves as they grow, until the driver ends. Ctrl-C leaves it running."""
     study, observer = _observer(study_file, site_file, runs)
     if web:
         from borarun.live import serve
@@ -316,10 +316,17 @@ def watch(
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         serve(study, str(study_file), observer, port, _say)
         return
+    from borarun.live.curves import Drawn
+    from borarun.live.terminal import curves_of, failures_of, progress_of
+
+    drawn = Drawn(study, observer.places)
     while True:
         state = observer.look()
+        curves, missing = drawn.look(state, every_s)
         out.clear()
-        _show_state(state, study_file)
+        _show((*progress_of(state, study_file), *curves_of(curves), *failures_of(state)))
+        if missing:
+            _say(f"Curves of {plural(missing, 'finished run')} are still to be read.")
         if not state.driver:
             return
         time.sleep(every_s)
@@ -328,9 +335,13 @@ def watch(
 @app.command()
 def status(study_file: StudyFile, site_file: LastSite = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Show what is done, what runs now and what failed."""
+    from borarun.live.terminal import progress_of
+
     state = _observer(study_file, site_file, runs)[1].look()
     if not as_json:
-        _show_state(state, study_file)
+        _show(progress_of(state, study_file))
+        if state.failed:
+            _say(f"Causes and remedies: borarun why {study_file}")
         return
     rows = [
         {
@@ -350,22 +361,14 @@ def status(study_file: StudyFile, site_file: LastSite = None, runs: Runs = Path(
 @app.command()
 def why(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Say why tasks failed or cannot start: the cause, the program's own last lines, and what to do."""
+    from borarun.live.terminal import failures_of
+
     state = _observer(study_file, None, runs)[1].look()
     if as_json:
         found = [{"task": each.task.name, "key": each.task.key, **asdict(each.failure)} for each in state.failed]
         _say(json.dumps({"failed": found, "stuck": list(state.stuck)}, indent=2))
         return
-    for each in state.failed:
-        failure, waiting = each.failure, each.waiting
-        _say(f"{each.task.name} ({each.task.key})\n  cause: {failure.kind}: {failure.message}")
-        if failure.evidence:
-            _say("  evidence:\n" + "\n".join(f"    {line}" for line in failure.evidence.splitlines()))
-        if failure.remedy:
-            _say(f"  what to do: {failure.remedy}")
-        if waiting:
-            _say(f"  waiting for it: {', '.join(waiting[:5])}{' and more' if len(waiting) > 5 else ''}")
-    for reason in state.stuck:
-        _say(f"stuck: {reason}")
+    _show(failures_of(state))
     if state.failed:
         _say(f"When the cause is mended: borarun submit {study_file}")
     elif not state.stuck:
@@ -502,30 +505,10 @@ def _show_findings(found: list[Any]) -> None:
     _say("All is well." if all(finding.ok for _, finding in rows) else "What fails here would fail in a study: mend it, then ask again.")
 
 
-def _show_state(state: Any, study_file: Path) -> None:
-    """A table of stages, what runs, how well the potential has learnt, and the time left."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("stage", "tasks", "done", "running", "failed"):
-        table.add_column(column, justify="left" if column == "stage" else "right")
-    for stage in state.stages:
-        counts = (len(stage.tasks), *(len(stage.in_condition(condition)) for condition in ("done", "running", "failed")))
-        table.add_row(stage.name, *map(str, counts))
-    out.print(table)
-    for each in state.tasks:
-        if each.condition == "running":
-            part = "" if each.part is None else f"{each.part:.0%}, "
-            _say(f"running: {each.task.name} ({part}{duration(each.seconds)}, {each.where})")
-    for one in state.trained:
-        errors = f"{one.energy_meV_per_atom:.3g} meV/atom, {one.forces_eV_per_A:.3g} eV/A, {one.stress_kbar:.3g} kbar"
-        _say(f"{one.functional}, training {one.number}: {errors} on held-out labels")
-    for one in state.explored:
-        grade = "" if one.grade_max is None else f", largest grade {one.grade_max:.3g}"
-        _say(f"{one.functional}, round {one.round}, exploration with {plural(one.vacancies, 'vacancy')}, run {one.run}: {one.stop}{grade}")
-    if any(each.condition != "done" for each in state.tasks):
-        _say(f"at least {duration(state.left_s)} left")
-        _say(f"Run by {state.driver}." if state.driver else f"No driver is running this study. To run it: borarun submit {study_file}")
-    if state.failed:
-        _say(f"Causes and remedies: borarun why {study_file}")
+def _show(parts: Iterable[Any]) -> None:
+    """Tables and lines."""
+    for part in parts:
+        _say(part) if isinstance(part, str) else out.print(part)
 
 
 def _observer(study_file: Path, site_file: Path | None, runs: Path) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.trajectory import remove_drift, unwrap
 from borarun.engines import lammps
 from borarun.errors import BorarunError
+from borarun.places import Places
 from borarun.report.collectors.heating import bin_width_K, set_temperature
 from borarun.report.collectors.learning import exploration
 from borarun.report.collectors.source import Done, Source
 from borarun.report.collectors.thinning import peaks, thin_log
 from borarun.report.collectors.trajectory import FEWEST_FRAMES, read
 from borarun.report.results.base import Array
+from borarun.state import State
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Task
@@ -49,6 +52,41 @@ class Curve:
     y: Array
     growing: bool = False
     limit: float = float("nan")
+
+
+class Drawn:
+    """The curves of a study, as often as asked: those of finished runs from memory, those of running ones anew."""
+
+    def __init__(self, study: Study, places: Places) -> None:
+        self._study = study
+        self._store, self._work = Store(places.store), places.work
+        self._finished: dict[str, Curve | None] = {}
+
+    def look(self, state: State, most_s: float) -> tuple[list[Curve], int]:
+        """Curves by now, and how many finished runs are still unread.
+
+        Parameters
+        ----------
+        most_s : time in which to read runs that have finished; the others come with the next looks
+        """
+        began = time.monotonic()
+        found, missing = [], 0
+        for each in state.tasks:
+            task, curve = each.task, None
+            if not is_drawn(task):
+                continue
+            if each.condition == "done":
+                if task.key not in self._finished and time.monotonic() - began > most_s:
+                    missing += 1
+                    continue
+                if task.key not in self._finished:
+                    self._finished[task.key] = of_record(self._study, task, self._store)
+                curve = self._finished[task.key]
+            elif each.condition == "running":
+                curve = of_directory(self._study, task, self._work / task.key)
+            if curve is not None and len(curve.x):
+                found.append(curve)
+        return found, missing
 
 
 def is_drawn(task: Task) -> bool:

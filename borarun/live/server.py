@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 
 from borarun.errors import BorarunError
-from borarun.live import curves
-from borarun.live.curves import Curve
+from borarun.live.curves import Drawn
 from borarun.state import Observer, State
 from borarun.study import Study
 
@@ -85,7 +84,7 @@ class Page:
     def __init__(self, study: Study, file: str, observer: Observer) -> None:
         self._study, self._file, self._observer = study, file, observer
         self._state: State | None = None
-        self._drawn: dict[str, Curve | None] = {}
+        self._drawn = Drawn(study, observer.places)
         self._looking = threading.Lock()
         ours = resources.files("borarun.live")
         fixed = {
@@ -112,25 +111,8 @@ class Page:
             return self._state
 
     def _draw(self) -> bytes:
-        """Every curve by now: those of finished tasks from memory, those of running tasks anew."""
-        began = time.monotonic()
-        found, missing = [], 0
-        store, work = self._observer.store, self._observer.places.work
-        for each in (self._state or self._seen()).tasks:
-            task, curve = each.task, None
-            if not curves.is_drawn(task):
-                continue
-            if each.condition == "done":
-                if task.key not in self._drawn and time.monotonic() - began > CURVES_S:
-                    missing += 1
-                    continue
-                if task.key not in self._drawn:
-                    self._drawn[task.key] = curves.of_record(self._study, task, store)
-                curve = self._drawn[task.key]
-            elif each.condition == "running":
-                curve = curves.of_directory(self._study, task, work / task.key)
-            if curve is not None and len(curve.x):
-                found.append(asdict(curve) | {"x": _rounded(curve.x), "y": _rounded(curve.y)})
+        curves, missing = self._drawn.look(self._state or self._seen(), CURVES_S)
+        found = [asdict(curve) | {"x": _rounded(curve.x), "y": _rounded(curve.y)} for curve in curves]
         return _json({"curves": found, "missing": missing})
 
 

@@ -17,7 +17,7 @@ import pytest
 from filled import fill
 
 from borarun.errors import BorarunError
-from borarun.live import server
+from borarun.live import curves
 from borarun.live.server import Server, make_server
 from borarun.places import Places
 from borarun.plan import expand
@@ -148,7 +148,7 @@ def test_a_curve_is_read_once(serving: Serving, study: Study, places: Places, mo
     found = serving()
     while (first := get(found, "curves.json").json)["missing"]:
         pass
-    monkeypatch.setattr(server.curves, "of_record", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(curves, "of_record", lambda *_: pytest.fail("read again"))
     assert get(found, "curves.json").json == first
 
 

@@ -183,6 +183,8 @@ def by_functional(functional: str) -> str:
 def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], *, gap: float = 0.062) -> None:
     """Write a label to the right of the axes at the height where each line ends, moved apart where they would touch.
 
+    The label of a line that ends beyond the axes stands at their nearest edge.
+
     Parameters
     ----------
     ends : (y in data units, text, colour)
@@ -195,7 +197,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], *, gap: float
     placed = spread(np.array(heights)[order], gap)
     for index, height in zip(order, placed, strict=True):
         _, text, color = ends[index]
-        axes.plot([1.0, 1.03], [heights[index], height], color=color, lw=0.7, transform=axes.transAxes, clip_on=False)
+        axes.plot([1.0, 1.03], [np.clip(heights[index], 0.0, 1.0), height], color=color, lw=0.7, transform=axes.transAxes, clip_on=False)
         axes.text(1.04, height, text, color=color, transform=axes.transAxes, va="center", ha="left", fontsize=9)
 
 

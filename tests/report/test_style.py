@@ -23,6 +23,17 @@ def test_labels_at_the_bottom_stay_inside() -> None:
     assert style.spread(np.zeros(4), 0.05) == pytest.approx([0, 0.05, 0.1, 0.15])
 
 
+def test_the_label_of_a_line_that_ends_far_outside_stands_at_the_edge() -> None:
+    def paint(axes: Axes) -> None:
+        axes.set_ylim(0, 1)
+        style.label_ends(axes, [(-100.0, "below", "#000000"), (0.5, "within", "#000000")])
+        leader, height = axes.lines[0], axes.texts[0].get_position()[1]
+        assert axes.texts[0].get_text() == "below" and height == 0
+        assert list(leader.get_ydata()) == [0, 0]
+
+    style.draw("edge", "A label.", paint)  # the layout has room for the axes: a warning is an error here
+
+
 def test_colours_order_and_repeat() -> None:
     colors = style.by_temperature([300, 700, 500, 300])
     assert list(colors) == [300, 500, 700]

@@ -155,8 +155,9 @@ def convergence(results: Results) -> Figure | None:
                 if found:
                     ends.append((values[-1], text.kelvin(p.temperature_K), color))
             axes.axhline(0, color=style.MUTED, lw=0.8)
-            highest = max((end[0] for end in ends), default=1.0)
-            axes.set_ylim(-0.5 * highest, 2.5 * highest)
+            last = [end[0] for end in ends]  # of short runs it may be negative
+            highest = max(map(abs, last), default=1.0)
+            axes.set_ylim(min([-0.5 * highest, *(1.2 * value for value in last)]), 2.5 * highest)
             axes.set(xlabel="time used, ps", ylabel="D, 10⁻⁶ cm²/s", title=title)
             style.label_ends(axes, ends)
 

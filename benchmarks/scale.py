@@ -33,14 +33,14 @@ from typing import Any
 
 import psutil
 
-from borarun.claim import LINE
 from borarun.engines import lammps
 from borarun.places import StoredRecords
 from borarun.plan import expand
+from borarun.run.claim import LINE
+from borarun.run.work import claim_of
 from borarun.store import Store
 from borarun.study import Study, load_study
 from borarun.task import Result, Task
-from borarun.work import claim_of
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "scale.md"

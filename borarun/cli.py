@@ -23,7 +23,7 @@ from borarun.display import Lines, LiveTable, duration, size
 from borarun.errors import BorarunError, StudyError
 from borarun.file import replacing
 from borarun.published import published_schema, read_published
-from borarun.retries import may_pass
+from borarun.run.retries import may_pass
 from borarun.site import default_site, load_site, site_schema
 from borarun.stages.base import plural
 from borarun.study import init_study, load_study, study_schema
@@ -75,7 +75,7 @@ def init_site(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The site file to write.")] = Path("site.yaml"),
 ) -> None:
     """Write a commented site file from what the batch system of this machine says of its queues."""
-    from borarun.new_site import ask, write_site
+    from borarun.site.new import ask, write_site
 
     facts = ask()
     write_site(path, facts)
@@ -121,7 +121,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check on a node of each executor what runs will need: programs, files, room, network. Submits one short job for each."""
-    from borarun.doctor import examine
+    from borarun.site.doctor import examine
 
     found = examine(load_site(site_file), runs, _tell, wait * 60)
     if as_json:
@@ -135,8 +135,8 @@ def doctor(
 @app.command()
 def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Show the tasks by stage, what is already in the store, core time and disk. Starts nothing."""
-    from borarun.clock import Clock
     from borarun.plan import estimate, expand
+    from borarun.run.clock import Clock
 
     study = load_study(study_file)
     site = load_site(site_file) if site_file else default_site()
@@ -231,12 +231,12 @@ def submit(
     ] = False,
 ) -> None:
     """Run the study and show its progress. Run it again after any accident: it goes on where it was."""
-    from borarun.control import start_detached
     from borarun.places import Places
-    from borarun.relay import relay, start_in_job
-    from borarun.run import begin_again, drive, sole_driver
+    from borarun.run.control import start_detached
+    from borarun.run.driver import begin_again, drive, sole_driver
+    from borarun.run.relay import relay, start_in_job
+    from borarun.run.workers import WorkersLostError
     from borarun.store import Store
-    from borarun.workers import WorkersLostError
 
     study = load_study(study_file)
     site = load_site(site_file) if site_file else default_site()
@@ -281,8 +281,8 @@ def submit(
 @app.command()
 def stop(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
     """Stop the study's driver, on whatever machine it runs, and end its jobs. What is finished is kept."""
-    from borarun.control import stop_driver
     from borarun.places import Places
+    from borarun.run.control import stop_driver
 
     study = load_study(study_file)
     _say(stop_driver(Places.of(runs, study.name).study, _say))
@@ -291,8 +291,8 @@ def stop(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
 @app.command()
 def attach(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
     """Show what a detached driver says, until it ends. Ctrl-C leaves it running."""
-    from borarun.control import follow
     from borarun.places import Places
+    from borarun.run.control import follow
 
     study = load_study(study_file)
     for line in follow(Places.of(runs, study.name).study):
@@ -399,9 +399,9 @@ def pack(
     licence: Licence = "",
 ) -> None:
     """Write one file with the study, all that it names and its results, for another group. Nothing of this site goes in, and nothing under licence."""
-    from borarun.crate import Terms
-    from borarun.pack import pack as write_pack
     from borarun.places import Places
+    from borarun.sharing.crate import Terms
+    from borarun.sharing.pack import pack as write_pack
     from borarun.store import Store
 
     study = load_study(study_file)
@@ -427,9 +427,9 @@ def unpack(
     """Unpack a study and its results, checked from end to end, into a new folder. Nothing that is there is changed."""
     from borarun.places import Places, StoredRecords
     from borarun.plan import expand
+    from borarun.sharing.unpack import differing_versions
+    from borarun.sharing.unpack import unpack as read_pack
     from borarun.store import Store
-    from borarun.unpack import differing_versions
-    from borarun.unpack import unpack as read_pack
 
     place = directory or Path(file.name.removesuffix(PACK_SUFFIX).removesuffix(".zip"))
     found = read_pack(file, place, None if runs is None else Store(Places.of(runs, "").store))
@@ -458,11 +458,11 @@ def export(
     licence: Licence = "",
 ) -> None:
     """Write tables, figures, training sets, potentials and structures as files that need no borarun, described for a repository."""
-    from borarun.crate import Terms
-    from borarun.export import export as write_export
     from borarun.file import must_be_new
     from borarun.places import Places
     from borarun.report import parquet
+    from borarun.sharing.crate import Terms
+    from borarun.sharing.export import export as write_export
     from borarun.store import Store
 
     terms = Terms.of(authors or [], licence)
@@ -514,7 +514,7 @@ def _show(parts: Iterable[Any]) -> None:
 def _observer(study_file: Path, site_file: Path | None, runs: Path) -> tuple[Any, Any]:
     """The study, and who looks at it."""
     from borarun.places import Places
-    from borarun.state import Observer
+    from borarun.run.state import Observer
 
     study = load_study(study_file)
     places = Places.of(runs, study.name)

@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from borarun.clock import Clock
 from borarun.plan import Plan
+from borarun.run.clock import Clock
+from borarun.run.work import progress
 from borarun.site import Site
 from borarun.task import Failure, Task
-from borarun.work import progress
 
 
 def duration(seconds: float) -> str:

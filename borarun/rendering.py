@@ -7,12 +7,12 @@ import shlex
 from pathlib import Path
 
 from borarun.engines.base import LAUNCH
-from borarun.executors import Batch
 from borarun.plan import Plan
+from borarun.run.work import rendered
 from borarun.site import Site
+from borarun.site.executors import Batch
 from borarun.store import Store
 from borarun.task import Task
-from borarun.work import rendered
 
 RUN = "run.sh"
 

@@ -15,8 +15,8 @@ from cluster import Cluster
 from borarun.live import server
 from borarun.live.server import Server, make_server
 from borarun.places import Places
+from borarun.run.state import Observer
 from borarun.site import default_site
-from borarun.state import Observer
 from borarun.study import Study, load_study
 
 STUDIES = Path(__file__).parent.parent / "studies"

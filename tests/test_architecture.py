@@ -77,6 +77,15 @@ def test_imports_point_downward(path: Path) -> None:
         assert path.name == ONLY_IN.get(package, path.name), f"only {ONLY_IN.get(package)} may import {package}"
 
 
+def test_no_module_needs_itself() -> None:
+    """Within a room modules may import each other, but not in a circle."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}
+    needed = {name: {full if full in names else full.rpartition(".")[0] for full in imports(path)} & names.keys() for name, path in names.items()}
+    while free := {name for name, others in needed.items() if not others}:
+        needed = {name: others - free for name, others in needed.items() if name not in free}
+    assert not needed, f"a circle among {sorted(needed)}"
+
+
 @pytest.mark.parametrize("room", SHARED)
 def test_neighbours_do_not_import_each_other(room: str) -> None:
     """A module may import what its room shares, and parts of itself: ``lammps`` imports ``lammps_output``."""

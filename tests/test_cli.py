@@ -16,10 +16,10 @@ from borarun.cli import main
 from borarun.engines import bundled
 from borarun.places import Places
 from borarun.plan import expand
+from borarun.run.work import claim_of
 from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Failure, Result
-from borarun.work import claim_of
 
 
 class Answer(NamedTuple):

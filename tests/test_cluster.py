@@ -25,13 +25,13 @@ from cluster import Cluster, missing
 from potcars import TITELS, write_potcars
 from test_documentation import blocks, commands
 
-from borarun import jobs
 from borarun.places import Places, StoredRecords
 from borarun.plan import expand
+from borarun.run.work import is_running
+from borarun.site import jobs
 from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Ref
-from borarun.work import is_running
 
 pytestmark = [
     pytest.mark.slurm,

@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from ruamel.yaml import YAML
 
-from borarun import errors, retries
+from borarun import errors
 from borarun.analysis import diffusion, functionals, rotation, transition
 from borarun.cli import app
 from borarun.engines import lammps
@@ -30,6 +30,7 @@ from borarun.mtp.residuals import HARD_FORCE
 from borarun.mtp.templates import SCALARS
 from borarun.programs import md_watch
 from borarun.published import read_published
+from borarun.run import retries
 from borarun.site import Retries, Site, load_site
 from borarun.stages.base import PRODUCTION_GRADE_EVERY
 from borarun.structure import BOND_TOLERANCE

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from borarun.engines import ENGINES, quantum_espresso
-from borarun.executors import Batch
 from borarun.kinds import kind_of
 from borarun.plan import Plan, estimate, expand
 from borarun.rendering import launched, write_tasks
 from borarun.site import Site, load_site
+from borarun.site.executors import Batch
 from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Task

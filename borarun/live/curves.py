@@ -21,7 +21,7 @@ from borarun.report.collectors.source import Done, Source
 from borarun.report.collectors.thinning import peaks, thin_log
 from borarun.report.collectors.trajectory import FEWEST_FRAMES, read
 from borarun.report.results.base import Array
-from borarun.state import State
+from borarun.run.state import State
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Task

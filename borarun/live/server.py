@@ -21,7 +21,7 @@ import numpy as np
 
 from borarun.errors import BorarunError
 from borarun.live.curves import Drawn
-from borarun.state import Observer, State
+from borarun.run.state import Observer, State
 from borarun.study import Study
 
 HOST = "127.0.0.1"

@@ -13,8 +13,8 @@ from rich.text import Text
 from borarun.display import duration
 from borarun.live.curves import Curve
 from borarun.report.results.base import Array
+from borarun.run.state import Failed, State
 from borarun.stages.base import plural
-from borarun.state import Failed, State
 
 Part = Table | str
 

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from borarun.claim import Holder
 from borarun.engines import mlip_3
 from borarun.engines.mlip_3 import Program, Settings
 from borarun.errors import ParseError
@@ -25,9 +24,10 @@ from borarun.frames import Frames
 from borarun.mtp import active_set, almtp, cfg
 from borarun.mtp.evaluate import Evaluator, MTPCalculator
 from borarun.mtp.potential import Potential
+from borarun.run.claim import Holder
+from borarun.run.work import perform
 from borarun.store import Store
 from borarun.task import Ref, Result, Task
-from borarun.work import perform
 
 DATA = Path(__file__).parent / "data" / "mlip-3"
 LABELS = Path(__file__).parent.parent.parent / "benchmarks" / "data" / "li2b12h12_sevennet0_d3_valid.extxyz"

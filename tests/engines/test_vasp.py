@@ -33,7 +33,6 @@ from pydantic import ValidationError
 from pymatgen.io.vasp.inputs import Incar, Poscar
 from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
 
-from borarun.claim import Holder
 from borarun.engines import ENGINES, vasp_inputs, vasp_output
 from borarun.engines import vasp as engine
 from borarun.engines.base import Told
@@ -44,12 +43,13 @@ from borarun.job_time import JOB_ENDS
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
 from borarun.programs import vasp as program
+from borarun.run.claim import Holder
+from borarun.run.work import perform
 from borarun.stages.base import make_task
 from borarun.store import Store
 from borarun.structure import Cell, read_structure
 from borarun.task import Ref, Result
 from borarun.units import EV_PER_A3_IN_KBAR
-from borarun.work import perform
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data" / "vasp"

@@ -21,8 +21,8 @@ from borarun.live import curves
 from borarun.live.server import Server, make_server
 from borarun.places import Places
 from borarun.plan import expand
+from borarun.run.state import Observer
 from borarun.site import default_site
-from borarun.state import Observer
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Failure

@@ -14,8 +14,8 @@ from borarun.live.curves import Curve, Drawn
 from borarun.live.terminal import Part, blocks, curves_of, failures_of, progress_of
 from borarun.places import Places
 from borarun.plan import expand
+from borarun.run.state import Observer
 from borarun.site import default_site
-from borarun.state import Observer
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Failure

@@ -1,0 +1,1 @@
+"""What leaves a site for other groups and repositories, and what comes from them."""

@@ -1,0 +1,55 @@
+"""How long a study takes at the least."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from borarun.run.clock import Clock
+from borarun.site import load_site
+from borarun.task import Cost, Task
+
+SITE = """borarun: 1
+name: cluster
+executors:
+  single: {provider: slurm, cores_per_node: 4, walltime: "4:00:00"}
+  wide: {provider: slurm, cores_per_node: 100, nodes_per_block: 2, max_workers_per_block: 2, mpi_launcher: srun, walltime: "4:00:00"}
+programs:
+  vasp: {executor: wide, cores: 100, command: "{launch} vasp_std", cost_factor: 2}
+"""
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Clock:
+    (tmp_path / "site.yaml").write_text(SITE)
+    return Clock(load_site(tmp_path / "site.yaml"))
+
+
+def tasks(engine: str, count: int, core_seconds: float) -> list[Task]:
+    return [Task(engine, {"seed": seed}, cost=Cost(core_seconds)) for seed in range(count)]
+
+
+def test_the_executor_that_is_busy_longest_decides(clock: Clock) -> None:
+    few, many = tasks("vasp", 3, 1000.0), tasks("motep", 40, 10.0)
+    clock.expect([*few, *many])
+    assert clock.limit() == (pytest.approx(100.0), "single")  # 40 tasks of 10 s on four cores, whatever stands idle in wide
+    clock.expect(few)
+    assert clock.limit() == (pytest.approx(30.0), "wide")  # 3 tasks of 2 x 1000 / 100 s, two at a time
+
+
+def test_one_long_task_decides_where_there_is_room(clock: Clock) -> None:
+    long, *short = [*tasks("lammps", 1, 100.0), *tasks("motep", 4, 10.0)]
+    clock.expect([long, *short])
+    assert clock.limit() == (pytest.approx(100.0), "")
+    assert clock.left({long.key: 0.9}) == pytest.approx(12.5)  # (40 + 10) / 4
+
+
+def test_what_was_learnt_scales_what_is_left(clock: Clock) -> None:
+    first, *others = tasks("motep", 9, 10.0)
+    clock.expect([first, *others])
+    clock.finished(first, 30.0)
+    assert clock.left() == pytest.approx(3 * 80.0 / 4)
+    for each in others:
+        clock.finished(each, 30.0)
+    assert clock.left() == pytest.approx(0.0)

@@ -1,0 +1,268 @@
+"""One task in its directory: success leaves a record and nothing else, failure leaves its evidence."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from borarun.engines.base import Program
+from borarun.errors import ParseError
+from borarun.job_time import JOB_BEGAN, JOB_ENDS
+from borarun.run import work
+from borarun.run.claim import Holder
+from borarun.run.work import claim_of, is_running, perform
+from borarun.store import Store
+from borarun.task import Ref, Result, Settings, Task
+
+
+class _Settings(Settings):
+    script: str
+
+
+def _parse(settings: _Settings, directory: Path) -> Result:
+    try:
+        return Result(facts={"answer": (directory / "answer").read_text()})
+    except FileNotFoundError:
+        raise ParseError(directory / "answer", "is missing") from None
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """An engine that runs a Python script and reads the file ``answer``."""
+    module = SimpleNamespace(
+        NAME="script",
+        RESUMABLE=False,
+        Settings=_Settings,
+        version=lambda settings: "1",
+        missing=lambda settings, program: "",
+        render=lambda settings, inputs, program: {"script.py": settings.script, **{f"{name}.txt": str(value) for name, value in inputs.items()}},
+        command=lambda settings, cores, program: [sys.executable, "script.py"],
+        parse=_parse,
+    )
+    monkeypatch.setitem(work.ENGINES, "script", module)
+    return module
+
+
+def _task(script: str, **inputs: Any) -> Task:
+    return Task("script", {"script": script}, inputs, version="1", stage="test", label="a script")
+
+
+def _perform(task: Task, root: Path) -> Any:
+    return perform(task, Program(), root / "store", root / "work", Holder.here())
+
+
+def test_a_success_leaves_a_record_with_provenance_and_no_directory(engine: Any, tmp_path: Path) -> None:
+    task = _task("open('answer', 'w').write('42')")
+    assert _perform(task, tmp_path) is None
+    record = Store(tmp_path / "store").record(task.key)
+    assert record is not None and record.done and record.facts == {"answer": "42"}
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_finished_task_is_not_run_again(engine: Any, tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    task = _task(f"open({str(witness)!r}, 'a').write('x'); open('answer', 'w').write('')")
+    assert _perform(task, tmp_path) is None
+    assert _perform(task, tmp_path) is None
+    assert witness.read_text() == "x"
+
+
+def test_inputs_come_from_the_store(engine: Any, tmp_path: Path) -> None:
+    first = _task("open('answer', 'w').write('one')")
+    assert _perform(first, tmp_path) is None
+    Store(tmp_path / "store").write(_task("other"), Result(texts={"greeting": "hello"}), {})
+    second = _task("open('answer', 'w').write(open('word.txt').read())", word=Ref(_task("other").key, "greeting"))
+    assert _perform(second, tmp_path) is None
+    record = Store(tmp_path / "store").record(second.key)
+    assert record is not None and record.facts == {"answer": "hello"}
+
+
+def test_a_program_that_fails_is_quoted(engine: Any, tmp_path: Path) -> None:
+    task = _task("import sys; print('the last words', file=sys.stderr); sys.exit(7)")
+    failure = _perform(task, tmp_path)
+    assert failure.kind == "EngineError"
+    assert "exit code 7" in failure.message and failure.evidence == "the last words"
+    assert str(tmp_path / "work" / task.key) in failure.remedy
+    assert Store(tmp_path / "store").failures()[task.key] == failure
+
+
+def test_a_killed_program_is_named_by_its_signal(engine: Any, tmp_path: Path) -> None:
+    failure = _perform(_task("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), tmp_path)
+    assert "SIGKILL" in failure.message
+
+
+def test_exit_code_zero_with_missing_output_is_a_failure(engine: Any, tmp_path: Path) -> None:
+    failure = _perform(_task("pass"), tmp_path)
+    assert failure.kind == "ParseError" and failure.message == "answer: is missing"
+
+
+def test_a_program_that_is_not_there_says_so(engine: Any, tmp_path: Path) -> None:
+    engine.command = lambda settings, cores, program: ["no-such-program"]
+    failure = _perform(_task("pass"), tmp_path)
+    assert failure.kind == "EngineError" and "no-such-program could not be started" in failure.message
+
+
+def test_a_missing_extra_says_how_to_install_it(engine: Any, tmp_path: Path) -> None:
+    engine.missing = lambda settings, program: "pip install something"
+    failure = _perform(_task("pass"), tmp_path)
+    assert failure.remedy == "pip install something"
+
+
+def test_a_bug_in_an_engine_fails_that_task_only(engine: Any, tmp_path: Path) -> None:
+    engine.parse = lambda settings, directory: 1 / 0
+    failure = _perform(_task("pass"), tmp_path)
+    assert failure.kind == "bug" and "ZeroDivisionError" in failure.message
+
+
+def test_a_failed_task_can_be_done_again(engine: Any, tmp_path: Path) -> None:
+    task = _task(f"import pathlib; assert pathlib.Path({str(tmp_path / 'repaired')!r}).exists(); open('answer', 'w').write('')")
+    assert _perform(task, tmp_path) is not None
+    (tmp_path / "repaired").touch()
+    assert _perform(task, tmp_path) is None
+    assert task.key not in Store(tmp_path / "store").failures()
+
+
+def test_leftovers_are_cleared_unless_the_engine_resumes(engine: Any, tmp_path: Path) -> None:
+    task = _task("import pathlib; open('answer', 'w').write(str(pathlib.Path('left').exists()))")
+    for resumable, expected in ((False, "False"), (True, "True")):
+        engine.RESUMABLE = resumable
+        root = tmp_path / str(resumable)
+        (root / "work" / task.key).mkdir(parents=True)
+        (root / "work" / task.key / "left").touch()
+        assert _perform(task, root) is None
+        record = Store(root / "store").record(task.key)
+        assert record is not None and record.facts == {"answer": expected}
+
+
+def test_a_held_claim_means_running(tmp_path: Path) -> None:
+    assert not is_running(tmp_path, "key")
+    claim = claim_of(tmp_path, "key")
+    assert claim.take()
+    assert is_running(tmp_path, "key")
+    claim.release()
+    assert not is_running(tmp_path, "key")
+
+
+def test_a_sound_result_counts_whatever_the_program_said_at_its_end(engine: Any, tmp_path: Path) -> None:
+    task = _task("import sys; open('answer', 'w').write('42'); sys.exit(1)")
+    assert _perform(task, tmp_path) is None
+    assert Store(tmp_path / "store").attributes(task.key)["provenance"]["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "passing"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", True),
+        ("import os; os.kill(os.getpid(), 11)", False),
+        ("import sys; sys.exit('No space left on device')", True),
+        ("import sys; sys.exit('wrong keyword')", False),
+        ("pass", True),  # ended well and left nothing that can be read
+    ],
+)
+def test_what_may_pass_is_told_from_what_will_not(engine: Any, tmp_path: Path, code: str, passing: bool) -> None:
+    failure = _perform(_task(code), tmp_path)
+    assert failure is not None and failure.passing == passing
+
+
+def test_a_program_that_cannot_write_is_tried_again(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "_refused", lambda directory: "Disk quota exceeded")
+    failure = _perform(_task("import sys; sys.exit(1)"), tmp_path)
+    assert failure is not None and failure.passing and "Disk quota exceeded" in failure.message and "quota" in failure.remedy
+
+
+def test_a_silent_program_is_ended(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "LOOK_S", 0.1)
+    task = _task("import time; time.sleep(600)")
+    failure = perform(task, Program(silence_minutes=0.01), tmp_path / "store", tmp_path / "work", Holder.here())
+    assert failure is not None and failure.passing
+    assert failure.message == "wrote nothing for 0.01 minutes, and was ended"
+    assert "silence_minutes" in failure.remedy
+
+
+def test_a_program_that_writes_is_not_silent(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "LOOK_S", 0.1)
+    code = "import time\nfor i in range(20): time.sleep(0.1); open('log', 'a').write('x')\nopen('answer', 'w').write('42')"
+    assert perform(_task(code), Program(silence_minutes=0.02), tmp_path / "store", tmp_path / "work", Holder.here()) is None
+
+
+def test_the_end_of_the_job_ends_the_program_in_time(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
+    monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
+    code = "import signal, sys, time\nsignal.signal(15, lambda *_: (open('kept', 'w').write('x'), sys.exit(0)))\ntime.sleep(600)"
+    engine.RESUMABLE = True
+    task = _task(code)
+    failure = _perform(task, tmp_path)
+    assert failure is not None and failure.kind == "TimeUpError"
+    assert (tmp_path / "work" / task.key / "kept").exists()
+    assert not Store(tmp_path / "store").failures()  # nothing has failed
+    engine.RESUMABLE = False
+    monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
+    monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
+    failure = _perform(task, tmp_path)
+    assert failure is not None and failure.kind == "EngineError" and not failure.passing
+    assert "walltime" in failure.remedy
+
+
+@pytest.mark.parametrize(("reached", "kind"), [("0.3", "TimeUpError"), ("0.2", "EngineError")])
+def test_a_program_that_gains_nothing_in_a_whole_job_fails(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: str, kind: str) -> None:
+    monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
+    monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
+    engine.RESUMABLE = True
+    task = _task(f"import time\nopen('progress', 'w').write('{reached}')\ntime.sleep(600)")
+    (tmp_path / "work" / task.key).mkdir(parents=True)
+    (tmp_path / "work" / task.key / "progress").write_text("0.2")
+    failure = _perform(task, tmp_path)
+    assert failure is not None and failure.kind == kind
+    assert kind == "TimeUpError" or "walltime" in failure.remedy
+
+
+def test_a_program_that_says_so_goes_on_in_another_job(engine: Any, tmp_path: Path) -> None:
+    engine.RESUMABLE = True
+    failure = _perform(_task("import sys; sys.exit(75)"), tmp_path)
+    assert failure is not None and failure.kind == "TimeUpError"
+
+
+def test_the_launcher_of_the_nodes_stands_where_the_command_says(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "command", lambda settings, cores, program: ["{launch}", sys.executable, "script.py"])
+    task = _task("import os; open('answer', 'w').write(os.environ['LAUNCHED'])")
+    failure = _perform(task, tmp_path)
+    assert failure is not None and "mpi_launcher" in failure.remedy
+    monkeypatch.setenv("PARSL_MPI_PREFIX", "env LAUNCHED=42")
+    assert _perform(task, tmp_path) is None
+
+
+def test_a_damaged_input_is_set_aside(engine: Any, tmp_path: Path) -> None:
+    first = _task("open('answer', 'w').write('1')")
+    assert _perform(first, tmp_path) is None
+    store = Store(tmp_path / "store")
+    file = store.root / f"{first.key}.zarr.zip"
+    file.write_bytes(file.read_bytes()[:-40])
+    second = _task("open('answer', 'w').write('2')", text=Ref(first.key, "answer"))
+    failure = _perform(second, tmp_path)
+    assert failure is not None and failure.kind == "DamagedError" and failure.passing
+    assert first.key not in store
+    assert (store.root / f"{first.key}.damaged.zip").exists()
+
+
+def test_the_program_dies_with_the_worker(engine: Any, tmp_path: Path) -> None:
+    """The worker is killed while its program runs: the program is killed with it."""
+    pid_file = tmp_path / "pid"
+    task = _task(f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    worker = os.fork()
+    if worker == 0:
+        perform(task, Program(), tmp_path / "store", tmp_path / "work", Holder.here())
+        os._exit(0)
+    while not pid_file.exists() or not pid_file.read_text():
+        time.sleep(0.02)
+    program = psutil.Process(int(pid_file.read_text()))
+    os.kill(worker, 9)
+    os.waitpid(worker, 0)
+    gone, alive = psutil.wait_procs([program], timeout=10)
+    assert gone and not alive

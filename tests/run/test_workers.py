@@ -1,0 +1,39 @@
+"""Executors of a site as Parsl gets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from borarun.errors import BorarunError
+from borarun.places import Places
+from borarun.run.workers import Workers, started_by
+from borarun.site import load_site
+from borarun.task import Task
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets of Parsl, which nobody closes
+
+CONFIGS = sorted((Path(__file__).parents[2] / "site-configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_parsl_takes_every_executor_of_the_sites_that_ship(config: Path, tmp_path: Path) -> None:
+    for label, executor in load_site(config).executors.items():
+        made = started_by(executor, label, tmp_path)
+        assert made.label == label
+        assert "borarun.tether" in made.interchange_launch_cmd  # or it would outlive a driver that is killed
+
+
+def test_workers_that_cannot_start_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the end of a driver, which stops them, does not hide it."""
+
+    def refuse(*_: object) -> None:
+        raise BorarunError("no such executor")
+
+    site = load_site(CONFIGS[0])
+    workers = Workers(Places.of(tmp_path, "x"), site)
+    monkeypatch.setattr("borarun.run.driver.driver.workers.parsl.load", refuse)
+    with pytest.raises(BorarunError, match="no such executor"):
+        workers.submit(Task("motep", {}), site.program("motep"))
+    workers.stop()

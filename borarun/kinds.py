@@ -23,6 +23,8 @@ KEYS: dict[Kind, frozenset[str]] = {
 }
 """Top-level keys that only the one kind has."""
 
+_NAMES: dict[Kind, str] = {"study": "a study", "site": "a site", "published": "published values"}
+
 
 def kind_of(path: Path) -> Kind:
     """Which kind a file is: that of most of its keys, or of those that its keys were meant to be.
@@ -40,5 +42,8 @@ def kind_of(path: Path) -> Kind:
         first, second = sorted((votes[kind] for kind in KEYS), reverse=True)[:2]
         if first != second:
             return max(votes, key=lambda kind: votes[kind])
+    if mixed := [kind for kind in KEYS if known[kind]]:
+        theirs = [f"{_NAMES[kind]} ({', '.join(key for key in root.value if owners.get(key) == kind)})" for kind in mixed]
+        raise StudyError(root.problem((), f"mixes keys of {' and of '.join(theirs)}. Keep each in a file of its own."))
     hint = "A study has `material` and `reference`, a site has `executors` or `programs`, a file of published values has `sources` and `values`."
     raise StudyError(root.problem((), f"is neither a study nor a site nor published values (got the keys {', '.join(root.value)}). {hint}"))

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -23,9 +23,11 @@ _TYPES = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "string_type": "must be text",
+    "bool_type": "must be true or false",
     "finite_number": "must be a finite number",
     "dict_type": "must be a mapping of names to values",
     "model_type": "must be a section, lines of `key: value` or `{}` for the defaults",
+    "model_attributes_type": "must be a section, lines of `key: value`",
     "list_type": "must be a list, in [ ]",
     "tuple_type": "must be a list, in [ ]",
 }
@@ -39,6 +41,8 @@ _LIMITS = {
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
 }
+
+NO_BLANK = " Put a blank after the colon."
 
 TAGS = {"engine": "bundled", "provider": "local"}
 """Keys that say which of several forms a section has, each with a value to show."""
@@ -80,11 +84,13 @@ def _problem(root: Node, model: type[BaseModel], error: ErrorDetails) -> Problem
 def _message(model: type[BaseModel], error: ErrorDetails) -> str:
     loc, kind, value, context = error["loc"], error["type"], error["input"], error.get("ctx", {})
     got = f" (got {shown(value)})"
-    _, field = _at(model, loc)
+    models, field = _at(model, loc)
     description = (field.description if field else None) or ""
     if kind == "extra_forbidden":
         return _unknown_key(model, loc)
     if kind == "missing":
+        if loc == ("borarun",):
+            return "is missing: the version of this format. Write `borarun: 1`."
         what = "is missing" if isinstance(loc[-1], str) else f"has too few values{got}"
         return f"{what}. {description}".strip()
     if loc == ("borarun",):
@@ -104,7 +110,7 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
     if kind in _LIMITS:
         return f"{_LIMITS[kind].format(**context)}{got}."
     if kind in _TYPES:
-        return f"{_TYPES[kind]}{got}.{_way_out(kind, value) or f' {description}'}".strip()
+        return f"{_TYPES[kind]}{got}.{_way_out(kind, value, models, field) or f' {description}'}".strip()
     if kind == "value_error":  # said by a model of borarun's own
         said = str(context["error"]).rstrip(".")
         return f"{said}{'' if '(got ' in said else got}."
@@ -143,14 +149,29 @@ def did_you_mean(word: object, words: Iterable[str]) -> str:
     return f" Did you mean {by_case[close[0]]}?" if close else ""
 
 
-def _way_out(kind: str, value: Any) -> str:
+def _way_out(kind: str, value: Any, models: list[type[BaseModel]], field: FieldInfo | None) -> str:
     if kind in ("float_type", "int_type") and isinstance(value, str):
         if found := re.match(r"\s*([-+.0-9eE]+)\s*[A-Za-z/^-]+", value):
             return f" The unit stands in the key: write {found[1]}."
         return " Write the number without quotes." if re.fullmatch(r"[-+.0-9eE]+", value) else ""
     if kind in ("list_type", "tuple_type"):
-        return f" Write [{value}]." if isinstance(value, str) else ""
+        return _as_list(value, field)
+    if isinstance(value, str) and re.match(r"\w+:\S", value):
+        return NO_BLANK
+    if kind == "model_attributes_type" and (forms := {name: tag for tag in TAGS for each in models for name in _tagged(each, tag)}):
+        tag = next(iter(forms.values()))
+        return f" Write `{{{tag}: {value if isinstance(value, str) and value in forms else TAGS[tag]}}}`."
     return " Put quotes around it." if kind == "string_type" and isinstance(value, int | float) else ""
+
+
+def _as_list(value: Any, field: FieldInfo | None) -> str:
+    """`` Write [...].``: the text or number as the list that was meant; nothing where that is not known."""
+    length = get_args(getattr(field, "annotation", None))
+    if isinstance(value, str):
+        parts = [part for part in re.split(r"[\sx*,;]+", value) if part]
+        return f" Write [{', '.join(parts) if all(part.isdigit() for part in parts) else value}]."
+    is_fixed = get_origin(getattr(field, "annotation", None)) is tuple and Ellipsis not in length
+    return f" Write [{', '.join([str(value)] * len(length))}]." if is_fixed and isinstance(value, int | float) else ""
 
 
 def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
@@ -159,6 +180,8 @@ def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
         if others := [name for each in _at(model, loc[:-2])[0] if key in _keys(each) for name in _tagged(each, tag)]:
             return f"is a key of {tag} {' and '.join(others)}, and the {tag} here is {loc[-2]}. Remove it, or change the {tag}."
     here = [name for each in _at(model, loc[:-1])[0] for name in _keys(each)]
+    if ":" in key:
+        return f"unknown key.{NO_BLANK}"
     if hint := did_you_mean(key, here):
         unit = next((unit for unit in _UNITS if hint[:-1].endswith(f"_{unit}")), "")
         return f"unknown key.{hint}" + (f" Its unit is {unit.replace('_per_', '/')}." if unit and not key.endswith(f"_{unit}") else "")

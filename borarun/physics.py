@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from borarun.engines import ENGINES
 from borarun.engines.vasp_inputs import KIND_OF_RUN, STUDY_KEYS
 from borarun.errors import StudyError
+from borarun.messages import did_you_mean
 from borarun.protocol import ActiveLearning, Aimd, Diffusion, EspressoReference, Heating, Mlip3Potential, Study, VaspReference, Vibrations
 from borarun.structure import find_anions, formula_units
 from borarun.units import FS_PER_NS, FS_PER_PS
@@ -65,6 +66,17 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
                 f"potential.cutoff_A: {study.potential.cutoff_A:g} A is more than half the smallest width of the supercell, {width:.2f} A, "
                 "so that atoms meet images of their neighbours and results depend on the size of the cell. A larger supercell is safer."
             )
+    if learning := study.active_learning:
+        hotter = {section: temperature for section, temperature in _hottest(study).items() if temperature > learning.heat_to_K}
+        if hotter:
+            yield (
+                f"active_learning.heat_to_K: {learning.heat_to_K:g} K is colder than {' and '.join(hotter)}, up to {max(hotter.values()):g} K, where the "
+                "potential meets what it has never seen. Explore hotter than anything that is to be known."
+            )
+    if study.diffusion:
+        by_count = [[temperature for each, temperature in study.diffusion.points() if each == count] for count in study.diffusion.vacancies]
+        if any(len(temperatures) == 1 for temperatures in by_count):
+            yield "diffusion.temperatures_K: one temperature gives no activation energy. Two do, and four show whether there is one."
     if study.phonons and study.relax and study.relax.max_force_eV_per_A > LARGEST_FORCE_FOR_PHONONS:
         yield (
             f"relax.max_force_eV_per_A: {study.relax.max_force_eV_per_A:g} leaves forces that shift the softest phonons, and may make them "
@@ -78,13 +90,24 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
                 yield f"reference.incar.{tag}: {value} holds for relaxations, labels and molecular dynamics alike, which differ in it by nature."
 
 
+def _hottest(study: Study) -> dict[str, float]:
+    """The highest temperature, K, of each section that runs the potential to know something."""
+    found = {
+        "heating": study.heating and study.heating.to_K,
+        "diffusion": study.diffusion and max(temperature for _, temperature in study.diffusion.points()),
+        "vibrations": study.vibrations and max(study.vibrations.temperatures_K),
+    }
+    return {section: temperature for section, temperature in found.items() if temperature}
+
+
 def _material(study: Study, phases: Phases) -> Iterator[Finding]:
     material = study.material
     for key in ("formula", "anion"):
         if not _elements(getattr(material, key)):
             yield ("material", key), f"no chemical formula (got {getattr(material, key)!r}). Write it as in Li2B12H12."
     if material.mobile not in chemical_symbols[1:]:
-        yield ("material", "mobile"), f"no chemical element (got {material.mobile!r}). Write its symbol, e.g. Li."
+        way_out = did_you_mean(material.mobile, chemical_symbols[1:]) or " Write its symbol, e.g. Li."
+        yield ("material", "mobile"), f"no chemical element (got {material.mobile!r}).{way_out}"
     elif _elements(material.formula) and material.mobile not in _elements(material.formula):
         yield ("material", "mobile"), f"must be an element of the formula {material.formula} (got {material.mobile})."
     elif material.mobile in _elements(material.anion):

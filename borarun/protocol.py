@@ -24,6 +24,17 @@ MAX_PATH = 200
 VERSION = r"^[0-9]+(\.[0-9A-Za-z-]+)*$"
 """A program's version, or its beginning."""
 
+SHARED_FOLDERS = ("store", "work")
+"""Beside the folder of each study; see ``places.py``."""
+
+
+def _free(name: str) -> str:
+    if name.lower() in SHARED_FOLDERS:
+        raise ValueError("must be another one, since all studies share a folder of this name")
+    return name
+
+
+StudyName = Annotated[Name, AfterValidator(_free)]
 PhaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./() -]{0,39}$")]
 FilePath = Annotated[str, Field(min_length=1, max_length=MAX_PATH, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
@@ -444,7 +455,7 @@ class Study(Section):
     """A borarun study: what is computed, the same on every machine. A section that is absent is not run."""
 
     borarun: Literal[1] = Field(description="Version of this format.")
-    name: Name = Field(description="Name of the study and of its run folder: letters, digits, `.`, `_` and `-`, at most 64.")
+    name: StudyName = Field(description="Name of the study and of its run folder: letters, digits, `.`, `_` and `-`, at most 64.")
     extends: FilePath | None = Field(default=None, description="Another study file in this folder, whose keys this one takes over and changes.")
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(default=1, description="All random numbers follow from it.")
     material: Material = Field(description="The material: its formula, its structures, which of its ions moves.")

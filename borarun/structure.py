@@ -54,10 +54,16 @@ def read_structure(path: Path) -> Atoms:
     def wrong(message: str) -> StudyError:
         return _wrong(message, str(path))
 
-    if not path.is_file():
-        raise wrong("no such file. Paths count from the folder of the file that names them.")
-    if (size := path.stat().st_size) > LARGEST_FILE_B:
-        raise wrong(f"too large for a structure (got {size / 1e6:.0f} MB, at most {LARGEST_FILE_B / 1e6:.0f} MB).")
+    try:
+        if path.is_dir():
+            raise wrong("is a folder. Name the structure file in it.")
+        if not path.is_file():
+            raise wrong("no such file. Paths count from the folder of the file that names them.")
+        if (size := path.stat().st_size) > LARGEST_FILE_B:
+            raise wrong(f"too large for a structure (got {size / 1e6:.0f} MB, at most {LARGEST_FILE_B / 1e6:.0f} MB).")
+        path.open("rb").close()
+    except OSError as error:
+        raise wrong(f"cannot be read ({error.strerror}). Check the path and its permissions.") from None
     name, suffix = path.name.lower(), path.suffix.lower()
     try:
         with warnings.catch_warnings():  # the readers warn about what the checks below judge
@@ -65,7 +71,7 @@ def read_structure(path: Path) -> Atoms:
             if suffix == ".cif":
                 atoms = _read_cif(path)
             elif suffix in {".vasp", ".poscar"} or name.startswith(("poscar", "contcar")):
-                atoms = _read_with_ase(path, "vasp")
+                atoms = _read_poscar(path)
             elif suffix in {".xyz", ".extxyz"}:
                 atoms = _read_with_ase(path, "extxyz")
             else:
@@ -88,6 +94,14 @@ def _read_with_ase(path: Path, kind: str) -> Atoms:
     from ase.io import read  # loads scipy whole: a plan need not wait for it
 
     return _single(read(path, index=":", format=kind))
+
+
+def _read_poscar(path: Path) -> Atoms:
+    with path.open(errors="replace") as lines:
+        symbols = [line.split() for _, line in zip(range(6), lines, strict=False)][5:]
+    if symbols and symbols[0] and all(word.isdigit() for word in symbols[0]):  # of VASP before 5; ASE would look for a POTCAR beside it
+        raise _wrong("names no elements. Write their symbols into a line before the one that counts their atoms, as VASP 5 does.")
+    return _read_with_ase(path, "vasp")
 
 
 def _read_cif(path: Path) -> Atoms:

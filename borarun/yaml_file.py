@@ -33,6 +33,7 @@ _BASED = re.compile(r"0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"([-+]?)\.(?:(inf|Inf|INF)|(nan|NaN|NAN))")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_ODD_BLANK = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
 _NO_CHARACTER = "holds an escape in double quotes, such as \\UFFFFFFFF, that is no character. Use single quotes to keep a backslash."
 
 
@@ -144,6 +145,10 @@ def parse_yaml(text: str, file: str) -> tuple[Node, list[Problem]]:
     except MarkedYAMLError as error:
         at_end = "end of stream" in str(error.problem) or "<stream end>" in str(error.problem)
         mark = error.context_mark if at_end and error.context_mark else error.problem_mark  # where it opened, not where the file ends
+        if odd := _odd_blank(text, error):
+            line = text.count("\n", 0, odd.start()) + 1
+            message = f"holds a blank that is not the keyboard's (got U+{ord(odd[0]):04X}). Type it anew as a space."
+            raise StudyError(_problem(file, line, (), message)) from None
         raise StudyError(_problem(file, mark.line + 1 if mark else 0, (), _syntax_message(error))) from None
     except ReaderError as error:
         message = f"holds a character that is no text (got U+{error.character:04X}). Remove it."
@@ -152,6 +157,13 @@ def parse_yaml(text: str, file: str) -> tuple[Node, list[Problem]]:
         raise StudyError(_problem(file, 0, (), _NO_CHARACTER)) from None
     except YAMLError as error:
         raise StudyError(_problem(file, 0, (), f"is not valid YAML ({' '.join(str(error).split()):.200}). Correct the text.")) from None
+
+
+def _odd_blank(text: str, error: MarkedYAMLError) -> re.Match[str] | None:
+    """A blank that YAML takes for a letter, such as word processors write, in the lines that an error is about."""
+    lines = [mark.line for mark in (error.context_mark, error.problem_mark) if mark is not None]
+    ends = [0, *(found.end() for found in re.finditer("\n", text)), len(text)]
+    return _ODD_BLANK.search(text, ends[min(lines)], ends[min(max(lines) + 1, len(ends) - 1)]) if lines else None
 
 
 def _syntax_message(error: MarkedYAMLError) -> str:
@@ -237,9 +249,17 @@ class _Builder:
         if not event.implicit[0] or event.tag is not None:  # quoted text stays text
             return event.value
         if event.value == "" and path:
-            message = "has no value. Write one, or `{}` for a section with all defaults, or remove the line."
-            self.problems.append(_problem(self.file, line, path, message))
+            self.problems.append(_problem(self.file, line, path, f"has no value. {_what_was_meant(str(path[-1]))}"))
         return resolve(event.value)
+
+
+def _what_was_meant(key: str) -> str:
+    """The way out for a key without a value."""
+    if ":" in key:
+        return "Put a blank after the colon."
+    if key.isdigit():  # {timestep_fs: 0,5}
+        return "Write decimals with a point, as in 0.5."
+    return "Write one, or `{}` for a section with all defaults, or remove the line."
 
 
 def resolve(text: str) -> str | int | float | bool | None:

@@ -50,3 +50,8 @@ def test_most_keys_decide_and_else_those_that_were_meant(tmp_path: Path, text: s
 def test_a_file_that_tells_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"is neither a study nor a site nor published values \(got the keys borarun, name\)\. A study has `material`"):
         kind_of(write(tmp_path, "borarun: 1\nname: x\n"))
+
+
+def test_a_file_of_two_kinds_is_told_to_be_two(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"mixes keys of a study \(reference\) and of a site \(executors\)\. Keep each"):
+        kind_of(write(tmp_path, "borarun: 1\nname: x\nreference: {}\nexecutors: {}\n"))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.protocol import Aimd, Diffusion, Relax, Study
+from borarun.places import Places
+from borarun.protocol import SHARED_FOLDERS, Aimd, Diffusion, Relax, Study
 from borarun.study import init_study, load_study
 
 PROJECT = Path(__file__).parents[1]
@@ -104,6 +105,25 @@ def test_half_the_cell_is_a_warning_for_the_cutoff_of_production(folder: Path) -
     assert load_study(write(folder, text)).warnings == []
     (warning,) = load_study(write(folder, text + "supercell: [1, 3, 3]\n")).warnings
     assert "cutoff_A" in warning and "9.5" in warning
+
+
+def test_exploring_colder_than_what_is_to_be_known_is_a_warning(folder: Path) -> None:
+    text = MINIMAL + "training_set: {}\npotential: {}\nactive_learning: {heat_to_K: 900}\n"
+    assert load_study(write(folder, text + "heating: {to_K: 900}\n")).warnings == []
+    (warning,) = load_study(write(folder, text + "heating: {to_K: 950}\nvibrations: {temperatures_K: [300, 1000]}\n")).warnings
+    assert warning.startswith("active_learning.heat_to_K: 900 K is colder than heating and vibrations, up to 1000 K,")
+
+
+def test_a_single_temperature_is_a_warning(folder: Path) -> None:
+    text = MINIMAL + "training_set: {}\npotential: {}\n"
+    assert load_study(write(folder, text + "diffusion: {temperatures_K: [300, 400]}\n")).warnings == []
+    (warning,) = load_study(write(folder, text + "diffusion: {temperatures_K: [300, 400], vacancy_temperatures_K: 500}\n")).warnings
+    assert warning.startswith("diffusion.temperatures_K: one temperature gives no activation energy.")
+
+
+def test_no_study_takes_a_folder_that_all_share(tmp_path: Path) -> None:
+    shared = Places.of(tmp_path, "mini")
+    assert {shared.store, shared.work} == {tmp_path / name for name in SHARED_FOLDERS}
 
 
 def test_tags_that_overrule_the_study_are_a_warning(folder: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -21,17 +23,18 @@ from rich.text import Text
 from borarun import __version__
 from borarun.display import Lines, LiveTable, duration, size
 from borarun.errors import BorarunError, StudyError
-from borarun.file import replacing
+from borarun.file import refused, replacing
 from borarun.published import published_schema, read_published
 from borarun.run.retries import may_pass
 from borarun.site import default_site, load_site, site_schema
 from borarun.stages.base import plural
 from borarun.study import init_study, load_study, study_schema
 
+RUNS = Path("runs")
 PACK_SUFFIX = ".borarun.zip"
 
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)  # `study.yaml:100:` is a place, not a picture
+err = Console(stderr=True, emoji=False)
 
 app = typer.Typer(
     help="Order-disorder transitions and ionic conductivity of solid electrolytes, from one study file.",
@@ -40,10 +43,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-StudyFile = Annotated[Path, typer.Argument(help="The study file.", show_default=False)]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file.", show_default=False)]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, this machine.", show_default=False)]
 LastSite = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, where the study last ran.", show_default=False)]
-Runs = Annotated[Path, typer.Option("--runs", help="Directory for the store, the work and the reports.", envvar="BORARUN_RUNS")]
+Runs = Annotated[Path, typer.Option("--runs", file_okay=False, help="Directory for the store, the work and the reports.", envvar="BORARUN_RUNS")]
 Authors = Annotated[
     list[str] | None,
     typer.Option("--author", metavar="NAME", help="An author for repositories, with ORCID or not; once for each.", show_default=False),
@@ -61,32 +64,42 @@ def _tell(text: str) -> None:
     err.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def _command(verb: str, file: Path, runs: Path = RUNS) -> str:
+    """A command as one types it next."""
+    return shlex.join(["borarun", verb, str(file), *(["--runs", str(runs)] if runs != RUNS else [])])
+
+
 @app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(help="Where to write study.yaml and its structure.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="Where to write study.yaml and its structure.")] = Path(),
 ) -> None:
     """Write a commented study.yaml to start from."""
     path = init_study(directory)
-    _say(f"{path} written. Next: borarun validate {path}")
+    _say(f"{path} written. Next: {_command('validate', path)}")
 
 
 @app.command()
 def init_site(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The site file to write.")] = Path("site.yaml"),
 ) -> None:
-    """Write a commented site file from what the batch system of this machine says of its queues."""
+    """Write a first site file, commented. It holds what the batch system of this machine says of its queues."""
     from borarun.site.new import ask, write_site
 
     facts = ask()
     write_site(path, facts)
-    _say(f"{path} written, for {'this machine alone' if facts.scheduler == 'local' else facts.scheduler}. Next: edit it, then borarun validate {path}")
+    machine = "this machine alone" if facts.scheduler == "local" else facts.scheduler
+    _say(f"{path} written, for {machine}. Next: edit it, then {_command('validate', path)}")
 
 
 @app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="Files of studies, sites and published values.", show_default=False)], as_json: AsJson = False
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files of studies, sites and published values.", show_default=False)],
+    as_json: AsJson = False,
 ) -> None:
-    """Check files of studies, sites and published values: every mistake at once, with its place and the way out."""
+    """Check files, and tell every mistake in them at once.
+
+    Files of studies, sites and published values. Each mistake comes with its place and the way out.
+    """
     from borarun.kinds import kind_of
 
     problems = []
@@ -116,11 +129,14 @@ def validate(
 @app.command()
 def doctor(
     site_file: Annotated[Path, typer.Argument(metavar="SITE", help="The site file.", show_default=False)],
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS,
     wait: Annotated[float, typer.Option("--wait", help="Minutes that jobs may wait in the queue.", min=0.1)] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """Check on a node of each executor what runs will need: programs, files, room, network. Submits one short job for each."""
+    """Check on the site's nodes that all is there.
+
+    What runs will need, on a node of each executor: programs, files, room, network. Submits one short job for each.
+    """
     from borarun.site.doctor import examine
 
     found = examine(load_site(site_file), runs, _tell, wait * 60)
@@ -133,8 +149,11 @@ def doctor(
 
 
 @app.command()
-def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
-    """Show the tasks by stage, what is already in the store, core time and disk. Starts nothing."""
+def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = RUNS, as_json: AsJson = False) -> None:
+    """Show tasks, core time and disk before anything runs.
+
+    By stage, beside what is already in the store. Starts nothing.
+    """
     from borarun.plan import estimate, expand
     from borarun.run.clock import Clock
 
@@ -167,12 +186,12 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = Path("r
 
 @app.command()
 def diff(
-    first: Annotated[Path, typer.Argument(help="A study file.", show_default=False)],
-    second: Annotated[Path, typer.Argument(help="Another one.", show_default=False)],
-    runs: Runs = Path("runs"),
+    first: Annotated[Path, typer.Argument(metavar="STUDY", help="A study file.", show_default=False)],
+    second: Annotated[Path, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)],
+    runs: Runs = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Show how two studies differ, and which tasks the second has that the first does not."""
+    """Show how two studies differ, and which tasks that makes new."""
     from borarun.difference import difference
 
     one, other = load_study(first), load_study(second)
@@ -194,11 +213,14 @@ def diff(
 def render(
     study_file: StudyFile,
     site_file: SiteFile = None,
-    runs: Runs = Path("runs"),
-    directory: Annotated[Path, typer.Option("--out", help="Where to write them.")] = Path("rendered"),
+    runs: Runs = RUNS,
+    directory: Annotated[Path, typer.Option("--out", file_okay=False, help="Where to write them.")] = Path("rendered"),
     key: Annotated[str | None, typer.Option("--task", help="Only the task whose key begins so.", show_default=False)] = None,
 ) -> None:
-    """Write the input files and commands of every task whose inputs are known by now. Starts nothing."""
+    """Write the input files and commands of tasks, and start nothing.
+
+    Of every task whose inputs are known by now.
+    """
     from borarun.places import Places, StoredRecords
     from borarun.plan import expand
     from borarun.rendering import ready, write_tasks
@@ -213,7 +235,7 @@ def render(
         if not chosen:
             later = any(task.key.startswith(key) for task in waiting)
             reason = "waits for results that are not there yet" if later else "is none of this study's tasks known by now"
-            raise BorarunError(f"--task: {key} {reason}. `borarun render {study_file}` without --task writes every task that can be written.")
+            raise BorarunError(f"--task: {key} {reason}. `{_command('render', study_file, runs)}` without --task writes every task that can be written.")
         tasks, waiting = chosen, []
     for path in write_tasks(tasks, site, store, directory):
         _say(str(path))
@@ -225,7 +247,7 @@ def render(
 def submit(
     study_file: StudyFile,
     site_file: SiteFile = None,
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS,
     detach: Annotated[
         bool, typer.Option("--detach", help="Run it in the background, also after you log out: in a job where the site file has a `driver`.")
     ] = False,
@@ -274,13 +296,16 @@ def submit(
         _say(f"{len(outcome.blocked)} tasks could not start, because what they need failed.")
     for reason in outcome.stuck:
         _say(f"stuck: {reason}")
-    _say(f"Causes and remedies: borarun why {study_file}")
+    _say(f"Causes and remedies: {_command('why', study_file, runs)}")
     raise typer.Exit(1)
 
 
 @app.command()
-def stop(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
-    """Stop the study's driver, on whatever machine it runs, and end its jobs. What is finished is kept."""
+def stop(study_file: StudyFile, runs: Runs = RUNS) -> None:
+    """Stop a running study and end its jobs. What is finished is kept.
+
+    On whatever machine its driver runs.
+    """
     from borarun.places import Places
     from borarun.run.control import stop_driver
 
@@ -289,8 +314,8 @@ def stop(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
 
 
 @app.command()
-def attach(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
-    """Show what a detached driver says, until it ends. Ctrl-C leaves it running."""
+def attach(study_file: StudyFile, runs: Runs = RUNS) -> None:
+    """Show what a detached driver says. Ctrl-C leaves it running."""
     from borarun.places import Places
     from borarun.run.control import follow
 
@@ -303,12 +328,15 @@ def attach(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
 def watch(
     study_file: StudyFile,
     site_file: LastSite = None,
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS,
     every_s: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks.")] = 5.0,
     web: Annotated[bool, typer.Option("--web", help="Show it as a page for the browser instead, until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of that page; 0 for any that is free.")] = 0,
 ) -> None:
-    """Show what is done, what runs now, what failed and why, and curves as they grow, until the driver ends. Ctrl-C leaves it running."""
+    """Show the status again and again until the study's driver ends.
+
+    What is done, what runs now, what failed and why, and curves as they grow. Ctrl-C leaves the driver running.
+    """
     study, observer = _observer(study_file, site_file, runs)
     if web:
         from borarun.live import serve
@@ -324,7 +352,7 @@ def watch(
         state = observer.look()
         curves, missing = drawn.look(state, every_s)
         out.clear()
-        _show((*progress_of(state, study_file), *curves_of(curves), *failures_of(state)))
+        _show((*progress_of(state, _command("submit", study_file, runs)), *curves_of(curves), *failures_of(state)))
         if missing:
             _say(f"Curves of {plural(missing, 'finished run')} are still to be read.")
         if not state.driver:
@@ -333,17 +361,17 @@ def watch(
 
 
 @app.command()
-def status(study_file: StudyFile, site_file: LastSite = None, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
+def status(study_file: StudyFile, site_file: LastSite = None, runs: Runs = RUNS, as_json: AsJson = False) -> None:
     """Show what is done, what runs now and what failed."""
     from borarun.live.terminal import progress_of
 
     state = _observer(study_file, site_file, runs)[1].look()
     if not as_json:
-        _show(progress_of(state, study_file))
+        _show(progress_of(state, _command("submit", study_file, runs)))
         if state.failed:
-            _say(f"Causes and remedies: borarun why {study_file}")
+            _say(f"Causes and remedies: {_command('why', study_file, runs)}")
         return
-    rows = [
+    stages = [
         {
             "stage": stage.name,
             "tasks": len(stage.tasks),
@@ -355,12 +383,15 @@ def status(study_file: StudyFile, site_file: LastSite = None, runs: Runs = Path(
         }
         for stage in state.stages
     ]
-    _say(json.dumps(rows, indent=2))
+    _say(json.dumps({"driver": state.driver or None, "left_s": state.left_s, "stages": stages}, indent=2))
 
 
 @app.command()
-def why(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = False) -> None:
-    """Say why tasks failed or cannot start: the cause, the program's own last lines, and what to do."""
+def why(study_file: StudyFile, runs: Runs = RUNS, as_json: AsJson = False) -> None:
+    """Say why tasks failed or cannot start, and what to do.
+
+    With the program's own last lines.
+    """
     from borarun.live.terminal import failures_of
 
     state = _observer(study_file, None, runs)[1].look()
@@ -370,14 +401,17 @@ def why(study_file: StudyFile, runs: Runs = Path("runs"), as_json: AsJson = Fals
         return
     _show(failures_of(state))
     if state.failed:
-        _say(f"When the cause is mended: borarun submit {study_file}")
+        _say(f"When the cause is mended: {_command('submit', study_file, runs)}")
     elif not state.stuck:
         _say("Nothing has failed.")
 
 
 @app.command()
-def report(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
-    """Write the report of what is there by now: one HTML page, figures and tables."""
+def report(study_file: StudyFile, runs: Runs = RUNS) -> None:
+    """Write the report of what is there by now.
+
+    One HTML page, and every figure and table as a file.
+    """
     from borarun.places import Places
     from borarun.store import Store
 
@@ -389,8 +423,10 @@ def report(study_file: StudyFile, runs: Runs = Path("runs")) -> None:
 @app.command()
 def pack(
     study_file: StudyFile,
-    runs: Runs = Path("runs"),
-    output: Annotated[Path | None, typer.Option("--output", help="The file to write; without it, NAME.borarun.zip here.", show_default=False)] = None,
+    runs: Runs = RUNS,
+    output: Annotated[
+        Path | None, typer.Option("--output", dir_okay=False, help="The file to write; without it, NAME.borarun.zip here.", show_default=False)
+    ] = None,
     without: Annotated[
         list[str] | None,
         typer.Option("--without", metavar="WHAT", help="A stage whose results stay behind, or `trajectories`: heating and diffusion.", show_default=False),
@@ -398,7 +434,10 @@ def pack(
     authors: Authors = None,
     licence: Licence = "",
 ) -> None:
-    """Write one file with the study, all that it names and its results, for another group. Nothing of this site goes in, and nothing under licence."""
+    """Write one file with a study and its results, for another group.
+
+    With all that the study names. Nothing of this site goes in, and nothing under licence.
+    """
     from borarun.places import Places
     from borarun.sharing.crate import Terms
     from borarun.sharing.pack import pack as write_pack
@@ -416,7 +455,7 @@ def pack(
 
 @app.command()
 def unpack(
-    file: Annotated[Path, typer.Argument(help="What `borarun pack` wrote.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `borarun pack` wrote.", show_default=False)],
     directory: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="A new folder; without it, one of the pack's name here.", show_default=False)
     ] = None,
@@ -424,7 +463,10 @@ def unpack(
         Path | None, typer.Option("--runs", help="Add the results to the store of this run directory; without it, to DIR/runs.", show_default=False)
     ] = None,
 ) -> None:
-    """Unpack a study and its results, checked from end to end, into a new folder. Nothing that is there is changed."""
+    """Unpack a study and its results into a new folder.
+
+    Checked from end to end. Nothing that is there is changed.
+    """
     from borarun.places import Places, StoredRecords
     from borarun.plan import expand
     from borarun.sharing.unpack import differing_versions
@@ -446,18 +488,21 @@ def unpack(
     if idle:
         others = " and ".join(differing_versions(known.tasks, idle, store)) or f"it was packed by borarun {found.borarun}, this is {__version__}"
         _say(f"{plural(len(idle), 'result')} of no task that the study has here: {others}. To go on from here, install those versions.")
-    _say(f"Next: borarun plan {found.study} --runs {where}")
+    _say(f"Next: {_command('plan', found.study, where)}")
 
 
 @app.command()
 def export(
     study_file: StudyFile,
     directory: Annotated[Path, typer.Option("--output", help="The new folder to write.", show_default=False)],
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS,
     authors: Authors = None,
     licence: Licence = "",
 ) -> None:
-    """Write tables, figures, training sets, potentials and structures as files that need no borarun, described for a repository."""
+    """Write results as files that need no borarun, for a repository.
+
+    Tables, figures, training sets, potentials and structures, with their description.
+    """
     from borarun.file import must_be_new
     from borarun.places import Places
     from borarun.report import parquet
@@ -480,9 +525,15 @@ def export(
 
 @app.command()
 def schema(
-    directory: Annotated[Path | None, typer.Argument(help="Write all schemas here; without it, print the study's.", show_default=False)] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", file_okay=False, help="Write all schemas here; without it, print the study's.", show_default=False),
+    ] = None,
 ) -> None:
-    """Print or write the JSON schemas of studies, sites and published values, for editors."""
+    """Print or write the JSON schemas of the files, for editors.
+
+    Of studies, sites and published values.
+    """
     if directory is None:
         _say(json.dumps(study_schema(), indent=2))
         return
@@ -498,7 +549,7 @@ def _show_findings(found: list[Any]) -> None:
         table.add_column(column, overflow="fold")
     for executor, finding in rows:
         table.add_row(*(Text(word) for word in (executor, finding.what, "ok" if finding.ok else "FAILS", finding.said)))
-    (out if out.is_terminal else Console(width=160)).print(table)
+    (out if out.is_terminal else Console(width=160, emoji=False)).print(table)
     for executor, finding in rows:
         if not finding.ok:
             _say(f"{executor}: {finding.what}: {finding.remedy}")
@@ -576,8 +627,22 @@ def options(
     """Options of borarun itself."""
 
 
+def _write_down(story: str) -> Path:
+    """The log of a bug: here, or where this folder takes no file, in that for temporary files."""
+    text = f"borarun {__version__}\n{shlex.join(sys.argv)}\n{story}"
+    path = Path("borarun-bug.log").resolve()
+    try:
+        path.write_text(text)
+    except OSError:
+        with tempfile.NamedTemporaryFile("w", prefix="borarun-bug-", suffix=".log", delete=False) as file:
+            file.write(text)
+        path = Path(file.name)
+    return path
+
+
 def main(run: Callable[[], Any] = app) -> None:
     """Run the command line. Exit codes: 0 done, 1 something failed, 2 a file or the usage is wrong, 3 a bug, 130 interrupted."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a home that takes no cache, as on many compute nodes
     try:
         run()
     except StudyError as error:
@@ -592,9 +657,10 @@ def main(run: Callable[[], Any] = app) -> None:
         if may_pass(error):
             _tell(f"{error}. What is finished is kept: run the same command when this is mended.")
             sys.exit(1)
-        path = Path("borarun-bug.log").resolve()
+        if refusal := refused(error):
+            _tell(refusal)
+            sys.exit(1)
         import traceback
 
-        path.write_text(f"borarun {__version__}\n{' '.join(sys.argv)}\n{traceback.format_exc()}")
-        _tell(f"This is a bug in borarun. What happened is in {path}; please report it.")
+        _tell(f"This is a bug in borarun. What happened is in {_write_down(traceback.format_exc())}; please report it.")
         sys.exit(3)

@@ -19,6 +19,9 @@ from borarun.errors import StoreError
 ABANDONED_S = 86_400
 """Silence after which the unfinished file of a process on another host is taken for a dead one's."""
 
+REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+"""Of a path that a user gave, or of a folder that is not the user's."""
+
 UNFINISHED = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<process>\d+)-\d+\.part")
 
 
@@ -96,6 +99,13 @@ def must_be_new(path: Path) -> None:
     """
     if os.path.lexists(path):
         raise StoreError(f"{path}: is there already. Give another name, or move it away.")
+
+
+def refused(error: BaseException) -> str:
+    """What is wrong with the file or folder that the system refuses, and what to do; empty where the error is another."""
+    if not (isinstance(error, OSError) and error.errno in REFUSALS and error.filename is not None):
+        return ""
+    return f"{error.filename}: cannot be used ({error.strerror}). Check the path, and that it is yours to read and to write in."
 
 
 def _unfinished(path: Path) -> Path:

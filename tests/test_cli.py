@@ -69,6 +69,11 @@ def test_a_mistyped_key_is_named_with_its_place_and_the_way_out(borarun, mini_st
     assert "Traceback" not in answer.err
 
 
+def test_a_line_number_is_no_picture(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    mini_study.write_text(mini_study.read_text().rstrip() + "\n" * (100 - mini_study.read_text().count("\n")) + "diffusions: {}\n")
+    assert "mini.yaml:100: diffusions: unknown key." in borarun("validate", "mini.yaml").err
+
+
 def test_validate_prints_every_mistake_as_json(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     mini_study.write_text(mini_study.read_text().replace("level: 8", "level: 7").replace("threshold_save: 4000", "threshold_save: 0"))
     answer = borarun("validate", "--json", "mini.yaml")
@@ -111,7 +116,9 @@ def test_plan_counts_tasks_by_stage(borarun, mini_study: Path) -> None:  # type:
 
 
 def test_status_of_a_study_that_was_never_run(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
-    rows = json.loads(borarun("status", "--json", "mini.yaml").out)
+    found = json.loads(borarun("status", "--json", "mini.yaml").out)
+    assert found["driver"] is None and found["left_s"] > 0
+    rows = found["stages"]
     assert all(row["done"] == 0 and not row["running"] and not row["failed"] for row in rows)
 
 
@@ -122,7 +129,7 @@ def test_status_tells_how_the_potential_learnt_and_what_runs_where(borarun, mini
     claim = claim_of(places.work, tasks[-1].key)
     assert claim.take()
     try:
-        (row,) = [row for row in json.loads(borarun("status", "--json", "mini.yaml").out) if row["running"]]
+        (row,) = [row for row in json.loads(borarun("status", "--json", "mini.yaml").out)["stages"] if row["running"]]
         lines = borarun("status", "mini.yaml").out.splitlines()
     finally:
         claim.release()
@@ -142,7 +149,7 @@ def test_why_shows_cause_evidence_and_remedy(borarun, mini_study: Path) -> None:
     for part in (task.name, "it broke", "its last line", "mend it", "borarun submit mini.yaml"):
         assert part in answer.out
     assert json.loads(borarun("why", "--json", "mini.yaml").out)["failed"][0]["key"] == task.key
-    assert json.loads(borarun("status", "--json", "mini.yaml").out)[0]["failed"] == [task.label]
+    assert json.loads(borarun("status", "--json", "mini.yaml").out)["stages"][0]["failed"] == [task.label]
 
 
 def test_why_of_a_healthy_study(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
@@ -212,6 +219,30 @@ def test_a_bug_leaves_a_log_and_no_traceback(borarun, monkeypatch: pytest.Monkey
     answer = borarun("plan", "any.yaml")
     assert answer.code == 3 and "Traceback" not in answer.err
     assert "ZeroDivisionError" in (tmp_path / "borarun-bug.log").read_text()
+
+
+def test_a_bug_where_no_file_can_be_written_leaves_its_log_elsewhere(borarun, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("borarun.cli.load_study", lambda path: 1 / 0)
+    monkeypatch.chdir("/proc")
+    answer = borarun("plan", "any.yaml")
+    log = Path(answer.err.removeprefix("This is a bug in borarun. What happened is in ").removesuffix("; please report it.\n"))
+    assert answer.code == 3 and "ZeroDivisionError" in log.read_text()
+    log.unlink()
+
+
+@pytest.mark.parametrize("command", [("submit", "--runs"), ("render", "--out"), ("report", "--runs")])
+def test_a_folder_that_cannot_be_written_is_no_bug(borarun, mini_study: Path, command: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
+    verb, option = command
+    answer = borarun(verb, "mini.yaml", option, "/dev/null/x")
+    assert answer.code == 1 and "/dev/null" in answer.err and "Not a directory" in answer.err
+    assert borarun(verb, "mini.yaml", option, "mini.yaml").code == 2
+
+
+def test_a_command_to_type_next_is_quoted_and_whole(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    assert borarun("init", "a b").out.endswith("Next: borarun validate 'a b/study.yaml'\n")
+    store = Store(Places.of(Path("other runs"), "mini").store)
+    store.write_failure(expand(load_study(mini_study), {}).tasks[0], Failure("EngineError", "it broke", "mend it", ""))
+    assert "borarun submit mini.yaml --runs 'other runs'" in borarun("why", "mini.yaml", "--runs", "other runs").out
 
 
 @pytest.mark.parametrize(

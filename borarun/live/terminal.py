@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from rich.table import Table
@@ -41,8 +40,8 @@ FIGURES = {
 }
 
 
-def progress_of(state: State, file: Path) -> Iterator[Part]:
-    """Stages, what runs where, how well the potential has learnt, the time left, and who runs it; ``file`` is the study, for the command to run it."""
+def progress_of(state: State, command: str) -> Iterator[Part]:
+    """Stages, what runs where, how well the potential has learnt, the time left, and who runs it or the ``command`` that does."""
     table = _table("stage", "tasks", "done", "running", "failed")
     for stage in state.stages:
         counts = (len(stage.tasks), *(len(stage.in_condition(condition)) for condition in ("done", "running", "failed")))
@@ -60,7 +59,7 @@ def progress_of(state: State, file: Path) -> Iterator[Part]:
         yield f"{run.functional}, round {run.round}, exploration with {plural(run.vacancies, 'vacancy')}, run {run.run}: {run.stop}{grade}"
     if any(each.condition != "done" for each in state.tasks):
         yield f"at least {duration(state.left_s)} left"
-        yield f"Run by {state.driver}." if state.driver else f"No driver is running this study. To run it: borarun submit {file}"
+        yield f"Run by {state.driver}." if state.driver else f"No driver is running this study. To run it: {command}"
 
 
 def failures_of(state: State) -> Iterator[str]:

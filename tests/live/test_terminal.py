@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,5 +84,5 @@ def test_a_failure_is_told_with_its_evidence(study: Study, places: Places) -> No
     told = "\n".join(text(failures_of(state)))
     for part in (f"{task.name} ({task.key})", "cause: EngineError: it broke", "    its last line", "what to do: mend it", "waiting for it: potential"):
         assert part in told
-    (row,) = (line.split() for line in text(progress_of(state, Path("mini.yaml"))) if line.startswith("training_set"))
+    (row,) = (line.split() for line in text(progress_of(state, "borarun submit mini.yaml")) if line.startswith("training_set"))
     assert row == ["training_set", "2", "0", "0", "1"]

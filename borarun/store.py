@@ -8,18 +8,17 @@ import os
 import shutil
 import struct
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from types import EllipsisType
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.disclosure import licensed, without_paths
 from borarun.errors import DamagedError, EngineError, StoreError
 from borarun.file import replacing
 from borarun.frames import Frames
@@ -45,19 +44,8 @@ FRAMES_DIMS = {
     "energy": ("frame",), "forces": ("atom", "axis"), "stress": ("frame", "voigt"), "grade": ("frame",),
 }  # fmt: skip
 
-SHARED_PROVENANCE = ("borarun", "started", "seconds", "cores", "exit_code")
-"""What of a record's provenance leaves the site."""
-
-KEPT_TYPES = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8, "float32": 4, "float64": 8}
-"""Types of number that records hold, with their sizes in bytes."""
-
 LOCAL_HEADER_B = 30
 """Size of what comes before an entry's name in a zip file; its last two numbers are the lengths of the name and of what follows it."""
-
-KEPT_CODECS = {"bytes", "blosc", "crc32c", "sharding_indexed"}
-
-MOST_RAW, SMALL_B = 1000, 64_000_000
-"""A record is taken for a bomb where its arrays are so many times larger than its file, and larger than this."""
 
 Array = NDArray[Any]
 
@@ -75,7 +63,7 @@ class Store:
 
     def __contains__(self, key: str) -> bool:
         """Whether the task ``key`` succeeded."""
-        return self._path(key).exists()
+        return self.path(key).exists()
 
     def keys(self) -> set[str]:
         """Keys of the tasks that succeeded."""
@@ -97,7 +85,7 @@ class Store:
         """
         path = self._failure_path(key)
         failed: dict[str, Json] = {}
-        with _readable(path), suppress(FileNotFoundError):
+        with readable(path), suppress(FileNotFoundError):
             failed = json.loads(path.read_bytes())
             _check_format(path, failed)
         if key in self:  # asked last: a success is stored before its failure is removed
@@ -109,10 +97,16 @@ class Store:
         """Everything that a record says beside its arrays: ``task``, ``facts``, ``provenance`` and ``borarun_store``."""
         return self._metadata(key, "")
 
+    def task(self, key: str) -> Task:
+        """The task of a record, without the content of what it was given: its hash stands for it in the key as it does here."""
+        task = self.attributes(key)["task"]
+        inputs = {name: tuple(Ref(*pair) for pair in pairs) for name, pairs in task["inputs"].items()}
+        return Task(task["engine"], task["settings"], inputs, task["version"], task["stage"], task["label"], task["about"])
+
     def has(self, key: str, item: str) -> bool:
         """Whether a record has an array of this name."""
-        path = self._path(key)
-        with _readable(path), zipfile.ZipFile(path) as archive:
+        path = self.path(key)
+        with readable(path), zipfile.ZipFile(path) as archive:
             return f"{item}/zarr.json" in archive.namelist()
 
     def unit(self, key: str, item: str) -> str:
@@ -185,7 +179,7 @@ class Store:
             "provenance": _plain(provenance, f"{task.engine}: provenance"),
         }
         entries = _encode(result, attributes)
-        with replacing(self._path(task.key)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        with replacing(self.path(task.key)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name, content in entries.items():  # a fixed time makes equal records equal files
                 archive.writestr(zipfile.ZipInfo(name), content)
         self._failure_path(task.key).unlink(missing_ok=True)
@@ -205,46 +199,10 @@ class Store:
     def set_aside(self, key: str) -> None:
         """Take a damaged record out of use, and keep its file for whoever wants to know how it came to be damaged."""
         with suppress(FileNotFoundError):  # another driver was quicker
-            self._path(key).rename(self.root / f"{key}.damaged.zip")
-
-    def share(self, key: str, file: IO[bytes]) -> None:
-        """Write a copy of a record that may leave the site: it names no host and no path. The rest is the same, byte for byte.
-
-        Raises
-        ------
-        StoreError
-            Where the record is damaged, or holds what is under licence.
-        """
-        path = self._path(key)
-        with _readable(path), zipfile.ZipFile(path) as ours, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as copy:
-            for name in ours.namelist():
-                content = ours.read(name)  # checks its checksum
-                if name == "zarr.json":
-                    content = _shared(content)
-                elif name.endswith("/zarr.json") and json.loads(content).get("data_type") == "uint8":  # a text, or a file as it was
-                    item = name.removesuffix("/zarr.json")
-                    if kind := licensed(self.array(key, item).tobytes()):
-                        raise StoreError(f"{path}: holds {kind} in {item}. Files under licence are not passed on: leave its stage out.")
-                copy.writestr(zipfile.ZipInfo(name), content)
-
-    def verify(self, key: str) -> None:
-        """Check a record that came from elsewhere before anything reads its arrays.
-
-        Raises
-        ------
-        StoreError
-            Where it is damaged, of a newer borarun, of another task than its name says, or no record that a store wrote.
-        """
-        path = self._path(key)
-        with _readable(path):
-            with zipfile.ZipFile(path) as archive:
-                if strange := _strange(archive, path.stat().st_size):
-                    raise StoreError(f"{path}: is no record that borarun wrote ({strange}). Do not use it.")
-            if (found := _told(self.attributes(key)["task"]).key) != key:
-                raise StoreError(f"{path}: is the record of another task (got {found}), or was changed. Do not use it.")
+            self.path(key).rename(self.root / f"{key}.damaged.zip")
 
     def adopt(self, key: str, file: Path) -> list[Path]:
-        """Take over a record's file from elsewhere, once ``verify`` found it good, unless there is one already; what that added to the store.
+        """Take over a record's file from elsewhere, once it was found good, unless there is one already; what that added to the store.
 
         Raises
         ------
@@ -253,11 +211,12 @@ class Store:
         """
         if key in self:
             return []
-        with file.open("rb") as theirs, replacing(self._path(key)) as ours:
+        with file.open("rb") as theirs, replacing(self.path(key)) as ours:
             shutil.copyfileobj(theirs, ours, 1 << 20)
-        return [self._path(key)]
+        return [self.path(key)]
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """The file of a record."""
         return self.root / f"{key}.zarr.zip"
 
     def _failure_path(self, key: str) -> Path:
@@ -265,8 +224,8 @@ class Store:
 
     def _metadata(self, key: str, item: str) -> dict[str, Json]:
         """Attributes of a member, straight from the zip: thousands of records a second."""
-        path = self._path(key)
-        with _readable(path), zipfile.ZipFile(path) as archive:
+        path = self.path(key)
+        with readable(path), zipfile.ZipFile(path) as archive:
             attributes: dict[str, Json] = json.loads(archive.read(f"{item}/zarr.json".lstrip("/")))["attributes"]
             if not item:
                 _check_format(path, attributes)
@@ -277,14 +236,14 @@ class Store:
         import zarr
 
         self.attributes(key)  # checks the format
-        path = self._path(key)
-        with _readable(path), _archive()(path, mode="r") as archive:
+        path = self.path(key)
+        with readable(path), _archive()(path, mode="r") as archive:
             yield zarr.open_group(archive, mode="r", use_consolidated=False)
 
     def _member(self, key: str, group: Any, item: str) -> Any:
         if item not in group:
             raise DamagedError(
-                f"{self._path(key)}: has no {item!r}, as one of an older borarun. Remove the file and submit again: its task is then done anew.", key
+                f"{self.path(key)}: has no {item!r}, as one of an older borarun. Remove the file and submit again: its task is then done anew.", key
             )
         return group[item]
 
@@ -400,60 +359,6 @@ def _describe(task: Task) -> dict[str, Json]:
     }
 
 
-def _told(task: Mapping[str, Json]) -> Task:
-    """The task that ``_describe`` described, without the content of what was given: its hash stands for it in the key as it does here."""
-    inputs = {name: tuple(Ref(*pair) for pair in pairs) for name, pairs in task["inputs"].items()}
-    return Task(task["engine"], task["settings"], inputs, task["version"], task["stage"], task["label"], task["about"])
-
-
-def _shared(content: bytes) -> bytes:
-    """Attributes of a record without what is of its site."""
-    described = json.loads(content)
-    attributes = described["attributes"]
-    provenance = attributes["provenance"]
-    attributes["provenance"] = {name: provenance[name] for name in SHARED_PROVENANCE if name in provenance}
-    attributes["facts"] = _each_text(attributes["facts"], without_paths)
-    return json.dumps(described, indent=2).encode()
-
-
-def _each_text(value: Json, change: Callable[[str], str]) -> Json:
-    """A JSON value with every text in it changed, keys left alone."""
-    if isinstance(value, dict):
-        return {name: _each_text(item, change) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_each_text(item, change) for item in value]
-    return change(value) if isinstance(value, str) else value
-
-
-def _strange(archive: zipfile.ZipFile, size_B: int) -> str:
-    """What a record holds that this file writes into none; empty where all is well.
-
-    Parameters
-    ----------
-    size_B : of the whole record
-    """
-    raw = 0.0
-    for entry in archive.infolist():
-        if entry.compress_type != zipfile.ZIP_STORED:
-            return f"{entry.filename} is compressed"
-        if entry.filename.rpartition("/")[2] != "zarr.json":
-            continue
-        array = json.loads(archive.read(entry))
-        if array["node_type"] == "group":
-            continue
-        if array["data_type"] not in KEPT_TYPES or not _codecs(array["codecs"]) <= KEPT_CODECS:
-            return f"{entry.filename} names a type or a codec that no record has"
-        shapes = array["shape"], array["chunk_grid"]["configuration"]["chunk_shape"]
-        raw += KEPT_TYPES[array["data_type"]] * max(math.prod(shape) for shape in shapes)
-    return f"its arrays say that they are {raw / size_B:.0f} times larger than the file" if raw > max(SMALL_B, MOST_RAW * size_B) else ""
-
-
-def _codecs(codecs: list[Any]) -> set[str]:
-    """Names of codecs, and of those within a shard."""
-    within = [codec["configuration"].get(kind, []) for codec in codecs for kind in ("codecs", "index_codecs") if "configuration" in codec]
-    return {codec["name"] for codec in codecs}.union(*map(_codecs, within))
-
-
 def _plain(value: Any, place: str) -> Json:
     """``value`` as JSON can hold it, NumPy's numbers and arrays as Python's.
 
@@ -482,7 +387,7 @@ def _check_format(path: Path, attributes: Mapping[str, Json]) -> None:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Turn what reading a damaged record raises into a StoreError that says so."""
     try:
         yield

@@ -372,39 +372,13 @@ def test_many_records_are_as_many_files(store: Store) -> None:
     assert len(list(store.root.iterdir())) == 20
 
 
-# records for others
-
-
-def shared(store: Store, folder: Path) -> Store:
-    """A store with nothing but a copy of the task's record."""
-    folder.mkdir()
-    with (folder / f"{TASK.key}.zarr.zip").open("wb") as file:
-        store.share(TASK.key, file)
-    return Store(folder)
-
-
-def test_a_shared_record_is_the_same_but_for_its_site(store: Store, tmp_path: Path) -> None:
-    facts = {**RESULT.facts, "note": ["see /home/ada/runs/OUTCAR"]}
-    store.write(TASK, replace(RESULT, facts=facts), {"host": "node7", "borarun": "0.1.0", "seconds": 1.5})
-    copy = shared(store, tmp_path / "copy")
-    copy.verify(TASK.key)
-    ours, theirs = store.attributes(TASK.key), copy.attributes(TASK.key)
-    assert theirs == {**ours, "facts": {**facts, "note": ["see OUTCAR"]}, "provenance": {"borarun": "0.1.0", "seconds": 1.5}}
-    with zipfile.ZipFile(record_file(store)) as one, zipfile.ZipFile(record_file(copy)) as other:
-        assert one.namelist() == other.namelist()
-        assert {name for name in one.namelist() if one.read(name) != other.read(name)} == {"zarr.json"}
-
-
-def test_own_records_are_no_strangers(full: Store) -> None:
-    full.verify(TASK.key)
+def test_a_record_says_which_arrays_it_has(full: Store) -> None:
     assert full.has(TASK.key, "active_set") and full.has(TASK.key, "texts/potential") and not full.has(TASK.key, "almtp")
 
 
-def test_arrays_that_compress_well_are_no_bombs(store: Store) -> None:
-    """Zeros compress a thousandfold; a record of them is small all the same."""
-    store.write(TASK, Result(arrays={"zeros": Quantity(np.zeros(5_000_000), "", ("a",))}), {})
-    assert record_file(store).stat().st_size < 5_000_000 * 8 / 1000
-    store.verify(TASK.key)
+def test_a_record_tells_its_task(full: Store) -> None:
+    told = full.task(TASK.key)
+    assert (told.name, told.engine, told.about, told.key) == (TASK.name, TASK.engine, TASK.about, TASK.key)
 
 
 def test_a_record_is_taken_over_once(full: Store, tmp_path: Path) -> None:

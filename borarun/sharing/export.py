@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from borarun.disclosure import without_paths
 from borarun.engines import ENGINES
 from borarun.engines.training import TrainingSettings, split
 from borarun.file import appearing
@@ -19,6 +18,7 @@ from borarun.mtp.potential import Potential
 from borarun.report import Results, files, parquet
 from borarun.report.results.provenance import Gap
 from borarun.sharing import crate
+from borarun.sharing.disclosure import without_paths
 from borarun.sharing.pack import STUDY, STUDY_FILE, study_contents
 from borarun.store import Store
 from borarun.study import Study

@@ -27,13 +27,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
 from borarun import __version__
-from borarun.disclosure import licensed
 from borarun.errors import DamagedError, Problem, StudyError
 from borarun.file import must_be_new, replacing
 from borarun.messages import did_you_mean
 from borarun.places import StoredRecords
 from borarun.plan import Plan, expand
 from borarun.sharing import crate
+from borarun.sharing.disclosure import licensed
+from borarun.sharing.records import share
 from borarun.store import Store
 from borarun.study import Study, study_files
 from borarun.task import Record
@@ -154,7 +155,7 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
             members[STUDY + name] = _add(archive, STUDY + name, content, STUDY_FILE)
         for task in chosen:
             with tempfile.TemporaryFile(dir=output.parent) as copy:  # a zip within a zip is written in two steps, so that it can be read in one
-                store.share(task.key, copy)
+                share(store, task.key, copy)
                 copy.seek(0)
                 members[record_name(task.key)] = _copy(archive, record_name(task.key), copy, task.name)
         history = crate.History.of(chosen, [store.attributes(task.key) for task in chosen])

@@ -19,6 +19,7 @@ from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.sharing import crate
 from borarun.sharing.pack import FORMAT, MANIFEST, RECORD, STORE, STUDY, Format, Licensed, Manifest, Member, colliding, record_name, unsafe
+from borarun.sharing.records import verify
 from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Task
@@ -223,7 +224,7 @@ def _check_study(file: Path, place: Path, name: str) -> None:
 
 def _check_record(file: Path, place: Path, key: str) -> None:
     try:
-        Store(place / STORE).verify(key)
+        verify(Store(place / STORE), key)
     except DamagedError as error:
         raise _refuse(file, f"its member {record_name(key)!r} is no record. {FORGED}") from error
     except StoreError as error:

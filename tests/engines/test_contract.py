@@ -22,10 +22,10 @@ import pytest
 from ase.build import bulk
 from ase.io import read
 
-from borarun.disclosure import licensed, without_paths
 from borarun.engines import ENGINES, motep, phonopy, reference
 from borarun.errors import EngineError
 from borarun.frames import Frames
+from borarun.sharing.disclosure import licensed, without_paths
 
 DATA = Path(__file__).parent / "data"
 RECORDED = Path(__file__).parents[1] / "data"

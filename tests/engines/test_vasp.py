@@ -45,6 +45,7 @@ from borarun.mtp.potential import Potential
 from borarun.programs import vasp as program
 from borarun.run.claim import Holder
 from borarun.run.work import perform
+from borarun.sharing.records import share
 from borarun.stages.base import make_task
 from borarun.store import Store
 from borarun.structure import Cell, read_structure
@@ -717,7 +718,7 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
     assert_allclose(labelled.get_potential_energy(), sample.get_potential_energy(), atol=2e-5)
     assert not list(work.glob("*")), "nothing licensed and nothing else is left behind"
     for key in sorted(store.keys()):
-        store.share(key, copy := io.BytesIO())
+        share(store, key, copy := io.BytesIO())
         assert b"made up" not in copy.getvalue() and str(potcars).encode() not in copy.getvalue()
         assert all(hashlib.sha256(made_up_potcar(element).encode()).hexdigest().encode() in copy.getvalue() for element in TITELS)
         assert not [name for name in zipfile.ZipFile(copy).namelist() if name.startswith("texts/")], "nothing else than numbers"

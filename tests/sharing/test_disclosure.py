@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from borarun.disclosure import licensed, without_paths
+from borarun.sharing.disclosure import licensed, without_paths
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -32,6 +33,9 @@ NEEDS = {
     "vibrations": "potential",
 }
 """Section -> the section that it builds on."""
+
+SCHEMA_NAME = "study.schema.json"
+"""Beside a new study, whose first line names it."""
 
 STAND_IN: dict[str, Any] = {
     "borarun": 1,
@@ -108,12 +112,14 @@ def study_files(path: Path) -> dict[str, Path]:
 
 
 def study_schema() -> dict[str, Any]:
-    """JSON schema of a study file, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+    """JSON schema of a study file, for editors. What one needs, a study that extends another has from there."""
+    schema = Study.model_json_schema()
+    needed = {"if": {"not": {"required": ["extends"]}}, "then": {"required": schema.pop("required")}}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **needed}
 
 
 def init_study(directory: Path) -> Path:
-    """Write a commented study and its structure into ``directory``; return the path of the study.
+    """Write a commented study, its structure, and the schema for editors into ``directory``; return the path of the study.
 
     Raises
     ------
@@ -122,11 +128,13 @@ def init_study(directory: Path) -> Path:
     """
     with as_file(files("borarun") / "new_study") as template:
         written = [directory / file.relative_to(template) for file in template.rglob("*") if file.is_file()]
-        for file in written:
+        schema = directory / SCHEMA_NAME
+        for file in (*written, schema):
             if file.exists():
                 raise StudyError(Problem(str(file), 0, "", "is there already. Choose another folder, or move it away."))
         try:
             shutil.copytree(template, directory, dirs_exist_ok=True)
+            schema.write_text(json.dumps(study_schema(), indent=2) + "\n")
         except OSError as error:
             raise StudyError(Problem(str(directory), 0, "", f"cannot be written ({error.strerror}). Choose another folder.")) from None
     return directory / "study.yaml"

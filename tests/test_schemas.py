@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from borarun.published import published_schema
 from borarun.site import site_schema
 from borarun.study import study_schema
+from borarun.yaml_file import read_yaml
 
-SCHEMAS = Path(__file__).parents[1] / "schemas"
+PROJECT = Path(__file__).parents[1]
+SCHEMAS = PROJECT / "schemas"
+SHIPPED = {
+    "study": [*PROJECT.glob("studies/*.yaml"), PROJECT / "borarun/new_study/study.yaml"],
+    "site": [*PROJECT.glob("site-configs/*.yaml")],
+    "published": [*PROJECT.glob("borarun/published/*.yaml")],
+}
 ALL = pytest.mark.parametrize(("name", "schema"), [("study", study_schema), ("site", site_schema), ("published", published_schema)])
 
 
@@ -38,6 +46,22 @@ def test_unknown_keys_are_refused_everywhere(name: str, schema: Callable[[], dic
     whole = schema()
     models = [whole, *whole.get("$defs", {}).values()]
     assert all(model["additionalProperties"] is False for model in models)
+
+
+@pytest.mark.parametrize(("name", "path"), [(name, path) for name, paths in SHIPPED.items() for path in sorted(paths)], ids=lambda each: Path(each).stem)
+def test_what_ships_is_valid_for_editors_and_a_mistyped_key_is_not(name: str, path: Path) -> None:
+    judge = Draft202012Validator(json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
+    content = read_yaml(path)[0].plain()
+    assert [error.message for error in judge.iter_errors(content)] == []
+    sections = {key: value for key, value in content.items() if isinstance(value, dict) and key not in ("executors", "sources")}
+    for wrong in ({"heatings": {}}, *({key: {**value, "to_C": 700}} for key, value in sections.items())):
+        assert not judge.is_valid({**content, **wrong}), wrong
+
+
+def test_a_study_that_extends_another_needs_no_more(tmp_path: Path) -> None:
+    judge = Draft202012Validator(study_schema())
+    assert judge.is_valid({"borarun": 1, "name": "child", "extends": "base.yaml", "heating": {"to_K": 900}})
+    assert not judge.is_valid({"borarun": 1, "name": "child", "heating": {"to_K": 900}})
 
 
 def test_a_sweep_is_a_number_a_list_or_a_range_for_editors_too() -> None:

@@ -15,7 +15,7 @@ from borarun.errors import StudyError
 from borarun.frames import Frames
 from borarun.places import Places
 from borarun.protocol import SHARED_FOLDERS, Aimd, Diffusion, Relax, Study
-from borarun.study import init_study, load_study
+from borarun.study import init_study, load_study, study_schema
 
 PROJECT = Path(__file__).parents[1]
 BAD = Path(__file__).parent / "bad_input"
@@ -221,6 +221,21 @@ def test_the_new_study_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
         assert stated == set(type(section).model_fields), name
     assert study.diffusion == Diffusion(functional="PBE-D3")
     assert study.supercell == Study.model_fields["supercell"].default
+
+
+def test_the_first_line_of_a_new_study_names_the_schema_beside_it(tmp_path: Path) -> None:
+    path = init_study(tmp_path)
+    name = path.read_text().splitlines()[0].removeprefix("# yaml-language-server: $schema=")
+    assert json.loads((tmp_path / name).read_text()) == study_schema()
+
+
+@pytest.mark.parametrize("name", ["study.schema.json", "structures/Li2B12H12-Pa-3.cif"])
+def test_init_writes_all_or_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(StudyError, match="is there already"):
+        init_study(tmp_path)
+    assert (tmp_path / name).read_text() == "mine" and not (tmp_path / "study.yaml").exists()
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:

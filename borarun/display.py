@@ -89,8 +89,10 @@ class Lines:
 
     def summary(self) -> str:
         """Tasks done and time left, in a few words."""
-        left = self._clock.left({key: self.part(key) for key in self._running})
-        return f"{len(self._done)}/{self._n_tasks} tasks, at least {duration(left)} left"
+        tasks = f"{len(self._done)}/{self._n_tasks} tasks"
+        if len(self._done) == self._n_tasks:
+            return tasks
+        return f"{tasks}, at least {duration(self._clock.left({key: self.part(key) for key in self._running}))} left"
 
     def part(self, key: str) -> float:
         """How much of a running task is done."""

@@ -9,6 +9,9 @@ from heapq import heapify, heappop
 from borarun.site import Site
 from borarun.task import Task
 
+BELIEF_S = 30.0
+"""What the estimates are worth before any task has ended: as much as tasks of so many seconds that took just that."""
+
 
 @dataclass(frozen=True)
 class Load:
@@ -34,33 +37,54 @@ def load(task: Task, site: Site) -> Load:
     return Load(name, seconds, seconds * executor.takes(placed.cores) / executor.slots)
 
 
+@dataclass
+class Pace:
+    """How long tasks of one kind take, beside their estimates, both in s."""
+
+    estimated: float = 0.0
+    taken: float = 0.0
+
+    def ratio(self) -> float:
+        """Time taken over time estimated; 1 before any such task has ended, and believed the more the longer those were."""
+        return (self.taken + BELIEF_S) / (self.estimated + BELIEF_S)
+
+
+def kind_of(task: Task) -> str:
+    """Tasks whose estimates are wrong alike: one program at one piece of work."""
+    return f"{task.engine} {task.about.get('operation', '')}"
+
+
 class Clock:
-    """Time left of a run. What happens to a task costs a time that does not depend on how many there are."""
+    """Time left of a run. What happens to a task costs a time that does not depend on how many there are.
+
+    Estimates are corrected kind by kind: that trainings take twice their estimate says nothing of molecular dynamics, which another program does.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._open: dict[str, Load] = {}
-        self._busy: dict[str, float] = {}
-        self._longest: list[tuple[float, str]] = []
-        self._estimated = 0.0
-        self._taken = 0.0
+        self._open: dict[str, tuple[str, Load]] = {}
+        self._busy: dict[tuple[str, str], float] = {}
+        self._longest: dict[str, list[tuple[float, str]]] = {}
+        self._paces: dict[str, Pace] = {}
 
     def expect(self, tasks: Iterable[Task]) -> None:
         """What is to be done from now on."""
-        self._open = {task.key: load(task, self._site) for task in tasks}
-        self._busy = dict.fromkeys(self._site.executors, 0.0)
-        for each in self._open.values():
-            self._busy[each.executor] += each.busy
-        self._longest = [(-each.seconds, key) for key, each in self._open.items()]
-        heapify(self._longest)
+        self._open = {task.key: (kind_of(task), load(task, self._site)) for task in tasks}
+        self._busy, self._longest = {}, {}
+        for key, (kind, each) in self._open.items():
+            self._busy[each.executor, kind] = self._busy.get((each.executor, kind), 0.0) + each.busy
+            self._longest.setdefault(kind, []).append((-each.seconds, key))
+        for heap in self._longest.values():
+            heapify(heap)
 
     def finished(self, task: Task, seconds: float) -> None:
         """Learn from a task that is done, and expect it no longer."""
-        known = self._open.pop(task.key, None)
+        kind, known = self._open.pop(task.key, (kind_of(task), None))
         if known is not None:
-            self._busy[known.executor] -= known.busy
-        self._estimated += (known or load(task, self._site)).seconds
-        self._taken += seconds
+            self._busy[known.executor, kind] -= known.busy
+        pace = self._paces.setdefault(kind, Pace())
+        pace.estimated += (known or load(task, self._site)).seconds
+        pace.taken += seconds
 
     def left(self, running: Mapping[str, float] = {}) -> float:
         """Seconds left at the least.
@@ -73,16 +97,20 @@ class Clock:
 
     def limit(self, running: Mapping[str, float] = {}) -> tuple[float, str]:
         """Seconds left at the least, and the executor that is busy for so long; empty where one task alone takes it."""
-        busy = self._busy.copy()
+        ratio = {kind: self._paces.get(kind, Pace()).ratio() for kind in self._longest}
+        busy = dict.fromkeys(self._site.executors, 0.0)
+        for (executor, kind), seconds in self._busy.items():
+            busy[executor] += ratio[kind] * seconds
         longest = 0.0
         for key, part in running.items():
-            if (known := self._open.get(key)) is not None:
-                busy[known.executor] -= part * known.busy
-                longest = max(longest, (1 - part) * known.seconds)
-        while self._longest and (self._longest[0][1] not in self._open or self._longest[0][1] in running):
-            heappop(self._longest)
-        if self._longest:
-            longest = max(longest, -self._longest[0][0])
-        name = max(busy, key=busy.__getitem__, default="")
-        ratio = self._taken / self._estimated if self._estimated > 0 else 1.0
-        return (ratio * busy[name], name) if name and busy[name] > longest else (ratio * longest, "")
+            if key in self._open:
+                kind, known = self._open[key]
+                busy[known.executor] -= ratio[kind] * part * known.busy
+                longest = max(longest, ratio[kind] * (1 - part) * known.seconds)
+        for kind, heap in self._longest.items():
+            while heap and (heap[0][1] not in self._open or heap[0][1] in running):
+                heappop(heap)
+            if heap:
+                longest = max(longest, ratio[kind] * -heap[0][0])
+        name = max(busy, key=busy.__getitem__)
+        return (busy[name], name) if busy[name] > longest else (longest, "")

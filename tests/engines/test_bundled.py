@@ -123,7 +123,7 @@ def test_a_relaxation_by_the_command_keeps_the_space_group(tmp_path: Path) -> No
     task = settings(fmax_eV_per_A=0.05, max_stress_kbar=1)
     for name, content in bundled.render(task, {}, bundled.Program()).items():
         (tmp_path / name).write_text(str(content))
-    subprocess.run(bundled.command(task, 1, bundled.Program()), cwd=tmp_path, check=True, timeout=120)
+    subprocess.run(bundled.command(task, 1, bundled.Program()), cwd=tmp_path, check=True, timeout=600)
     result = bundled.parse(task, tmp_path)
     facts, structure = result.facts, result.frames["structure"]
     assert facts["space_group"] == "Pa-3 (205)"

@@ -45,11 +45,22 @@ def test_one_long_task_decides_where_there_is_room(clock: Clock) -> None:
     assert clock.left({long.key: 0.9}) == pytest.approx(12.5)  # (40 + 10) / 4
 
 
-def test_what_was_learnt_scales_what_is_left(clock: Clock) -> None:
-    first, *others = tasks("motep", 9, 10.0)
-    clock.expect([first, *others])
-    clock.finished(first, 30.0)
-    assert clock.left() == pytest.approx(3 * 80.0 / 4)
-    for each in others:
+def test_what_was_learnt_scales_what_is_left_of_its_kind(clock: Clock) -> None:
+    fits, runs = tasks("motep", 1000, 10.0), tasks("lammps", 400, 10.0)
+    clock.expect([*fits, *runs])
+    for each in fits[:-200]:
         clock.finished(each, 30.0)
+    assert clock.left() == pytest.approx((3 * 2000.0 + 4000.0) / 4, rel=0.01)
+    for each in fits[-200:]:
+        clock.finished(each, 30.0)
+    assert clock.left() == pytest.approx(4000.0 / 4)
+    for each in runs:
+        clock.finished(each, 5.0)
     assert clock.left() == pytest.approx(0.0)
+
+
+def test_one_short_task_says_little(clock: Clock) -> None:
+    first, *others = tasks("motep", 101, 1.0)
+    clock.expect([first, *others])
+    clock.finished(first, 13.0)  # most of it to load the program
+    assert 25.0 < clock.left() < 40.0

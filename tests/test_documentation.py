@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
-from filled import labelled
+import zarr
+from conftest import MINI_STUDY, STUDIES
+from filled import POTENTIAL, fill, labelled, result
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from ruamel.yaml import YAML
@@ -26,15 +30,20 @@ from borarun.cli import app
 from borarun.engines import lammps
 from borarun.kinds import kind_of
 from borarun.mtp import active_set
+from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import HARD_FORCE
 from borarun.mtp.templates import SCALARS
 from borarun.programs import md_watch
 from borarun.published import read_published
 from borarun.run import retries
+from borarun.sharing.crate import Terms
+from borarun.sharing.pack import pack
 from borarun.site import Retries, Site, load_site
 from borarun.stages.base import PRODUCTION_GRADE_EVERY
+from borarun.store import Store
 from borarun.structure import BOND_TOLERANCE
 from borarun.study import load_study
+from borarun.task import TRAJECTORY, Quantity
 from borarun.units import FS_PER_PS
 
 ROOT = Path(__file__).parents[1]
@@ -96,6 +105,7 @@ def reference() -> ModuleType:
 
 
 EXAMPLES = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+SNIPPETS = {page: found for page in PAGES if (found := [block for block in blocks(page) if block.language == "python"])}
 COMMANDS = [block for page in PAGES for block in blocks(page) if block.language in ("", "bash", "sh") and "borarun" in block.text]
 
 
@@ -173,6 +183,46 @@ def test_examples_validate(block: Block, folder: Path) -> None:
 def test_an_example_that_is_wrong_is_found(folder: Path) -> None:
     with pytest.raises(errors.StudyError, match="temperature_K"):
         test_examples_validate(Block(ROOT / "README.md", 1, "yaml", "diffusion: {temperature_K: 300}"), folder)
+
+
+@pytest.fixture(scope="module")
+def with_store(folder: Path) -> tuple[Path, str]:
+    """A folder with a store, a pack of it and an OUTCAR; the key of a record that has all that examples read."""
+    home = folder / "home"
+    shutil.copytree(STUDIES / "structures", home / "structures")
+    (home / "study.yaml").write_text(MINI_STUDY.split("active_learning:")[0])
+    study, store = load_study(home / "study.yaml"), Store(home / "runs/store")
+    training = fill(study, store)[-1]
+    made, potential = result(study, training), Potential.read(POTENTIAL)
+    n_parameters = potential.n_parameters
+    arrays = {
+        "active_set": Quantity(np.eye(n_parameters), "1", ("neighbourhood", "parameter")),
+        "almtp": Quantity(np.frombuffer(b"almtp", np.uint8), "1", ("byte",)),
+        "positions": Quantity(np.zeros((2, 3, 4)), "angstrom", TRAJECTORY),
+    }
+    store.write(training, replace(made, arrays={**made.arrays, **arrays}, frames={"structure": labelled(study, 1, seed=1)}), {})
+    pack(home / "study.yaml", study, store, home / "NAME.borarun.zip", terms=Terms())
+    with gzip.open(ROOT / "tests/engines/data/vasp/npt/OUTCAR.gz") as outcar:
+        (home / "OUTCAR").write_bytes(outcar.read())
+    return home, training.key
+
+
+@pytest.mark.parametrize("page", SNIPPETS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_examples_run(page: Path, with_store: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    home, key = with_store
+    monkeypatch.chdir(home)
+    known: dict[str, Any] = {}
+    for block in SNIPPETS[page]:  # a page's examples go on from one another
+        exec(compile(block.text.replace("KEY", key), str(block), "exec"), known)
+
+
+@ON_PAGES
+def test_python_in_the_text_reads_a_record(page: Path, with_store: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    home, key = with_store
+    monkeypatch.chdir(home)
+    for token in inline(page):
+        if token.type == "code_inline" and token.content.startswith("zarr."):
+            assert eval(token.content.replace("KEY", key), {"zarr": zarr}).attrs["task"]["stage"] == "potential"
 
 
 def commands(text: str) -> Iterator[list[str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from dataclasses import replace
 from pathlib import Path
 
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -17,6 +19,7 @@ from borarun.frames import Frames
 from borarun.labels import read_labels
 from borarun.mtp import cfg
 from borarun.study import load_study
+from borarun.units import EV_PER_A3_IN_KBAR
 
 SPECIES = (3, 5, 1)
 ELEMENTS = ["B", "H", "Li"]
@@ -65,6 +68,17 @@ def test_what_ase_writes_of_a_calculation_is_read(tmp_path: Path) -> None:
     text = io.StringIO()
     write(text, images, format="extxyz")
     np.testing.assert_allclose(read(tmp_path, text.getvalue()).energy, frames().energy - 0.5)
+
+
+def test_a_run_of_vasp_is_read_as_ase_writes_it(tmp_path: Path) -> None:
+    """The numbers stand in the last step of the OUTCAR: TOTEN, the first force, and `in kB`, whose sign is the other one."""
+    with gzip.open(Path(__file__).parent / "engines/data/vasp/npt/OUTCAR.gz") as outcar:
+        (tmp_path / "OUTCAR").write_bytes(outcar.read())
+    write(tmp_path / "labels.extxyz", ase.io.read(tmp_path / "OUTCAR", ":"))
+    found = read_labels(tmp_path / "labels.extxyz", ["Li", "P", "S"], None)
+    assert len(found) == 10 and found.energy[-1] == pytest.approx(-369.08286247)
+    np.testing.assert_allclose(found.forces[-84], [0.048189, -0.058655, 0.060345])
+    np.testing.assert_allclose(found.stress[-1, :3] * EV_PER_A3_IN_KBAR, [2.11856, 2.23684, 2.72064], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["energy", "forces", "stress"])

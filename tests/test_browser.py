@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import MINI_STUDY, STUDIES
 from filled import fill, result
 
 from borarun.live.server import Server
@@ -20,13 +21,17 @@ from borarun.places import Places
 from borarun.plan import expand
 from borarun.report import collect, write_report
 from borarun.store import Store
-from borarun.study import Study
+from borarun.study import Study, load_study
 from borarun.task import Failure
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NASTY = "<img src=x onerror=document.title='broken'>"
 SIZES = {"desktop": (1280, 900), "phone": (375, 740)}
+
+OURS = ("file:", "data:", "blob:", "http://127.0.0.1:")
+OF_SPEED = ("GL Driver Message", "willReadFrequently")
+"""What the browser says of three dimensions on a machine without a graphics card."""
 
 IS_WITHIN = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 OVERFLOWING_TABLES = """() => [...document.querySelectorAll('table')].filter((table) => {
@@ -57,18 +62,21 @@ def page(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
     width, height = SIZES[request.param]
     context = browser.new_context(viewport={"width": width, "height": height})
     found = context.new_page()
-    found.set_default_timeout(15_000)
+    found.set_default_timeout(60_000)  # three dimensions take long without a graphics card
     complaints: list[str] = []
 
     def note(message: Any) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and not any(hint in message.text for hint in OF_SPEED):
             complaints.append(f"{message.text}: {message.location['url']}")
 
+    asked: list[str] = []
     found.on("console", note)
     found.on("pageerror", lambda error: complaints.append(str(error)))
+    found.on("request", lambda request: asked.append(request.url))
     yield found
     context.close()
     assert complaints == []
+    assert [url for url in asked if not url.startswith(OURS)] == [], "the page asks others for something"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -141,14 +149,46 @@ def test_a_failure_is_shown_as_it_was_written(page: Any, study: Study, places: P
     assert_fits(page)
 
 
-def test_the_report(page: Any, study: Study, places: Places, tmp_path: Path) -> None:
-    store = Store(places.store)
-    path = write_report(collect(study, fill(study, store), store), tmp_path / "report")
-    page.goto(path.as_uri())
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a study with a result for every task; beside it that of its cell."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(STUDIES / "structures", home / "structures", ignore=shutil.ignore_patterns("*.py"))
+    (home / "mini.yaml").write_text(MINI_STUDY)
+    study, store = load_study(home / "mini.yaml"), Store(home / "store")
+    return write_report(collect(study, fill(study, store), store), home / "report")
+
+
+def test_the_report(page: Any, report: Path) -> None:
+    page.goto(report.as_uri())
     assert page.locator("figure svg").count() > 5
     assert_fits(page)
     page.locator("circle.told").last.hover()
     assert ": " in page.locator("circle.told:hover title").text_content()
+
+
+def test_a_figure_of_the_report_is_enlarged_and_put_back(page: Any, report: Path) -> None:
+    page.goto(report.as_uri())
+    panel = page.locator(".panel:has(circle.told)").last
+    before = panel.bounding_box()["width"]
+    enlarge = panel.get_by_role("checkbox", name="Enlarge")
+    enlarge.check()
+    assert panel.bounding_box() == {"x": 0, "y": 0, **page.viewport_size}
+    panel.locator("circle.told").first.hover()
+    assert page.locator("circle.told:hover").count() == 1
+    enlarge.press("Space")
+    assert panel.bounding_box()["width"] == before
+    assert_fits(page)
+
+
+def test_the_cell_in_three_dimensions(page: Any, report: Path) -> None:
+    page.goto(report.with_name("cell.html").as_uri())
+    page.locator("#cell canvas").first.wait_for()
+    assert page.evaluate(IS_WITHIN)
+    assert page.locator(".legendtext").all_text_contents() == ["unit cell", "bonds", "Li", "B", "H"]
+    page.locator(".updatemenu-header").click()
+    page.locator(".updatemenu-dropdown-button").last.click()
+    page.locator(".legendtext", has_text="Li, over 4 times the mean").wait_for()
 
 
 def test_the_documentation(page: Any, site: str) -> None:

@@ -53,9 +53,8 @@ def cell_page(results: Results) -> str:
     page: str = figure.to_html(
         full_html=True, include_plotlyjs=True, div_id="cell", default_height="100vh", config={"displaylogo": False, "responsive": True}
     )
-    return page.replace(
-        "<head>", f'<head><meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(results.name)}: unit cell</title>', 1
-    )
+    head = f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(results.name)}: unit cell</title>'
+    return page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{head}", 1)
 
 
 def _atoms(cell: UnitCell) -> list[Any]:

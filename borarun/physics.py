@@ -151,13 +151,16 @@ def _vacancies(study: Study, phases: Phases) -> Iterator[Finding]:
 def _cutoff(study: Study, phases: Phases) -> Iterator[Finding]:
     if study.potential is None:
         return
-    supercells = {supercell for _, _, supercell in _dynamics(study)}
-    width = min((_smallest_width(phases[study.phase], supercell) for supercell in supercells), default=np.inf)
-    if study.potential.cutoff_A > width:
+    widths = {
+        ".".join((*place, "supercell")) if hasattr(section, "supercell") else "supercell": _smallest_width(phases[study.phase], supercell)
+        for place, section, supercell in _dynamics(study)
+    }
+    small = [key for key, width in widths.items() if study.potential.cutoff_A > width]
+    if small:
         yield (
             ("potential", "cutoff_A"),
-            f"must not exceed the smallest width of the smallest cell, {width:.2f} A (got {study.potential.cutoff_A:g}). "
-            "Take a shorter cutoff or larger supercells.",
+            f"must not exceed the smallest width of the smallest cell, {min(widths.values()):.2f} A (got {study.potential.cutoff_A:g}). "
+            f"Take a shorter cutoff, or larger cells: {', '.join(small)}.",
         )
 
 

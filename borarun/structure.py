@@ -6,6 +6,7 @@ import random
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -146,7 +147,8 @@ def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_T
     """The molecular anions of a structure, by connectivity under periodic boundaries.
 
     Atoms of the anion's elements are bonded when nearer than ``tolerance`` times the sum of their covalent radii; bonded atoms make a
-    group, and every group must have the anion's formula. Other elements (the mobile ion, a second cation) take part in no bond.
+    group, and every group must have the anion's formula. Other elements (the mobile ion, a second cation, a halide) take part in no bond.
+    Atoms without a bond are ions of their own, as the sulfide of Li6PS5Cl beside PS4, unless an anion could be made of them: then it fell apart.
 
     Parameters
     ----------
@@ -171,21 +173,26 @@ def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_T
     members = np.flatnonzero(np.isin(atoms.symbols, list(wanted)))
     groups = [members[group] for group in _groups(atoms[members], tolerance)[0]]
     formulas = [Counter(atoms.symbols[group]) for group in groups]
-    if not groups or any(formula != wanted for formula in formulas):
+    anions = [group for group, formula in zip(groups, formulas, strict=True) if formula == wanted]
+    alone = Counter(str(atoms.symbols[group[0]]) for group, formula in zip(groups, formulas, strict=True) if formula != wanted and len(group) == 1)
+    if not anions or len(anions) + alone.total() < len(groups) or alone >= wanted:
         kinds = Counter(_text({element: formula[element] for element in wanted}) for formula in formulas)
         listing = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(6)) + (", ..." if len(kinds) > 6 else "")
         found = f"found {len(groups)} groups: {listing}" if groups else f"found none of its elements in {_text(Counter(atoms.symbols))}"
         raise _wrong(f"its anions are not {anion} ({found}). Check material.anion, or the structure for lost atoms.")
-    return np.array(groups, dtype=np.int64)
+    return np.array(anions, dtype=np.int64)
 
 
 def is_torn(atoms: Atoms, anion: str, mobile: str) -> bool:
-    """Whether an anion has lost an atom, beyond what vibration stretches a bond to: a B-H bond over 1.9 angstrom, a third more than at 1000 K."""
-    try:
-        find_anions(atoms, anion, mobile, TORN_TOLERANCE)
-    except StudyError:
-        return True
-    return False
+    """Whether an anion has lost an atom, beyond what vibration stretches a bond to: a B-H bond over 1.9 angstrom, a third more than at 1000 K.
+
+    Anions that are whole by the bonds of rest are so even where atoms of two of them meet within a stretched bond's length, as sulfur atoms do.
+    """
+    for tolerance in (BOND_TOLERANCE, TORN_TOLERANCE):
+        with suppress(StudyError):
+            find_anions(atoms, anion, mobile, tolerance)
+            return False
+    return True
 
 
 class Tearing:

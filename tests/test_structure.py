@@ -10,6 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.io import write
+from ase.spacegroup import crystal as crystal_of
 from pydantic import ValidationError
 
 from borarun.errors import StudyError
@@ -150,6 +151,49 @@ def test_an_anion_is_torn_when_a_bond_is_far_longer_than_it_vibrates(crystal: At
         stretched = crystal.copy()
         stretched.set_distance(boron, hydrogen, length, fix=0, mic=True)
         assert is_torn(stretched, "B12H12", "Li") == torn
+
+
+@pytest.fixture
+def argyrodite() -> Atoms:
+    """Li6PS5Cl with every 24g site taken: PS4 beside sulfide and chloride."""
+    scaled = [(0.25, 0.017, 0.25), (0, 0, 0.5), (0.1195, -0.1195, 0.6195), (0.25, 0.25, 0.75), (0, 0, 0)]
+    made: Atoms = crystal_of(["Li", "P", "S", "S", "Cl"], scaled, spacegroup=216, cellpar=[9.859] * 3 + [90] * 3)
+    return made
+
+
+def test_an_ion_of_an_element_of_the_anion_is_left_alone(argyrodite: Atoms) -> None:
+    assert argyrodite.get_chemical_formula() == "Cl4Li24P4S20"
+    anions = find_anions(argyrodite, "PS4", "Li")
+    assert anions.shape == (4, 5)
+    assert sorted(argyrodite.symbols[anions[0]]) == ["P", "S", "S", "S", "S"]
+    assert not is_torn(argyrodite, "PS4", "Li")
+
+
+def test_an_atom_that_left_its_anion_is_no_ion_of_its_own(argyrodite: Atoms) -> None:
+    sulfur = int(find_anions(argyrodite, "PS4", "Li")[0][-1])
+    torn = argyrodite.copy()
+    torn.positions[sulfur] += 1.9
+    assert is_torn(torn, "PS4", "Li")
+    with pytest.raises(StudyError, match="1 x PS3"):
+        find_anions(torn, "PS4", "Li")
+
+
+def test_an_anion_of_two_atoms_that_fell_apart_is_no_two_ions() -> None:
+    hydroxide = lattice_of(Atoms("OH", positions=[[0, 0, 0], [0.97, 0, 0]]), "Li", 6.0).repeat((2, 1, 1))
+    assert find_anions(hydroxide, "OH", "Li").shape == (2, 2)
+    hydroxide.positions[int(np.flatnonzero(hydroxide.symbols == "H")[0])] += 2.0
+    with pytest.raises(StudyError, match="found 3 groups: 1 x O, 1 x H, 1 x HO"):
+        find_anions(hydroxide, "OH", "Li")
+
+
+def test_anions_that_meet_are_not_torn() -> None:
+    """Sulfur atoms of two anions at 3.2 angstrom: nearer than a stretched bond of sulfur with sulfur may be, though no bond."""
+    anion = 2.05 / np.sqrt(3) * np.array([[0, 0, 0], [1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    other = anion * [-1, 1, 1] + [2 * anion[1, 0] + 3.2, 0, 0]
+    atoms = Atoms("PS4PS4Na", positions=[*anion, *other, [6, 6, 6]], cell=3 * [14], pbc=True)
+    sulfur = np.flatnonzero(atoms.symbols == "S")
+    assert atoms.get_all_distances()[np.ix_(sulfur[:4], sulfur[4:])].min() == pytest.approx(3.2)
+    assert not is_torn(atoms, "PS4", "Na")
 
 
 def test_a_second_cation_is_left_alone(crystal: Atoms) -> None:

@@ -1,13 +1,21 @@
-"""Which tasks can start: those whose inputs exist, the costliest first, as far as there is room for them."""
+"""Which tasks can start: those whose inputs exist, the costliest first, as far as there is room for them.
+
+A small task may pass a large one for which there is no room, so that nothing stands idle. But an executor that always has small tasks would
+never have room for a large one, such as the training that a branch of the study waits for: one that was passed ``PATIENCE`` times keeps what
+becomes free for itself.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import count
 
 from borarun.site import Site
 from borarun.task import Task
+
+PATIENCE = 4
 
 Entry = tuple[float, int, Task]
 """A task that can start: its cost, negative, and a number that tells equal ones apart."""
@@ -21,11 +29,13 @@ class Board:
     tasks : of the plan
     done : keys of those with a record
     held : keys of those that must not start: running, failed, or resting until ``again``
+    passed : how often smaller tasks have passed a task, by its key; counted on, so that the board of a plan that has grown goes on from it
     """
 
-    def __init__(self, tasks: Iterable[Task], done: set[str], held: set[str], site: Site) -> None:
+    def __init__(self, tasks: Iterable[Task], done: set[str], held: set[str], site: Site, passed: Counter[str]) -> None:
         self._site = site
         self._held = held
+        self._passed = passed
         self._number = count()
         self._tasks = {task.key: site.on(task) for task in tasks}
         self._missing = {key: set(task.needs - done) for key, task in self._tasks.items() if key not in done}
@@ -55,8 +65,9 @@ class Board:
         free : free slots of each executor
         """
         free = dict(free)
-        while fitting := [place for place, bucket in self._ready.items() if bucket and place[1] <= free[place[0]]]:
+        while fitting := [place for place, bucket in self._ready.items() if bucket and place[1] <= free[place[0]] and not self._must_wait(place)]:
             executor, slots = place = min(fitting, key=lambda place: self._ready[place][0])
+            self._passed.update(task.key for other, task in self._larger(place) if other[1] > free[executor])
             free[executor] -= slots
             yield heappop(self._ready[place])[2]
 
@@ -64,6 +75,13 @@ class Board:
         """The executor of a task, and how many of its slots the task takes."""
         executor = self._site.executor_of(task)
         return executor, self._site.executors[executor].takes(task.cores)
+
+    def _larger(self, place: tuple[str, int]) -> Iterator[tuple[tuple[str, int], Task]]:
+        """The next one of each kind of tasks that could start on the same executor but for the room, and take more of it."""
+        return ((other, bucket[0][2]) for other, bucket in self._ready.items() if bucket and other[0] == place[0] and other[1] > place[1])
+
+    def _must_wait(self, place: tuple[str, int]) -> bool:
+        return any(self._passed[task.key] >= PATIENCE for _, task in self._larger(place))
 
     def _offer(self, key: str) -> None:
         """Let a task start as soon as there is room, if nothing else keeps it."""

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -159,7 +160,8 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     running: dict[Future[Failure | None], tuple[Task, float]] = {}
     ended: SimpleQueue[Future[Failure | None]] = SimpleQueue()
     workers = Workers(places, site)
-    plan, done, board, to_tell = Plan({}), set[str](), Board((), set(), set(), site), False
+    passed = Counter[str]()
+    plan, done, board, to_tell = Plan({}), set[str](), Board((), set(), set(), site, passed), False
     free = {name: executor.slots for name, executor in site.executors.items()}
     try:
         while True:
@@ -167,7 +169,7 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
             if expanded is not plan:
                 plan, to_tell = expanded, True
                 done = {task.key for task in plan.tasks if task.key in done or task.key in records}
-                board = Board(plan.tasks, done, {task.key for task, _ in running.values()} | failed.keys() | resting.keys(), site)
+                board = Board(plan.tasks, done, {task.key for task, _ in running.values()} | failed.keys() | resting.keys(), site, passed)
             if to_tell and forecast.may:
                 listener.planned(plan, forecast.plan(), set(done))
                 to_tell = False

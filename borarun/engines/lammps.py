@@ -380,7 +380,7 @@ def parse(settings: Settings, directory: Path) -> Result:
 
     outcome, watch = _json(directory / "outcome.json"), _json(directory / "md.json")
     if "failed" in outcome:
-        raise EngineError(f"LAMMPS: {outcome['failed']}", remedy=outcome["remedy"], evidence=outcome["evidence"])
+        raise EngineError(f"LAMMPS: {outcome['failed']}", remedy=outcome["remedy"], evidence=outcome["evidence"], passing=outcome.get("passing", False))
     last = int(outcome["last_step"])
     numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])
     frames = {step: segment for step, segment in settings.frames().items() if step <= last}

@@ -37,7 +37,7 @@ TENS = 10.0 ** np.arange(23)
 BUFFER_B = 4_000_000
 """Frames are gathered in so much memory before they are put where atoms follow each other: a frame alone would touch a page of memory for every number."""
 
-AGAIN = "Delete the directory of the task and start it again."
+AGAIN = "Submit again: it is done anew."
 
 
 def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array, *, growing: bool = False) -> tuple[Array, Array]:

@@ -29,7 +29,7 @@ RESUMABLE = False
 FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
 
-AGAIN = "Delete the task's directory and submit again."
+AGAIN = "Submit again: it is done anew."
 
 FACTS = {
     "displace": {"n_displacements"},

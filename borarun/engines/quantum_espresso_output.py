@@ -49,7 +49,7 @@ def read_output(file: Path) -> Output:
         raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
     versions = re.findall(r"Program PWSCF v\.(\S+)", text)
     if not versions or not re.search(r"^\s+JOB DONE\.\n=-+=\n\Z", text, re.MULTILINE):
-        raise ParseError(file, "is cut short: it does not end with pw.x's JOB DONE", remedy="Delete the task's directory and submit again.")
+        raise ParseError(file, "is cut short: it does not end with pw.x's JOB DONE", remedy="Submit again: it is done anew.")
     return Output(
         programs=tuple(dict.fromkeys(f"PWSCF {version}" for version in versions)),
         functionals=frozenset(name.upper() for name in re.findall(r"Exchange-correlation\s*=\s*(\S+)", text)),

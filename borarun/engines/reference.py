@@ -30,7 +30,7 @@ Version = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
 RELAX_STEPS = 60
 """Steps that a relaxation usually takes, for estimates."""
 
-AGAIN = "Delete the task's directory and submit again."
+AGAIN = "Submit again: it is done anew."
 
 FACTS = {
     "relax": {"energy_eV_per_atom", "lattice_A", "angles_deg", "volume_A3", "max_force_eV_per_A", "space_group", "steps"},

@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from borarun.engines import base
 from borarun.engines.base import Frames
 
-AGAIN = "Delete the task's directory and submit again."
+AGAIN = "Submit again: it is done anew."
 
 GRADIENT_SECONDS = {6: 0.01, 8: 0.02, 10: 0.03, 12: 0.05, 14: 0.1, 16: 0.2, 18: 0.4, 20: 0.8, 22: 1.6, 24: 3.2, 26: 6.4, 28: 13.0}
 """Core time of the derivatives of 104 atoms by level, s, in borarun's kernels; measured at 8 and 12."""

@@ -140,7 +140,7 @@ def read_records(directory: Path) -> list[dict[str, Json]]:
     try:
         result = json.loads(_read(file))
         if "failed" in result:
-            raise EngineError(result["failed"], remedy=result["remedy"], evidence=result["evidence"])
+            raise EngineError(result["failed"], remedy=result["remedy"], evidence=result["evidence"], passing=result.get("passing", False))
         records: list[dict[str, Json]] = [json.loads(_read(directory / f"run-{number}" / "run.json")) for number in range(1, result["runs"] + 1)]
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error

@@ -21,7 +21,7 @@ from borarun.errors import ParseError
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
 
-AGAIN = "Delete the task's directory and submit again."
+AGAIN = "Submit again: it is done anew."
 
 CUT_SYMBOLS = {"X": "Xe", "r": "Zr"}
 """Symbols that VASP cuts."""

@@ -12,10 +12,11 @@ import re
 import struct
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from borarun import endings
 from borarun.file import replacing
 from borarun.job_time import TIME_UP, seconds_left
 from borarun.programs.md_plan import Plan
@@ -44,11 +45,13 @@ class Ending:
     stop : ``completed``, ``wall``, ``extrapolation``, ``exploded`` or ``failed``
     reason : the same in LAMMPS's words
     remedy : what the user can do, where there is something
+    passing : whether it may do well when it is started again
     """
 
     stop: str
     reason: str = ""
     remedy: str = ""
+    passing: bool = False
 
 
 MEANINGS = (
@@ -122,9 +125,14 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
         if (left := seconds_left() - RESERVE_S) < float("inf"):
             begin += ["-var", "limit", f"{left // 3600:.0f}:{left // 60 % 60:02.0f}:{left % 60:02.0f}"]
         with Path("screen.txt").open("wb") as screen:
-            subprocess.run([*command, "-in", "in.lammps", "-log", "log.lammps", *begin], stdout=screen, stderr=subprocess.STDOUT, check=False)
+            code = subprocess.run(
+                [*command, "-in", "in.lammps", "-log", "log.lammps", *begin], stdout=screen, stderr=subprocess.STDOUT, check=False
+            ).returncode
         reached = int(_read("ended.txt").split()[0]) if _read("ended.txt").split() else -1
-        found = ending(_read("log.lammps") + _read("screen.txt"), reached, plan.steps)
+        said = _read("log.lammps") + _read("screen.txt")
+        found = ending(said, reached, plan.steps)
+        if found.stop == "failed" and endings.may_pass(code, said):
+            return replace(found, reason=f"{found.reason} (exit code {code})", passing=True), begun
         if found.stop == "failed" and restart is not None and "Per MPI rank" not in _read("log.lammps"):
             print(f"{restart} is passed over: {found.reason}", file=sys.stderr)
             restart.unlink()
@@ -168,13 +176,14 @@ def _read(name: str) -> str:
 
 def main() -> None:
     """Run, or go on with, what this directory describes."""
-    if Path("outcome.json").exists():
+    if (before := _read("outcome.json")) and "failed" not in json.loads(before):
         return
     plan = Plan.read()
     found, last = run(sys.argv[1:], plan)
     if found.stop == "failed":
         lines = _read("log.lammps").splitlines() or _read("screen.txt").splitlines()
-        outcome: dict[str, str | int] = {"failed": found.reason, "remedy": found.remedy, "evidence": "\n".join(lines[-EVIDENCE_LINES:])}
+        evidence = "\n".join(lines[-EVIDENCE_LINES:])
+        outcome: dict[str, str | int] = {"failed": found.reason, "remedy": found.remedy, "evidence": evidence, "passing": found.passing}
     else:
         kept = candidates() if plan.grade else ()
         with replacing(Path("candidates.extxyz")) as file:

@@ -40,6 +40,20 @@ VACUUM_A = 10.0
 """Least distance between a neighbourhood that was cut out and its images."""
 
 
+class CommandError(ValueError):
+    """A command of MLIP-3 ended badly.
+
+    Parameters
+    ----------
+    message : what to tell
+    code : its exit code; minus the signal that killed it, of which ``self.code`` makes what shells say
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code if code > 0 else 128 - code
+
+
 def main() -> None:
     """Train, or select."""
     parser = argparse.ArgumentParser(description="Run the commands of MLIP-3 in this directory.")
@@ -61,7 +75,8 @@ def main() -> None:
             if not (here / "active_set.npy").exists():
                 _active_set(here)
     except (OSError, ValueError) as error:
-        sys.exit(f"MLIP-3: {error}")
+        print(f"MLIP-3: {error}", file=sys.stderr)
+        sys.exit(error.code if isinstance(error, CommandError) else 1)
 
 
 def _name(program: str) -> str:
@@ -77,7 +92,9 @@ def _step(here: Path, command: list[str], output: str, verb: str, *arguments: st
     if not (here / output).exists():
         written = f"{output}.part"
         with (here / f"{verb}.log").open("wb") as log:
-            _run([*command, verb, *(argument.format(written) for argument in arguments)], log).wait()
+            code = _run([*command, verb, *(argument.format(written) for argument in arguments)], log).wait()
+        if code < 0:  # else what it left tells better
+            raise CommandError(f"`mlp {verb}` was ended by signal {-code}.", code)
         _finish(here, written, output, f"{verb}.log")
 
 
@@ -120,7 +137,8 @@ def _train(here: Path, job: dict[str, Any], command: list[str]) -> None:
                         file.write(text.encode())
                 (here / "progress").write_text(f"{0.95 * _iterations(log) / max(limit, 1):.3f}")
     if process.returncode:
-        raise ValueError("\n".join(["`mlp train` failed. The last lines of train.log:", *log.read_text().splitlines()[-EVIDENCE_LINES:]]))
+        last = log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:]
+        raise CommandError("\n".join(["`mlp train` failed. The last lines of train.log:", *last]), process.returncode)
     start = Potential.read((here / "start.mtp").read_text())
     content = almtp.tagged((here / "current.almtp").read_bytes(), str(start.data.potential_tag))
     almtp.read(content, Potential.read(almtp.split(content)[0]))

@@ -35,6 +35,7 @@ from custodian.vasp.validators import VaspFilesValidator, VaspNpTMDValidator
 from pymatgen.io.vasp.inputs import Incar
 from pymatgen.io.vasp.outputs import Oszicar
 
+from borarun import endings
 from borarun.errors import EngineError
 from borarun.file import replacing
 from borarun.job_time import seconds_left
@@ -53,6 +54,11 @@ WALL = "Walltime reached"
 
 class TetheredJob(VaspJob):
     """A run of VASP that ends with this process, and copies no POTCAR."""
+
+    @property
+    def exit_code(self) -> int:
+        """Of the last start; 0 where there was none."""
+        return (process.poll() or 0) if (process := getattr(self, "_vasp_process", None)) else 0
 
     def run(self, directory: str = "./") -> subprocess.Popen[bytes]:
         """Start VASP."""
@@ -112,7 +118,7 @@ def run(directory: Path, command: list[str]) -> None:
     try:
         runs, stopped = _runs(directory, job, command)
     except EngineError as error:
-        _write(directory / "result.json", {"failed": str(error), "remedy": error.remedy, "evidence": error.evidence})
+        _write(directory / "result.json", {"failed": str(error), "remedy": error.remedy, "evidence": error.evidence, "passing": error.passing})
     else:
         _write(directory / "result.json", {"runs": runs, "stopped": stopped})
 
@@ -221,9 +227,10 @@ def _last_seed(report: Path) -> list[int]:
 
 def _custodian(directory: Path, folder: Path, job: dict[str, Any], command: list[str], done: int) -> list[dict[str, Any]]:
     """Run VASP under custodian; what was mended, each ``handler``, ``errors``, ``actions``."""
+    vasp = TetheredJob(command, backup=False, auto_gamma=False)
     custodian = Custodian(
         _handlers(job) + ([Progress(str(directory / "progress"), done, job["steps"])] if job["operation"] == "aimd" else []),
-        [TetheredJob(command, backup=False, auto_gamma=False)],
+        [vasp],
         [VaspFilesValidator(), VasprunEndValidator(), VaspNpTMDValidator()],
         max_errors=MAX_ERRORS,
         polling_time_step=POLL_S,
@@ -234,7 +241,7 @@ def _custodian(directory: Path, folder: Path, job: dict[str, Any], command: list
         custodian.run()  # type: ignore[no-untyped-call]
     except Exception as error:  # besides its own errors, whatever pymatgen stumbles over where VASP left half a file
         message, evidence = f"VASP failed, and custodian could not mend it: {error}", _tail(folder, _mended(custodian))
-        raise EngineError(message, remedy="See VASP's output below.", evidence=evidence) from error
+        raise EngineError(message, remedy="See VASP's output below.", evidence=evidence, passing=endings.may_pass(vasp.exit_code, evidence)) from error
     return _mended(custodian)
 
 

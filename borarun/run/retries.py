@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
-import signal
 from dataclasses import dataclass, field
 
 from borarun.errors import ParseError, TimeUpError
@@ -14,12 +12,6 @@ MAX_LOST = 10
 """How often a task starts again because the node or worker under it was lost, which is not its fault and costs it no try."""
 
 PASSING_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EREMOTEIO}
-PASSING_SIGNALS = {signal.SIGKILL, signal.SIGBUS, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGXCPU}
-PASSING_WORDS = re.compile(
-    r"No space left on device|[Dd]isk quota exceeded|Stale file handle|Input/output error|Connection timed out|Cannot allocate memory|"
-    r"Transport endpoint is not connected|Resource temporarily unavailable|NODE FAIL",
-)
-"""What the system says, through whatever program, when the fault is neither the program's nor its input's."""
 
 
 def may_pass(error: BaseException) -> bool:

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from borarun import __version__
+from borarun import __version__, endings
 from borarun.engines import ENGINES
 from borarun.engines.base import Files, Program
 from borarun.errors import BorarunError, DamagedError, EngineError, ParseError, TimeUpError
 from borarun.job_time import TIME_UP, job_length, seconds_left
 from borarun.run.claim import Claim, Holder
-from borarun.run.retries import PASSING_SIGNALS, PASSING_WORDS, may_pass
+from borarun.run.retries import may_pass
 from borarun.store import Store
 from borarun.task import Failure, Task
 from borarun.tether import end_with_parent
@@ -132,6 +132,7 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     files, command = rendered(task, program, store)
     if directory.exists() and not engine.RESUMABLE:
         shutil.rmtree(directory)
+    shutil.rmtree(_unread(directory), ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -143,9 +144,13 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     try:
         result = engine.parse(settings, directory)
     except EngineError as error:
-        if code == 0:
-            raise
-        raise _ended_badly(task.engine, code, directory, error) from error
+        if code:
+            raise _ended_badly(task.engine, code, directory, error) from error
+        error.evidence = error.evidence or _last_lines(directory)
+        if isinstance(error, ParseError):  # the program would take what it left for done, and leave the same again
+            directory.replace(_unread(directory))
+            error.remedy = f"{error.remedy} What it left is in {_unread(directory)}.".strip()
+        raise
     provenance = {
         "borarun": __version__,
         "host": socket.gethostname(),
@@ -157,6 +162,11 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     store.write(task, result, provenance)
 
 
+def _unread(directory: Path) -> Path:
+    """Where the files of a run go that came to its end and could not be read."""
+    return directory.with_name(f"{directory.name}.unread")
+
+
 def _ended_badly(engine: str, code: int, directory: Path, error: EngineError) -> EngineError:
     """What to tell of a program that ended with an error and left no whole result."""
     evidence = error.evidence or _last_lines(directory)
@@ -165,8 +175,7 @@ def _ended_badly(engine: str, code: int, directory: Path, error: EngineError) ->
     what = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     if refused := _refused(directory):  # where nothing can be written, the program could not say so either
         return EngineError(f"{engine} {what}: {refused}", remedy="Make room or raise the quota, then submit again.", evidence=evidence, passing=True)
-    passing = -code in PASSING_SIGNALS or code - 128 in PASSING_SIGNALS or PASSING_WORDS.search(evidence) is not None
-    return EngineError(f"{engine} {what}", remedy=f"Its files are in {directory}.", evidence=evidence, passing=passing)
+    return EngineError(f"{engine} {what}", remedy=f"Its files are in {directory}.", evidence=evidence, passing=endings.may_pass(code, evidence))
 
 
 def _refused(directory: Path) -> str:

@@ -137,6 +137,13 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def test_a_new_format_of_an_engine_s_files_makes_new_keys(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, settings = ENGINES[name], ENGINES[name].Settings(**CASES[name].settings)
+    before = engine.version(settings)
+    monkeypatch.setattr(engine if hasattr(engine, "FORMAT") else reference, "FORMAT", "another")
+    assert engine.version(settings) != before
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_what_is_asked_of_an_installed_program(name: str) -> None:
     """Each probe is a command of the site; whatever it prints is read, never an error; what is not the program is not taken for it, but for VASP."""

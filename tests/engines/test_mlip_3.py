@@ -418,6 +418,18 @@ def test_which_mlp_it_was_is_kept_by_the_hash_of_its_file(labels: Frames, tmp_pa
     assert (other / "program.txt").read_text() == "MLIP-3"
 
 
+@pytest.mark.parametrize(("script", "code"), [("kill -KILL $$", 137), ("exit 143", 143), ("echo oh dear; exit 2", 2)])
+def test_how_a_command_ended_is_handed_on(labels: Frames, tmp_path: Path, script: str, code: int) -> None:
+    """So that a training that the machine killed goes on, and one that refuses its input does not."""
+    write(mlip_3.render(TRAIN, {"labels": [labels]}, Program()), tmp_path)
+    mlp = tmp_path / "mlp"
+    mlp.write_text(f"#!/bin/sh\n{script}\n")
+    mlp.chmod(0o755)
+    process = start(TRAIN, tmp_path, Program(train_command=str(mlp)))
+    _, told = process.communicate()
+    assert process.returncode == code and "`mlp train` failed" in told.decode()
+
+
 def test_a_program_that_cannot_be_started_is_told(labels: Frames, tmp_path: Path) -> None:
     write(mlip_3.render(TRAIN, {"labels": [labels]}, Program()), tmp_path)
     process = start(TRAIN, tmp_path, Program(train_command="/no/such/mlp"))

@@ -476,7 +476,7 @@ class TestLabel:
     def test_without_the_kernel_vasp_s_words_are_quoted(self, potcars: Path, tmp_path: Path) -> None:
         with pytest.raises(EngineError, match="custodian could not mend it") as caught:
             finished(tmp_path / "label", settings(functional="rev-vdW-DF2", **LIH), potcars, lih())
-        assert "vdw_kernel.bindat is missing" in caught.value.evidence
+        assert "vdw_kernel.bindat is missing" in caught.value.evidence and not caught.value.passing
 
     def test_a_charged_cell_says_its_electrons(self, potcars: Path, tmp_path: Path) -> None:
         result = finished(tmp_path / "label", settings(charge=-1.0, **LIH), potcars, lih())
@@ -580,8 +580,9 @@ class TestMolecularDynamics:
     def test_a_run_that_was_killed_is_begun_again(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         task = settings(atoms=lih(), **{**AIMD, **LIH})
         monkeypatch.setenv("STANDIN_KILL", "6")
-        with pytest.raises(EngineError):
+        with pytest.raises(EngineError) as caught:
             finished(tmp_path / "aimd", task, potcars)
+        assert caught.value.passing, "by the machine, which has killed it, and not by its input"
         monkeypatch.delenv("STANDIN_KILL")
         assert finished(tmp_path / "aimd", task, potcars).facts["n_labels"] == 4
 

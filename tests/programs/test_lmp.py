@@ -102,6 +102,20 @@ def test_a_time_limit_cuts_the_run_into_pieces_that_fit(crystal: Atoms, embedded
         np.testing.assert_array_equal(found.arrays[name].values, embedded.arrays[name].values)
 
 
+@pytest.mark.parametrize(("script", "passing"), [("kill -KILL $$", True), ("echo ERROR: Unrecognized pair style; exit 1", False)])
+def test_a_run_that_failed_is_begun_again_when_it_is_asked_for_again(crystal: Atoms, embedded: Result, tmp_path: Path, script: str, passing: bool) -> None:
+    """A LAMMPS that the machine killed, by itself; one without the pair style, when the site file names another."""
+    lmp = tmp_path / "lmp"
+    lmp.write_text(f"#!/bin/sh\n{script}\n")
+    lmp.chmod(0o755)
+    settings = lammps.Settings(segments=[HOLD])
+    lay_out(tmp_path, crystal, settings, site("mlip"))
+    with pytest.raises(EngineError) as caught:
+        run(tmp_path, settings, site("mlip", command=str(lmp)))
+    assert caught.value.passing == passing
+    assert run(tmp_path, settings, site("mlip")).facts["n_frames"] == embedded.facts["n_frames"]
+
+
 def test_the_end_of_the_job_limits_the_run(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings, program = lammps.Settings(segments=[HOLD]), site("mlip")
     lay_out(tmp_path, crystal, settings, program)

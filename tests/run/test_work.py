@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
+from borarun.engines import ENGINES, mlip_3, motep
 from borarun.engines.base import Program
 from borarun.errors import ParseError
+from borarun.frames import Frames
 from borarun.job_time import JOB_BEGAN, JOB_ENDS
 from borarun.run import work
 from borarun.run.claim import Holder
@@ -71,6 +75,19 @@ def test_a_finished_task_is_not_run_again(engine: Any, tmp_path: Path) -> None:
     task = _task(f"open({str(witness)!r}, 'a').write('x'); open('answer', 'w').write('')")
     assert _perform(task, tmp_path) is None
     assert _perform(task, tmp_path) is None
+    assert witness.read_text() == "x"
+
+
+def test_of_two_that_are_asked_for_a_task_at_once_one_does_it(engine: Any, tmp_path: Path) -> None:
+    """As two studies do that share a store: the other waits, and takes the record."""
+    witness = tmp_path / "witness"
+    task = _task(f"import time; open({str(witness)!r}, 'a').write('x'); time.sleep(1); open('answer', 'w').write('')")
+    workers = []
+    for _ in range(2):
+        if (worker := os.fork()) == 0:
+            os._exit(0 if _perform(task, tmp_path) is None else 1)
+        workers.append(worker)
+    assert [os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers] == [0, 0]
     assert witness.read_text() == "x"
 
 
@@ -139,6 +156,20 @@ def test_leftovers_are_cleared_unless_the_engine_resumes(engine: Any, tmp_path: 
         assert _perform(task, root) is None
         record = Store(root / "store").record(task.key)
         assert record is not None and record.facts == {"answer": expected}
+
+
+def test_what_could_not_be_read_is_not_gone_on_from(engine: Any, tmp_path: Path) -> None:
+    """The program takes what is there for done, as those do that go on from files: it is given an empty directory, and the files are kept aside."""
+    engine.RESUMABLE = True
+    code = "import os, sys\nif os.path.exists('rubbish'): sys.exit(0)\nprint('all is well'); open('rubbish', 'w').write('x')\n"
+    task = _task(code + f"if os.path.exists({str(tmp_path / 'mended')!r}): open('answer', 'w').write('42')")
+    failure = _perform(task, tmp_path)
+    aside = tmp_path / "work" / f"{task.key}.unread"
+    assert failure.kind == "ParseError" and failure.evidence == "all is well"
+    assert str(aside) in failure.remedy and (aside / "rubbish").exists()
+    (tmp_path / "mended").touch()
+    assert _perform(task, tmp_path) is None
+    assert not list((tmp_path / "work").iterdir())
 
 
 def test_a_held_claim_means_running(tmp_path: Path) -> None:
@@ -266,3 +297,42 @@ def test_the_program_dies_with_the_worker(engine: Any, tmp_path: Path) -> None:
     os.waitpid(worker, 0)
     gone, alive = psutil.wait_procs([program], timeout=10)
     assert gone and not alive
+
+
+MLP = shlex.join([sys.executable, str(Path(__file__).parents[1] / "standins/mlp.py")])
+
+
+@pytest.mark.parametrize(
+    ("engine", "limit", "program"),
+    [
+        ("motep", {"max_evaluations": 20, "starts": 1}, motep.Program()),
+        ("mlip-3", {"iteration_limit": 20, "al_mode": "nbh"}, mlip_3.Program(command=MLP)),
+    ],
+    ids=["motep", "mlip-3"],
+)
+def test_training_that_meets_a_wall_goes_on_after_it_and_learns_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, limit: dict[str, int], program: Program
+) -> None:
+    """The trainers themselves; of MLIP-3 a stand-in for `mlp`."""
+    labels = Frames.from_extxyz((Path(__file__).parents[2] / "benchmarks/data/li2b12h12_sevennet0_d3_valid.extxyz").read_text()).take(range(6))
+    labelling = Task("vasp", {})
+    settings = ENGINES[engine].Settings(operation="train", level=6, validation_fraction=0.3, **limit).model_dump(mode="json")
+    task = Task(engine, settings, {"labels": (Ref(labelling.key, "labels"),)})
+    monkeypatch.setenv("STANDIN_PAUSE", "0.2")
+    losses = []
+    for root in (tmp_path / "cut", tmp_path / "whole"):
+        Store(root / "store").write(labelling, Result(frames={"labels": labels}), {})
+        if root.name == "cut":
+
+            def left(root: Path = root) -> float:
+                return -1.0 if (work.progress(root / "work", task.key) or 0.0) >= 0.3 else 1.0
+
+            monkeypatch.setattr(work, "seconds_left", left)
+            failure = perform(task, program, root / "store", root / "work", Holder.here())
+            assert failure is not None and failure.kind == "TimeUpError", failure
+            assert 0.0 < (work.progress(root / "work", task.key) or 0.0) < 1.0, "it had nothing left to do"
+        monkeypatch.setattr(work, "seconds_left", lambda: float("inf"))
+        assert perform(task, program, root / "store", root / "work", Holder.here()) is None
+        losses.append(Store(root / "store").array(task.key, "loss"))
+    assert len(losses[0]) >= 15
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)

@@ -2,12 +2,14 @@
 
 ``python -m borarun.tether PARENT COMMAND ...`` is such a process; ``end_with_parent`` makes one of a child that is about to start a program.
 ``python -m borarun.tether --beside PID MODULE ...`` runs a module that ends with a process which is not its parent.
+``python -m borarun.tether --after MODULE ...`` runs a module that, asked to end, asks its workers first and waits for them.
 ``python -m borarun.tether --around COMMAND ...`` runs a command and ends, when that has ended, whatever it left behind.
 """
 
 from __future__ import annotations
 
 import ctypes
+import multiprocessing.connection  # whole before a signal can come
 import os
 import runpy
 import signal
@@ -22,6 +24,9 @@ import psutil
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LOOK_S = 1.0
+
+GRACE_S = 4.0
+"""What the children of a process get to end in order; batch systems kill all of a job some seconds after they have asked it to end."""
 
 
 def end_with_parent(parent: int) -> None:
@@ -45,6 +50,7 @@ def run_around(command: list[str]) -> int:
     """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     with subprocess.Popen(command, preexec_fn=partial(end_with_parent, os.getpid())) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
         code = process.wait()
     while left := psutil.Process().children(recursive=True):
         _kill(left)
@@ -55,6 +61,12 @@ def run_around(command: list[str]) -> int:
 def run_beside(pid: int, module: str, arguments: list[str]) -> None:
     """Run a module as ``python -m`` does, until it ends or that process is gone; then all that it started is killed with it."""
     threading.Thread(target=_watch, args=(pid,), daemon=True).start()
+    run_after(module, arguments)
+
+
+def run_after(module: str, arguments: list[str]) -> None:
+    """Run a module as ``python -m`` does, until it ends or is asked to: then it ends after its workers (``multiprocessing``)."""
+    signal.signal(signal.SIGTERM, _end_after_children)
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
@@ -70,6 +82,15 @@ def _watch(pid: int) -> None:
     os._exit(1)
 
 
+def _end_after_children(*_: object) -> None:
+    children, until = multiprocessing.active_children(), time.monotonic() + GRACE_S
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.join(max(until - time.monotonic(), 0.0))
+    os._exit(128 + signal.SIGTERM)
+
+
 def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
@@ -79,6 +100,8 @@ def _kill(processes: list[psutil.Process]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--beside":
         run_beside(int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    elif sys.argv[1] == "--after":
+        run_after(sys.argv[2], sys.argv[3:])
     elif sys.argv[1] == "--around":
         sys.exit(run_around(sys.argv[2:]))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -70,6 +71,34 @@ def test_what_a_killed_command_leaves_behind_is_ended() -> None:
             time.sleep(0.01)
         assert around.wait(timeout=30) != 0
     assert not child.is_running() and not grandchildren[0].is_running()
+
+
+POOL = """
+import multiprocessing, os, signal, sys, time
+
+def work(file):
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), open(file, "w").write("given back"), os._exit(0)))
+    print("at work", flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    multiprocessing.get_context("spawn").Process(target=work, args=(sys.argv[1],)).start()
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("asked", ["all", "outermost"])
+def test_workers_end_in_order_before_their_pool(tmp_path: Path, asked: str) -> None:
+    """Asked to end by a batch system, which asks all processes of a job at once, or by somebody who asks the first one."""
+    (tmp_path / "pool.py").write_text(POOL)
+    command = [sys.executable, "-m", "borarun.tether", "--around", sys.executable, "-m", "borarun.tether", "--after", "pool", str(tmp_path / "left")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as around:
+        assert around.stdout is not None and around.stdout.readline() == "at work\n"
+        process = psutil.Process(around.pid)
+        for each in [process, *(process.children(recursive=True) if asked == "all" else [])]:
+            each.terminate()
+        assert around.wait(timeout=30) == 143
+    assert (tmp_path / "left").read_text() == "given back"
 
 
 def test_the_exit_code_is_the_command_s() -> None:

@@ -35,7 +35,7 @@ from borarun.engines.base import Program
 from borarun.errors import BorarunError
 from borarun.places import Places
 from borarun.run.claim import Holder
-from borarun.run.retries import LOST
+from borarun.run.retries import LOST, may_pass
 from borarun.run.work import perform
 from borarun.site import Site, jobs
 from borarun.site.batch import beginning
@@ -77,7 +77,21 @@ def do(
     """``perform`` in a worker that ends with its pool; with the nodes that the task needs as Parsl wants to be told of them."""
     if pool := multiprocessing.parent_process():
         end_with_parent(pool.pid or 0)
-    return perform(task, program, store, work, driver)
+    signal.signal(signal.SIGTERM, _leave)  # of the batch system, as a rule
+    try:
+        return perform(task, program, store, work, driver)
+    except _AskedToEnd:  # the task is given back, so that whoever goes on with it need not wait until it is clear that this worker is gone
+        os._exit(128 + signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class _AskedToEnd(BaseException):
+    """What no part of a task's work takes for a failure of its own."""
+
+
+def _leave(*_: object) -> None:
+    raise _AskedToEnd
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -86,6 +100,8 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(LOST, f"the worker, its node or its job was lost ({error})", "Submit again.")
     if isinstance(error, BadStateException):
         return Failure("ExecutorError", str(error), "Mend the executor in the site file: `borarun doctor` checks it.")
+    if may_pass(error):  # its claim could not be written
+        return Failure(type(error).__name__, f"a worker could not begin: {error}", "Make room or raise the quota, then submit again.", passing=True)
     return Failure("bug", f"{type(error).__name__}: {error}", "Please report it.")
 
 
@@ -356,7 +372,8 @@ def _batch(label: str, executor: Batch, directory: Path) -> HighThroughputExecut
     shared: dict[str, Any] = {
         "label": label,
         "provider": provider(executor, label, directory),
-        "launch_cmd": _launch_command("--around {python} -m "),  # a pool that is killed leaves workers behind, which would hold their tasks
+        # A pool that is killed leaves workers behind, which would hold their tasks; one that is asked to end lets them give theirs back.
+        "launch_cmd": _launch_command("--around {python} -m borarun.tether --after "),
         "address": executor.address,
         "worker_port_range": executor.worker_port_range,
         "heartbeat_period": executor.heartbeat_period,

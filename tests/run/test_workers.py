@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from borarun.errors import BorarunError
 from borarun.places import Places
-from borarun.run.workers import Workers, started_by
+from borarun.run.workers import Workers, failure_of, started_by
 from borarun.site import load_site
 from borarun.task import Task
 
@@ -23,6 +25,12 @@ def test_parsl_takes_every_executor_of_the_sites_that_ship(config: Path, tmp_pat
         made = started_by(executor, label, tmp_path)
         assert made.label == label
         assert "borarun.tether" in made.interchange_launch_cmd  # or it would outlive a driver that is killed
+
+
+def test_a_task_that_found_no_room_is_tried_again() -> None:
+    found = failure_of(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)))
+    assert found.passing and "Disk quota exceeded" in found.message and found.kind == "OSError" and "quota" in found.remedy
+    assert failure_of(ValueError("what")).kind == "bug"
 
 
 def test_workers_that_cannot_start_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,7 +206,9 @@ def diff(
     for sign, tasks in (("+", found.new), ("-", found.gone)):
         for task in tasks:
             _say(f"{sign} {task.name}")
-    _say(f"{len(found.new)} tasks are new and {len(found.gone)} are gone; all others are shared. More may follow from results.")
+    time_s = sum(task.cost.core_seconds for task in found.new)
+    told = f"{len(found.new)} tasks are new ({duration(time_s)} of core time)" if found.new else "0 tasks are new"
+    _say(f"{told} and {len(found.gone)} are gone; all others are shared. More may follow from results.")
 
 
 @app.command()

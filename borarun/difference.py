@@ -47,7 +47,9 @@ class Difference:
 
 def difference(first: Study, second: Study, records: Records) -> Difference:
     """Compare two studies; what decides is the tasks' content, so that comments, names and the order of keys do not count."""
-    values, others = (_flat(study.model_dump(mode="json", by_alias=True) | {"structure": _structures(study)}) for study in (first, second))
+    values, others = (
+        _flat(study.model_dump(mode="json", by_alias=True, exclude={"extends"}) | {"structure": _structures(study)}) for study in (first, second)
+    )
     changes = [
         Change(key, values.get(key, ABSENT), others.get(key, ABSENT))
         for key in dict.fromkeys([*values, *others])

@@ -41,7 +41,7 @@ def test_workers_that_cannot_start_say_why(tmp_path: Path, monkeypatch: pytest.M
 
     site = load_site(CONFIGS[0])
     workers = Workers(Places.of(tmp_path, "x"), site)
-    monkeypatch.setattr("borarun.run.driver.driver.workers.parsl.load", refuse)
+    monkeypatch.setattr("borarun.run.workers.parsl.load", refuse)
     with pytest.raises(BorarunError, match="no such executor"):
         workers.submit(Task("motep", {}), site.program("motep"))
     workers.stop()

@@ -6,6 +6,7 @@ checked here.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -17,8 +18,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from cluster import Cluster, missing
@@ -27,6 +31,7 @@ from test_documentation import blocks, commands
 
 from borarun.places import Places, StoredRecords
 from borarun.plan import expand
+from borarun.run.claim import Claim
 from borarun.run.work import is_running
 from borarun.site import jobs
 from borarun.store import Store
@@ -89,15 +94,15 @@ class Run:
         self.places = Places.of(folder / "runs", re.findall(r"^name: (.*)", study, re.MULTILINE)[0])
         self.store = Store(self.places.store)
 
-    def start(self, **environment: str) -> subprocess.Popen[str]:
+    def start(self, study: str = "study.yaml", **environment: str) -> subprocess.Popen[str]:
         """Start a driver."""
-        command = [sys.executable, "-m", "borarun", "submit", "study.yaml", "--site", "site.yaml"]
+        command = [sys.executable, "-m", "borarun", "submit", study, "--site", "site.yaml"]
         return subprocess.Popen(
             command, cwd=self.folder, env={**self.cluster.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
         )  # fmt: skip
 
-    def end(self, process: subprocess.Popen[str], code: int | None = 0, timeout_s: float = 400) -> str:
+    def end(self, process: subprocess.Popen[str], code: int | None = 0, timeout_s: float = 900) -> str:
         """Wait until a driver ends; what it said."""
         output, _ = process.communicate(timeout=timeout_s)
         assert code is None or process.returncode == code, output
@@ -116,7 +121,7 @@ class Run:
         def begun() -> bool:
             return sum((self.places.work / key / "state.json").exists() for key in self.running()) >= count
 
-        self.cluster.wait_until(begun, f"{count} tasks are at work", 120)
+        self.cluster.wait_until(begun, f"{count} tasks are at work", 300)
 
     def check_complete(self) -> None:
         """Everything is there, once, and nothing is left behind."""
@@ -180,7 +185,7 @@ def kill_a_manager(run: Run) -> None:
 def _is_pool(process: psutil.Process) -> bool:
     try:
         words = process.cmdline()
-        return any("process_worker_pool" in word for word in words) and "python" in process.name() and "-m" in words and "borarun.tether" not in words
+        return any("process_worker_pool" in word for word in words) and "python" in process.name() and "--after" in words and "--around" not in words
     except psutil.Error:
         return False
 
@@ -302,6 +307,21 @@ def test_vasp_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: 
     cut.wait_for_silence()
 
 
+def test_training_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
+    """A stand-in for `mlp`, a second an iteration: none is lost at the wall, and each begins where the last one ended."""
+    mlp = shlex.join([sys.executable, str(Path(__file__).parent / "standins" / "mlp.py")])
+    study = STUDY.replace("[300, 600]", "300").replace("vacancies: [0, 1]", "vacancies: 0")
+    study = study.replace("{level: 6, max_evaluations: 5}", "{engine: mlip-3, level: 6, iteration_limit: 60, al_mode: nbh}")
+    run = Run(cluster, tmp_path, study, SITE.replace('"0:10:00"', '"0:01:00"') + f"programs: {{mlip-3: {{command: {mlp!r}}}}}\n")
+    said = run.end(run.start(STANDIN_PAUSE="1"))
+    assert re.search(r"again  potential .*goes on in another job", said), said
+    assert not run.store.failures() and all(times == 1 for times in run.counted.values()), said
+    (training,) = [task for task in expand(load_study(tmp_path / "study.yaml"), StoredRecords(run.store)).tasks if task.engine == "mlip-3"]
+    losses = run.store.array(training.key, "loss")
+    assert len(losses) >= 60 and (np.diff(losses) <= 1e-9 * losses[0]).all(), "it began again from the start"
+    run.wait_for_silence()
+
+
 @pytest.mark.skipif(shutil.which("qsub") is None, reason="no qsub: apt-get install slurm-wlm-torque")
 def test_the_commands_of_pbs_do_as_well(cluster: Cluster, tmp_path: Path) -> None:
     """qsub, qstat and qdel, as Slurm brings them; the administrator cancels a job, the driver is killed, and the next one ends what it left."""
@@ -343,12 +363,52 @@ def test_the_quickstart_runs_to_its_report(cluster: Cluster, tmp_path: Path) -> 
     run.wait_for_silence()
 
 
-def test_a_full_disk_that_is_freed(run: Run) -> None:
-    """The file system of the runs fills up in the middle; when there is room again, everything is done."""
-    runs = run.folder / "runs"
-    runs.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(runs)], check=True)
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A runs directory with room for little more than the study."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=True)
     try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@contextmanager
+def small_quota(folder: Path) -> Iterator[Path]:
+    """The same on a disk with room, of which a quota lets the study have little."""
+    image, whole = folder.with_name("disk.img"), folder.with_name("disk")
+    whole.mkdir()
+    with image.open("wb") as file:
+        file.truncate(300_000_000)
+    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(["mkfs.btrfs", "-q", str(image)], **quiet)
+    subprocess.run(["mount", "-o", "loop", str(image), str(whole)], check=True)
+    try:
+        folder.symlink_to(whole / "runs")
+        subprocess.run(["btrfs", "quota", "enable", str(whole)], **quiet)
+        subprocess.run(["btrfs", "subvolume", "create", str(whole / "runs")], **quiet)
+        subprocess.run(["btrfs", "qgroup", "limit", "24M", str(whole / "runs")], **quiet)
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(whole)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [
+        (small_disk, "No space left on device"),
+        pytest.param(
+            small_quota,
+            "Disk quota exceeded",
+            marks=pytest.mark.skipif(shutil.which("mkfs.btrfs") is None, reason="no file system with quotas: apt-get install btrfs-progs"),
+        ),
+    ],
+    ids=["disk", "quota"],
+)
+def test_room_that_runs_out_and_is_given_again(run: Run, room: Callable[[Path], AbstractContextManager[Path]], words: str) -> None:
+    """The disk is full, or the quota reached, in the middle; when there is room again, everything is done."""
+    with room(run.folder / "runs") as runs:
         process = run.start()
         run.wait_for_work()
         filler = runs / "filler"
@@ -362,13 +422,89 @@ def test_a_full_disk_that_is_freed(run: Run) -> None:
         time.sleep(15)
         filler.unlink()
         first = run.end(process, code=None)
-        if process.returncode != 0:  # it ended with failures while there was no room, and said so
-            assert "No space left on device" in first or "no room" in first, first
+        assert words in first, first
+        if process.returncode != 0:  # it ended with failures while there was no room
             run.end(run.start())
         run.check_complete()
         time.sleep(2)
-    finally:
-        subprocess.run(["umount", "-l", str(runs)], check=True)
+
+
+MISBEHAVING = """
+import os, sys, time
+from pathlib import Path
+{real}
+for name in ("hangs", "leaves rubbish", "says error", "is cut short"):
+    try:
+        os.close(os.open(Path({folder!r}) / name, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        continue
+    Path({folder!r}, name).write_text(Path.cwd().name)
+    if name == "hangs":
+        print("thinking", flush=True)
+        time.sleep(10000)
+    if name == "leaves rubbish":
+        print("LAMMPS is done", flush=True)
+        for file in ("dump.lammps", "thermo.txt", "last.lammps"):
+            Path(file).write_bytes(bytes(1000))
+        Path("ended.txt").write_text("1000000")
+        sys.exit(0)
+    lammps()
+    if name == "says error":
+        sys.exit(1)
+    content = Path("dump.lammps").read_bytes()
+    Path("dump.lammps").write_bytes(content[: len(content) // 2])
+    sys.exit(0)
+lammps()
+"""
+
+OF_LAMMPS = """
+diffusion: {temperatures_K: [200, 250, 300, 350], vacancies: 0, equilibrate_ns: 0.0002, time_ns: 0.0004, timestep_fs: 1, sample_every_fs: 10}
+supercell: [1, 1, 1]
+"""
+
+
+def misbehaving(folder: Path) -> str:
+    """The command of a LAMMPS that misbehaves in another way at each of its first four starts, and notes in which task."""
+    stand_in = str(Path(__file__).parent / "standins/lmp.py")
+    real = f"import subprocess\ndef lammps(): subprocess.run([sys.executable, {stand_in!r}, *sys.argv[1:]], check=True)"
+    (folder / "lmp.py").write_text(MISBEHAVING.format(real=real, folder=str(folder)))
+    return shlex.join([sys.executable, str(folder / "lmp.py")])
+
+
+def test_a_program_that_hangs_leaves_rubbish_says_error_or_is_cut_short(cluster: Cluster, tmp_path: Path) -> None:
+    """Each once. No wrong number is stored; what is whole counts; the rest is done again; and where nothing is tried again, `why` has the evidence."""
+    study = STUDY.replace("vacancies: [0, 1]", "vacancies: 0").replace("[300, 600]", "300") + OF_LAMMPS
+    folder = tmp_path / "run"
+    run = Run(cluster, folder, study)
+    program = f"programs: {{lammps: {{flavour: mlip, command: {misbehaving(folder)!r}, silence_minutes: 0.3}}}}\n"
+    (folder / "site.yaml").write_text(SITE.replace("limit: 2", "limit: 0") + program)
+    said = run.end(run.start(), code=1)
+    assert said.count("failed: diffusion") == 3, said
+    which = {name: (folder / name).read_text() for name in ("hangs", "leaves rubbish", "says error", "is cut short")}
+    found = {each["key"]: each for each in json.loads(borarun(run, "why", "study.yaml", "--json"))["failed"]}
+    assert len(found) == 3 and which["says error"] not in found
+    assert Store(run.places.store).attributes(which["says error"])["facts"]["stop"] == "completed"
+    assert "wrote nothing for 0.3 minutes" in found[which["hangs"]]["message"] and "silence_minutes" in found[which["hangs"]]["remedy"]
+    for name in ("leaves rubbish", "is cut short"):
+        assert found[which[name]]["kind"] == "ParseError" and ".unread" in found[which[name]]["remedy"], found[which[name]]
+    assert all(each["remedy"] for each in found.values())
+    (folder / "site.yaml").write_text(SITE + program)
+    run.end(run.start())
+    assert not run.store.failures() and all(times == 1 for times in run.counted.values()), run.said
+    run.wait_for_silence()
+
+
+def test_two_studies_share_a_store_at_the_same_time(cluster: Cluster, tmp_path: Path) -> None:
+    """They begin together and have tasks in common, which count for both; that each is done once is in test_work.py."""
+    run = Run(cluster, tmp_path)
+    (tmp_path / "other.yaml").write_text(STUDY.replace("name: faults", "name: other").replace("[300, 600]", "[300, 900]"))
+    first, second = run.start(), run.start("other.yaml")
+    run.end(first)
+    run.end(second)
+    assert len(run.store.keys()) == 8 and not run.store.failures(), run.said  # 5 + 5 - 2 in common
+    for name in ("faults", "other"):
+        assert (tmp_path / "runs" / name / "report/report.html").exists()
+    run.wait_for_silence()
 
 
 def test_a_damaged_record_is_made_again(run: Run) -> None:
@@ -416,6 +552,33 @@ def borarun(run: Run, *arguments: str) -> str:
     done = subprocess.run(command, cwd=run.folder, env=run.cluster.environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("skew", [0, 86400], ids=["clocks agree", "a day ahead"])
+def test_another_login_node_follows_and_stops_the_driver(run: Run, skew: int) -> None:
+    """Another host name, and a clock that is wrong where the files' times are looked at: what is there is asked, stops in order, and goes on there."""
+    elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname login2; exec "$@"', "sh", sys.executable, "-c", ANOTHER_CLOCK, str(skew)]
+
+    def there(*arguments: str) -> str:
+        command, environment = [*elsewhere, *arguments], run.cluster.environment
+        done = subprocess.run(command, cwd=run.folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    borarun(run, "submit", "study.yaml", "--site", "site.yaml", "--detach")
+    run.wait_for_work(1)
+    assert "Run by process" in there("status", "study.yaml")
+    said = there("stop", "study.yaml")
+    assert "Asked process" in said and "Stopped." in said and "taken for dead" not in said
+    assert not Claim(run.places.study / "driver.claim").held(), "it was not waited for"
+    run.wait_for_silence()
+    there("submit", "study.yaml", "--site", "site.yaml", "--detach")
+    run.said = there("attach", "study.yaml")
+    assert "All tasks are done" in run.said
+    run.check_complete()
+
+
+ANOTHER_CLOCK = "import sys, time; now = time.time; skew = float(sys.argv.pop(1)); time.time = lambda: now() + skew; from borarun.cli import main; main()"
 
 
 def test_a_driver_in_a_job_hands_over_before_its_wall(cluster: Cluster, tmp_path: Path) -> None:

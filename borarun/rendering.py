@@ -11,6 +11,7 @@ from borarun.plan import Plan
 from borarun.run.work import rendered
 from borarun.site import Site
 from borarun.site.executors import Batch
+from borarun.site.surroundings import THREADS
 from borarun.store import Store
 from borarun.task import Task
 
@@ -33,11 +34,15 @@ def write_tasks(tasks: list[Task], site: Site, store: Store, out: Path) -> list[
         directory = out / task.stage / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', task.label)}-{task.key[:8]}"
         directory.mkdir(parents=True, exist_ok=True)
         files, command = rendered(site.on(task), site.program(task.engine), store)
-        command = launched(command, site, site.on(task))
+        program, command = site.program(task.engine), launched(command, site, site.on(task))
         for name, content in files.items():
             (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
         script = directory / RUN
-        script.write_text(f'#!/bin/sh\n# {task.name}\n# task {task.key}\ncd "$(dirname "$0")" && exec {shlex.join(command)}\n')
+        before = [program.init] if program.init else []
+        variables = dict.fromkeys(THREADS[:1], str(program.threads)) | program.environment
+        before += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        lines = ["#!/bin/bash", f"# {task.name}", f"# task {task.key}", *before, f'cd "$(dirname "$0")" && exec {shlex.join(command)}']
+        script.write_text("\n".join(lines) + "\n")
         script.chmod(0o755)
         written.append(directory)
     return written
@@ -45,8 +50,8 @@ def write_tasks(tasks: list[Task], site: Site, store: Store, out: Path) -> list[
 
 def launched(command: list[str], site: Site, task: Task) -> list[str]:
     """The command with the launcher that its executor gives it, for all nodes of a job."""
-    executor = site.executors[site.executor_of(task)]
-    return [word for words in command for word in (executor.launch(task.cores) if words == LAUNCH and isinstance(executor, Batch) else [words])]
+    executor, threads = site.executors[site.executor_of(task)], site.program(task.engine).threads
+    return [word for words in command for word in (executor.launch(task.cores, threads) if words == LAUNCH and isinstance(executor, Batch) else [words])]
 
 
 def ready(plan: Plan, store: Store) -> tuple[list[Task], list[Task]]:

@@ -70,9 +70,11 @@ def test_an_mpi_program_is_written_with_the_launcher_of_its_executor(mini_study:
     mini_study.write_text(study)
     (tmp_path / "site.yaml").write_text(
         "borarun: 1\nname: x\nexecutors:\n  wide: {provider: slurm, cores_per_node: 8, nodes_per_block: 2, mpi_launcher: srun, walltime: '1:00:00'}\n"
-        "programs:\n  quantum-espresso: {cores: 16, command: '{launch} pw.x -nk 2', pseudopotential_directory: /upf}\n"
+        "programs:\n  quantum-espresso: {cores: 16, threads: 2, init: module load qe, environment: {STACK: 'a b'}, command: '{launch} pw.x -nk 2', "
+        "pseudopotential_directory: /upf}\n"
     )
     done = render(mini_study, "--site", "site.yaml")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / done.stdout.splitlines()[0] / "run.sh").read_text()
-    assert text.rstrip().endswith("-- srun --ntasks 16 --ntasks-per-node 8 --nodes 2 pw.x -nk 2")
+    assert text.rstrip().endswith("-- srun --ntasks 8 --ntasks-per-node 4 --nodes 2 --cpus-per-task 2 pw.x -nk 2")
+    assert "\nmodule load qe\nexport OMP_NUM_THREADS=2\nexport STACK='a b'\n" in text

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from borarun.frames import Frames
 from borarun.messages import Section, did_you_mean
@@ -28,7 +28,7 @@ Files = dict[str, str | bytes]
 LAUNCH = "{launch}"
 """In a command: the launcher of the executor, with the nodes that the task has."""
 
-PLACEHOLDERS = ("{cores}", LAUNCH)
+PLACEHOLDERS = ("{cores}", "{ranks}", LAUNCH)
 
 
 def _command(value: str) -> str:
@@ -40,9 +40,8 @@ def _command(value: str) -> str:
         raise ValueError("must name a program")
     for placeholder in re.findall(r"\{\w*\}", value):
         if placeholder not in PLACEHOLDERS:
-            raise ValueError(
-                f"{placeholder} stands for nothing: {' and '.join(PLACEHOLDERS)} do (got {value!r}).{did_you_mean(placeholder, PLACEHOLDERS)}"
-            )
+            known = f"{', '.join(PLACEHOLDERS[:-1])} and {LAUNCH}"
+            raise ValueError(f"{placeholder} stands for nothing: {known} do (got {value!r}).{did_you_mean(placeholder, PLACEHOLDERS)}")
     if LAUNCH in value and words.count(LAUNCH) != 1:
         raise ValueError(f"{LAUNCH} must stand once and be a word of its own")
     return value
@@ -60,9 +59,14 @@ Command = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_c
 AbsolutePath = Annotated[str, Field(max_length=1000), AfterValidator(_absolute)]
 
 
-def words(command: str, cores: int) -> list[str]:
-    """The words of a command, with its number of cores. ``{launch}`` stays for whoever knows the nodes."""
-    return [word.replace("{cores}", str(cores)) for word in shlex.split(command)]
+def words(command: str, cores: int, threads: int = 1) -> list[str]:
+    """The words of a command, with its numbers of cores and of processes. ``{launch}`` stays for whoever knows the nodes."""
+    return [word.replace("{cores}", str(cores)).replace("{ranks}", str(ranks(cores, threads))) for word in shlex.split(command)]
+
+
+def ranks(cores: int, threads: int) -> int:
+    """Processes of a program that has so many cores, and so many threads in each process."""
+    return max(1, cores // threads)
 
 
 def first(command: str) -> str:
@@ -84,12 +88,30 @@ class Program(Section):
         default=None, description="Cores that one run takes; without it, as many as its kind of run can use."
     )
     executor: str | None = Field(default=None, description="The executor that it runs on; without it the smallest that has the cores.")
+    threads: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=1,
+        description="Threads of each of its processes, as OMP_NUM_THREADS; `{launch}` starts `cores` / `threads` processes, for which `{ranks}` stands.",
+    )
+    init: Annotated[str, Field(max_length=10_000)] = Field(
+        default="", description="Shell commands before it, e.g. `module load vasp`, where programs cannot share what `worker_init` loads."
+    )
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], str] = Field(default={}, description="Environment variables that it is given.")
     silence_minutes: Annotated[float, Field(gt=0, le=1e5)] = Field(
         default=60, description="A run that writes nothing for so long hangs: it is ended, and started again as after an accident."
     )
     cost_factor: Annotated[float, Field(gt=0, le=1e6)] = Field(
         default=1.0, description="Core time on this machine over that which `borarun plan` assumes: 0.5 where it is twice as fast."
     )
+
+    @model_validator(mode="after")
+    def _whole_processes(self) -> Self:
+        if self.cores is not None and self.cores % self.threads:
+            raise ValueError(f"cores must be a multiple of threads, {self.threads} (got {self.cores})")
+        return self
+
+    def finds(self, command: str) -> bool:
+        """Whether one of its commands is on PATH here, as far as that shows before ``init``."""
+        return bool(self.init) or found(command)
 
     def usable(self, settings: Mapping[str, Any], cores: int) -> int:
         """How many of ``cores`` a task with these settings can use, by the commands that it is given here."""

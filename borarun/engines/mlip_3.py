@@ -92,7 +92,7 @@ def version(settings: Settings) -> str:
 def missing(settings: Settings, program: Program) -> str:
     """Which program is not there, and where to name it."""
     for key, value in (("command", program.command), ("train_command", program.train_command or program.command)):
-        if not base.found(value):
+        if not program.finds(value):
             name = base.first(value)
             return f"build MLIP-3 (gitlab.com/ashapeev/mlip-3) and name it in the site file, programs.mlip-3.{key} (got {name!r}, which is not found)"
     return ""
@@ -140,7 +140,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
-    train = base.words(program.train_command or program.command, cores)
+    train = base.words(program.train_command or program.command, cores, program.threads)
     return [sys.executable, "-m", "borarun.programs.mlip_3", "--command", program.command, "--", *train]
 
 

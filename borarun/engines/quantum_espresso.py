@@ -181,7 +181,7 @@ def version(settings: Settings) -> str:
 
 def missing(settings: Settings, program: Program) -> str:
     """What of pw.x and the pseudopotentials is not there, or is not what the study names."""
-    if not base.found(program.command):
+    if not program.finds(program.command):
         first = base.first(program.command)
         return (
             f"{first} is not found. Install Quantum ESPRESSO (Debian: apt-get install quantum-espresso), or set programs.{NAME}.command in the site file."
@@ -265,7 +265,7 @@ def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
-    return [*reference.command(settings, cores), "--", *base.words(program.command, cores)]
+    return [*reference.command(settings, cores), "--", *base.words(program.command, cores, program.threads)]
 
 
 def parse(settings: Settings, directory: Path) -> Result:

@@ -204,7 +204,7 @@ def version(settings: Settings) -> str:
 
 def missing(settings: Settings, program: Program) -> str:
     """What of VASP, its potentials and the kernel is not there, or is not what the study names."""
-    if not base.found(program.command):
+    if not program.finds(program.command):
         return f"{base.first(program.command)} is not found. Load VASP's module before borarun starts, or set programs.{NAME}.command in the site file."
     if program.potcar_directory is None:
         return f"set programs.{NAME}.potcar_directory in the site file to the folder of VASP's PBE potentials."
@@ -276,7 +276,7 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
     gamma_only = settings.kpoints_aimd == (1, 1, 1) if settings.operation == "aimd" else settings.kpoints == (1, 1, 1)
     vasp = program.gamma_command if program.gamma_command and gamma_only else program.command
-    return [sys.executable, "-m", "borarun.programs.vasp", *base.words(vasp, cores)]
+    return [sys.executable, "-m", "borarun.programs.vasp", *base.words(vasp, cores, program.threads)]
 
 
 def parse(settings: Settings, directory: Path) -> Result:

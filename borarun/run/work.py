@@ -24,6 +24,8 @@ from borarun.errors import BorarunError, DamagedError, EngineError, ParseError, 
 from borarun.job_time import TIME_UP, job_length, seconds_left
 from borarun.run.claim import Claim, Holder
 from borarun.run.retries import may_pass
+from borarun.site.executors import cpus_per_task
+from borarun.site.surroundings import surroundings
 from borarun.store import Store
 from borarun.task import Failure, Task
 from borarun.tether import end_with_parent
@@ -137,7 +139,7 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     for name, content in files.items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
     started, before = time.time(), _progress(directory) or 0.0
-    code = _start(_launched(command), directory, watch, program.silence_minutes * 60)
+    code = _start(_launched(command, program.threads), directory, watch, program)
     if code == TIME_UP:
         after = _progress(directory)
         raise _time_up(task.engine, engine.RESUMABLE and (after is None or after > before), started)
@@ -218,7 +220,7 @@ class _Watch:
         return seconds_left() < 0.0
 
 
-def _launched(command: list[str]) -> list[str]:
+def _launched(command: list[str], threads: int) -> list[str]:
     """A command with `{launch}` replaced by the launcher that Parsl made for the nodes of this task.
 
     Raises
@@ -235,12 +237,13 @@ def _launched(command: list[str]) -> list[str]:
             remedy="Give the executor an mpi_launcher in the site file.",
         )
     place = command.index("{launch}")
-    return [*command[:place], *shlex.split(launch), *command[place + 1 :]]
+    launcher = shlex.split(launch)
+    return [*command[:place], *launcher, *cpus_per_task(launcher[0], threads), *command[place + 1 :]]
 
 
-def _start(command: list[str], directory: Path, watch: _Watch, silence_s: float) -> int:
+def _start(command: list[str], directory: Path, watch: _Watch, program: Program) -> int:
     """Run a command in a directory to its end; its exit code. The command ends with this process and with the driver."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    silence_s = program.silence_minutes * 60
     with (directory / "stdout.txt").open("ab") as out, (directory / "stderr.txt").open("ab") as err:
         try:
             process = subprocess.Popen(
@@ -249,13 +252,16 @@ def _start(command: list[str], directory: Path, watch: _Watch, silence_s: float)
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=environment,
+                env=surroundings(program, err),
                 start_new_session=True,
                 preexec_fn=partial(end_with_parent, os.getpid()),  # no program is left to write where its successor works
             )
         except OSError as error:
             raise EngineError(
-                f"{command[0]} could not be started: {error.strerror}", remedy="Check the command in the site file.", passing=may_pass(error)
+                f"{command[0]} could not be started: {error.strerror}",
+                remedy="Check the command in the site file.",
+                evidence=_last_lines(directory),
+                passing=may_pass(error),
             ) from error
         activity = _Activity(directory)
         try:

@@ -283,7 +283,7 @@ class Workers:
         resources = {}
         executor = self._site.executors[label]
         if isinstance(executor, Batch) and executor.mpi_launcher:
-            resources = {"num_nodes": executor.nodes_per_task, "ranks_per_node": max(1, task.cores // executor.nodes_per_task)}
+            resources = {"num_nodes": executor.nodes_per_task, "ranks_per_node": executor.ranks_per_node(task.cores, program.threads)}
         future: Future[Failure | None] = self._apps[label](
             task, program, self._places.store, self._places.work, self._driver, parsl_resource_specification=resources
         )

@@ -26,8 +26,9 @@ from typing import Any
 
 from borarun import __version__
 from borarun.engines import ENGINES
-from borarun.engines.base import LAUNCH, Probe, first, words
+from borarun.engines.base import LAUNCH, Probe, Program, first, words
 from borarun.file import replacing
+from borarun.site.surroundings import surroundings
 
 ROOM_GB = 5.0
 """Free space below which a study should not begin: its trajectories pass through the runs directory as text."""
@@ -40,6 +41,8 @@ PRINTED = "printed.txt"
 """What a program printed, in a directory of its own beside the answer."""
 
 CONNECT_S = 5.0
+
+NO_SECTION = Program()
 
 BROKEN = re.compile(
     r"error while loading shared libraries.*|.*: command not found|.*execve\(\).*|.*[Uu]nable to (?:launch|execute|start).*"
@@ -261,7 +264,7 @@ def program(engine: str, section: dict[str, Any], launch: list[str], place: Path
     settings = module.Program(**section)
     found = [readable(f"{engine} {key}", Path(path)) for key, path in module.paths(settings).items()]
     for probe in module.probes(settings):
-        finding, version = probed(engine, probe, launch, place / f"{engine}-{probe.key}")
+        finding, version = probed(engine, probe, launch, place / f"{engine}-{probe.key}", settings)
         found.append(finding)
         if version:
             versions.setdefault(engine, {})[probe.key] = version
@@ -281,19 +284,30 @@ def readable(what: str, path: Path) -> Finding:
         return Finding(what, False, f"{path}: {error.strerror}", "Correct the path in the site file, or copy it to where nodes can read it.")
 
 
-def probed(engine: str, probe: Probe, launch: list[str], directory: Path, which: Callable[[str], str | None] = shutil.which) -> tuple[Finding, str]:
-    """A program started shortly, and the version that it tells."""
+def probed(engine: str, probe: Probe, launch: list[str], directory: Path, settings: Any = NO_SECTION) -> tuple[Finding, str]:
+    """A program started shortly, and the version that it tells.
+
+    Parameters
+    ----------
+    settings : the program's section of the site file
+    """
     what, place = f"{engine} {probe.key}", f"programs.{engine}.{probe.key} in the site file"
     if probe.key == "python":  # comes with borarun, in this Python
         what = engine
-    load = f"Load what it needs in the executor's worker_init, or correct {place}."
+    modules = f"programs.{engine}.init" if settings.init else "the executor's worker_init"
+    load = f"Load what it needs in {modules}, or correct {place}."
+    environment = surroundings(settings)
+
+    def which(name: str) -> str | None:
+        return shutil.which(name, path=environment.get("PATH"))
+
     launched = launch[:1] if LAUNCH in shlex.split(probe.command) else []
     needed = [name for name in (first(probe.command), *launched) if name]
     for name in needed:
         if which(name) is None:
             return Finding(what, False, f"{name} is not found", load), ""
     command = [part for word in words(probe.command, 1) for part in (launch if word == LAUNCH else [word])]
-    text, ended = started(command, directory, probe.leaves)
+    text, ended = started(command, directory, environment, probe.leaves)
     shown = "it" if probe.key == "python" else shlex.join(command)
     if not ended:
         return Finding(what, False, f"{shown} did not end within {PROBE_S:.0f} s", f"Start it by hand on a node, and correct {place}."), ""
@@ -307,11 +321,10 @@ def probed(engine: str, probe: Probe, launch: list[str], directory: Path, which:
     return Finding(what, True, told.version or f"{which(needed[0])} does not tell its version"), told.version
 
 
-def started(command: list[str], directory: Path, leaves: str = "") -> tuple[str, bool]:
+def started(command: list[str], directory: Path, environment: dict[str, str], leaves: str = "") -> tuple[str, bool]:
     """What a command prints, and writes to the file that it leaves, in a directory of its own; and whether it ended by itself in time."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     ended = True
     with (directory / PRINTED).open("wb") as out:
         process = subprocess.Popen(

@@ -89,13 +89,17 @@ class Batch(Section):
         """Nodes of one MPI program."""
         return max(1, self.nodes_per_block // self.max_workers_per_block)
 
-    def launch(self, cores: int) -> list[str]:
+    def ranks_per_node(self, cores: int, threads: int = 1) -> int:
+        """Processes on each node of an MPI program that has so many cores, and so many threads in each process."""
+        return max(1, cores // (self.nodes_per_task * threads))
+
+    def launch(self, cores: int, threads: int = 1) -> list[str]:
         """What ``{launch}`` stands for in a job of this executor: as Parsl composes it, but for the names of the nodes."""
         nodes = self.nodes_per_task
-        each = max(1, cores // nodes)
+        each = self.ranks_per_node(cores, threads)
         all_, each_, nodes_ = str(nodes * each), str(each), str(nodes)
         if self.mpi_launcher == "srun":
-            return ["srun", "--ntasks", all_, "--ntasks-per-node", each_, "--nodes", nodes_]
+            return ["srun", "--ntasks", all_, "--ntasks-per-node", each_, "--nodes", nodes_, *cpus_per_task("srun", threads)]
         return ["aprun", "-n", all_, "-N", each_] if self.mpi_launcher == "aprun" else ["mpiexec", "-n", all_, "-ppn", each_]
 
     @property
@@ -172,6 +176,11 @@ class Torque(Batch):
     provider: Literal["torque"] = Field(description="`torque`: jobs of Torque.")
     queue: str | None = Field(default=None, description="`qsub -q`.")
     account: str | None = Field(default=None, description="`qsub -A`.")
+
+
+def cpus_per_task(launcher: str, threads: int) -> list[str]:
+    """What srun must be told where processes have threads, for it would give each one core. Options of other launchers differ between their makers."""
+    return ["--cpus-per-task", str(threads)] if launcher == "srun" and threads > 1 else []
 
 
 BatchExecutor = Annotated[Slurm | PBSPro | Torque, Field(discriminator="provider")]

@@ -64,9 +64,8 @@ class Site(Section):
         if program.executor is not None:
             return program.executor
         wanted = program.cores or program.usable(task.settings, task.cores)
-        launched = any(isinstance(value, str) and LAUNCH in value for _, value in program)
         by_size = sorted(self.executors, key=lambda name: self.executors[name].cores_per_task)
-        own = by_size if launched else [name for name in by_size if not self.launches(name)] or by_size
+        own = [name for name in by_size if name in self._own(program)]
         most = self.executors[own[-1]].cores_per_task
         fitting = by_size if program.cores is not None and program.cores > most else own
         return next((name for name in fitting if self.executors[name].cores_per_task >= wanted), fitting[-1])
@@ -81,7 +80,12 @@ class Site(Section):
         program = self.program(engine)
         if program.executor is not None or program.cores is not None:
             return [self.executor_of(Task(engine, {}))]
-        return list(self.executors)
+        return self._own(program)
+
+    def _own(self, program: Program) -> list[str]:
+        """The executors that are meant for a program which names none."""
+        launched = any(isinstance(value, str) and LAUNCH in value for _, value in program)
+        return list(self.executors) if launched else [name for name in self.executors if not self.launches(name)] or list(self.executors)
 
     def on(self, task: Task) -> Task:
         """The task with the cores that its program takes here."""

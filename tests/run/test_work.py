@@ -269,6 +269,37 @@ def test_the_launcher_of_the_nodes_stands_where_the_command_says(engine: Any, tm
     assert _perform(task, tmp_path) is None
 
 
+def test_a_program_starts_in_the_surroundings_that_its_section_asks_for(engine: Any, tmp_path: Path) -> None:
+    """Its own modules, as shell code that changes PATH; its threads and variables; and nothing of it in the key."""
+    (tmp_path / "bin").mkdir()
+    tool = tmp_path / "bin/only-with-its-module"
+    tool.write_text('#!/bin/sh\necho "$LOADED $OMP_NUM_THREADS $STACK" > answer\n')
+    tool.chmod(0o755)
+    engine.command = lambda settings, cores, program: ["only-with-its-module"]
+    program = Program(init=f"echo loading\nexport LOADED='vasp and more' PATH={tmp_path / 'bin'}:$PATH", threads=4, environment={"STACK": "unlimited"})
+    assert perform(_task("pass"), program, tmp_path / "store", tmp_path / "work", Holder.here()) is None
+    record = Store(tmp_path / "store").record(_task("pass").key)
+    assert record is not None and record.facts == {"answer": "vasp and more 4 unlimited\n"}
+
+
+def test_what_its_modules_said_is_told_of_a_program_that_is_not_found(engine: Any, tmp_path: Path) -> None:
+    engine.command = lambda settings, cores, program: ["no-such-program"]
+    program = Program(init="echo 'Lmod has detected the following error: vasp/7 is unknown'; exit 1")
+    failure = perform(_task("pass"), program, tmp_path / "store", tmp_path / "work", Holder.here())
+    assert failure is not None and "no-such-program could not be started" in failure.message and "vasp/7 is unknown" in failure.evidence
+
+
+def test_srun_is_told_of_the_threads(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would bind each process, with all of its threads, to one core."""
+    (tmp_path / "srun").write_text("#!/bin/sh\necho $* > answer\n")
+    (tmp_path / "srun").chmod(0o755)
+    engine.command = lambda settings, cores, program: ["{launch}", "vasp_std"]
+    monkeypatch.setenv("PARSL_MPI_PREFIX", "srun --ntasks 16")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert perform(_task("pass"), Program(threads=4), tmp_path / "store", tmp_path / "work", Holder.here()) is None
+    assert Store(tmp_path / "store").attributes(_task("pass").key)["facts"] == {"answer": "--ntasks 16 --cpus-per-task 4 vasp_std\n"}
+
+
 def test_a_damaged_input_is_set_aside(engine: Any, tmp_path: Path) -> None:
     first = _task("open('answer', 'w').write('1')")
     assert _perform(first, tmp_path) is None

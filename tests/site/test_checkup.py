@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from borarun import __version__
-from borarun.engines.base import Probe, Told
+from borarun.engines.base import Probe, Program, Told
 from borarun.site import checkup
 from borarun.site.checkup import Answer, Request
 
@@ -202,6 +202,15 @@ def test_a_program_that_is_missing(tmp_path: Path) -> None:
     finding, version = checkup.probed("vasp", Probe("command", "no-such-vasp -x", told_of("sing")), [], tmp_path / "run")
     assert not finding.ok and version == "" and finding.said == "no-such-vasp is not found"
     assert "worker_init" in finding.remedy and "programs.vasp.command" in finding.remedy
+
+
+def test_a_program_of_its_own_modules(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    script(tmp_path / "bin", "only-with-its-module", "echo sing")
+    probe = Probe("command", "only-with-its-module", told_of("sing"))
+    assert checkup.probed("vasp", probe, [], tmp_path / "run", Program(init=f"PATH={tmp_path / 'bin'}:$PATH"))[0].ok
+    finding, _ = checkup.probed("vasp", probe, [], tmp_path / "run", Program(init="true"))
+    assert finding.said == "only-with-its-module is not found" and "programs.vasp.init" in finding.remedy
 
 
 def test_a_launcher_that_is_missing(tmp_path: Path) -> None:

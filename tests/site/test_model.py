@@ -136,12 +136,14 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: s
         (
             "lammps: {command: 'srun -n {core} lmp'}",
             6,
-            "{core} stands for nothing: {cores} and {launch} do (got 'srun -n {core} lmp'). Did you mean {cores}?",
+            "{core} stands for nothing: {cores}, {ranks} and {launch} do (got 'srun -n {core} lmp'). Did you mean {cores}?",
         ),
         ("lammps: {command: '{launch}'}", 6, "programs.lammps.command: must name a program (got '{launch}')."),
         ("lammps: {command: 'a{launch} lmp'}", 6, "{launch} must stand once and be a word of its own (got 'a{launch} lmp')."),
         ('vasp: {command: "srun \'vasp"}', 6, "programs.vasp.command: is no command: No closing quotation"),
         ("mlip-3: {command: '{launch} mlp', executor: wide}", 6, "{launch} belongs in train_command"),
+        ("vasp: {executor: wide, cores: 128, threads: 3}", 6, "programs.vasp: cores must be a multiple of threads, 3 (got 128)"),
+        ("vasp: {environment: {a-b: c}}", 6, "programs.vasp.environment"),
         ("vasp: {potcar_directory: ~/potpaw}", 6, "programs.vasp.potcar_directory: must be an absolute path, written out"),
         ("quantum-espresso: {pseudopotential_directory: $WORK/upf}", 6, "pseudopotential_directory: must be an absolute path, written out"),
     ],
@@ -176,7 +178,7 @@ def test_what_the_batch_system_would_pass_over_is_refused(tmp_path: Path, line: 
 
 def test_a_program_may_come_to_every_executor_unless_the_site_says_more(tmp_path: Path) -> None:
     site = load_site(write(tmp_path, CLUSTER))
-    assert site.executors_of("motep") == ["single", "wide"]
+    assert site.executors_of("motep") == ["single"]  # nothing of it is started by a launcher
     assert site.executors_of("vasp") == site.executors_of("lammps") == ["wide"]
 
 
@@ -186,3 +188,5 @@ def test_the_launcher_has_the_nodes_and_cores_of_the_task(tmp_path: Path) -> Non
     assert wide.launch(256) == ["mpiexec", "-n", "256", "-ppn", "128"]
     for launcher, words in {"srun": "srun --ntasks 64 --ntasks-per-node 32 --nodes 2", "aprun": "aprun -n 64 -N 32"}.items():
         assert wide.model_copy(update={"mpi_launcher": launcher}).launch(64) == words.split()
+    threaded = "srun --ntasks 16 --ntasks-per-node 8 --nodes 2 --cpus-per-task 4"
+    assert wide.model_copy(update={"mpi_launcher": "srun"}).launch(64, threads=4) == threaded.split()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,6 @@ from ase.calculators.calculator import BaseCalculator
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
 from borarun.programs.pw import PwCalculator
-
-
-@contextmanager
-def open_calculator(directory: Path, job: dict[str, Any], cores: int, command: Sequence[str]) -> Iterator[BaseCalculator]:
-    """The calculator of a job; what it started with ``command`` has ended when the context ends."""
-    if job["calculator"] == "sevennet":
-        yield sevennet(job["functional"], cores)
-    elif job["calculator"] == "quantum-espresso":
-        with closing(PwCalculator(directory, command)) as calculator:
-            yield calculator
-    else:
-        yield MTPCalculator(Potential.read((directory / "potential.mtp").read_text()))
 
 
 def sevennet(functional: str, cores: int) -> BaseCalculator:
@@ -47,3 +35,28 @@ def sevennet(functional: str, cores: int) -> BaseCalculator:
     from dftd3.ase import DFTD3
 
     return SumCalculator([network, DFTD3(method="PBE", damping="d3bj", params_tweaks={"method": "PBE", "atm": False})])
+
+
+@contextmanager
+def _sevennet(directory: Path, job: dict[str, Any], cores: int, command: Sequence[str]) -> Iterator[BaseCalculator]:
+    yield sevennet(job["functional"], cores)
+
+
+@contextmanager
+def _quantum_espresso(directory: Path, job: dict[str, Any], cores: int, command: Sequence[str]) -> Iterator[BaseCalculator]:
+    with closing(PwCalculator(directory, command)) as calculator:
+        yield calculator
+
+
+@contextmanager
+def _mtp(directory: Path, job: dict[str, Any], cores: int, command: Sequence[str]) -> Iterator[BaseCalculator]:
+    yield MTPCalculator(Potential.read((directory / "potential.mtp").read_text()))
+
+
+CALCULATORS: dict[str, Callable[[Path, dict[str, Any], int, Sequence[str]], AbstractContextManager[BaseCalculator]]] = {
+    "mtp": _mtp,
+    "sevennet": _sevennet,
+    "quantum-espresso": _quantum_espresso,
+}
+"""What opens each calculator, for a job in its directory, on so many cores, with the command of the program behind it where it has one; what that
+started has ended when the context ends. To add one: a function, a line here."""

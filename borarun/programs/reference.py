@@ -29,7 +29,7 @@ from ase.spacegroup.symmetrize import check_symmetry
 
 from borarun.errors import EngineError
 from borarun.frames import Frames
-from borarun.programs.calculators import open_calculator
+from borarun.programs.calculators import CALCULATORS
 from borarun.units import EV_PER_A3_IN_BAR, EV_PER_A3_IN_KBAR
 
 ENSEMBLE = "NPT: Langevin thermostat (BAOAB) and Langevin-Hoover barostat, the cell keeps its shape"
@@ -225,7 +225,7 @@ def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
     frames = Frames.from_extxyz((directory / ("frames.extxyz" if job["operation"] == "label" else "start.extxyz")).read_text())
     output = Output(directory)
     try:
-        with open_calculator(directory, job, cores, command) as calculator:
+        with CALCULATORS[job["calculator"]](directory, job, cores, command) as calculator:
             if job["operation"] == "label":
                 facts = label(frames, calculator, output)
             elif job["operation"] == "relax":

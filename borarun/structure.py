@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from ase import Atoms
@@ -291,24 +291,6 @@ def formula_units(atoms: Atoms, formula: str) -> int:
         hint = f"The formula has no {unwanted}." if unwanted else "Check material.formula, or the structure for lost atoms."
         raise _wrong(f"holds {_text(held)}, which is no whole multiple of {formula}. {hint}")
     return units
-
-
-class VacancyFraction(NamedTuple):
-    """How many vacancies there are, counted both ways.
-
-    Attributes
-    ----------
-    per_formula_unit : vacancies over formula units (the usual "mol %" of this literature, times 100)
-    per_site : vacancies over sites of the mobile ion
-    """
-
-    per_formula_unit: float
-    per_site: float
-
-
-def vacancy_fraction(vacancies: int, atoms: Atoms, formula: str, mobile: str) -> VacancyFraction:
-    """Fractions that ``vacancies`` mobile ions missing from the full structure ``atoms`` amount to."""
-    return VacancyFraction(vacancies / formula_units(atoms, formula), vacancies / int((atoms.symbols == mobile).sum()))
 
 
 class Cell(Settings):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.structure import Cell, Tearing, build, find_anions, formula_units, is_torn, read_structure, vacancy_fraction, whole_anions
+from borarun.structure import Cell, Tearing, build, find_anions, formula_units, is_torn, read_structure, whole_anions
 
 PA3 = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 CUBE = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
@@ -239,7 +239,7 @@ def test_whole_anions_refuse_bonds_that_changed(crystal: Atoms) -> None:
         whole_anions(broken, anions)
 
 
-# formula_units and vacancy_fraction
+# formula_units
 
 
 def test_formula_units(crystal: Atoms) -> None:
@@ -252,12 +252,6 @@ def test_formula_units(crystal: Atoms) -> None:
         formula_units(crystal, "B12")
     with pytest.raises(StudyError, match="no whole multiple of LiCB11H12"):
         formula_units(crystal, "LiCB11H12")
-
-
-def test_vacancies_of_the_paper(crystal: Atoms) -> None:
-    fraction = vacancy_fraction(1, crystal.repeat(3), "Li2B12H12", "Li")
-    assert fraction.per_formula_unit == 1 / 108
-    assert fraction.per_site == 1 / 216
 
 
 # Cell and build

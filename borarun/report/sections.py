@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from borarun.report import plots, tables, text
-from borarun.report.blocks import Block, Figure, Note, Section
+from borarun.report.blocks import Block, Note, Section
 from borarun.report.results import Results
 from borarun.report.results.heating import Transition
 from borarun.report.results.phonons import Phonons
@@ -212,8 +212,3 @@ def _provenance(results: Results) -> Section:
     blocks.append(tables.provenance.runs(results))
     span = f" Computed from {p.started} to {p.ended}." if p.started else ""
     return Section("provenance", "Provenance", f"What was asked, and what answered.{span}", blocks)
-
-
-def figures(found: Sequence[Section]) -> list[Figure]:
-    """All figures of all sections."""
-    return [block for section in found for block in section.blocks if isinstance(block, Figure)]

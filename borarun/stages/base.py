@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
@@ -159,11 +159,6 @@ def plural(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
-
-
-def all_done(tasks: Iterable[Task], records: Records) -> bool:
-    """Whether every task has a record that is no failure."""
-    return all(task.key in records and records[task.key].done for task in tasks)
 
 
 def train_task(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from borarun.engines import ENGINES
 from borarun.frames import Frames
 from borarun.protocol import Diffusion, Vibrations
 from borarun.study import Study
-from borarun.task import Input, Json, Record, Ref, Task
+from borarun.task import Input, Json, Record, Ref, Task, ref_of
 
 Records = Mapping[str, Record]
 """The records that exist, by task key; failures among them."""
@@ -152,6 +152,15 @@ def start_structure(study: Study, products: Products, functional: str) -> tuple[
     if relaxed is None:
         return study.phase_text(study.phase), {}
     return "", {"structure": relaxed}
+
+
+def production_starts(study: Study, products: Products, functional: str | None = None) -> Iterator[tuple[str, str, dict[str, Product]]]:
+    """Where production starts with each functional, or with one, whose potential is final: (functional, text for ``Cell.text``, inputs)."""
+    for name in [functional] if functional else study.functionals:
+        if f"final_potential/{name}" in products:
+            text, start = start_structure(study, products, name)
+            potential = ref_of(products[f"final_potential/{name}"])
+            yield name, text, {"potential": potential, "active_set": Ref(potential.key, "active_set"), **start}
 
 
 def plural(count: int, noun: str) -> str:

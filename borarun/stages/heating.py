@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from borarun.stages.base import Expansion, Products, Records, derive_seed, md_task, plural, production_grade, start_structure
+from borarun.stages.base import Expansion, Products, Records, derive_seed, md_task, plural, production_grade, production_starts
 from borarun.study import Study
-from borarun.task import Ref, ref_of
+from borarun.task import Ref
 
 NAME = "heating"
 
@@ -18,17 +18,13 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     if section is None:
         return Expansion()
     tasks = []
-    for functional in study.functionals:
-        if f"final_potential/{functional}" not in products:
-            continue
-        text, start = start_structure(study, products, functional)
-        potential = ref_of(products[f"final_potential/{functional}"])
+    for functional, text, start in production_starts(study, products):
         for vacancies in section.vacancies:
             seed = derive_seed(study.seed, NAME, functional, vacancies)
             cell = {"text": text, "supercell": study.supercell, "mobile": study.material.mobile, "vacancies": vacancies, "seed": seed}
             for heating, cooling in section.ramps():
                 at = f" at {heating:g} K/ps" if len(section.rate_K_per_ps) > 1 else ""
-                place, before = cell, start
+                place, inputs = cell, start
                 for branch, begin, end, rate in (
                     ("heating", section.from_K, section.to_K, heating),
                     ("cooling", section.to_K, section.from_K, cooling),
@@ -52,7 +48,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                             "seed": seed,
                             "grade": production_grade(study),
                         },
-                        inputs={"potential": potential, "active_set": Ref(potential.key, "active_set"), **before},
+                        inputs=inputs,
                         stage=NAME,
                         label=f"{functional}, {plural(vacancies, 'vacancy')}, {branch}{at}",
                         about={"functional": functional, "branch": branch, "vacancies": vacancies, "heating_K_per_ps": heating},
@@ -63,5 +59,5 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     if record is not None and record.done and record.facts["stop"] != "completed":
                         break  # what is left of it is no crystal at the temperature from which to cool
                     place = {}
-                    before = {"structure": Ref(task.key, "last")}
+                    inputs = {**start, "structure": Ref(task.key, "last")}
     return Expansion(tuple(tasks))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from borarun.stages.base import Expansion, Products, Records, derive_seed, held_run, plural, start_structure
+from borarun.stages.base import Expansion, Products, Records, derive_seed, held_run, plural, production_starts
 from borarun.study import Study
-from borarun.task import Ref, ref_of
 
 NAME = "vibrations"
 
@@ -15,18 +14,14 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     if section is None:
         return Expansion()
     tasks = []
-    for functional in [section.functional] if section.functional else study.functionals:
-        if f"final_potential/{functional}" not in products:
-            continue
-        text, start = start_structure(study, products, functional)
-        potential = ref_of(products[f"final_potential/{functional}"])
+    for functional, text, inputs in production_starts(study, products, section.functional):
         for vacancies in section.vacancies:
             for temperature in section.temperatures_K:
                 task = held_run(
                     study,
                     section,
                     text=text,
-                    inputs={"potential": potential, "active_set": Ref(potential.key, "active_set"), **start},
+                    inputs=inputs,
                     temperature_K=temperature,
                     vacancies=vacancies,
                     equilibrate_ps=section.equilibrate_ps,

@@ -12,9 +12,9 @@ A step is called a transition when all of these hold:
 * the range encloses it: neither its centre nor the interval of that lies at an end of the grid, a tenth within the range, where the best
   fit is one that would rather lie outside.
 
-The interval is the scatter of the fit under a block bootstrap of its residuals; trials with steps of known place covered 84 to 92 %. It
-does not hold what one run cannot show: that nucleation comes sooner or later in another run, and that a slower ramp narrows the
-hysteresis.
+The interval is the scatter of the fit under a bootstrap of its residuals, as noise that remembers its neighbours; how well it covers on ramps of
+known step is measured by benchmarks/transition_calibration.py. It does not hold what one run cannot show: that nucleation comes sooner or later in
+another run, and that a slower ramp narrows the hysteresis.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 from scipy.special import expit
 
 Array = NDArray[Any]
@@ -36,6 +37,9 @@ _POINTS = 100
 _CENTRES = 201
 _WIDTHS = 6
 _STEP_PARAMETERS, _CUBIC_PARAMETERS = 7, 4
+_MOST_CORRELATED = 0.95
+_FORGOTTEN = 100
+"""Samples until a series with the longest memory has forgotten how it began."""
 _TEN_TO_NINETY = 2 * math.log(9)
 """Width from 10 to 90 % of a logistic step of unit width."""
 
@@ -53,7 +57,7 @@ class Branch:
     step : height of the step at ``temperature_K``, high minus low temperature, in the unit of the values
     relative_step, relative_low, relative_high : the same as a part of the value just below the step, and its 95 % interval
     width_K : from 10 to 90 % of the step, K
-    curve_temperature_K, curve : (c,) the fitted curve; where no transition was found, the cubic
+    curve_temperature_K, curve : (c,) the fitted curve; the cubic where a step describes the branch no better
     """
 
     found: bool
@@ -129,13 +133,13 @@ def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, s
     none = f"no transition between {x[0]:.0f} and {x[-1]:.0f} K"
     if reason:
         return _none(f"{none}: {reason}", x, smooth)
-    replicas = step_fit[:, None] + _resampled(residual * math.sqrt(len(x) / (len(x) - _STEP_PARAMETERS)), n_bootstrap, seed)
+    replicas = step_fit[:, None] + _resampled(residual, n_bootstrap, seed)
     centres, chosen = grid.fit(replicas)
     low, high = np.percentile(centres, [2.5, 97.5])
     first, last = grid.steps[[1, -2]]
     if not first <= min(low, centre[0]) <= max(high, centre[0]) <= last:
         reason = f"the range does not enclose it; the best step lies at an end of {first:.0f} to {last:.0f} K, where it is looked for"
-        return _none(f"{none}: {reason}", x, smooth)
+        return _none(f"{none}: {reason}", x, step_fit)
     fitted = [grid.curve(y, *place)[1:] for y, *place in zip(replicas.T, centres, grid.widths[chosen], strict=True)]
     relative_low, relative_high = np.percentile([rise / start for start, rise in fitted], [2.5, 97.5])
     return Branch(
@@ -235,21 +239,32 @@ def _averaged(temperature_K: Array, values: Array) -> tuple[Array, Array]:
     return np.array([temperature_K[group].mean() for group in groups]), np.array([values[group].mean() for group in groups])
 
 
+def _correlation(residual: Array) -> float:
+    """Correlation of neighbours, 0 to 0.95."""
+    square = float(np.sum(residual**2))
+    found = float(np.sum(residual[1:] * residual[:-1])) / square if square > 0 else 0.0
+    return min(max(found, 0.0), _MOST_CORRELATED)
+
+
 def _effective(residual: Array) -> float:
     """Number of independent samples, from the correlation of neighbours."""
-    square = float(np.sum(residual**2))
-    correlation = float(np.sum(residual[1:] * residual[:-1])) / square if square > 0 else 0.0
-    correlation = min(max(correlation, 0.0), 0.95)
+    correlation = _correlation(residual)
     return len(residual) * (1 - correlation) / (1 + correlation)
 
 
 def _resampled(residual: Array, n_replicates: int, seed: int) -> Array:
-    """Residuals drawn in blocks of a twelfth of the branch, (n, r)."""
+    """Noise like that of the fit, (n, r): each sample remembers the one before it, and what is new in it is drawn from what was new in the residuals.
+
+    The fit follows slow noise, so that residuals vary less than the noise and remember less of it; both are put right by the share that it took.
+    """
     n = len(residual)
-    length = max(1, n // 12)
-    starts = np.random.default_rng(seed).integers(0, n, size=(-(-n // length), n_replicates))
-    rows = (starts[:, None, :] + np.arange(length)[None, :, None]) % n
-    return np.asarray(residual[rows.reshape(-1, n_replicates)[:n]])
+    seen = _correlation(residual)
+    taken = min(_STEP_PARAMETERS / n * (1 + seen) / (1 - seen), 0.5)
+    memory = min(seen + (1 - seen) * taken, _MOST_CORRELATED)
+    new = residual[1:] - seen * residual[:-1]
+    new = (new - new.mean()) * (residual.std() / max(float(new.std()), np.finfo(float).tiny))
+    drawn = np.random.default_rng(seed).choice(new, size=(n + _FORGOTTEN, n_replicates)) * math.sqrt((1 - memory**2) / (1 - taken))
+    return np.asarray(lfilter([1.0], [1.0, -memory], drawn, axis=0)[_FORGOTTEN:])
 
 
 def _none(reason: str, x: Array, curve: Array) -> Branch:

@@ -1,0 +1,150 @@
+"""How honest the intervals of transition temperatures are: trials on made-up ramps whose step is known.
+
+    python benchmarks/transition_calibration.py --trials 300 --output benchmarks/results/transition_calibration.md
+
+A ramp is thermal expansion with a first-order step, and the noise of a cell that breathes: each frame remembers the one before. Over the trials:
+
+* found        share of the ramps in which `borarun.analysis.transition` sees a transition
+* bias         mean of the half-height temperature less the known one, K
+* real sd      scatter of the half-height temperature, K
+* quoted/true  median of the quoted standard errors over the real scatter; 1 is right
+* coverage     share of the 95 % intervals that hold the known temperature
+
+The last row asks the same of a mean of heating and cooling and of the hysteresis between them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from borarun.analysis.transition import fit_branch, transition
+
+Array = NDArray[Any]
+
+FROM_K, TO_K = 10.0, 1000.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of ramp.
+
+    Attributes
+    ----------
+    name : in words
+    n_frames : of the ramp
+    memory : correlation of the noise of neighbouring frames
+    noise_A : its standard deviation, angstrom
+    width_K : of the logistic step; 4.4 of it are from 10 to 90 %
+    centre_K, height_A : of the step
+    """
+
+    name: str
+    n_frames: int
+    memory: float
+    noise_A: float
+    width_K: float
+    centre_K: float = 600.0
+    height_A: float = 0.28
+
+
+CASES = (
+    Case("noise without memory", 600, 0.0, 0.03, 8),
+    Case("memory of 5 frames", 600, 0.8, 0.03, 8),
+    Case("sharper than the samples", 600, 0.8, 0.03, 1, centre_K=603),
+    Case("memory of 10 frames, sharp", 2000, 0.9, 0.04, 2),
+    Case("memory of 20 frames, smeared over 110 K", 2000, 0.95, 0.04, 25),
+    Case("small step in strong noise", 2000, 0.95, 0.04, 5, height_A=0.15),
+)
+
+
+def ramp(case: Case, rng: np.random.Generator, centre_K: float | None = None) -> tuple[Array, Array]:
+    """Temperatures, K, and lattice parameters, angstrom, of one ramp; its step at ``centre_K`` where that is given."""
+    T = np.linspace(FROM_K, TO_K, case.n_frames)
+    drawn = rng.normal(size=case.n_frames) * np.sqrt(1 - case.memory**2)
+    drawn[0] /= np.sqrt(1 - case.memory**2)
+    noise = case.noise_A * lfilter([1.0], [1.0, -case.memory], drawn)
+    rise = case.height_A / (1 + np.exp(-(T - (case.centre_K if centre_K is None else centre_K)) / case.width_K))
+    return T, 9.5 + 2e-4 * T + 1.5e-7 * T**2 + rise + noise
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the trials of one case gave; see the head of this file."""
+
+    found: float
+    bias_K: float
+    real_sd_K: float
+    quoted_over_true: float
+    coverage: float
+
+
+def calibrate(case: Case, n_trials: int, seed: int = 1) -> Calibration:
+    """Run the trials of one case."""
+    rng = np.random.default_rng(seed)
+    branches = [fit_branch(*ramp(case, rng), seed=trial) for trial in range(n_trials)]
+    found = [branch for branch in branches if branch.found]
+    return _told([(b.temperature_K, b.error, b.low, b.high) for b in found], case.centre_K, len(found) / n_trials)
+
+
+def calibrate_pairs(case: Case, n_trials: int, seed: int = 1, apart_K: float = 100.0) -> tuple[Calibration, Calibration]:
+    """The same of the mean of two branches, and of the hysteresis between them."""
+    rng = np.random.default_rng(seed)
+    means, gaps = [], []
+    for trial in range(n_trials):
+        heating, cooling = (fit_branch(*ramp(case, rng, case.centre_K + way * apart_K / 2), seed=trial) for way in (1, -1))
+        both = transition(heating, cooling)
+        if heating.found and cooling.found:
+            means.append((both.temperature_K, both.error, both.low, both.high))
+            reach = 1.96 * both.hysteresis_error
+            gaps.append((both.hysteresis_K, both.hysteresis_error, both.hysteresis_K - reach, both.hysteresis_K + reach))
+    return _told(means, case.centre_K, len(means) / n_trials), _told(gaps, apart_K, len(gaps) / n_trials)
+
+
+def _told(rows: list[tuple[float, float, float, float]], true: float, share: float) -> Calibration:
+    value, error, low, high = np.array(rows).T
+    sd = float(value.std(ddof=1))
+    return Calibration(share, float(value.mean()) - true, sd, float(np.median(error)) / sd, float(np.mean((low <= true) & (true <= high))))
+
+
+def main() -> None:
+    """Print the table, and write it where asked."""
+    parser = argparse.ArgumentParser(description="Calibration of the intervals of transition temperatures.")
+    parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path)
+    chosen = parser.parse_args()
+    lines = [
+        "# Intervals of transition temperatures on ramps of known step",
+        "",
+        f"`python benchmarks/transition_calibration.py --trials {chosen.trials} --seed {chosen.seed}`; {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, numpy {np.__version__}. The columns are explained at the head of that file.",
+        "",
+        "| case | found | bias (K) | real sd (K) | quoted/true | coverage of 95 % |",
+        "|---|---|---|---|---|---|",
+    ]
+    print("\n".join(lines))
+
+    def tell(name: str, c: Calibration) -> None:
+        row = f"| {name} | {100 * c.found:.0f} % | {c.bias_K:+.1f} | {c.real_sd_K:.1f} | {c.quoted_over_true:.2f} | {100 * c.coverage:.1f} % |"
+        lines.append(row)
+        print(row, flush=True)
+
+    for case in CASES:
+        tell(f"{case.name}, step of {case.height_A:g} Å, noise {case.noise_A:g} Å", calibrate(case, chosen.trials, chosen.seed))
+    for name, result in zip(("mean of both branches", "hysteresis"), calibrate_pairs(CASES[1], chosen.trials, chosen.seed), strict=True):
+        tell(f"{name}, {CASES[1].name}", result)
+    if chosen.output:
+        chosen.output.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

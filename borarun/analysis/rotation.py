@@ -77,11 +77,14 @@ class Rotations:
     ----------
     full : (A,) int, full rotations: times that an anion turned by a net 360 degrees
     reorientations : (A,) int, times that an anion left its place by more than `REORIENTED_DEG`
+    time_fs, so_far : (w,) end of each time over which orientations were averaged, and full rotations of all anions up to there
     per_ns : full rotations of all anions together, 1/ns
     """
 
     full: Array
     reorientations: Array
+    time_fs: Array
+    so_far: Array
     per_ns: float
 
     @property
@@ -259,8 +262,9 @@ def full_rotations(matrices: Array, interval_fs: float) -> Rotations:
     least_share = min(window * interval_fs / MEMORY_FS, 1.0)
     account, counted = np.zeros((n_anions, 3)), np.zeros((n_anions, 3))
     full, reorientations, dwell = (np.zeros(n_anions, int) for _ in range(3))
+    so_far = np.zeros(n_windows, int)
     place = Rotation.from_matrix(orientation[0])
-    for matrix in orientation:
+    for number, matrix in enumerate(orientation):
         now = Rotation.from_matrix(matrix)
         away = (now * place.inv()).as_rotvec(degrees=True)
         left = np.linalg.norm(away, axis=1) > REORIENTED_DEG
@@ -274,8 +278,15 @@ def full_rotations(matrices: Array, interval_fs: float) -> Rotations:
         angle = np.linalg.norm(net, axis=1)
         done = np.floor(angle / 360).astype(int)
         full += done
+        so_far[number] = full.sum()
         counted += np.where(done > 0, 360 * done / np.maximum(angle, 1), 0)[:, None] * net
-    return Rotations(full=full, reorientations=reorientations, per_ns=float(full.sum() / (n_frames * interval_fs) * FS_PER_NS))
+    return Rotations(
+        full=full,
+        reorientations=reorientations,
+        time_fs=window * interval_fs * np.arange(1, n_windows + 1),
+        so_far=so_far,
+        per_ns=float(full.sum() / (n_frames * interval_fs) * FS_PER_NS),
+    )
 
 
 def _nearest_rotation(matrices: Array) -> Array:

@@ -19,17 +19,19 @@ from borarun.yaml_file import Node, read_yaml
 
 UNITS = {
     "lattice_parameter": "A",
+    "volume": "A3",
     "ordered_lattice_parameter": "A",
     "transition_temperature": "K",
     "transition_volume_step_percent": "%",
     "activation_energy": "meV",
+    "diffusivity": "cm2/s",
     "conductivity": "S/cm",
     "largest_deflection": "deg",
     "full_rotations": "1/ns",
 }
 """The unit of each quantity."""
 
-AT_TEMPERATURE = frozenset({"lattice_parameter", "conductivity", "largest_deflection", "full_rotations"})
+AT_TEMPERATURE = frozenset({"lattice_parameter", "volume", "diffusivity", "conductivity", "largest_deflection", "full_rotations"})
 """Quantities that say nothing without a temperature."""
 
 RECOMMENDED = "rev-vdW-DF2"
@@ -40,10 +42,12 @@ Text = Annotated[str, Field(min_length=1, max_length=400)]
 Pair = Annotated[tuple[float, float], Strict(False)]
 Quantity = Literal[
     "lattice_parameter",
+    "volume",
     "ordered_lattice_parameter",
     "transition_temperature",
     "transition_volume_step_percent",
     "activation_energy",
+    "diffusivity",
     "conductivity",
     "largest_deflection",
     "full_rotations",
@@ -68,10 +72,11 @@ class Number(Section):
     uncertainty: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Half its interval, as published behind ±.")
     low: float | None = Field(default=None, description="Lower end of a published range.")
     high: float | None = Field(default=None, description="Upper end of a published range.")
-    unit: str = Field(description="Unit of these four: A, K, %, meV, S/cm, deg or 1/ns, as the quantity has it.")
+    unit: str = Field(description="Unit of these four: A, A3 (per formula unit), K, %, meV, cm2/s, S/cm, deg or 1/ns, as the quantity has it.")
     temperature_K: Annotated[float, Field(gt=0, lt=3000)] | None = Field(default=None, description="Temperature that it holds for, K.")
     vacancies: Annotated[int, Field(ge=0)] | None = Field(default=None, description="Vacancies in the cell of the published simulation.")
     mol_percent: Annotated[float, Field(ge=0, le=100)] | None = Field(default=None, description="Vacancies per formula unit, %.")
+    phase: Literal["ordered", "disordered"] | None = Field(default=None, description="Phase that it holds for; without it any of ours is set beside it.")
     functional: Annotated[str, Field(max_length=60)] = Field(default="", description="Density functional of a simulation.")
     kind: Literal["paper", "experiment"] = Field(description="`paper` for a simulation, `experiment` for a measurement.")
     source: Key = Field(description="One of the keys under `sources`.")
@@ -115,7 +120,7 @@ class Number(Section):
     @property
     def identity(self) -> tuple[object, ...]:
         """What tells it from every other number."""
-        return self.quantity, self.kind, self.source, self.functional, self.temperature_K, self.vacancies, self.mol_percent
+        return self.quantity, self.kind, self.source, self.functional, self.temperature_K, self.vacancies, self.mol_percent, self.phase
 
 
 class Rmse(Section):

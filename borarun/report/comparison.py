@@ -9,6 +9,7 @@ from math import hypot, isfinite
 from borarun.published import Number
 from borarun.report.results import Results
 from borarun.report.results.base import Measured
+from borarun.report.results.diffusion import Transport
 from borarun.report.results.heating import Transition
 from borarun.report.results.rotation import Rotation
 
@@ -28,11 +29,13 @@ class Ours:
     functional : that it was computed with
     value : with its interval, or a plain number where none was computed
     mol_percent : vacancies per formula unit, None where they do not matter
+    phase : ``ordered phase`` or ``disordered phase``; empty where that is not known, None where it does not matter
     """
 
     functional: str
     value: Measured | float
     mol_percent: float | None = None
+    phase: str | None = None
 
     @property
     def number(self) -> float:
@@ -80,6 +83,8 @@ def _compared(number: Number, ours: Ours) -> Compared:
     remarks = []
     if number.kind == "paper" and number.functional != ours.functional:
         remarks.append(f"other functional: {ours.functional} against {number.functional}")
+    if ours.phase == "" and number.phase is not None:
+        remarks.append(f"published for the {number.phase} phase; which phase ours is in was not found")
     halves = [half for half in (ours.half_width, number.half_width) if half is not None]
     if number.half_width is None:
         remarks.append("published without interval")
@@ -95,7 +100,7 @@ def _lattice(results: Results, number: Number) -> Iterator[Ours]:
     found = [p for p in results.lattice if p.temperature_K == number.temperature_K]
     for functional in dict.fromkeys(p.functional for p in found):
         p = min((p for p in found if p.functional == functional), key=lambda p: p.vacancies)
-        yield Ours(functional, p.lattice_A)
+        yield Ours(functional, p.lattice_A if number.quantity == "lattice_parameter" else p.volume_A3)
 
 
 def _ordered_lattice(results: Results, number: Number) -> Iterator[Ours]:
@@ -119,14 +124,25 @@ def _slowest(results: Results) -> Iterator[Transition]:
 
 def _activation(results: Results, number: Number) -> Iterator[Ours]:
     for line in results.arrhenius:
-        if line.activation_energy_meV is not None and _same_content(line.mol_percent, number):
-            yield Ours(line.functional, line.activation_energy_meV, line.mol_percent)
+        if line.activation_energy_meV is not None and same_content(line.mol_percent, number) and same_phase(line.phase, number):
+            yield Ours(line.functional, line.activation_energy_meV, line.mol_percent, line.phase)
+
+
+def _diffusivity(results: Results, number: Number) -> Iterator[Ours]:
+    yield from _moving(results, number, lambda p: p.diffusivity_cm2_s)
 
 
 def _conductivity(results: Results, number: Number) -> Iterator[Ours]:
+    yield from _moving(results, number, lambda p: p.conductivity_S_cm)
+
+
+def _moving(results: Results, number: Number, read: Callable[[Transport], Measured | None]) -> Iterator[Ours]:
+    """Runs at the published temperature and vacancy content, in the same phase as far as it is known."""
     for p in results.transport:
-        if p.accepted and p.conductivity_S_cm is not None and _at(p.temperature_K, number) and _same_content(p.mol_percent, number):
-            yield Ours(p.functional, p.conductivity_S_cm, p.mol_percent)
+        value = read(p)
+        same = _at(p.temperature_K, number) and same_content(p.mol_percent, number) and same_phase(p.phase, number)
+        if p.accepted and value is not None and same:
+            yield Ours(p.functional, value, p.mol_percent, p.phase)
 
 
 def _deflection(results: Results, number: Number) -> Iterator[Ours]:
@@ -141,7 +157,7 @@ def _turning(results: Results, number: Number) -> Iterator[Rotation]:
     """Reorientation at the published temperature and vacancy content."""
     content = {(p.functional, p.temperature_K, p.vacancies): p.mol_percent for p in results.transport}
     for p in results.rotation:
-        if _at(p.temperature_K, number) and _same_content(content[p.functional, p.temperature_K, p.vacancies], number):
+        if _at(p.temperature_K, number) and same_content(content[p.functional, p.temperature_K, p.vacancies], number):
             yield p
 
 
@@ -149,18 +165,25 @@ def _at(temperature_K: float, number: Number) -> bool:
     return number.temperature_K is not None and abs(temperature_K - number.temperature_K) <= SAME_TEMPERATURE_K
 
 
-def _same_content(mol_percent: float, number: Number) -> bool:
+def same_content(mol_percent: float, number: Number) -> bool:
     """Whether a content is the published one; any is where none was published."""
     published = 0.0 if number.vacancies == 0 else number.mol_percent
     return published is None or abs(mol_percent - published) <= SAME_CONTENT * max(mol_percent, published)
 
 
+def same_phase(phase: str, number: Number) -> bool:
+    """Whether nothing says that the phases differ."""
+    return not phase or number.phase is None or phase == f"{number.phase} phase"
+
+
 COUNTERPARTS: dict[str, Callable[[Results, Number], Iterator[Ours]]] = {
     "lattice_parameter": _lattice,
+    "volume": _lattice,
     "ordered_lattice_parameter": _ordered_lattice,
     "transition_temperature": _transition,
     "transition_volume_step_percent": _volume_step,
     "activation_energy": _activation,
+    "diffusivity": _diffusivity,
     "conductivity": _conductivity,
     "largest_deflection": _deflection,
     "full_rotations": _rotations,

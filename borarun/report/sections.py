@@ -120,12 +120,19 @@ def _heating(results: Results) -> Section:
     blocks = _blocks(
         gaps,
         ("Lattice against temperature", plots.heating.lattice(results)),
+        *_asked(plots.heating.functionals(results)),
+        *_asked(plots.heating.edges(results)),
         *statements,
         ("Transition temperatures", tables.heating.transitions(results)),
-        ("Hysteresis against rate", plots.heating.hysteresis(results)),
-        *([("Lattice parameters", tables.heating.lattice(results))] if results.cubic else []),
+        *_asked(plots.heating.hysteresis(results)),
+        ("Lattice parameters" if results.cubic else "Volumes", tables.heating.lattice(results)),
     )
     return Section("heating", "Heating and cooling", intro, blocks, gaps)
+
+
+def _asked(block: Block | None) -> list[tuple[str, Block | None]]:
+    """A block that not every study has: nothing is missing where it is not there."""
+    return [] if block is None else [("", block)]
 
 
 def _rate(results: Results, transition: Transition) -> str:
@@ -141,6 +148,8 @@ def _diffusion(results: Results) -> Section:
         gaps,
         ("Mean squared displacement", plots.diffusion.displacement(results)),
         ("Ionic conductivity", plots.diffusion.conductivity(results) if results.transport else None),
+        *_asked(plots.diffusion.pristine(results)),
+        *_asked(plots.diffusion.activation(results)),
         ("Activation energy", tables.diffusion.activation(results)),
         ("Diffusivity and conductivity", tables.diffusion.transport(results)),
         ("Convergence", plots.diffusion.convergence(results)),
@@ -155,6 +164,7 @@ def _reorientation(results: Results) -> Section:
     blocks = _blocks(
         gaps,
         ("Angular autocorrelation", plots.rotation.autocorrelation(results)),
+        *_asked(plots.rotation.by_vacancies(results)),
         ("Deflection and full rotations", tables.rotation.rotations(results)),
         ("Distribution of deflections", plots.rotation.deflections(results)),
         ("Direction of single vertices", plots.rotation.angles(results)),

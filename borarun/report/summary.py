@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from borarun.published import Number
+from collections.abc import Iterator
+
+from borarun.published import RECOMMENDED, Number
 from borarun.report import text
 from borarun.report.blocks import Card
+from borarun.report.comparison import SAME_TEMPERATURE_K, compare, same_content, same_phase
 from borarun.report.results import Results
-from borarun.report.results.diffusion import Transport
 
 _STAND_IN = {
     "bundled": "the potential that ships with borarun, which was fitted to the neural network SevenNet-0 and stands in for {functional}",
     "sevennet": "the pretrained neural network SevenNet-0, which stands in for DFT with {functional}",
 }
+ROOM_K = 300.0
 _DFT = frozenset({"vasp", "quantum-espresso"})
 
 
@@ -57,18 +60,26 @@ def _beside(*items: Number | None, unit: str = "") -> list[tuple[str, str]]:
 
 
 def _lattice(results: Results) -> Card:
+    """The lattice parameter, or the volume of a cell that is not cubic."""
     functional = results.main_functional
-    found = [p for p in results.lattice if p.temperature_K == 300 and p.functional == functional]
-    beside = _beside(
-        results.published.paper("lattice_parameter", functional, temperature_K=300),
-        results.published.experiment("lattice_parameter", temperature_K=300),
-    )
-    own = [("reference engine itself", f"{s.lattice_300K_A:.3f} Å") for s in results.stand_ins if s.functional == functional and s.lattice_300K_A]
-    beside = [*own, *beside]
+    quantity, title, unit = "volume", "Volume at 300 K", "Å³ per formula unit"
+    if results.cubic:
+        quantity, title, unit = "lattice_parameter", "Lattice parameter at 300 K", "Å"
+    found = [p for p in results.lattice if p.temperature_K == ROOM_K and p.functional == functional]
+
+    def near(kind: str) -> Iterator[Number]:
+        yield from (n for n in results.published.find(quantity, kind=kind) if abs((n.temperature_K or 0) - ROOM_K) <= SAME_TEMPERATURE_K)
+
+    papers = sorted(near("paper"), key=lambda n: (n.functional != functional, n.functional != RECOMMENDED))
+    beside = _beside(*papers[:1], *list(near("experiment"))[:1], unit="Å" if results.cubic else "Å³")
+    if results.cubic:
+        own = [("reference engine itself", f"{s.lattice_300K_A:.3f} Å") for s in results.stand_ins if s.functional == functional and s.lattice_300K_A]
+        beside = [*own, *beside]
     if not found:
-        return Card("Lattice parameter at 300 K", text.NOTHING, "", "not computed yet", beside)
+        return Card(title, text.NOTHING, "", "not computed yet", beside)
     p = min(found, key=lambda p: p.vacancies)
-    return Card("Lattice parameter at 300 K", text.measured(p.lattice_A), "Å", f"{functional}, {text.count(p.vacancies, 'vacancy')}", beside)
+    value = p.lattice_A if results.cubic else p.volume_A3
+    return Card(title, text.measured(value), unit, f"{functional}, {text.count(p.vacancies, 'vacancy')}", beside)
 
 
 def _transition(results: Results) -> Card:
@@ -91,35 +102,30 @@ def _transition(results: Results) -> Card:
 
 def _activation(results: Results) -> Card:
     found = [line for line in results.arrhenius if line.activation_energy_meV is not None]
-    beside = _beside(
-        results.published.paper("activation_energy", "", vacancies=1) or results.published.paper("activation_energy", ""),
-        results.published.experiment("activation_energy"),
-    )
     if not found:
         why = "too few diffusive temperatures for a fit" if results.arrhenius else "not computed yet"
-        return Card("Activation energy", text.NOTHING, "", why, beside)
-    line = max(found, key=lambda line: (line.n_points, -line.vacancies))
+        return Card("Activation energy", text.NOTHING, "", why, _beside(results.published.experiment("activation_energy")))
+    line = max(found, key=lambda line: (line.functional == results.main_functional, line.n_points, -line.vacancies))
+    same = [c.published for c in compare(results) if c.ours.value is line.activation_energy_meV]
+    papers = sorted((n for n in same if n.kind == "paper"), key=lambda n: (n.functional != line.functional, n.functional != RECOMMENDED))
+    beside = _beside(*papers[:1], *[n for n in same if n.kind == "experiment"][:1])
     vacancies = f"{text.count(line.vacancies, 'vacancy')} ({text.number(line.mol_percent, 3)} mol %)"
-    content = f"{line.functional}, {vacancies}, {line.n_points} temperatures"
+    content = ", ".join(filter(None, (line.functional, vacancies, line.phase, f"{line.n_points} temperatures")))
     return Card("Activation energy", text.measured(line.activation_energy_meV), "meV", content, beside)
 
 
 def _conductivity(results: Results) -> Card:
     good = [p for p in results.transport if p.accepted and p.conductivity_S_cm is not None]
-    experiment = results.published.experiment("conductivity")
-
-    def nearest(p: Transport) -> tuple[float, int]:
-        return abs(p.temperature_K - 500), p.vacancies
-
-    beside = []
-    for item in (results.published.paper("conductivity", "", temperature_K=500, vacancies=1), experiment):
-        if item is not None:
-            who = f"paper, {item.mol_percent:.2g} mol %" if item.kind == "paper" else "experiment, powder"
-            beside.append((f"{who}, {text.kelvin(item.temperature_K or 0)}", f"about {text.published(item)} S/cm"))
     if not good:
-        return Card("Ionic conductivity", text.NOTHING, "", "no run is diffusive" if results.transport else "not computed yet", beside)
-    p = min(good, key=nearest)
-    content = f"{p.functional}, {text.count(p.vacancies, 'vacancy')} ({text.number(p.mol_percent, 3)} mol %)"
+        return Card("Ionic conductivity", text.NOTHING, "", "no run is diffusive" if results.transport else "not computed yet", [])
+    p = min(good, key=lambda p: (p.functional != results.main_functional, abs(p.temperature_K - 500), p.vacancies))
+    beside = []
+    for kind in ("paper", "experiment"):
+        like = [n for n in results.published.find("conductivity", kind=kind) if same_content(p.mol_percent, n) and same_phase(p.phase, n)]
+        for n in sorted(like, key=lambda n: abs((n.temperature_K or 0) - p.temperature_K))[:1]:
+            beside.append((f"{kind}, {text.kelvin(n.temperature_K or 0)}", f"{text.published(n)} S/cm"))
+    vacancies = f"{text.count(p.vacancies, 'vacancy')} ({text.number(p.mol_percent, 3)} mol %)"
+    content = ", ".join(filter(None, (p.functional, vacancies, p.phase)))
     return Card(f"Ionic conductivity at {text.kelvin(p.temperature_K)}", text.measured(p.conductivity_S_cm), "S/cm", content, beside)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import floor, isfinite, log10
+from typing import Any
 
 from borarun.published import Number
 from borarun.report.results.base import Measured
@@ -114,6 +115,12 @@ def duration(time_ps: float) -> str:
     if time_ps >= 1000:
         return f"{time_ps / 1000:.3g} ns"
     return f"{time_ps:.3g} ps" if time_ps >= 1 else f"{time_ps * 1000:.3g} fs"
+
+
+def span(values: list[Any], form: str) -> str:
+    """The lowest and the highest of rising values, or the only one."""
+    ends = [form.format(value) for value in (values[0], values[-1])]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
 def listed(items: list[str]) -> str:

@@ -21,7 +21,7 @@ def number(**changes: object) -> Number:
 
 
 def with_values(results: Results, *values: Number) -> Results:
-    point = LatticePoint("PBE-D3", 0, 300.0, Measured(9.54, 9.51, 9.57))
+    point = LatticePoint("PBE-D3", 0, 300.0, Measured(9.54, 9.51, 9.57), Measured(217.1, 215.1, 219.1))
     return replace(results, lattice=(point,), published=Published(SOURCES, values))
 
 
@@ -59,6 +59,28 @@ def test_only_the_same_vacancy_content_is_compared(results: Results) -> None:
     assert contents(mol_percent=22) == [25]
     assert contents() == [25]  # the only run there that is diffusive
     assert contents(vacancies=0) == []
+
+
+def test_phases_are_compared_with_themselves_only(results: Results) -> None:
+    def phases(phase: str | None) -> list[tuple[str | None, str]]:
+        value = number(quantity="activation_energy", value=340, unit="meV", temperature_K=None, mol_percent=25, phase=phase)
+        return [(found.ours.phase, found.remark) for found in compare(with_values(results, value))]
+
+    assert [phase for phase, _ in phases("ordered")] == ["ordered phase"]  # the disordered one has too few temperatures for a line
+    assert phases("disordered") == []
+    assert [phase for phase, _ in phases(None)] == ["ordered phase"]
+    unknown = replace(results, arrhenius=tuple(replace(line, phase="") for line in results.arrhenius))
+    value = number(quantity="activation_energy", value=340, unit="meV", temperature_K=None, mol_percent=25, phase="disordered")
+    (found,) = compare(with_values(unknown, value))
+    assert "which phase ours is in was not found" in found.remark
+
+
+def test_volumes_and_diffusivities_are_compared(results: Results) -> None:
+    (volume,) = compare(with_values(results, number(quantity="volume", value=219.1, unit="A3", uncertainty=1.5)))
+    assert (volume.deviation, volume.combined) == (pytest.approx(-2.0), pytest.approx(2.5))
+    value = number(quantity="diffusivity", value=2e-6, unit="cm2/s", temperature_K=500, mol_percent=25)
+    (moved,) = compare(with_values(results, value))
+    assert moved.ours.phase == "ordered phase" and moved.ours.number == pytest.approx(2e-6, rel=0.6)
 
 
 def test_what_we_have_not_computed_is_left_out_and_counted(results: Results) -> None:

@@ -54,7 +54,7 @@ def lines(transport: Sequence[Transport]) -> tuple[ArrheniusLine, ...]:
     for point in transport:
         groups.setdefault((point.functional, point.vacancies, point.phase), []).append(point)
     made = [_line(points) for points in groups.values()]
-    return tuple(sorted(made, key=lambda line: (line.functional, line.vacancies, not line.statement.startswith(ORDERED_PHASE))))
+    return tuple(sorted(made, key=lambda line: (line.functional, line.vacancies, line.phase != ORDERED_PHASE)))
 
 
 def _transition(functional: str, vacancies: int, transitions: Sequence[Transition]) -> Transition | None:
@@ -70,6 +70,7 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
     error = np.array([_standard_error(p) for p in good])
     fit = arrhenius.fit(temperatures_K, sigma, error)
     where = np.linspace(temperatures_K.min(), temperatures_K.max(), LINE_POINTS) if fit.usable else np.zeros(0)
+    line, low, high = fit.at(where) if fit.usable else (where, where, where)
     energy = Measured(1e3 * fit.activation_energy_eV, 1e3 * fit.low, 1e3 * fit.high) if fit.usable else None
     span = f"{temperatures_K.min():g} to {temperatures_K.max():g} K" if fit.usable else fit.reason
     left_out = len(points) - len(good)
@@ -83,7 +84,10 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
         n_points=fit.n_points,
         chi2_reduced=fit.chi2_reduced if isfinite(fit.chi2_reduced) else None,
         line_T_K=where,
-        line_S_cm=fit.at(where)[0] if fit.usable else np.zeros(0),
+        line_S_cm=line,
+        line_low_S_cm=low,
+        line_high_S_cm=high,
+        phase=points[0].phase,
         statement=statement,
     )
 

@@ -66,6 +66,7 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         functionals=tuple(study.functionals),
         main_functional=_main_functional(study),
         mobile_per_formula=unit[study.material.mobile],
+        units_a_cell=study.formula_units((1, 1, 1)),
         supercell=study.supercell,
         n_atoms=study.n_atoms(study.supercell if study.heating or study.diffusion or study.vibrations else (1, 1, 1)),
         reference=study.reference.engine,

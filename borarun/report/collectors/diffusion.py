@@ -167,7 +167,7 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
 
 
 def _measured(value: Diffusivity | Conductivity) -> Measured | None:
-    return Measured(value.value, value.low, value.high, positive=True) if isfinite(value.value) else None
+    return Measured(value.value, value.low, value.high, positive=True) if isfinite(value.error) else None
 
 
 def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:

@@ -33,8 +33,10 @@ def heating(study: Study, source: Source) -> Heating:
     """All ramps that are done, branch by branch and together."""
     branches: list[Branch] = []
     points: list[LatticePoint] = []
-    compared = sorted({ROOM_K, *(n.temperature_K for n in study.published.find("lattice_parameter") if n.temperature_K is not None)})
+    published = (*study.published.find("lattice_parameter"), *study.published.find("volume"))
+    compared = sorted({ROOM_K, *(n.temperature_K for n in published if n.temperature_K is not None)})
     fits: dict[tuple[str, int, float], dict[str, Fit]] = {}
+    units = study.formula_units((1, 1, 1))
     for done in source.of("heating"):
         functional, vacancies, name, rate = (done.about(what) for what in ("functional", "vacancies", "branch", "heating_K_per_ps"))
         temperature_K = set_temperature(done, source.store.array(done.key, "step"))
@@ -42,13 +44,14 @@ def heating(study: Study, source: Source) -> Heating:
             kept = f"it kept {len(temperature_K)} frames, at least {FEWEST_FRAMES} are needed"
             source.unusable(done, kept, "Lower heating.sample_every_fs, or see why it stopped.")
             continue
-        a = lattice.lattice_parameter(source.store.array(done.key, "cell"), study.supercell)
+        cell = source.store.array(done.key, "cell")
+        a = lattice.lattice_parameter(cell, study.supercell)
         fit = transition.fit_branch(temperature_K, a)
         fits.setdefault((functional, vacancies, rate), {})[name] = fit
-        branches.append(_branch(study, source, done, temperature_K, a, fit))
+        branches.append(_branch(study, source, done, temperature_K, cell, fit))
         if name == "heating" and is_slowest(source, done):
             points += [
-                LatticePoint(functional, vacancies, T, Measured(mean.value, mean.low, mean.high))
+                LatticePoint(functional, vacancies, T, _measured(mean), _measured(lattice.at_temperature(temperature_K, a**3 / units, T)))
                 for T in compared
                 if temperature_K.min() <= T <= temperature_K.max()
                 if np.isfinite((mean := lattice.at_temperature(temperature_K, a, T)).value)
@@ -81,10 +84,18 @@ def bin_width_K(done: Done) -> float:
     return max(LEAST_BIN_K, LEAST_BIN_PS * _rate(done))
 
 
-def _branch(study: Study, source: Source, done: Done, temperature_K: Array, a: Array, fit: Fit) -> Branch:
-    binned = lattice.binned(temperature_K, a, width_K=bin_width_K(done))
-    n_cells = int(np.prod(study.supercell))
-    per_formula = study.formula_units(study.supercell) / n_cells
+def _measured(mean: lattice.Mean) -> Measured:
+    return Measured(mean.value, mean.low, mean.high)
+
+
+def _branch(study: Study, source: Source, done: Done, temperature_K: Array, cell: Array, fit: Fit) -> Branch:
+    units = study.formula_units((1, 1, 1))
+    a, edges = lattice.lattice_parameter(cell, study.supercell), lattice.lattice_parameters(cell, study.supercell)
+
+    def binned(values: Array) -> lattice.Binned:
+        return lattice.binned(temperature_K, values, width_K=bin_width_K(done))
+
+    parameter, volume = binned(a), binned(a**3 / units)
     return Branch(
         functional=done.about("functional"),
         vacancies=done.about("vacancies"),
@@ -93,10 +104,14 @@ def _branch(study: Study, source: Source, done: Done, temperature_K: Array, a: A
         heating_K_per_ps=done.about("heating_K_per_ps"),
         n_atoms=len(source.store.array(done.key, "numbers")),
         seed=done.task.settings["seed"],
-        temperature_K=binned.temperature_K,
-        lattice_A=binned.value,
-        error_A=binned.error,
-        volume_A3=binned.value**3 / per_formula,
+        temperature_K=parameter.temperature_K,
+        lattice_A=parameter.value,
+        error_A=parameter.error,
+        volume_A3=volume.value,
+        volume_error_A3=volume.error,
+        edges_A=np.stack([binned(edge).value for edge in edges.T], axis=1),
+        fit_temperature_K=fit.curve_temperature_K,
+        fit_lattice_A=fit.curve,
         half_height_K=_half_height(fit),
         statement=fit.reason,
         stop=done.facts["stop"],

@@ -58,6 +58,7 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
     lags = thin_log(max(point.n_origins // 2, 2))
     relaxation = rotation.relaxation_time(xi, first.interval_fs)
     order, mutual = (float(np.mean([getattr(turn, name) for turn in turns])) for name in ("order", "mutual_order"))
+    drawn = thin(len(first.rotations.so_far))
     reorientations = float(np.mean([turn.rotations.reorientations.mean() for turn in turns]))
     return Rotation(
         functional=point.functional,
@@ -79,6 +80,8 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
         order=order,
         reorientations=reorientations,
         disorder=disorder(order, mutual, reorientations),
+        turns_ps=first.rotations.time_fs[drawn] / FS_PER_PS,
+        turns=first.rotations.so_far[drawn],
         full_rotations=sum(turn.rotations.total for turn in turns),
         full_rotations_per_ns=float(np.mean([turn.rotations.per_ns for turn in turns])),
     )

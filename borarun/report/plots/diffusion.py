@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,9 @@ from borarun.report.results.base import Measured
 from borarun.report.results.diffusion import ArrheniusLine, Transport
 
 Group = tuple[str, int]
+
+_CLOSER = 0.4
+"""Our points are drawn once more alone where they take less than this part of the axis that published ones need."""
 
 
 def grouped(points: tuple[Transport, ...]) -> dict[Group, list[Transport]]:
@@ -68,12 +72,14 @@ def displacement(results: Results) -> Figure | None:
         Column(f"MSD {results.mobile}", "A^2"),
         Column("MSD framework", "A^2"),
     )
-    first = points[0]
+    origins = text.span(sorted({p.n_origins for p in points}), "{:d}")
+    interval = text.span(sorted({p.interval_fs for p in points}), "{:g}")
+    windows = sorted({p.fit_window_ps for p in points if p.fit_window_ps[1] > p.fit_window_ps[0]})
+    window = " or ".join(f"{low:g} to {high:g} ps" for low, high in windows) or "no lags: all runs are too short"
     caption = (
-        f"Mean squared displacement of {results.mobile} over all time origins ({first.n_origins} frames every "
-        f"{text.number(first.interval_fs, 3)} fs), unwrapped in scaled coordinates, drift of the framework removed. {_lengths(points)} "
-        "Thick: the lags between which the slope gives D. Dashed lines: runs that are not diffusive. Grey: slope 1, which diffusion "
-        "follows."
+        f"Mean squared displacement of {results.mobile} over all time origins ({origins} frames every {interval} fs), unwrapped in scaled coordinates, "
+        f"without the framework's drift. {_lengths(points)} Thick: the lags between which the slope gives D, {window}. Dashed: runs that are left "
+        "out of fits. Grey: slope 1, which diffusion follows."
     )
     return Figure("Mean squared displacement", caption, tuple(panels), Table("msd", "Mean squared displacement", columns, rows))
 
@@ -92,7 +98,9 @@ def _lengths(points: tuple[Transport, ...]) -> str:
     runs = sorted({p.n_runs for p in points})
     length = text.duration(times[0]) if len(times) == 1 else f"{text.duration(times[0])} to {text.duration(times[-1])}"
     seeds = f"{runs[0]} independent run{'s' if runs[0] != 1 else ''}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]} independent runs"
-    return f"{seeds} of {length} at each temperature, {points[0].n_atoms + points[0].vacancies} atoms before vacancies."
+    used = [seed for p in points for seed in p.seeds]
+    which = f"seed {used[0]}" if len(set(used)) == 1 else f"{len(set(used))} seeds, in the table of runs below"
+    return f"{seeds} of {length} at each temperature ({which}), {points[0].n_atoms + points[0].vacancies} atoms before vacancies."
 
 
 def framework(results: Results) -> Figure | None:
@@ -101,7 +109,9 @@ def framework(results: Results) -> Figure | None:
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
-    top = max(float(p.framework_msd_A2.max()) for p in points)
+    still = [p for p in points if p.diffusivity_cm2_s is not None] or list(points)
+    top = max(float(p.framework_msd_A2.max()) for p in still)
+    gone = [p for p in points if p.framework_msd_A2.max() > 1.15 * top]
     panels = []
     for (functional, vacancies), group in grouped(points).items():
 
@@ -110,7 +120,7 @@ def framework(results: Results) -> Figure | None:
                 axes.plot(p.lag_ps, p.framework_msd_A2, color=colors[p.temperature_K], lw=1.4)
             axes.set(xlabel="lag, ps", ylabel="MSD of anion centres, Å²", title=title)
             axes.set_ylim(0, top * 1.15 or 1.0)
-            style.label_ends(axes, [(float(p.framework_msd_A2[-1]), text.kelvin(p.temperature_K), colors[p.temperature_K]) for p in group])
+            style.label_ends(axes, [(min(float(p.framework_msd_A2[-1]), 1.1 * top), text.kelvin(p.temperature_K), colors[p.temperature_K]) for p in group])
 
         alt = f"Mean squared displacement of the anion centres against lag, {functional}, {text.count(vacancies, 'vacancy')}."
         panels.append(style.draw(f"framework-{functional}-{vacancies}", alt, paint, height=3.3))
@@ -126,13 +136,13 @@ def framework(results: Results) -> Figure | None:
         Column("lag", "ps"),
         Column("MSD of anion centres", "A^2"),
     )
-    return Figure(
-        "The framework stands still",
-        "Mean squared displacement of the centres of mass of the anions, on a linear scale. It levels off where the framework only "
-        "vibrates; a line that keeps rising would forbid a conductivity.",
-        tuple(panels),
-        Table("framework_msd", "Framework", columns, rows),
+    where = ", ".join(f"{p.functional} at {text.kelvin(p.temperature_K)} with {text.count(p.vacancies, 'vacancy')}" for p in gone)
+    left = f" A line that leaves the panel belongs to a run whose framework did not hold, and which gives no conductivity: {where}." if gone else ""
+    caption = (
+        "Mean squared displacement of the centres of mass of the anions over all time origins, on a linear scale. It levels off where the framework only "
+        f"vibrates; a line that keeps rising forbids a conductivity.{left}"
     )
+    return Figure("Motion of the framework", caption, tuple(panels), Table("framework_msd", "Motion of the framework", columns, rows))
 
 
 def convergence(results: Results) -> Figure | None:
@@ -187,7 +197,7 @@ def conductivity(results: Results) -> Figure | None:
         points = [p for p in drawn if p.functional == functional]
         lines = [line for line in results.arrhenius if line.functional == functional]
 
-        def paint(axes: Axes, points: list[Transport] = points, lines: list[ArrheniusLine] = lines, functional: str = functional) -> None:
+        def paint(axes: Axes, points: list[Transport] = points, lines: list[ArrheniusLine] = lines, title: str = functional, alone: bool = False) -> None:
             ends = [p.conductivity_S_cm.low if p.conductivity_S_cm.low > 0 else p.conductivity_S_cm.high for p in points if p.conductivity_S_cm]
             style.logarithmic(axes, "y")
             for vacancies in counts:
@@ -199,17 +209,20 @@ def conductivity(results: Results) -> Figure | None:
             for line in lines:
                 if len(line.line_T_K):
                     axes.plot(1000 / line.line_T_K, line.line_S_cm, "-", color=colors[line.vacancies], lw=1.4)
-            _published(axes, results.published)
-            axes.set(xlabel="1000 K / T", ylabel="ionic conductivity, S/cm", title=functional)
-            axes.set_ylim(bottom=min(min(ends) / 6, axes.get_ylim()[0]))
+                    axes.fill_between(1000 / line.line_T_K, line.line_low_S_cm, line.line_high_S_cm, color=colors[line.vacancies], alpha=0.12, lw=0)
+            if not alone:
+                _published(axes, results.published)
+            axes.set(xlabel="1000 K / T", ylabel="ionic conductivity, S/cm", title=f"{title}, closer" if alone else title)
+            axes.set_ylim(bottom=min(min(ends) / (1.5 if alone else 6), axes.get_ylim()[0]))
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
-            top = axes.secondary_xaxis("top", functions=(_invert, _invert))
-            top.set_xticks([T for T in (1000, 800, 600, 500, 400, 350, 300, 250, 200) if _within(axes, 1000 / T)])
-            top.xaxis.set_major_formatter(FuncFormatter(lambda T, _: f"{T:.0f} K"))
-            top.tick_params(labelsize=8.5, length=2)
+            _kelvin_above(axes)
 
         alt = f"Ionic conductivity against inverse temperature, {functional}, one colour and marker a vacancy count, with Arrhenius lines."
         panels.append(style.draw(f"conductivity-{functional}", alt, paint, width=5.6, height=5.2))
+        ours, theirs = ([1000 / (p.temperature_K or 1) for p in found] for found in (points, results.published.find("conductivity")))
+        if theirs and np.ptp(ours) < _CLOSER * np.ptp([*ours, *theirs]):
+            closer = f"The same closer, without published values, {functional}."
+            panels.append(style.draw(f"conductivity-closer-{functional}", closer, partial(paint, alone=True), width=5.6, height=5.2))
     rows: list[list[Value]] = [
         [p.functional, p.vacancies, p.temperature_K, 1000 / p.temperature_K, p.conductivity_S_cm, p.collective_S_cm, p.accepted, p.reason]
         for p in results.transport
@@ -228,10 +241,111 @@ def conductivity(results: Results) -> Figure | None:
     caption = (
         "Tracer conductivity by the Nernst-Einstein relation with Haven ratio 1, as in the paper; bars are 95 % intervals from time "
         "blocks, an arrow hangs from the upper end of an interval that reaches zero. Lines: weighted fit of ln σ over 1/T to the filled "
-        "points. "
+        "points, each phase for itself where heating found a transition, with its 95 % band. "
     )
     caption += f"Hollow points are left out of the fit: {_reasons(results.transport)}; the table below has each reason in full." if left_out else ""
     return Figure("Ionic conductivity", caption, tuple(panels), Table("conductivity", "Ionic conductivity", columns, rows))
+
+
+def pristine(results: Results) -> Figure | None:
+    """D against 1000/T without vacancies, all functionals in one panel; where there are several, or one whose diffusivity is published."""
+    drawn = [p for p in results.transport if p.vacancies == 0 and p.diffusivity_cm2_s is not None and p.diffusivity_cm2_s.high > 0]
+    names = list(dict.fromkeys(p.functional for p in drawn))
+    published = results.published.find("diffusivity", vacancies=0)
+    if not drawn or (len(names) < 2 and not any(n.functional in names for n in published)):
+        return None
+
+    def paint(axes: Axes) -> None:
+        style.logarithmic(axes, "y")
+        for index, functional in enumerate(names):
+            color, marker = style.by_functional(functional), "osD^v"[index % 5]
+            axes.plot([], [], marker, color=color, label=functional, ls="none")
+            for p in (p for p in drawn if p.functional == functional):
+                assert p.diffusivity_cm2_s is not None
+                _point(axes, p.temperature_K, p.diffusivity_cm2_s, color, marker, p.accepted)
+        for n, marker in zip(published, "DPX*d<>" * len(published), strict=False):
+            color = style.by_functional(n.functional) if n.functional in names else style.PAPER
+            label = f"{results.published.sources[n.source].short}, {n.functional}"
+            first = label not in axes.get_legend_handles_labels()[1]
+            axes.plot([1000 / (n.temperature_K or 1)], [n.number], marker, ms=7, mfc="white", color=color, ls="none", label=label if first else None)
+        axes.set(xlabel="1000 K / T", ylabel=f"D of {results.mobile}, cm²/s", title="no vacancies")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
+        _kelvin_above(axes)
+
+    panel = style.draw("diffusivity-pristine", f"Diffusivity of {results.mobile} without vacancies against 1/T.", paint, width=5.6, height=5.2)
+    rows: list[list[Value]] = [[p.functional, p.temperature_K, 1000 / p.temperature_K, p.diffusivity_cm2_s, p.phase, p.accepted, p.reason] for p in drawn]
+    columns = (
+        Column("functional"),
+        Column("temperature", "K"),
+        Column("1000/T", "1/K"),
+        Column("D", "cm2/s"),
+        Column("phase"),
+        Column("in the fit"),
+        Column("why not"),
+    )
+    caption = (
+        "Tracer diffusivities of the crystal without vacancies, 95 % intervals from time blocks; hollow points are left out of fits, an arrow hangs from "
+        "the upper end of an interval that reaches zero. Beside them what is published of the disordered phase, with ab initio dynamics (AIMD) among it."
+    )
+    title = "Diffusivity without vacancies"
+    return Figure(title, caption, (panel,), Table("diffusivity_pristine", title, columns, rows))
+
+
+def activation(results: Results) -> Figure | None:
+    """Activation energy against the content of vacancies, where there are several contents."""
+    lines = [line for line in results.arrhenius if line.activation_energy_meV is not None]
+    if len({line.vacancies for line in lines}) < 2:
+        return None
+    groups: dict[tuple[str, str], list[ArrheniusLine]] = {}
+    for line in lines:
+        groups.setdefault((line.functional, line.phase), []).append(line)
+
+    def paint(axes: Axes) -> None:
+        for index, ((functional, phase), group) in enumerate(groups.items()):
+            color, values = style.by_functional(functional), [line.activation_energy_meV for line in group]
+            x, y = [line.mol_percent for line in group], [value.value for value in values if value]
+            bars = [[value.value - value.low for value in values if value], [value.high - value.value for value in values if value]]
+            face = "white" if phase == "disordered phase" else color
+            label = ", ".join(filter(None, (text.OURS, functional, phase)))
+            axes.errorbar(x, y, yerr=bars, fmt="osD^v"[index % 5], color=color, mfc=face, capsize=3, lw=1.2, ms=6, label=label)
+        for phase, marker in (("ordered", "D"), ("disordered", "d")):
+            paper = [n for n in results.published.find("activation_energy", kind="paper", phase=phase) if n.mol_percent is not None]
+            paper = [n for n in paper if n.functional in {n.functional for n in paper[:1]}]
+            if paper:
+                label = f"paper, {paper[0].functional}, {phase} phase"
+                axes.plot(
+                    [n.mol_percent or 0.0 for n in paper], [n.number for n in paper], marker, ms=6, mfc="white", color=style.PAPER, ls="none", label=label
+                )
+        for n in results.published.find("activation_energy", kind="experiment")[:1]:
+            axes.axhline(n.number, color=style.EXPERIMENT, lw=0.9, ls=(0, (4, 3)), label=f"experiment, {results.published.sources[n.source].short}")
+        axes.set(xlabel="vacancies per formula unit, mol %", ylabel="activation energy, meV")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    panel = style.draw("activation-energy", "Activation energy of the conductivity against vacancy content.", paint, width=7.6, height=4.0)
+    rows: list[list[Value]] = [
+        [line.functional, line.phase, line.vacancies, line.mol_percent, line.activation_energy_meV, line.n_points] for line in lines
+    ]
+    columns = (
+        Column("functional"),
+        Column("phase"),
+        Column("vacancies"),
+        Column("content", "mol %"),
+        Column("activation energy", "meV"),
+        Column("points"),
+    )
+    caption = (
+        "From the lines of the figure before, with 95 % intervals; hollow: the disordered phase. Beside them Table 3 of the paper, as far as it is known."
+    )
+    title = "Activation energy against vacancy content"
+    return Figure(title, caption, (panel,), Table("activation_against_vacancies", title, columns, rows))
+
+
+def _kelvin_above(axes: Axes) -> None:
+    """Temperatures on the upper edge of a panel over 1000/T."""
+    top = axes.secondary_xaxis("top", functions=(_invert, _invert))
+    top.set_xticks([T for T in (1000, 800, 600, 500, 400, 350, 300, 250, 200) if _within(axes, 1000 / T)])
+    top.xaxis.set_major_formatter(FuncFormatter(lambda T, _: f"{T:.0f} K"))
+    top.tick_params(labelsize=8.5, length=2)
 
 
 def _reasons(points: Sequence[Transport]) -> str:
@@ -259,7 +373,9 @@ def _published(axes: Axes, published: Published) -> None:
             assert p.temperature_K is not None
             name = f"paper, {p.functional}, mol % beside" if kind == "paper" else "experiment"
             face, where = "white" if kind == "paper" else color, (1000 / p.temperature_K, p.number)
-            axes.plot(*([x] for x in where), marker, color=color, mfc=face, ms=size, ls="none", label=name if index == 0 else None)
+            bars = [[p.number - p.low], [p.high - p.number]] if p.low is not None and p.high is not None else None
+            label = name if index == 0 else None
+            axes.errorbar([where[0]], [where[1]], yerr=bars, fmt=marker, color=color, mfc=face, ms=size, ls="none", capsize=2, lw=1.0, label=label)
             if p.mol_percent is not None:
                 side = -1 if p.temperature_K < 400 else 1  # away from the edge of the panel
                 axes.annotate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -54,10 +56,11 @@ def autocorrelation(results: Results) -> Figure | None:
     ]
     columns = (Column("functional"), Column("vacancies"), Column("temperature", "K"), Column("lag", "ps"), Column("xi"))
     first = points[0]
+    length = text.span(sorted({p.time_ps for p in points}), "{:.3g}")
     caption = (
         "ξ(t) = ⟨r(t)·r(0)⟩ of the unit vectors from an anion's centre of mass to its vertices, over all "
-        f"{first.n_anions} anions, {first.n_vertices} vertices each and all time origins, at most half the run long; ξ(0) = 1. An anion "
-        "that keeps its orientation stays near 1, one that tumbles falls to 0."
+        f"{first.n_anions} anions, {first.n_vertices} vertices each and all time origins of runs of {length} ps (seeds in the "
+        "table of runs), at lags up to half a run; ξ(0) = 1. An anion that keeps its orientation stays near 1, one that tumbles falls to 0."
     )
     return Figure("Angular autocorrelation", caption, tuple(panels), Table("autocorrelation", "Angular autocorrelation", columns, rows))
 
@@ -99,6 +102,63 @@ def deflections(results: Results) -> Figure | None:
         "that widens with temperature; a tail or a second peak beyond 60° is an anion that took another place."
     )
     return Figure("Deflection of vertices", caption, tuple(panels), Table("deflection", "Deflection of vertices", columns, rows))
+
+
+def by_vacancies(results: Results) -> Figure | None:
+    """xi and full rotations at one temperature, a line a vacancy count: the highest temperature that most vacancy counts have, where several have it."""
+    panels: list[style.Panel] = []
+    rows: list[list[Value]] = []
+    for functional in dict.fromkeys(p.functional for p in results.rotation):
+        own = [p for p in results.rotation if p.functional == functional]
+        count = Counter(p.temperature_K for p in own)
+        temperature_K = max(count, key=lambda T: (count[T], T))
+        if count[temperature_K] < 2:
+            continue
+        group = sorted((p for p in own if p.temperature_K == temperature_K), key=lambda p: p.vacancies)
+        colors, where = style.by_vacancies(p.vacancies for p in group), f"{functional}, {text.kelvin(temperature_K)}"
+
+        def paint_xi(axes: Axes, group: list[Rotation] = group, colors: dict[int, str] = colors, where: str = where) -> None:
+            for p in group:
+                axes.plot(p.lag_ps[1:], p.xi[1:], color=colors[p.vacancies], label=text.count(p.vacancies, "vacancy"))
+            axes.axhline(np.exp(-1), color=style.MUTED, lw=0.8, ls=(0, (4, 3)))
+            style.logarithmic(axes, "x")
+            axes.set(xlabel="lag, ps", ylabel="ξ(t)", title=where)
+            axes.set_ylim(min(0.0, *(float(p.xi.min()) for p in group)) - 0.03, 1.05)
+            axes.legend(loc="lower left")
+
+        def paint_turns(axes: Axes, group: list[Rotation] = group, colors: dict[int, str] = colors, where: str = where) -> None:
+            for p in group:
+                since, so_far = np.concatenate([[0], p.turns_ps]), np.concatenate([[0], p.turns])
+                axes.plot(since, so_far, color=colors[p.vacancies], drawstyle="steps-post", label=text.count(p.vacancies, "vacancy"))
+            axes.set(xlabel="time, ps", ylabel="full rotations of all anions", title=where)
+            axes.set_ylim(-0.03 * max(axes.get_ylim()[1], 1), max(axes.get_ylim()[1], 1))
+            axes.legend(loc="upper left")
+
+        panels += [
+            style.draw(f"xi-vacancies-{functional}", f"Angular autocorrelation at {where}, one line a vacancy count.", paint_xi),
+            style.draw(f"turns-{functional}", f"Full rotations of all anions against time at {where}, one line a vacancy count.", paint_turns),
+        ]
+        rows += [
+            [functional, temperature_K, p.vacancies, p.n_anions, p.relaxation_ps, p.relaxation, p.full_rotations, p.full_rotations_per_ns] for p in group
+        ]
+    if not panels:
+        return None
+    columns = (
+        Column("functional"),
+        Column("temperature", "K"),
+        Column("vacancies"),
+        Column("anions"),
+        Column("1/e after", "ps"),
+        Column("why not"),
+        Column("full rotations"),
+        Column("full rotations of all anions", "1/ns"),
+    )
+    caption = (
+        "Left: ξ(t) as in the figure before, now by vacancy count at one temperature. Right: full rotations of all anions together since the beginning of "
+        "the first run: an anion's settled orientation, averaged over 0.3 ps, has turned by a net 360°, so that libration and turning back count nothing. "
+        "Temperature: the highest that most vacancy counts have."
+    )
+    return Figure("Reorientation against vacancies", caption, tuple(panels), Table("rotation_vacancies", "Reorientation against vacancies", columns, rows))
 
 
 def angles(results: Results) -> Figure | None:

@@ -36,6 +36,7 @@ class Results:
     ----------
     main_functional : the one that the key numbers are for
     mobile_per_formula : mobile ions in one formula unit
+    units_a_cell : formula units in the unit cell
     n_atoms : of the supercell before vacancies
     reference : name of the reference engine
     level : of the moment tensor potential, None before it is trained
@@ -55,6 +56,7 @@ class Results:
     functionals: tuple[str, ...]
     main_functional: str
     mobile_per_formula: int
+    units_a_cell: int
     supercell: tuple[int, int, int]
     n_atoms: int
     reference: str

@@ -58,7 +58,8 @@ class Transport:
 class ArrheniusLine:
     """Weighted fit of ln(sigma) over 1/T at one vacancy count. Without enough points, ``activation_energy_meV`` is None.
 
-    ``line_T_K`` and ``line_S_cm`` are (n,): the fitted line over the range of the points.
+    ``line_T_K``, ``line_S_cm``, ``line_low_S_cm`` and ``line_high_S_cm`` are (n,): the fitted line over the range of the points, and its 95 % band.
+    ``phase`` is that of the points.
     """
 
     functional: str
@@ -70,4 +71,7 @@ class ArrheniusLine:
     chi2_reduced: float | None
     line_T_K: Array
     line_S_cm: Array
+    line_low_S_cm: Array
+    line_high_S_cm: Array
+    phase: str
     statement: str

@@ -16,7 +16,9 @@ class Branch:
     branch : ``heating`` or ``cooling``
     rate_K_per_ps, heating_K_per_ps : its own rate, and that of the heating that it is or that it follows
     temperature_K, lattice_A, error_A : (n,) means over temperature bins; the error is the standard error of the bin's mean
-    volume_A3 : (n,) volume per formula unit
+    volume_A3, volume_error_A3 : (n,) volume per formula unit, and its standard error
+    edges_A : (n, 3) lengths of the unit cell's vectors
+    fit_temperature_K, fit_lattice_A : (c,) the fitted step, or a cubic where a step does no better
     half_height_K : where the lattice is half way through its step; None where the branch has no step
     stop, reached_K : how and where the run ended
     """
@@ -32,6 +34,10 @@ class Branch:
     lattice_A: Array
     error_A: Array
     volume_A3: Array
+    volume_error_A3: Array
+    edges_A: Array
+    fit_temperature_K: Array
+    fit_lattice_A: Array
     half_height_K: Measured | None
     statement: str
     stop: str
@@ -70,9 +76,10 @@ class Transition:
 
 @dataclass(frozen=True)
 class LatticePoint:
-    """Lattice parameter at one temperature, from the heating branch."""
+    """Lattice parameter, and volume per formula unit, at one temperature, from the heating branch."""
 
     functional: str
     vacancies: int
     temperature_K: float
     lattice_A: Measured
+    volume_A3: Measured

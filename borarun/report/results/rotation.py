@@ -30,6 +30,7 @@ class Rotation:
     order : mean orientational order, against the relaxed crystal
     reorientations : new places that an anion took in a run, on average
     disorder : what follows from these two, and from how alike anions point
+    turns_ps, turns : (w,) time, and full rotations of all anions up to it, in the first run
     full_rotations, full_rotations_per_ns : whole turns of all anions together, in all runs and per ns
     """
 
@@ -52,5 +53,7 @@ class Rotation:
     reorientations: float
     disorder: str
     rms_deflection_deg: float
+    turns_ps: Array
+    turns: Array
     full_rotations: int
     full_rotations_per_ns: float

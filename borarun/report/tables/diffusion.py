@@ -89,7 +89,11 @@ def activation(results: Results) -> Table | None:
     )
     caption = (
         "Weighted fit of ln σ over 1/T through the points that are in the fit; 95 % interval, widened by √χ² where the points scatter more "
-        f"than their errors. Our cell holds {results.n_atoms} atoms, the paper's 2808: the same number of vacancies is a different "
-        "content, so compare the columns in per cent."
+        "than their errors."
     )
+    if results.published.cell_atoms not in (None, results.n_atoms):
+        caption += (
+            f" Our cell holds {results.n_atoms} atoms, the paper's {results.published.cell_atoms}: the same number of vacancies is a different "
+            "content, so compare the columns in per cent."
+        )
     return Table("activation_energy", "Activation energy", columns, rows, caption)

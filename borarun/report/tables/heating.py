@@ -8,25 +8,28 @@ from borarun.report.results import Results
 
 
 def lattice(results: Results) -> Table | None:
-    """Lattice parameters at the temperatures of the published ones."""
+    """Lattice parameters, or volumes where the cell is not cubic, at the temperatures of the published ones."""
     if not results.lattice:
         return None
     series = list(dict.fromkeys((p.functional, p.vacancies) for p in results.lattice))
     temperatures = sorted({p.temperature_K for p in results.lattice})
+    quantity, unit = ("lattice_parameter", "Å") if results.cubic else ("volume", "Å³/f.u.")
+    papers = results.published.find(quantity, kind="paper")
     rows: list[list[Value]] = []
     for T in temperatures:
-        ours = {(p.functional, p.vacancies): p.lattice_A for p in results.lattice if p.temperature_K == T}
-        paper = results.published.paper("lattice_parameter", "", temperature_K=T)
-        experiment = results.published.experiment("lattice_parameter", temperature_K=T)
+        ours = {(p.functional, p.vacancies): p.lattice_A if results.cubic else p.volume_A3 for p in results.lattice if p.temperature_K == T}
+        paper = results.published.paper(quantity, "", temperature_K=T)
+        experiment = results.published.experiment(quantity, temperature_K=T)
         rows.append([T, *(ours.get(key) for key in series), text.published(paper), text.published(experiment)])
     columns = (
         Column("temperature", "K"),
-        *(Column(f"{text.OURS}, {functional}, {text.count(n, 'vacancy')}", "Å") for functional, n in series),
-        Column("paper, rev-vdW-DF2", "Å"),
-        Column("experiment", "Å"),
+        *(Column(f"{text.OURS}, {functional}, {text.count(n, 'vacancy')}", unit) for functional, n in series),
+        Column(f"paper, {papers[0].functional}" if papers else "paper", unit),
+        Column("experiment", unit),
     )
-    caption = "Ours: straight line through the heating branch within 50 K, 95 % interval. The paper's errors are as published in its Table 2."
-    return Table("lattice_parameters", "Lattice parameters", columns, rows, caption)
+    caption = "Ours: straight line through the heating branch within 50 K, 95 % interval. Published errors are as published."
+    name, title = ("lattice_parameters", "Lattice parameters") if results.cubic else ("volumes", "Volumes")
+    return Table(name, title, columns, rows, caption)
 
 
 def transitions(results: Results) -> Table | None:

@@ -2,7 +2,8 @@
 
 The displacements of different lags come from the same walk, so their errors go together; for ions that walk each for itself, the covariance of two lags
 follows from the scatter of square displacements at the shorter one and from how many of them do not overlap at the longer one. With it, the best line and
-its error follow in closed form; sampling its posterior, as kinisi does, gives the same two numbers.
+its error follow in closed form; sampling its posterior, as kinisi does, gives the same two numbers
+(benchmarks/second_opinion.py).
 
 It makes better use of a run than the time blocks of `diffusion`, and knows nothing of ions that move together: for groups of twelve its errors
 are three times too small (benchmarks/diffusivity_calibration.py). That is why it is the second opinion.
@@ -28,7 +29,9 @@ from borarun.units import A2_PER_FS_IN_CM2_PER_S
 
 Array = NDArray[Any]
 
-_LAGS = 24
+LAGS = 24
+"""Lags that the line goes through."""
+
 _GROWTH = 0.5
 """Least exponent that noise leaves to that growth."""
 
@@ -68,7 +71,7 @@ def regression(positions: Array, interval_fs: float, *, onset_fs: float = 500.0)
     """
     n_ions, _, n_frames = positions.shape
     first = onset_frames(n_frames, interval_fs, onset_fs)
-    lags = np.unique(np.linspace(first, max(n_frames // 4, first), _LAGS).round().astype(int))
+    lags = np.unique(np.linspace(first, max(n_frames // 4, first), LAGS).round().astype(int))
     if len(lags) < 3:
         return Regression(math.nan, math.nan)
     mean, variance = np.array([_square_displacement(positions, int(lag)) for lag in lags]).T

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -240,6 +240,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def results(made: Made) -> Results:
     """What the report makes of it."""
     return collect(made.study, made.tasks, made.store)
+
+
+@pytest.fixture(scope="session")
+def lammps_record() -> Callable[..., Result]:
+    """`lammps`, for other materials."""
+    return lammps
+
+
+@pytest.fixture(scope="session")
+def study_of() -> Callable[..., Study]:
+    """`make_study`, for other materials."""
+    return make_study
 
 
 @pytest.fixture

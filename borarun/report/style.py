@@ -32,6 +32,9 @@ OURS = "#2068a8"
 MOST_TOLD = 200
 """Points of a line whose values are told where they stand."""
 
+TOLD_ON_LINE = 24
+"""Places on a line without markers where its values are told."""
+
 _NO_VALUES = ("None", None, "", " ", "|", "_")
 """Markers of none, and of the ends of error bars."""
 
@@ -121,26 +124,43 @@ def draw(name: str, alt: str, paint: Callable[[Axes], None], *, width: float = 5
 
 
 def _told(axes: Axes) -> str:
-    """SVG that says the values of a marker when the pointer rests on it: titles of empty circles, which need no script.
+    """SVG that says the values of a point when the pointer rests on it: titles of empty circles, which need no script.
 
-    Lines without markers are guides and fits, or hold so many points that the table is the place for them.
+    Every marker has them, and a line without markers, where it has a name, at places spread evenly over its length; a line without a name is a guide.
     """
     figure, found = axes.get_figure(root=True), []
     assert figure is not None
     height, scale = 72 * figure.get_figheight(), 72 / figure.dpi
     for line in axes.lines:
         points = np.asarray(line.get_xydata(), float)
-        if line.get_transform() is not axes.transData or line.get_marker() in _NO_VALUES or len(points) > MOST_TOLD:
-            continue
         name = str(line.get_label())
         before = "" if name.startswith("_") else f"{name}: "
-        for x, y in points:
-            across, up = axes.transData.transform((x, y))
+        if line.get_transform() is not axes.transData or not len(points):
+            continue
+        drawn = axes.transData.transform(points)
+        if line.get_marker() in _NO_VALUES:
+            if not before:
+                continue
+            places = _spread_over(drawn)
+            points, drawn = points[places], drawn[places]
+        elif len(points) > MOST_TOLD:
+            continue
+        for (x, y), (across, up) in zip(points, drawn, strict=True):
             if np.isfinite([across, up]).all() and axes.bbox.contains(across, up):
                 says = _attribute(f"{before}{axes.get_xlabel()}: {x:.4g}; {axes.get_ylabel()}: {y:.4g}")
                 place = f'cx="{scale * across:.1f}" cy="{height - scale * up:.1f}"'
                 found.append(f'<circle class="told" {place} r="5"><title>{says}</title></circle>')
     return "\n".join(found)
+
+
+def _spread_over(drawn: NDArray[np.float64]) -> NDArray[np.intp]:
+    """At most `TOLD_ON_LINE` indices of (n, 2) points that lie evenly along the line through them, as it is drawn."""
+    known = np.flatnonzero(np.isfinite(drawn).all(axis=1))
+    if len(known) < 2:
+        return known
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(drawn[known], axis=0), axis=1))])
+    wanted = np.linspace(0.0, along[-1], TOLD_ON_LINE)
+    return known[np.unique(np.searchsorted(along, wanted).clip(0, len(known) - 1))]
 
 
 def _inline(svg: str, name: str, alt: str, most_rem: float, told: str) -> str:

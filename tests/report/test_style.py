@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_colours_order_and_repeat() -> None:
 def test_a_marker_tells_its_values_where_it_stands() -> None:
     def paint(axes: Axes) -> None:
         axes.plot([1.0, 10.0, 100.0, np.nan], [1.0, 2.0, 3.0, 4.0], "o-", label="a < b")
-        axes.plot([1.0, 100.0], [1.0, 3.0], "-", label="a guide")
+        axes.plot([1.0, 100.0], [1.0, 3.0], "-")  # without a name: a guide
         axes.axvline(5.0, marker="o")
         axes.errorbar([20.0], [2.0], yerr=[0.5], fmt="none", capsize=3)
         style.logarithmic(axes, "x")
@@ -59,6 +60,22 @@ def test_a_marker_tells_its_values_where_it_stands() -> None:
     for place in told.values():
         assert min(np.hypot(place[0] - x, place[1] - y) for x, y in drawn) < 0.2, "no marker stands where its value is told"
     assert b"circle" not in panel.file_svg, "files have what is drawn"
+
+
+def test_a_line_with_a_name_tells_values_evenly_over_its_length() -> None:
+    x = np.geomspace(0.01, 100, 400)
+
+    def paint(axes: Axes) -> None:
+        axes.plot(x, 3 * x, label="300 K")
+        style.logarithmic(axes, "xy")
+        axes.set(xlabel="x", ylabel="y")
+
+    panel = style.draw("name", "alt", paint)
+    told = [float(text.split("x: ")[1].split(";")[0]) for text in re.findall("<title>(.*?)</title>", panel.svg)]
+    assert len(told) == style.TOLD_ON_LINE
+    assert "300 K: x: " in panel.svg
+    steps = np.diff(np.log(told))
+    assert told[0] == pytest.approx(0.01) and told[-1] == pytest.approx(100) and steps.max() < 1.2 * steps.min()
 
 
 def test_a_drawing_names_its_content_and_prefixes_its_ids() -> None:

@@ -46,7 +46,7 @@ def displacement(results: Results) -> Figure | None:
         def paint(axes: Axes, group: list[Transport] = group, title: str = f"{functional}, {text.count(vacancies, 'vacancy')}") -> None:
             for p in group:
                 color = colors[p.temperature_K]
-                axes.plot(p.lag_ps[1:], p.msd_A2[1:], color=color, lw=1.4, ls="-" if p.accepted else (0, (3, 1.5)))
+                axes.plot(p.lag_ps[1:], p.msd_A2[1:], label=text.kelvin(p.temperature_K), color=color, lw=1.4, ls="-" if p.accepted else (0, (3, 1.5)))
                 if p.fit_window_ps[1] > p.fit_window_ps[0]:
                     inside = (p.lag_ps >= p.fit_window_ps[0]) & (p.lag_ps <= p.fit_window_ps[1])
                     axes.plot(p.lag_ps[inside], p.msd_A2[inside], color=color, lw=4.5, alpha=0.35, solid_capstyle="butt")
@@ -117,7 +117,7 @@ def framework(results: Results) -> Figure | None:
 
         def paint(axes: Axes, group: list[Transport] = group, title: str = f"{functional}, {text.count(vacancies, 'vacancy')}") -> None:
             for p in group:
-                axes.plot(p.lag_ps, p.framework_msd_A2, color=colors[p.temperature_K], lw=1.4)
+                axes.plot(p.lag_ps, p.framework_msd_A2, label=text.kelvin(p.temperature_K), color=colors[p.temperature_K], lw=1.4)
             axes.set(xlabel="lag, ps", ylabel="MSD of anion centres, Å²", title=title)
             axes.set_ylim(0, top * 1.15 or 1.0)
             style.label_ends(axes, [(min(float(p.framework_msd_A2[-1]), 1.1 * top), text.kelvin(p.temperature_K), colors[p.temperature_K]) for p in group])
@@ -319,9 +319,9 @@ def activation(results: Results) -> Figure | None:
         for n in results.published.find("activation_energy", kind="experiment")[:1]:
             axes.axhline(n.number, color=style.EXPERIMENT, lw=0.9, ls=(0, (4, 3)), label=f"experiment, {results.published.sources[n.source].short}")
         axes.set(xlabel="vacancies per formula unit, mol %", ylabel="activation energy, meV")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15))
 
-    panel = style.draw("activation-energy", "Activation energy of the conductivity against vacancy content.", paint, width=7.6, height=4.0)
+    panel = style.draw("activation-energy", "Activation energy of the conductivity against vacancy content.", paint, width=5.6, height=4.8)
     rows: list[list[Value]] = [
         [line.functional, line.phase, line.vacancies, line.mol_percent, line.activation_energy_meV, line.n_points] for line in lines
     ]

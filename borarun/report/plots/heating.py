@@ -113,9 +113,9 @@ def functionals(results: Results) -> Figure | None:
                     axes.axvline(branch.half_height_K.value, color=color, lw=0.9, ls=(0, (4, 3)) if heated else (0, (1, 2)))
         _beside(axes, results)
         axes.set(xlabel="temperature, K", ylabel=_axis(results), title="all functionals")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
 
-    panel = style.draw("lattice-functionals", f"Lattice of {results.formula} against temperature with each functional.", paint, width=7.2, height=4.4)
+    panel = style.draw("lattice-functionals", f"Lattice of {results.formula} against temperature with each functional.", paint, width=5.6, height=5.0)
     transitions = {(t.functional, t.vacancies, t.heating_K_per_ps): t for t in results.transitions}
     rows: list[list[Value]] = []
     for functional, branches in found.items():

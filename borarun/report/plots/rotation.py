@@ -33,7 +33,7 @@ def autocorrelation(results: Results) -> Figure | None:
 
         def paint(axes: Axes, group: list[Rotation] = group, title: str = f"{functional}, {text.count(vacancies, 'vacancy')}") -> None:
             for p in group:
-                axes.plot(p.lag_ps[1:], p.xi[1:], color=colors[p.temperature_K])
+                axes.plot(p.lag_ps[1:], p.xi[1:], label=text.kelvin(p.temperature_K), color=colors[p.temperature_K])
             axes.axhline(np.exp(-1), color=style.MUTED, lw=0.8, ls=(0, (4, 3)))
             style.logarithmic(axes, "x")
             axes.set(xlabel="lag, ps", ylabel="ξ(t)", title=title)
@@ -175,7 +175,7 @@ def angles(results: Results) -> Figure | None:
                 ends_of_lines = []
                 for series in p.series:
                     values = series.theta_deg if name == "theta" else series.phi_deg
-                    (line,) = axes.plot(series.time_ps, _broken(values), lw=0.9)
+                    (line,) = axes.plot(series.time_ps, _broken(values), lw=0.9, label=f"anion {series.anion + 1}")
                     ends_of_lines.append((float(values[-1]), f"anion {series.anion + 1}", str(line.get_color())))
                 axes.set(xlabel="time, ps", ylabel=f"{symbol}, degrees", title=where, ylim=ends)
                 axes.set_yticks(np.linspace(*ends, 5))

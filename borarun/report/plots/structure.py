@@ -117,7 +117,13 @@ def shares(results: Results) -> Figure | None:
 
         def paint(axes: Axes, group: list[LocalStructure] = group, where: str = where) -> None:
             for p in group:
-                axes.plot(p.share_time_ps, p.share_series.get(TETRAHEDRAL, np.zeros(len(p.share_time_ps))), color=colors[p.temperature_K], lw=1.1)
+                axes.plot(
+                    p.share_time_ps,
+                    p.share_series.get(TETRAHEDRAL, np.zeros(len(p.share_time_ps))),
+                    label=text.kelvin(p.temperature_K),
+                    color=colors[p.temperature_K],
+                    lw=1.1,
+                )
             axes.set(xlabel="time, ps", ylabel=f"share of {results.mobile} on tetrahedral sites", title=where)
             axes.set_ylim(-0.03, max(0.5, axes.get_ylim()[1]))
             ends = [(p.share[TETRAHEDRAL].value, text.kelvin(p.temperature_K), colors[p.temperature_K]) for p in group if TETRAHEDRAL in p.share]
@@ -163,7 +169,7 @@ def pairs(results: Results) -> Figure | None:
                 ends = []
                 for p in group:
                     one = p.pairs[index]
-                    axes.plot(one.r_A, one.g, color=colors[p.temperature_K], lw=1.2)
+                    axes.plot(one.r_A, one.g, label=text.kelvin(p.temperature_K), color=colors[p.temperature_K], lw=1.2)
                     ends.append((float(one.g[-5:].mean()), text.kelvin(p.temperature_K), colors[p.temperature_K]))
                 axes.axhline(1, color=style.MUTED, lw=0.7, ls=(0, (4, 3)))
                 axes.set(xlabel="r, Å", ylabel="g(r)", title=title, xlim=(0, float(group[0].pairs[index].r_A[-1])))

@@ -19,6 +19,7 @@ def comparison(results: Results) -> Table | None:
         conditions = [c.ours.functional]
         conditions += [text.kelvin(n.temperature_K)] if n.temperature_K is not None else []
         conditions += [f"{c.ours.mol_percent:.3g} mol %"] if c.ours.mol_percent is not None else []
+        conditions += [c.ours.phase] if c.ours.phase else []
         quantity = n.quantity.replace("_percent", "").replace("_", " ")
         rows.append(
             [

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -13,9 +14,10 @@ import numpy as np
 from cycler import cycler
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from borarun.report.text import decade
@@ -160,7 +162,8 @@ def _spread_over(drawn: NDArray[np.float64]) -> NDArray[np.intp]:
         return known
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(drawn[known], axis=0), axis=1))])
     wanted = np.linspace(0.0, along[-1], TOLD_ON_LINE)
-    return known[np.unique(np.searchsorted(along, wanted).clip(0, len(known) - 1))]
+    places: NDArray[np.intp] = known[np.unique(np.searchsorted(along, wanted).clip(0, len(known) - 1))]
+    return places
 
 
 def _inline(svg: str, name: str, alt: str, most_rem: float, told: str) -> str:
@@ -256,7 +259,13 @@ def logarithmic(axes: Axes, which: str) -> None:
         axes.set(**{f"{name}scale": "log"})
         axis.set_major_formatter(FuncFormatter(lambda value, _: decade(value)))
         axis.set_minor_locator(LogLocator(subs=(2, 5)))
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_formatter(FuncFormatter(partial(_between_decades, axis)))
+
+
+def _between_decades(axis: Axis, value: float, _: int) -> str:
+    """A label between decades, where a narrow axis has hardly any decade to label."""
+    low, high = sorted(axis.get_view_interval())
+    return f"{value:.3g}" if low > 0 and high < 20 * low and value >= 1e-3 else ""
 
 
 def limits(values: ArrayLike, pad: float = 0.08) -> tuple[float, float]:

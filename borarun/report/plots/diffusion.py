@@ -343,7 +343,8 @@ def activation(results: Results) -> Figure | None:
 def _kelvin_above(axes: Axes) -> None:
     """Temperatures on the upper edge of a panel over 1000/T."""
     top = axes.secondary_xaxis("top", functions=(_invert, _invert))
-    top.set_xticks([T for T in (1000, 800, 600, 500, 400, 350, 300, 250, 200) if _within(axes, 1000 / T)])
+    ticks = [T for T in (1000, 800, 600, 500, 400, 350, 300, 250, 200) if _within(axes, 1000 / T)]
+    top.set_xticks(ticks if len(ticks) > 2 else [T for T in range(200, 2001, 50) if _within(axes, 1000 / T)])
     top.xaxis.set_major_formatter(FuncFormatter(lambda T, _: f"{T:.0f} K"))
     top.tick_params(labelsize=8.5, length=2)
 

@@ -1,7 +1,8 @@
 """MLIP-3's text form of configurations (``.cfg``).
 
 Energies are in eV, forces in eV/angstrom; ``PlusStress`` is minus stress times volume, in eV, in the order xx yy zz yz xz xy. A type is the place of an
-element in the potential. motep has a reader and a writer too: the writer cuts positions and forces to six decimals, the reader refuses exponents.
+element in the potential. motep has a reader and a writer too: the writer cuts positions and forces to six decimals, the reader refuses exponents; what is
+written here holds none.
 
 Source: Podryabinkin et al., J. Chem. Phys. 159, 084112 (2023), and files of the program.
 """
@@ -184,4 +185,10 @@ def _floats(text: str) -> Array:
 
 
 def _numbers(values: Iterable[float]) -> str:
-    return " ".join(repr(float(value)) for value in values)
+    return " ".join(map(_number, values))
+
+
+def _number(value: float) -> str:
+    """The digits that bring back the same float, without an exponent, which motep's reader refuses."""
+    text = repr(float(value))
+    return np.format_float_positional(value, trim="0") if "e" in text else text

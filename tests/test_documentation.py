@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -136,6 +137,16 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert file.exists(), f"{target}: there is no such file"
             assert file.is_relative_to(ROOT), f"{target}: leads out of the repository"
             assert not anchor or anchor in anchors(file), f"{target}: {file.name} has no such heading"
+
+
+@ON_PAGES
+def test_addresses_and_dois_are_whole(page: Path) -> None:
+    targets = [urlsplit(str(token.attrGet("href"))) for token in inline(page) if token.type == "link_open"]
+    for target in targets:
+        if target.scheme:
+            assert target.scheme in ("https", "http") and re.fullmatch(r"[\w-]+(\.[\w-]+)+", target.netloc), target.geturl()
+    for doi in re.findall(r"\bdoi(?:\.org/|:? )(\S+)", page.read_text()):
+        assert re.fullmatch(r"10\.\d{4,9}/[\w.()/:;-]*\w\W*", doi), doi
 
 
 def test_every_page_is_in_the_contents() -> None:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from borarun.engines.lammps_output import read_dump
 
 RESULTS = Path(__file__).parent / "results" / "dump.md"
-ATOMS, FRAMES, REPEATS = 2808, 200, 3
+ATOMS, FRAMES, REPEATS = 2808, 200, 5
 ATOM_TYPES = (2, 1, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 3)
 """216 of 2808 atoms are of the first type, the ions."""
 

@@ -488,7 +488,7 @@ def frames_so_far(settings: Settings, directory: Path, segment: str, most: int) 
             return None
         watch = _json(directory / "md.json")
         numbers = np.array(watch["numbers"], np.int32)
-        return FramesSoFar(numbers, steps, *read_dump(directory / "dump.lammps", len(numbers), steps, np.array(watch["rotation"]), growing=True))
+        return FramesSoFar(numbers, steps, *read_dump(directory / "dump.lammps", len(numbers), steps, np.array(watch["rotation"])))
     except (EngineError, OSError):
         return None
 

@@ -13,7 +13,7 @@ import pytest
 from ase import Atoms
 from pydantic import ValidationError
 
-from borarun.engines import lammps
+from borarun.engines import lammps, lammps_output
 from borarun.engines.lammps_data import standard_cell
 from borarun.engines.lammps_output import read_dump
 from borarun.errors import EngineError, ParseError
@@ -261,6 +261,59 @@ def test_what_is_no_number_in_a_dump_makes_its_frame_none(tmp_path: Path, word: 
     file.write_text(f"{head}1 2 {word} 1 1 0 0 0\n")
     with pytest.raises(ParseError, match="cut short"):
         read_dump(file, 1, np.array([5]), np.eye(3))
+
+
+HEADER = "ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{n}\nITEM: BOX BOUNDS pp pp pp\n-1 7\n0 8\n0 9\nITEM: ATOMS id type x y z ix iy iz\n"
+
+
+def _rows(n: int, seed: int) -> tuple[list[str], np.ndarray[Any, Any]]:
+    """Lines of a dump with numbers of all lengths, and what Python reads from them, unwrapped in the cell of HEADER."""
+    chance = np.random.default_rng(seed)
+    numbers = chance.uniform(-1, 1, (n, 3)) * 10.0 ** chance.integers(-5, 3, (n, 3))
+    images = chance.integers(-1, 2, (n, 3)) * chance.integers(0, 200, (n, 3)) // 10
+    rows = [f"{atom} {atom % 12} {x:.5f} {y:.5f} {z:.5f} {i} {j} {k}" for atom, ((x, y, z), (i, j, k)) in enumerate(zip(numbers, images, strict=True), 1)]
+    read = np.array([[float(word) for word in row.split()[2:]] for row in rows])
+    return rows, (read[:, :3] - [-1.0, 0.0, 0.0] + read[:, 3:] * [8.0, 8.0, 9.0]).astype(np.float32)
+
+
+@pytest.mark.parametrize("end", ["", " "])
+@pytest.mark.parametrize("odd", [None, 0, 255, 256, 599])
+def test_lines_are_read_exactly(tmp_path: Path, end: str, odd: int | None) -> None:
+    """Known answer: Python's own numbers, also where a line amid the others is written in another way."""
+    rows, right = _rows(600, 1)
+    if odd is not None:
+        words = rows[odd].split()
+        rows[odd] = " ".join([*words[:2], f"{float(words[2]):.25e}", f"  {words[3]}", *words[4:]])
+    file = tmp_path / "dump.lammps"
+    file.write_text(HEADER.format(step=5, n=600) + "".join(f"{row}{end}\n" for row in rows))
+    assert np.array_equal(read_dump(file, 600, np.array([5]), np.eye(3))[1][:, :, 0], right)
+
+
+@pytest.mark.parametrize("window", [64, 1000, 9999, 100_000])
+def test_frames_are_read_part_by_part(tmp_path: Path, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dump of which less than a frame is in memory at first, with a frame that is torn and one that is there twice."""
+    monkeypatch.setattr(lammps_output, "WINDOW_B", window)
+    monkeypatch.setattr(lammps_output, "USUAL_LINE", 1)
+    frames = [_rows(50, seed) for seed in range(6)]
+    texts = [HEADER.format(step=step, n=50) + "\n".join(rows) + "\n" for step, (rows, _) in zip([0, 1, 2, 2, 3, 4], frames, strict=True)]
+    file = tmp_path / "dump.lammps"
+    file.write_text("".join([texts[0], texts[1][:700], *texts[1:5], texts[5][:-30]]))
+    positions = read_dump(file, 50, np.arange(4), np.eye(3))[1]
+    for step, frame in enumerate((0, 1, 3, 4)):
+        assert np.array_equal(positions[:, :, step], frames[frame][1])
+    with pytest.raises(ParseError, match="step 4 is missing or cut short"):
+        read_dump(file, 50, np.arange(5), np.eye(3))
+
+
+@pytest.mark.parametrize("length", range(62, 68))
+def test_a_line_of_any_length_is_whole(tmp_path: Path, length: int) -> None:
+    """Lines are looked at 64 bytes at a time, and may end just there."""
+    file = tmp_path / "dump.lammps"
+    row = f"00000001 00000001 01.25000 001.5000 001.7500 00000000 1 {'2':0>{length - 56}}"
+    assert len(row) == length
+    file.write_text(HEADER.format(step=5, n=2) + f"{row}\n2 1 0.5 0.5 0.5 0 0 12\n")
+    positions = read_dump(file, 2, np.array([5]), np.eye(3))[1]
+    assert positions[:, :, 0].tolist() == [[2.25, 9.5, 19.75], [1.5, 0.5, 108.5]]
 
 
 def test_unwrapping_of_a_tilted_dump(tmp_path: Path) -> None:

@@ -154,37 +154,46 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
                 images[s, 0], images[s, 1], images[s, 2] = s0, s1, s2
                 s += 1
     home = np.empty((n, 3), np.int64)
-    heads = np.full((bins[0], bins[1], bins[2]), -1)
-    following = np.empty(n, np.int64)
+    start = np.zeros(bins[0] * bins[1] * bins[2] + 1, np.int64)
     for i in range(n):
         for a in range(3):
             scaled = positions[i, 0] * inverse[0, a] + positions[i, 1] * inverse[1, a] + positions[i, 2] * inverse[2, a]
             home[i, a] = min(max(int(np.floor(scaled * bins[a])), 0), bins[a] - 1)
-        following[i] = heads[home[i, 0], home[i, 1], home[i, 2]]
-        heads[home[i, 0], home[i, 1], home[i, 2]] = i
+        start[(home[i, 0] * bins[1] + home[i, 1]) * bins[2] + home[i, 2]] += 1
+    start[:] = np.cumsum(start)
+    atoms, place = np.empty(n, np.int32), np.empty((3, n))  # bin by bin, those of one bin next to each other
+    for i in range(n):
+        bin_ = (home[i, 0] * bins[1] + home[i, 1]) * bins[2] + home[i, 2]
+        start[bin_] -= 1
+        atoms[start[bin_]] = i
+        for a in range(3):
+            place[a, start[bin_]] = positions[i, a]
+    centre = len(images) // 2
     first = np.zeros(n + 1, np.int64)
     second, image = np.empty(128 * n, np.int32), np.empty(128 * n, np.int32)
     m = 0
     for i in range(n):
         for d0 in range(home[i, 0] - span[0], home[i, 0] + span[0] + 1):
+            s0 = d0 // bins[0]
             for d1 in range(home[i, 1] - span[1], home[i, 1] + span[1] + 1):
+                s1 = d1 // bins[1]
+                row = ((d0 - s0 * bins[0]) * bins[1] + d1 - s1 * bins[1]) * bins[2]
                 for d2 in range(home[i, 2] - span[2], home[i, 2] + span[2] + 1):
-                    s0, s1, s2 = d0 // bins[0], d1 // bins[1], d2 // bins[2]
+                    s2 = d2 // bins[2]
                     x = s0 * cell[0, 0] + s1 * cell[1, 0] + s2 * cell[2, 0] - positions[i, 0]
                     y = s0 * cell[0, 1] + s1 * cell[1, 1] + s2 * cell[2, 1] - positions[i, 1]
                     z = s0 * cell[0, 2] + s1 * cell[1, 2] + s2 * cell[2, 2] - positions[i, 2]
                     s = ((s0 + far[0]) * (2 * far[1] + 1) + s1 + far[1]) * (2 * far[2] + 1) + s2 + far[2]
-                    j = heads[d0 - s0 * bins[0], d1 - s1 * bins[1], d2 - s2 * bins[2]]
-                    while j >= 0:
-                        r2 = (positions[j, 0] + x) ** 2 + (positions[j, 1] + y) ** 2 + (positions[j, 2] + z) ** 2
-                        if r2 < reach * reach and not (i == j and s0 == 0 and s1 == 0 and s2 == 0):
-                            if m == len(second):
-                                second = np.concatenate((second, np.empty_like(second)))
-                                image = np.concatenate((image, np.empty_like(image)))
-                            second[m] = j
-                            image[m] = s
-                            m += 1
-                        j = following[j]
+                    itself = i if s == centre else -1
+                    begin, end = start[row + d2 - s2 * bins[2]], start[row + d2 - s2 * bins[2] + 1]
+                    if m + end - begin > len(second):
+                        second = np.concatenate((second, np.empty_like(second)))
+                        image = np.concatenate((image, np.empty_like(image)))
+                    for p in range(begin, end):  # every atom is written, the next one over it unless it counts: no branch to mispredict
+                        r2 = (place[0, p] + x) ** 2 + (place[1, p] + y) ** 2 + (place[2, p] + z) ** 2
+                        second[m] = atoms[p]
+                        image[m] = s
+                        m += (r2 < reach * reach) & (atoms[p] != itself)
         first[i + 1] = m
     return first, second[:m].copy(), image[:m].copy(), images
 
@@ -193,14 +202,19 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
 def _sorted_by_type(first: Array, types: Array, second: Array, image: Array) -> tuple[Array, Array]:
     """Neighbours and their images, those of one atom sorted by type."""
     js, images = np.empty_like(second), np.empty_like(image)
+    at = np.empty(types.max() + 2, np.int64)
     for i in range(len(types)):
-        m = first[i]
-        for kind in range(types.max() + 1):
-            for p in range(first[i], first[i + 1]):
-                if types[second[p]] == kind:
-                    js[m] = second[p]
-                    images[m] = image[p]
-                    m += 1
+        at[:] = 0
+        for p in range(first[i], first[i + 1]):
+            at[types[second[p]] + 1] += 1
+        at[0] = first[i]
+        for kind in range(1, len(at)):
+            at[kind] += at[kind - 1]
+        for p in range(first[i], first[i + 1]):
+            kind = types[second[p]]
+            js[at[kind]] = second[p]
+            images[at[kind]] = image[p]
+            at[kind] += 1
     return js, images
 
 

@@ -78,8 +78,7 @@ class Evaluator:
         """
         pairs = self.neighbours.update(positions, cell)
         energies, forces, virial = energies_forces_virial(self.potential, pairs)
-        stress = virial / abs(np.linalg.det(cell))
-        return Evaluation(float(energies.sum()), energies, forces, stress, self.neighbours.min_distance)
+        return Evaluation(float(energies.sum()), energies, forces, virial / self.neighbours.volume, self.neighbours.min_distance)
 
     def gradients(self) -> Array:
         """Derivatives of the local energies of the last configuration with respect to all parameters.

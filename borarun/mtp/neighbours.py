@@ -47,6 +47,7 @@ class Neighbours:
     ----------
     pairs : of the last configuration
     min_distance : angstrom; infinite where no pair is within the cutoff
+    volume : of the cell, angstrom^3
     n_builds : how often the list was searched
     """
 
@@ -57,6 +58,7 @@ class Neighbours:
         self.skin = max(float(skin_A), ROUNDING)
         self.types = np.ascontiguousarray(types, np.int32)
         self.min_distance = np.inf
+        self.volume = 0.0
         self.n_builds = 0
         self._reference: tuple[Array, Array] | None = None
 
@@ -79,7 +81,8 @@ class Neighbours:
         """
         positions = np.ascontiguousarray(positions, np.float64)
         cell = np.ascontiguousarray(cell, np.float64)
-        if not (np.isfinite(positions).all() and np.isfinite(cell).all()) or abs(np.linalg.det(cell)) < 1e-6:
+        self.volume = abs(float(np.linalg.det(cell)))
+        if not (np.isfinite(positions).all() and np.isfinite(cell).all()) or self.volume < 1e-6:
             raise FloatingPointError("positions or cell are not finite, or the cell has no volume")
         if self._reference is None or not self._gather(positions, cell):
             self._build(positions, cell)
@@ -171,7 +174,7 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
     centre = len(images) // 2
     first = np.zeros(n + 1, np.int64)
     second, image = np.empty(128 * n, np.int32), np.empty(128 * n, np.int32)
-    m = 0
+    m: Any = np.uint64(0)  # without sign: compiled code need not look for negative indices
     for i in range(n):
         for d0 in range(home[i, 0] - span[0], home[i, 0] + span[0] + 1):
             s0 = d0 // bins[0]
@@ -185,15 +188,15 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
                     z = s0 * cell[0, 2] + s1 * cell[1, 2] + s2 * cell[2, 2] - positions[i, 2]
                     s = ((s0 + far[0]) * (2 * far[1] + 1) + s1 + far[1]) * (2 * far[2] + 1) + s2 + far[2]
                     itself = i if s == centre else -1
-                    begin, end = start[row + d2 - s2 * bins[2]], start[row + d2 - s2 * bins[2] + 1]
-                    if m + end - begin > len(second):
+                    begin, end = np.uint64(start[row + d2 - s2 * bins[2]]), np.uint64(start[row + d2 - s2 * bins[2] + 1])
+                    if m + end - begin > np.uint64(len(second)):
                         second = np.concatenate((second, np.empty_like(second)))
                         image = np.concatenate((image, np.empty_like(image)))
                     for p in range(begin, end):  # every atom is written, the next one over it unless it counts: no branch to mispredict
                         r2 = (place[0, p] + x) ** 2 + (place[1, p] + y) ** 2 + (place[2, p] + z) ** 2
                         second[m] = atoms[p]
                         image[m] = s
-                        m += (r2 < reach * reach) & (atoms[p] != itself)
+                        m += np.uint64((r2 < reach * reach) & (atoms[p] != itself))
         first[i + 1] = m
     return first, second[:m].copy(), image[:m].copy(), images
 
@@ -267,18 +270,20 @@ def _gather(
     nearest = cutoff2
     for i in range(n):
         x, y, z = place[i, 0], place[i, 1], place[i, 2]
-        k = 0
-        for p in range(first[i], first[i + 1]):  # every pair is written, the next one over it unless it counts: no branch to mispredict
-            j, s = second[p], image[p]
+        k: Any = np.uint64(0)  # without sign: compiled code need not look for negative indices
+        for p in range(
+            np.uint64(first[i]), np.uint64(first[i + 1])
+        ):  # every pair is written, the next one over it unless it counts: no branch to mispredict
+            j, s = np.uint64(second[p]), np.uint64(image[p])
             dx = place[j, 0] - x + translation[s, 0]
             dy = place[j, 1] - y + translation[s, 1]
             dz = place[j, 2] - z + translation[s, 2]
             r2 = dx * dx + dy * dy + dz * dz
-            js[i, k] = j
+            js[i, k] = second[p]
             vectors[i, 0, k] = dx
             vectors[i, 1, k] = dy
             vectors[i, 2, k] = dz
-            k += r2 < cutoff2
+            k += np.uint64(r2 < cutoff2)
             nearest = min(nearest, r2)
         counts[i] = k
     return True, (np.sqrt(nearest) if nearest < cutoff2 else np.inf)

@@ -91,11 +91,13 @@ def machine() -> str:
 
 
 def table(candidates: Mapping[str, Candidate], times: Mapping[str, float], ours: str, more: Mapping[str, Sequence[str]] | None = None) -> list[str]:
-    """Rows: name, version, time over that of ours, goal, further columns. What is missing is said to be."""
+    """Rows: name, version, time over that of ours, goal, further columns. What is missing is said to be, and a goal that is not met."""
     rows = []
     for name, one in candidates.items():
         ratio = f"{times[name] / times[ours]:.2f}" if name in times else "not measured"
         goal = "" if one.goal is None else f"{one.goal:g}"
+        if one.goal is not None and name in times and times[name] < one.goal * times[ours]:
+            goal += ", missed"
         rest = "".join(f" {value} |" for value in more.get(name, ())) if more else ""
         rows.append(f"| {name} | {one.version} | {ratio} | {goal} |{rest}")
     return rows

@@ -13,6 +13,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
@@ -43,10 +44,13 @@ WATCH_EVERY = 100
 """Steps between two looks at temperature and shortest distance where no grade is asked for."""
 
 RESTART_S = 5.0
-"""Work lost at most, s, when a run is killed."""
+"""Work lost at most, s of one core, when a run is killed."""
 
-RESTART_STEPS = 10_000
-"""The same for a LAMMPS of the site's own, whose speed is not known: some minutes at most, and files seldom enough for a shared file system."""
+RESTART_CORE_S, RESTART_STEPS = 600.0, 10_000
+"""The same for a LAMMPS of the site's own, which has many cores, and in steps at most: files seldom enough for a shared file system."""
+
+THERMO_STEPS, GRADED_THERMO_STEPS = 1000, 100
+"""Steps between lines of LAMMPS's log. Of a run that MLIP-3 or ML-MTP breaks off they alone tell how far it came."""
 
 MICROSECONDS_PER_ATOM = {6: 9.0, 8: 10.0, 12: 17.0, 16: 27.0, 20: 63.0, 24: 205.0, 28: 740.0}
 """Core time a step and atom by level of the potential, on 104 atoms of a closo-borate: benchmarks/md_step.py."""
@@ -79,8 +83,14 @@ class Program(base.Program):
     suffix: Literal["gpu", "intel", "kk", "omp", "opt"] | None = Field(default=None, description="Accelerated styles, as LAMMPS's `-suffix`.")
     pair_options: str = Field(default="", description="Put at the end of the `pair_style` line, e.g. `chunksize 32768`.")
     max_hours: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
-        default=None, description="LAMMPS ends itself after so many hours, before the queue does it, and goes on from its restart file."
+        default=None,
+        description="For `mlip` and `mtp`: LAMMPS ends itself after so many hours, before the queue does it, and goes on from its restart file.",
     )
+
+    def usable(self, settings: Mapping[str, Any], cores: int) -> int:
+        """All; but one where a run is made for the configurations that MLIP-3 keeps: of many ranks each keeps its own atoms alone, without a cell."""
+        explores = settings.get("grade") and not any(part.get("sample_every_fs") for part in settings.get("segments", ()))
+        return 1 if self.flavour == "mlip" and explores else cores
 
 
 class Segment(base.Settings):
@@ -233,7 +243,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         "hottest_K": max(max(part.from_K, part.to_K) for part in settings.segments),
     }
     files: Files = {
-        "in.lammps": _deck(settings, program, start.get_chemical_formula(), len(start), potential.cutoff_A, potential.level, triclinic),
+        "in.lammps": _deck(settings, program, start.get_chemical_formula(), len(start), potential.cutoff_A, potential.level, cell, triclinic),
         "data.lammps": data_file(start.positions @ rotation.T, cell, types, potential.species, triclinic),
         "potential.mtp": inputs["potential"],
         "md.json": json.dumps(watch),
@@ -247,10 +257,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     return files
 
 
-def _deck(settings: Settings, program: Program, formula: str, n_atoms: int, cutoff_A: float, level: int, triclinic: bool) -> str:
-    step_ms = 1e-3 * n_atoms * _microseconds(level)
-    every = settings.grade.every if settings.grade else WATCH_EVERY
-    restart = max(round(RESTART_S * 1e3 / step_ms / every), 1) * every if program.flavour == "embedded" else RESTART_STEPS
+def _deck(settings: Settings, program: Program, formula: str, n_atoms: int, cutoff_A: float, level: int, cell: NDArray[Any], triclinic: bool) -> str:
+    embedded = program.flavour == "embedded"
+    restart = _restart_steps(1e-6 * n_atoms * _microseconds(level), embedded)
     lines = [
         f"# {formula}: {n_atoms} atoms, {settings.steps} steps of {settings.timestep_fs:g} fs; units: metal (A, ps, eV, K, bar)",
         "# start: lmp -in in.lammps      go on: lmp -in in.lammps -var begin 'read_restart restart.a'",
@@ -265,27 +274,28 @@ def _deck(settings: Settings, program: Program, formula: str, n_atoms: int, cuto
         *_interaction(settings, program, cutoff_A),
         "",
         f"timestep {settings.timestep_fs / FS_PER_PS:g}",
-        f"variable limit index {_clock(program.max_hours) if program.max_hours else 'off'}",
+        f"variable limit index {_clock(program.max_hours) if program.max_hours and not embedded else 'off'}",
         "timer timeout ${limit} every 100",
-        f"restart {restart} restart.a restart.b",
         "thermo_style custom step temp pe press vol",
         "thermo_modify flush yes",
-        "thermo 1000",
+        f"thermo {GRADED_THERMO_STEPS if settings.grade and not embedded else THERMO_STEPS}",
     ]
+    middle = " ".join(f"{length / 2:.10g}" for length in np.diag(cell))
     for part, (first, last), every in zip(settings.segments, settings.bounds(), settings.sampling(), strict=True):
         if last == first:
             continue
         lines += ["", f"# {part.name}: {part.from_K:g} to {part.to_K:g} K in {part.time_ps:g} ps", f'if "$(step) < {last}" then &']
-        lines += [f'  "{command}" &' for command in _segment(settings, part, first, last, every, triclinic)]
+        lines += [f'  "{command}" &' for command in _segment(settings, part, first, last, every, restart, middle, triclinic)]
         lines[-1] = lines[-1].removesuffix(" &")
-    if program.flavour != "embedded":
-        lines += [
-            "",
-            "write_restart restart.a",
-            f"write_dump all custom last.lammps {DUMP_COLUMNS} modify sort id format float %.16g",
-            'print "$(step)" file ended.txt screen no',
-        ]
+    if not embedded:
+        lines += ["", f"write_dump all custom last.lammps {DUMP_COLUMNS} modify sort id format float %.16g", 'print "$(step)" file ended.txt screen no']
     return "\n".join(lines) + "\n"
+
+
+def _restart_steps(step_s: float, embedded: bool) -> int:
+    """Steps between restart files, in whole hundreds, for a step of so many seconds of one core."""
+    steps = round((RESTART_S if embedded else RESTART_CORE_S) / step_s / 100)
+    return max(steps if embedded else min(steps, RESTART_STEPS // 100), 1) * 100
 
 
 def _interaction(settings: Settings, program: Program, cutoff_A: float) -> list[str]:
@@ -313,19 +323,29 @@ def _interaction(settings: Settings, program: Program, cutoff_A: float) -> list[
     return [f"pair_style {style} {program.pair_options}".rstrip(), "pair_coeff * *"]
 
 
-def _segment(settings: Settings, part: Segment, first: int, last: int, every: int, triclinic: bool) -> list[str]:
-    """Commands of one part; the thermostat relaxes in 100 steps, the barostat in 1000 steps but not under 1 ps."""
+def _segment(settings: Settings, part: Segment, first: int, last: int, every: int, restart: int, middle: str, triclinic: bool) -> list[str]:
+    """Commands of one part; the thermostat relaxes in 100 steps, the barostat in 1000 steps but not under 1 ps.
+
+    A run that goes on from a restart file must be, to the last bit, the run that was never interrupted. Forces are added up in the order of neighbour
+    lists, and these are made anew when a run begins: one begins at every restart file. ``fix npt`` scales the cell about its middle as it is when the
+    fix is made: it is told the middle of the start. And it begins at rest in every part, but not where it is read from a file: none is written where
+    parts meet.
+    """
     dt = settings.timestep_fs / FS_PER_PS
-    barostat = f"{FIX_MODE[settings.mode]} {settings.pressure_bar:g} {settings.pressure_bar:g} {max(1000 * dt, 1.0):g}"
+    barostat = f"{FIX_MODE[settings.mode]} {settings.pressure_bar:g} {settings.pressure_bar:g} {max(1000 * dt, 1.0):g} fixedpoint {middle}"
     # A flipped cell is the same crystal but other cell vectors: scaled positions would jump.
     flip = " flip no" if triclinic else ""
-    run = f"run {last} upto start {first} stop {last}"
     columns = "$(step) $(temp:%.8g) $(pe:%.12g) $(press:%.8g) $(vol:%.10g)"
-    fix = f"fix npt all npt temp {part.from_K:g} {part.to_K:g} {100 * dt:g} {barostat}{flip}"
+    begin = [
+        f"fix npt all npt temp {part.from_K:g} {part.to_K:g} {100 * dt:g} {barostat}{flip}",
+        f"variable next equal stride({first},{last - 1},{restart})",
+        "restart v_next restart.a restart.b",
+    ]
+    run = f"run {last} upto start {first} stop {last} post no every {restart} NULL"
     if not every:
-        return [fix, run]
+        return [*begin, run]
     return [
-        fix,
+        *begin,
         f"dump trajectory all custom {every} dump.lammps {DUMP_COLUMNS}",
         "dump_modify trajectory sort id append yes format float %.5f",
         f"fix thermo all print {every} '{columns}' append thermo.txt screen no title '# step K eV bar A3'",
@@ -396,9 +416,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     watched = "positions" in outcome  # by the embedded program
     looks = read_table(directory / "watch.txt", 3, np.arange(0, last + 1, watch["every"]), extra=True) if watched else np.zeros((0, 3))
     candidates = read_candidates(directory / "candidates.extxyz", int(outcome["n_candidates"]), rotation)
-    grades = looks[:, 1]
-    if not watched and candidates.grade is not None:
-        grades = candidates.grade
+    grades = looks[:, 1] if watched else np.array([outcome["grade_max"]] if outcome.get("grade_max") is not None else [])
     n_met = len(candidates)
     if settings.grade and settings.grade.anion:
         candidates = candidates.take([k for k, atoms in enumerate(candidates) if not is_torn(atoms, settings.grade.anion, settings.grade.mobile)])

@@ -89,6 +89,10 @@ class Neighbours:
             self._gather(positions, cell)
         return self.pairs
 
+    def forget(self) -> None:
+        """Search the list at the next configuration: the order of its pairs, in which forces are added up, then depends on nothing before."""
+        self._reference = None
+
     def _build(self, positions: Array, cell: Array) -> None:
         """Search the pairs within cutoff and skin."""
         wrapped = np.ascontiguousarray((positions @ np.linalg.inv(cell)) % 1.0 @ cell)

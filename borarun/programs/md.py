@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from borarun.file import replacing
+from borarun.job_time import TIME_UP
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
 from borarun.programs.md_link import Link, start_lammps
@@ -75,10 +76,8 @@ def run(plan: Plan, restart: Path | None) -> int | None:
     if watch.stop == "exploded" and watch.last is None and restart:
         _pass_over(lmp, restart, watch.reason)
         return None
-    if watch.terminated and not watch.stop and lmp.extract_global("ntimestep") < plan.steps:
-        lmp.command("write_restart restart.new")
-        Path("restart.new").replace("restart.a")
-        return SIGTERM_EXIT
+    if not watch.stop and lmp.extract_global("ntimestep") < plan.steps:  # it goes on from the last restart file: only there it is the same run
+        return SIGTERM_EXIT if watch.terminated else TIME_UP
     _finish(link, watch)
     return 0
 

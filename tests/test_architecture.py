@@ -77,6 +77,12 @@ def test_imports_point_downward(path: Path) -> None:
         assert path.name == ONLY_IN.get(package, path.name), f"only {ONLY_IN.get(package)} may import {package}"
 
 
+def test_every_room_is_in_the_picture() -> None:
+    picture = (ROOT / "DESIGN.md").read_text().split("```\nborarun/")[1].split("```")[0]
+    rooms = {path.name + "/" * path.is_dir() for path in (ROOT / "borarun").iterdir() if path.name[0] not in "_." and path.suffix != ".typed"}
+    assert not {room for room in rooms if room not in picture}
+
+
 def test_no_module_needs_itself() -> None:
     """Within a room modules may import each other, but not in a circle."""
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}

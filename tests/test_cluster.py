@@ -310,7 +310,7 @@ def test_vasp_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: 
 def test_training_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
     """A stand-in for `mlp`, a second an iteration: none is lost at the wall, and each begins where the last one ended."""
     mlp = shlex.join([sys.executable, str(Path(__file__).parent / "standins" / "mlp.py")])
-    study = STUDY.replace("[300, 600]", "300").replace("vacancies: [0, 1]", "vacancies: 0")
+    study = STUDY.replace("[300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]", "300, time_ps: 0.5, sample_every_fs: 25, vacancies: 0")
     study = study.replace("{level: 6, max_evaluations: 5}", "{engine: mlip-3, level: 6, iteration_limit: 60, al_mode: nbh}")
     run = Run(cluster, tmp_path, study, SITE.replace('"0:10:00"', '"0:01:00"') + f"programs: {{mlip-3: {{command: {mlp!r}}}}}\n")
     said = run.end(run.start(STANDIN_PAUSE="1"))

@@ -476,7 +476,7 @@ def test_a_program_that_hangs_leaves_rubbish_says_error_or_is_cut_short(cluster:
     study = STUDY.replace("vacancies: [0, 1]", "vacancies: 0").replace("[300, 600]", "300") + OF_LAMMPS
     folder = tmp_path / "run"
     run = Run(cluster, folder, study)
-    program = f"programs: {{lammps: {{flavour: mlip, command: {misbehaving(folder)!r}, silence_minutes: 0.3}}}}\n"
+    program = f"programs: {{lammps: {{flavour: mlip, command: {misbehaving(folder)!r}, silence_minutes: 0.8}}}}\n"
     (folder / "site.yaml").write_text(SITE.replace("limit: 2", "limit: 0") + program)
     said = run.end(run.start(), code=1)
     assert said.count("failed: diffusion") == 3, said
@@ -484,7 +484,7 @@ def test_a_program_that_hangs_leaves_rubbish_says_error_or_is_cut_short(cluster:
     found = {each["key"]: each for each in json.loads(borarun(run, "why", "study.yaml", "--json"))["failed"]}
     assert len(found) == 3 and which["says error"] not in found
     assert Store(run.places.store).attributes(which["says error"])["facts"]["stop"] == "completed"
-    assert "wrote nothing for 0.3 minutes" in found[which["hangs"]]["message"] and "silence_minutes" in found[which["hangs"]]["remedy"]
+    assert "wrote nothing for 0.8 minutes" in found[which["hangs"]]["message"] and "silence_minutes" in found[which["hangs"]]["remedy"]
     for name in ("leaves rubbish", "is cut short"):
         assert found[which[name]]["kind"] == "ParseError" and ".unread" in found[which[name]]["remedy"], found[which[name]]
     assert all(each["remedy"] for each in found.values())

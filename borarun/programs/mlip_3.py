@@ -105,6 +105,8 @@ def _run(command: list[str], log: Any) -> subprocess.Popen[bytes]:
 def _finish(here: Path, written: str, output: str, log: str) -> None:
     """Let a file appear, or say why there is none: ``mlp`` ends with exit code 0 after some errors, too."""
     lines = (here / log).read_text(errors="replace").strip().splitlines()
+    if (of_rank := here / f"{written}.0").exists():  # an `mlp` that was built with MPI adds its rank to some names, also where it is alone
+        of_rank.replace(here / written)
     if not (here / written).exists() or any("ERROR" in line or line.startswith("Error") for line in lines):
         raise ValueError("\n".join([f"a command failed. The last lines of {log}:", *lines[-EVIDENCE_LINES:]]))
     (here / written).replace(here / output)

@@ -228,6 +228,8 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], *, gap: float
     x_left = axes.get_xlim()[0]
     heights = [float(transform.transform((x_left, y))[1]) for y, _, _ in ends]
     order = np.argsort(heights)
+    if not len(heights):  # every line lies outside of the figure
+        return
     placed = spread(np.array(heights)[order], gap)
     for index, height in zip(order, placed, strict=True):
         _, text, color = ends[index]

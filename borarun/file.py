@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[BufferedWriter]:
             raise
         _flush(path.parent)
     except OSError as error:
-        raise StoreError(_unwritable(path, error)) from error
+        raise StoreError(unwritable(path, error)) from error
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def appearing(path: Path) -> Iterator[Path]:
             raise
         _flush(path.parent)
     except OSError as error:
-        raise StoreError(_unwritable(path, error)) from error
+        raise StoreError(unwritable(path, error)) from error
 
 
 def must_be_new(path: Path) -> None:
@@ -146,8 +146,10 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _unwritable(path: Path, error: OSError) -> str:
+def unwritable(path: Path, error: OSError) -> str:
+    """Why a file cannot be written, and what to do."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        free = shutil.disk_usage(path.parent).free / 1e6
+        there = next(folder for folder in path.absolute().parents if folder.exists())  # its own may not have found room either
+        free = shutil.disk_usage(there).free / 1e6
         return f"{path}: no room to write it ({error.strerror}; {free:.0f} MB free). Make room or raise the quota, then try again."
     return f"{path}: cannot be written ({error.strerror or error}). Check that the directory is yours to write in, then try again."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from conftest import largest_file
 from filled import fill
 
 from borarun.cli import main
@@ -237,6 +238,12 @@ def test_a_folder_that_cannot_be_written_is_no_bug(borarun, mini_study: Path, co
     answer = borarun(verb, "mini.yaml", option, "/dev/null/x")
     assert answer.code == 1 and "/dev/null" in answer.err and "Not a directory" in answer.err
     assert borarun(verb, "mini.yaml", option, "mini.yaml").code == 2
+
+
+def test_a_report_that_finds_no_room_is_named(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    with largest_file(1000):
+        answer = borarun("report", "mini.yaml")
+    assert answer.code == 1 and "no room to write it" in answer.err and "/runs/mini/report/" in answer.err
 
 
 def test_a_command_to_type_next_is_quoted_and_whole(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]

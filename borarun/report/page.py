@@ -11,6 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from borarun.errors import StoreError
+from borarun.file import unwritable
 from borarun.report import cell_page, parquet, summary, text
 from borarun.report.blocks import Figure, Section, Table
 from borarun.report.results import Results
@@ -66,11 +68,19 @@ def write_report(results: Results, directory: Path) -> Path:
     Returns
     -------
     Path of the page.
+
+    Raises
+    ------
+    StoreError
+        Where the disk is full or the directory not writable.
     """
     for name, file in files(results).items():
         path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.content)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.content)
+        except OSError as error:
+            raise StoreError(unwritable(path, error)) from error
     return directory / "report.html"
 
 

@@ -59,6 +59,7 @@ class Site(Section):
         """The name of the executor that a task runs on: its program's, or the smallest one that has the cores which it can use.
 
         One with a launcher gives whole nodes to programs that are started by it: others come to it only where they must have so many cores.
+        One with GPUs is for programs that name it.
         """
         program = self.program(task.engine)
         if program.executor is not None:
@@ -85,7 +86,12 @@ class Site(Section):
     def _own(self, program: Program) -> list[str]:
         """The executors that are meant for a program which names none."""
         launched = any(isinstance(value, str) and LAUNCH in value for _, value in program)
-        return list(self.executors) if launched else [name for name in self.executors if not self.launches(name)] or list(self.executors)
+        plain = [name for name in self.executors if not self._has_gpus(name)] or list(self.executors)
+        return plain if launched else [name for name in plain if not self.launches(name)] or plain
+
+    def _has_gpus(self, name: str) -> bool:
+        executor = self.executors[name]
+        return isinstance(executor, Batch) and executor.available_accelerators > 0
 
     def on(self, task: Task) -> Task:
         """The task with the cores that its program takes here."""

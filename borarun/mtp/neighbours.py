@@ -275,15 +275,13 @@ def _gather(
     for i in range(n):
         x, y, z = place[i, 0], place[i, 1], place[i, 2]
         k: Any = np.uint64(0)  # without sign: compiled code need not look for negative indices
-        for p in range(
-            np.uint64(first[i]), np.uint64(first[i + 1])
-        ):  # every pair is written, the next one over it unless it counts: no branch to mispredict
-            j, s = np.uint64(second[p]), np.uint64(image[p])
-            dx = place[j, 0] - x + translation[s, 0]
-            dy = place[j, 1] - y + translation[s, 1]
-            dz = place[j, 2] - z + translation[s, 2]
+        for p in range(np.uint64(first[i]), np.uint64(first[i + 1])):
+            neighbour, shift = np.uint64(second[p]), np.uint64(image[p])
+            dx = place[neighbour, 0] - x + translation[shift, 0]
+            dy = place[neighbour, 1] - y + translation[shift, 1]
+            dz = place[neighbour, 2] - z + translation[shift, 2]
             r2 = dx * dx + dy * dy + dz * dz
-            js[i, k] = second[p]
+            js[i, k] = second[p]  # every pair is written, the next one over it unless it counts: no branch to mispredict
             vectors[i, 0, k] = dx
             vectors[i, 1, k] = dy
             vectors[i, 2, k] = dz

@@ -18,9 +18,6 @@ from borarun.units import FS_PER_PS
 
 Array = NDArray[Any]
 
-LONGEST_INTERVAL_FS = 6.0
-"""Half the sampling rate is then 83 THz (2780 cm^-1), above the stretch of B-H at about 2500 cm^-1."""
-
 
 @dataclass(frozen=True)
 class Spectrum:

@@ -321,8 +321,9 @@ class Cell(Settings):
 def build(cell: Cell, base: Atoms | None = None) -> Atoms:
     """The supercell with its vacancies.
 
-    The order of atoms is that of the base, repeated with the last cell vector fastest. Vacancies are the first ions of a random order that
-    the seed alone decides, so that two vacancies of one seed contain its one vacancy. An ion leaves as a neutral atom.
+    The mobile ions come first, so that they lie together in a store and are read at once. Otherwise the order is that of the base, repeated with
+    the last cell vector fastest. Vacancies are the first ions of a random order that the seed alone decides, so that two vacancies of one seed
+    contain its one vacancy. An ion leaves as a neutral atom.
 
     Parameters
     ----------
@@ -338,7 +339,8 @@ def build(cell: Cell, base: Atoms | None = None) -> Atoms:
         base = Frames.from_extxyz(cell.text)[0]
     if base is None:
         raise _wrong("no structure was given, neither as text nor as the input of the task.")
-    atoms: Atoms = Atoms(base.numbers, base.positions, cell=base.cell, pbc=True).repeat(cell.supercell)
+    whole: Atoms = Atoms(base.numbers, base.positions, cell=base.cell, pbc=True).repeat(cell.supercell)
+    atoms: Atoms = whole[np.argsort([symbol != cell.mobile for symbol in whole.symbols], kind="stable")]
     ions = [int(index) for index in np.flatnonzero(atoms.symbols == cell.mobile)] if cell.mobile else []
     if cell.vacancies > len(ions):
         raise _wrong(f"{cell.vacancies} vacancies, but the supercell holds {len(ions)} {cell.mobile}. Ask for fewer.")

@@ -264,6 +264,12 @@ def test_supercell_keeps_the_order_and_the_density(crystal: Atoms) -> None:
     np.testing.assert_allclose(made.positions[104:208], crystal.positions + crystal.cell[2])
 
 
+def test_mobile_ions_come_first_and_the_rest_keeps_its_order() -> None:
+    mixed = Atoms("HLiHO", positions=[[x, 0, 0] for x in range(4)], cell=[4, 4, 4])
+    made = build(Cell(supercell=(2, 1, 1), mobile="Li"), mixed)
+    assert "".join(made.symbols) == "LiLiHHOHHO" and made.positions[:, 0].tolist() == [1, 5, 0, 2, 3, 4, 6, 7]
+
+
 def test_vacancies_depend_on_the_seed_alone_and_are_nested(crystal: Atoms) -> None:
     def left(vacancies: int, seed: int) -> set[tuple[float, ...]]:
         made = build(Cell(supercell=(2, 1, 1), mobile="Li", vacancies=vacancies, seed=seed), crystal)

@@ -37,7 +37,7 @@ from borarun.units import FS_PER_PS
 
 NAME = "lammps"
 RESUMABLE = True
-FORMAT = 3
+FORMAT = 4
 """Raised by one when the same settings come to mean another run."""
 
 WATCH_EVERY = 100

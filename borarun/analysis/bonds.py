@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from borarun.analysis.trajectory import whole_images
@@ -23,6 +24,10 @@ TOLERANCE = 1.35
 _LEAST, _MOST = 0.7, 1.5
 """A bond is intact between these multiples of its kind's mean length in the first frame; the next distance in a cage is 1.6 times its edge."""
 
+_LASTING = 3
+"""Frames that a bond must be outside of them one after the other. A cage at 1000 K stretches an edge by half now and then, for less than 50 fs, and is
+whole again; the more frames, the surer."""
+
 
 @dataclass(frozen=True)
 class Bonds:
@@ -34,7 +39,7 @@ class Bonds:
     n : number of bonds
     start_A : mean length in the first frame, angstrom
     shortest_A, longest_A : over all bonds and frames, angstrom
-    intact : whether none was ever shorter than 0.7 or longer than 1.5 times ``start_A``
+    lasting_A : the shortest and the longest that lasted: which a bond reached or passed in three frames that follow each other, angstrom
     """
 
     pair: tuple[int, int]
@@ -42,7 +47,13 @@ class Bonds:
     start_A: float
     shortest_A: float
     longest_A: float
-    intact: bool
+    lasting_A: tuple[float, float]
+
+    @property
+    def intact(self) -> bool:
+        """Whether none stayed shorter than 0.7 or longer than 1.5 times ``start_A`` for three frames."""
+        shortest, longest = self.lasting_A
+        return shortest >= _LEAST * self.start_A and longest <= _MOST * self.start_A
 
 
 def check_bonds(positions: Array, cell: Array, anions: Array, numbers: Array) -> tuple[Bonds, ...]:
@@ -67,8 +78,10 @@ def check_bonds(positions: Array, cell: Array, anions: Array, numbers: Array) ->
         low, high = sorted((int(numbers[one]), int(numbers[other])))
         apart = positions[one] - positions[other] + np.einsum("i,fij->jf", images[one] - images[other], cell)
         length = np.linalg.norm(apart, axis=0)
-        lengths.setdefault((low, high), []).append(np.array([length[0], length.min(), length.max()]))
-    return tuple(_summary(pair, np.array(rows)) for pair, rows in sorted(lengths.items()))
+        in_turn = sliding_window_view(length, min(_LASTING, len(length)))
+        lasting = in_turn.max(axis=1).min(), in_turn.min(axis=1).max()
+        lengths.setdefault((low, high), []).append(np.array([length[0], length.min(), length.max(), *lasting]))
+    return tuple(_bonds(pair, np.array(rows)) for pair, rows in sorted(lengths.items()))
 
 
 def together(parts: Iterable[tuple[Bonds, ...]]) -> tuple[Bonds, ...]:
@@ -80,9 +93,8 @@ def together(parts: Iterable[tuple[Bonds, ...]]) -> tuple[Bonds, ...]:
 
 
 def _joined(pair: tuple[int, int], found: list[Bonds]) -> Bonds:
-    counts = [one.n for one in found]
-    start = float(np.average([one.start_A for one in found], weights=counts))
-    return _bonds(pair, sum(counts), start, min(one.shortest_A for one in found), max(one.longest_A for one in found))
+    rows = np.array([[one.start_A, one.shortest_A, one.longest_A, *one.lasting_A] for one in found])
+    return _bonds(pair, np.repeat(rows, [one.n for one in found], axis=0))
 
 
 def bonded(positions: Array, anions: Array, numbers: Array) -> Array:
@@ -119,9 +131,7 @@ def grown_together(positions: Array, cell: Array, anions: Array, numbers: Array)
     return len(np.unique(owner[one[owner[one] != owner[other]]]))
 
 
-def _summary(pair: tuple[int, int], rows: Array) -> Bonds:
-    return _bonds(pair, len(rows), float(rows[:, 0].mean()), float(rows[:, 1].min()), float(rows[:, 2].max()))
-
-
-def _bonds(pair: tuple[int, int], n: int, start_A: float, shortest_A: float, longest_A: float) -> Bonds:
-    return Bonds(pair, n, start_A, shortest_A, longest_A, intact=shortest_A >= _LEAST * start_A and longest_A <= _MOST * start_A)
+def _bonds(pair: tuple[int, int], rows: Array) -> Bonds:
+    """Bonds of one kind from their lengths: (n, 5), in the first frame, shortest, longest, and the same two of what lasted."""
+    lowest, highest = rows.min(axis=0), rows.max(axis=0)
+    return Bonds(pair, len(rows), float(rows[:, 0].mean()), float(lowest[1]), float(highest[2]), (float(lowest[3]), float(highest[4])))

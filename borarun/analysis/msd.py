@@ -54,17 +54,3 @@ def mean_squared_displacement(positions: Array) -> Array:
     msd = (both - 2.0 * correlation) / (origins * n_atoms)
     msd[0] = 0.0
     return np.asarray(np.maximum(msd, 0.0))
-
-
-def collective_mean_squared_displacement(positions: Array) -> Array:
-    """Mean square of the summed displacement of all ions, per ion: the displacement of charge when all carry the same.
-
-    Parameters
-    ----------
-    positions : (N, 3, F) angstrom, unwrapped, relative to the framework
-
-    Returns
-    -------
-    (F,) angstrom^2, at lags of 0, 1, ... F - 1 frames; equal to `mean_squared_displacement` when ions move independently
-    """
-    return mean_squared_displacement(positions.sum(axis=0, dtype=float)[None]) / len(positions)

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from borarun.analysis.msd import collective_mean_squared_displacement, mean_squared_displacement
+from borarun.analysis.msd import mean_squared_displacement
 
 
 def direct(positions):
@@ -37,15 +37,6 @@ def test_distance_from_the_origin_does_not_matter(walk):
 
 def test_single_precision_storage_keeps_six_digits(walk):
     np.testing.assert_allclose(mean_squared_displacement(walk.astype(np.float32))[1:], direct(walk)[1:], rtol=1e-5)
-
-
-def test_collective_of_independent_ions_is_the_summed_walk(walk):
-    np.testing.assert_allclose(collective_mean_squared_displacement(walk), direct(walk.sum(axis=0)[None]) / 7, rtol=1e-10, atol=1e-10)
-
-
-def test_ions_that_move_as_one_have_n_times_the_collective_displacement(walk):
-    together = np.repeat(walk[:1], 6, axis=0)
-    np.testing.assert_allclose(collective_mean_squared_displacement(together), 6 * mean_squared_displacement(together), rtol=1e-9, atol=1e-9)
 
 
 def test_working_memory_stays_below_64_mib():

@@ -1,11 +1,12 @@
 """The lines ``id type x y z ix iy iz`` of a LAMMPS text dump as numbers, compiled.
 
-Almost all lines are as ``dump_modify format float %.5f`` writes them. They are read 256 at a time, in two passes. The first finds where words end: 64
-bytes are compared at once, and the ends follow from the bits of the outcome. Each word is then the last bytes of a whole number of 64 bits; the second
-pass turns the words of a column into numbers, eight digits with three multiplications, without a branch, so that the compiler does several lines in one
-instruction. A number with a fraction is a whole number divided once, by a power of ten that a double holds exactly: it is rounded correctly.
+Almost all lines are as ``dump_modify format float %.5f`` writes them: all coordinates have as many decimals. They are read 256 at a time, in two passes.
+The first finds where words end: 64 bytes are compared at once, and the ends follow from the bits of the outcome. Each word is then the last bytes of a
+whole number of 64 bits; the second pass turns the words of a column into numbers, eight digits with three multiplications, without a branch, so that the
+compiler does several lines in one instruction. A number with a fraction is a whole number divided once, by a power of ten that a double holds exactly: it
+is rounded correctly. The type of an atom, which nobody asks for, is passed over.
 
-Whatever else a line may hold (an exponent, more than eight digits, more than 64 bytes) is read character by character from there on.
+Whatever else a line may hold (an exponent, other decimals, more than eight digits, more than 64 bytes) is read character by character from there on.
 
 Bytes of a word lie in the order of little-endian processors, which all are that LAMMPS is built for.
 
@@ -37,7 +38,7 @@ TENS = 10.0 ** np.arange(23)
 """Powers of ten that a double holds exactly."""
 
 U = np.uint64
-ONE, SEVEN, EIGHT = U(1), U(7), U(8)
+ONE, TWO, SEVEN, EIGHT = U(1), U(2), U(7), U(8)
 """Places in a text are counted without sign: compiled code then need not look for negative ones."""
 
 SPACE, END, POINT = np.uint8(32), np.uint8(10), np.uint8(46)
@@ -114,8 +115,9 @@ def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, image
     """Read lines until all are read, or some of the next 256 are not of the usual form: how many were, and where they end."""
     ends = np.full(9 * AT_ONCE, ALL, np.uint64)  # of the words of a line, from its begin; "before the first" is one byte before it
     words = np.empty(8 * AT_ONCE, np.uint64)
-    points, shifted, stops = np.empty(3 * AT_ONCE, np.uint64), np.empty(3 * AT_ONCE, np.uint64), np.empty(AT_ONCE, np.uint64)
+    shifted, stops = np.empty(3 * AT_ONCE, np.uint64), np.empty(AT_ONCE, np.uint64)
     values = np.empty((8, AT_ONCE))
+    decimals = _decimals(text, at)
     atom = 0
     while atom < n_atoms:
         n = min(AT_ONCE, n_atoms - atom)
@@ -125,31 +127,28 @@ def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, image
                 return atom, begun
             m = U(line)
             stop: Any = _where(text, at, END)  # type: ignore[call-arg]
-            point: Any = _where(text, at, POINT)
             end: Any = stop | _where(text, at, SPACE)
             for word in range(8):
                 place = _lowest(end)
                 end &= end - ONE
                 ends[U((word + 1) * AT_ONCE) + m] = place
-                words[U(word * AT_ONCE) + m] = _eight(text, at + place - EIGHT)
+                if word != 1:
+                    words[U(word * AT_ONCE) + m] = _eight(text, at + place - EIGHT)
                 if 2 <= word < 5:
-                    points[U((word - 2) * AT_ONCE) + m] = _lowest(point)
-                    point &= point - ONE
                     shifted[U((word - 2) * AT_ONCE) + m] = _eight(text, at + place - EIGHT - ONE)
-            stops[m] = _lowest(stop)
+            stops[m] = _lowest(stop)  # by a way of its own: the next line waits for it
             at += stops[m] + ONE
-        wrong = U(at > filled)
+        wrong = U(at > filled) | U(decimals - ONE > SEVEN - ONE)
         for line in range(n):  # LAMMPS may write a space behind the last word
             wrong |= U(stops[line] - ends[8 * AT_ONCE + line] > ONE) | U(stops[line] > LAST_BIT)
         for word in range(8):
             here = slice(word * AT_ONCE, word * AT_ONCE + n)
             before, behind = ends[here], ends[(word + 1) * AT_ONCE : (word + 1) * AT_ONCE + n]
             if 2 <= word < 5:
-                there = slice((word - 2) * AT_ONCE, (word - 2) * AT_ONCE + n)
-                wrong |= _join(words[here], shifted[there], before, points[there], behind)
-                wrong |= _numbers(words[here], before, behind, U(2), values[word, :n])
-                _divide(values[word, :n], points[there], behind)
-            else:
+                wrong |= _join(words[here], shifted[(word - 2) * AT_ONCE : (word - 2) * AT_ONCE + n], before, behind, decimals)
+                wrong |= _numbers(words[here], before, behind, TWO, values[word, :n])
+                values[word, :n] /= TENS[decimals & SEVEN]
+            elif word != 1:
                 wrong |= _numbers(words[here], before, behind, ONE, values[word, :n])
         for line in range(n):
             wrong |= U(values[0, line] != atom + line + 1)
@@ -162,14 +161,25 @@ def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, image
 
 
 @njit(cache=True)
-def _join(words: Array, shifted: Array, before: Array, points: Array, ends: Array) -> Any:
+def _decimals(text: Array, at: Any) -> Any:
+    """How many digits follow the first point of a line; where it has none, that is more than any number has."""
+    point = at
+    while text[point] != POINT:
+        if text[point] == END:
+            return ALL
+        point += ONE
+    return _digits(text, point + ONE, 0)[1] - point - ONE
+
+
+@njit(cache=True)
+def _join(words: Array, shifted: Array, before: Array, ends: Array, decimals: Any) -> Any:
     """Close the gap of a point: digits behind are in ``words``, those before, one byte further on, in ``shifted``. Not zero where it is misplaced."""
     wrong = U(0)
+    behind = ALL << (EIGHT * ((EIGHT - decimals) & SEVEN))
+    place = EIGHT * ((SEVEN - decimals) & SEVEN)
     for m in range(len(words)):
-        fraction = ends[m] - points[m] - ONE
-        behind = ALL << (EIGHT * ((EIGHT - fraction) & SEVEN))
+        wrong |= (((words[m] >> place) & LAST) ^ U(POINT)) | U(ends[m] - before[m] - TWO - decimals > EIGHT)
         words[m] = (words[m] & behind) | (shifted[m] & ~behind)
-        wrong |= U(fraction - ONE > SEVEN - ONE) | U(points[m] <= before[m]) | U(points[m] >= ends[m])
     return wrong
 
 
@@ -198,13 +208,6 @@ def _numbers(words: Array, before: Array, ends: Array, others: Any, values: Arra
         value = np.float64(np.int64(word))
         values[m] = -value if minus else value
     return wrong
-
-
-@njit(cache=True)
-def _divide(values: Array, points: Array, ends: Array) -> None:
-    """Whole numbers with as many digits behind the point as there were."""
-    for m in range(len(values)):
-        values[m] /= TENS[(ends[m] - points[m] - ONE) & SEVEN]
 
 
 @njit(cache=True)

@@ -310,11 +310,19 @@ def test_frames_are_read_part_by_part(tmp_path: Path, window: int, monkeypatch: 
 def test_a_line_of_any_length_is_whole(tmp_path: Path, length: int) -> None:
     """Lines are looked at 64 bytes at a time, and may end just there."""
     file = tmp_path / "dump.lammps"
-    row = f"00000001 00000001 01.25000 001.5000 001.7500 00000000 1 {'2':0>{length - 56}}"
+    row = f"00000001 00000001 01.25000 01.50000 01.75000 00000000 1 {'2':0>{length - 56}}"
     assert len(row) == length
-    file.write_text(HEADER.format(step=5, n=2) + f"{row}\n2 1 0.5 0.5 0.5 0 0 12\n")
+    file.write_text(HEADER.format(step=5, n=2) + f"{row}\n2 1 0.50000 0.50000 0.50000 0 0 12\n")
     positions = read_dump(file, 2, np.array([5]), np.eye(3))[1]
     assert positions[:, :, 0].tolist() == [[2.25, 9.5, 19.75], [1.5, 0.5, 108.5]]
+
+
+@pytest.mark.parametrize("row", ["1.25000 1.2 345", "1.25 1.20000 345.00000", "1.25000 01.2000 345.0000000", "1.25000 1.20000 345"])
+def test_coordinates_of_other_decimals_are_read_as_written(tmp_path: Path, row: str) -> None:
+    file = tmp_path / "dump.lammps"
+    file.write_text(HEADER.format(step=5, n=2) + f"1 1 0.50000 0.50000 0.50000 0 0 0\n2 1 {row} 0 0 0\n")
+    positions = read_dump(file, 2, np.array([5]), np.eye(3))[1]
+    np.testing.assert_allclose(positions[:, :, 0], [[1.5, 0.5, 0.5], [2.25, 1.2, 345]], rtol=1e-7)
 
 
 def test_unwrapping_of_a_tilted_dump(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ RESUMABLE = True
 POTENTIALS = {"PBE-D3": "Li2B12H12-PBE-D3"}
 """Functional -> name of the potential and of its record in ``borarun/potentials``."""
 
-SECONDS_PER_ATOM = 2.7e-5
+SECONDS_PER_ATOM = 1.6e-5
 """Core time of one evaluation at level 16, as molecular dynamics with such a potential takes it; a common core."""
 
 

@@ -52,7 +52,7 @@ RESTART_CORE_S, RESTART_STEPS = 600.0, 10_000
 THERMO_STEPS, GRADED_THERMO_STEPS = 1000, 100
 """Steps between lines of LAMMPS's log. Of a run that MLIP-3 or ML-MTP breaks off they alone tell how far it came."""
 
-MICROSECONDS_PER_ATOM = {6: 9.0, 8: 10.0, 12: 17.0, 16: 27.0, 20: 63.0, 24: 205.0, 28: 740.0}
+MICROSECONDS_PER_ATOM = {6: 5.0, 8: 5.5, 12: 8.5, 16: 17.0, 20: 38.0, 24: 120.0, 28: 410.0}
 """Core time a step and atom by level of the potential, on 104 atoms of a closo-borate: benchmarks/md_step.py."""
 
 BYTES_PER_POSITION = 6.6

@@ -314,6 +314,15 @@ class TestStops:
         assert 0 < found.facts["steps"] < 1000
         assert found.facts["grade_max"] < 1e6
 
+    def test_a_crystal_that_evaporates(self, crystal: Atoms, tmp_path: Path) -> None:
+        """Pulled apart from all sides; the last frame is still below twice the first volume."""
+        run = settings((2.0, 300, 300, 0.5), pressure_bar=-500_000)
+        lay_out(tmp_path, run, crystal)
+        found = finish(tmp_path, run)
+        assert (found.facts["stop"], found.facts["reason"]) == ("exploded", "the cell grew to 2 times its first volume")
+        volume = np.linalg.det(found.arrays["cell"].values)
+        assert 1.9 < volume.max() / volume[0] < 2.0
+
     def test_impossible_start(self, crystal: Atoms, tmp_path: Path) -> None:
         """A start that is no structure is an explosion at step 0, not an error and not a number."""
         atoms = crystal.copy()

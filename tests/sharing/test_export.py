@@ -112,8 +112,9 @@ def test_potentials_and_cells_come_back(exported: tuple[Path, Store]) -> None:
         atoms, expected = read_structure(out / "structures" / f"{name}_PBE-D3.cif"), store.frames(relaxed[phase], "structure")[0]
         np.testing.assert_allclose(atoms.cell.cellpar(), expected.cell.cellpar(), rtol=1e-9)
         np.testing.assert_array_equal(atoms.numbers, expected.numbers)
-        away = (atoms.get_scaled_positions() - expected.get_scaled_positions() + 0.5) % 1 - 0.5
-        assert np.abs(away).max() < 1e-9
+        away = np.abs((atoms.get_scaled_positions() - expected.get_scaled_positions() + 0.5) % 1 - 0.5)
+        thirds = np.abs(3 * expected.get_scaled_positions() - np.rint(3 * expected.get_scaled_positions())) < 3e-4
+        assert away[~thirds].max() < 1e-9 and away.max() < 1e-4  # pymatgen takes 0.3333 for a third, which CIFs mean by it
 
 
 def test_tables_say_the_same_in_both_forms(exported: tuple[Path, Store]) -> None:

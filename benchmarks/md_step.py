@@ -49,7 +49,7 @@ NPT at 600 K, 0.5 fs, a frame every 20 fs, three repetitions each; CPU milliseco
 with forces and stress, on the same; *callback*: neighbours, evaluation and all checks; *step*: all of LAMMPS with it; *builds*: neighbour lists
 searched a step. The goal is 1.25 for step / own. Beside the evaluation a step looks at every pair of the neighbour list, searches lists now and then,
 and has LAMMPS integrate and write; with 104 atoms the calls from LAMMPS through Python weigh as much as each of these. All that hardly depends on the
-level: it is a small part of level 16 and a fifth of level 8. Beside other work, which takes the caches, it was two fifths there.
+level: it is a tenth of level 12 and a fifth of level 8. Beside other work, which takes the caches, it was two fifths there.
 
 | level | atoms | motep | own | callback | step | step / motep | step / own | builds |
 |---|---|---|---|---|---|---|---|---|

@@ -293,17 +293,18 @@ def submit(
         if outcome.done or not (places.study / "report" / "report.html").exists():
             _write_report(study, Store(places.store), places.study / "report")
         _say(f"report: {places.study / 'report' / 'report.html'}")
-    if outcome.ok:
-        _say("All tasks are done." if outcome.done else "All tasks were done already; nothing was started.")
-        return
-    for task, failure in outcome.failed:
-        _say(f"failed: {task.name}: {failure.message}")
-    if outcome.blocked:
-        _say(f"{len(outcome.blocked)} tasks could not start, because what they need failed.")
-    for reason in outcome.stuck:
-        _say(f"stuck: {reason}")
-    _say(f"Causes and remedies: {_command('why', study_file, runs)}")
-    raise typer.Exit(1)
+        # Said while the claim is held: who follows this driver from elsewhere stops listening when it is gone.
+        if outcome.ok:
+            _say("All tasks are done." if outcome.done else "All tasks were done already; nothing was started.")
+            return
+        for task, failure in outcome.failed:
+            _say(f"failed: {task.name}: {failure.message}")
+        if outcome.blocked:
+            _say(f"{len(outcome.blocked)} tasks could not start, because what they need failed.")
+        for reason in outcome.stuck:
+            _say(f"stuck: {reason}")
+        _say(f"Causes and remedies: {_command('why', study_file, runs)}")
+        raise typer.Exit(1)
 
 
 @app.command()

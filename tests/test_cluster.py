@@ -277,7 +277,7 @@ def test_scheduler_commands_that_fail_for_a_while(run: Run) -> None:
 
 def test_tasks_longer_than_a_job_go_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
     """Molecular dynamics of the reference, training and LAMMPS, each cut by the wall."""
-    study = STUDY.replace("time_ps: 2.0", "time_ps: 30.0").replace("[300, 600]", "300").replace("vacancies: [0, 1]", "vacancies: 0")
+    study = STUDY.replace("time_ps: 2.0", "time_ps: 90.0").replace("[300, 600]", "300").replace("vacancies: [0, 1]", "vacancies: 0")
     study += "supercell: [1, 1, 1]\n"
     study += "heating: {from_K: 50, to_K: 80, rate_K_per_ps: 0.6, cooling_rate_K_per_ps: 0.3, timestep_fs: 1, sample_every_fs: 100}\n"
     site = SITE.replace('"0:10:00"', '"0:01:00"')

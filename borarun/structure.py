@@ -340,8 +340,9 @@ def build(cell: Cell, base: Atoms | None = None) -> Atoms:
     if base is None:
         raise _wrong("no structure was given, neither as text nor as the input of the task.")
     whole: Atoms = Atoms(base.numbers, base.positions, cell=base.cell, pbc=True).repeat(cell.supercell)
-    atoms: Atoms = whole[np.argsort([symbol != cell.mobile for symbol in whole.symbols], kind="stable")]
-    ions = [int(index) for index in np.flatnonzero(atoms.symbols == cell.mobile)] if cell.mobile else []
+    rest = np.array([symbol != cell.mobile for symbol in whole.symbols])
+    atoms: Atoms = whole[np.argsort(rest, kind="stable")]
+    ions = range(np.count_nonzero(~rest))
     if cell.vacancies > len(ions):
         raise _wrong(f"{cell.vacancies} vacancies, but the supercell holds {len(ions)} {cell.mobile}. Ask for fewer.")
     # Python promises the same stream of random() for a seed in every version; neither it nor NumPy does so for sample or choice.

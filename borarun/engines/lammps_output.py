@@ -163,10 +163,8 @@ def _header(file: Path, window: _Window, at: int, n_atoms: int) -> tuple[int, Ar
         raise ParseError(file, f"has other columns than {COLUMNS.decode()} (at byte {window.offset + at})")
     if int(lines[3]) != n_atoms:
         raise ParseError(file, f"{int(lines[3])} atoms in a frame, {n_atoms} in the run (at byte {window.offset + at})")
-    bounds = [float(word) for word in b" ".join(lines[5:8]).split()]
-    columns = len(bounds) // 3
-    low, high = bounds[::columns], bounds[1::columns]
-    xy, xz, yz = bounds[2::columns] if b" xy xz yz " in lines[4] else (0.0, 0.0, 0.0)
+    low, high, *more = zip(*([float(word) for word in line.split()] for line in lines[5:8]), strict=True)
+    xy, xz, yz = more[0] if b" xy xz yz " in lines[4] else (0.0, 0.0, 0.0)
     origin = low[0] - min(0.0, xy, xz, xy + xz), low[1] - min(0.0, yz), low[2]
     x, y, z = high[0] - max(0.0, xy, xz, xy + xz) - origin[0], high[1] - max(0.0, yz) - origin[1], high[2] - origin[2]
     return int(lines[1]), np.array(origin), np.array([[x, 0.0, 0.0], [xy, y, 0.0], [xz, yz, z]]), sum(map(len, lines[:9])) + 9

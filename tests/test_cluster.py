@@ -458,7 +458,9 @@ lammps()
 """
 
 OF_LAMMPS = """
-diffusion: {temperatures_K: [200, 250, 300, 350], vacancies: 0, equilibrate_ns: 0.0001, time_ns: 0.0002, timestep_fs: 1, sample_every_fs: 5}
+diffusion:
+  {temperatures_K: [200, 250, 300, 350], vacancies: 0, heat_rate_K_per_ps: 1000,
+   equilibrate_ns: 0.0001, time_ns: 0.0002, timestep_fs: 1, sample_every_fs: 5}
 supercell: [1, 1, 1]
 """
 

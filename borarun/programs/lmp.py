@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -111,8 +112,9 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
     """Start LAMMPS as often as it takes: how it ended, and the last step of which all that was asked for is there."""
     before, starts_over = -1, 0
     while True:
-        restart = next(iter(good_restarts()), None)
-        begun = restart_step(restart) if restart else 0
+        restart, begun = newest_restart()
+        if seconds_left() < 2 * RESERVE_S:
+            sys.exit(TIME_UP)
         starts_over += restart is None
         if begun <= before or starts_over > 1:
             return Ending("failed", f"LAMMPS came no further than step {begun}", "Raise max_hours in the site file, or read log.lammps."), begun
@@ -126,8 +128,6 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
             Path(name).unlink(missing_ok=True)
         _keep_preselected()
         begin = ["-var", "begin", f"read_restart {restart}"] if restart else []
-        if seconds_left() < 2 * RESERVE_S:
-            sys.exit(TIME_UP)
         if (left := seconds_left() - RESERVE_S) < float("inf"):
             begin += ["-var", "limit", f"{left // 3600:.0f}:{left // 60 % 60:02.0f}:{left % 60:02.0f}"]
         with Path("screen.txt").open("wb") as screen:
@@ -145,6 +145,12 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
             before = -1
         elif found.stop != "wall":
             return found, _last_whole_step(plan, found)
+
+
+def newest_restart() -> tuple[Path | None, int]:
+    """The file to go on from, and its step; 0 where there is none."""
+    restart = next(iter(good_restarts()), None)
+    return restart, restart_step(restart) if restart else 0
 
 
 def _keep_preselected() -> None:
@@ -239,7 +245,12 @@ def main() -> None:
     if (before := _read("outcome.json")) and "failed" not in json.loads(before):
         return
     plan = Plan.read()
-    found, last = run(sys.argv[1:], plan)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        found, last = run(sys.argv[1:], plan)
+    finally:
+        with replacing(Path("progress")) as file:  # what a job to come can go on from
+            file.write(f"{newest_restart()[1] / max(plan.steps, 1):.4f}\n".encode())
     kept: Frames | tuple[()] = ()
     grade_max = None
     try:

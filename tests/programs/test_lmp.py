@@ -116,6 +116,7 @@ def test_pieces_that_the_wall_cut_are_the_whole_run_to_the_last_bit(crystal: Ato
     one, other = (run(directory, settings, program) for directory in (whole, pieces))
     assert other.facts["stop"] == "completed" and one.facts == other.facts
     assert "read_restart restart.b" in (pieces / "log.lammps").read_text()
+    assert float((pieces / "progress").read_text()) == pytest.approx(320 / 360, abs=1e-4)
     for name, quantity in one.arrays.items():
         np.testing.assert_array_equal(quantity.values, other.arrays[name].values)
     assert (whole / "last.lammps").read_text() == (pieces / "last.lammps").read_text()
@@ -145,6 +146,21 @@ def test_the_end_of_the_job_limits_the_run(crystal: Atoms, tmp_path: Path, monke
     monkeypatch.setitem(ENVIRONMENT, JOB_ENDS, str(time.time() + 3600))
     assert run(tmp_path, settings, program).facts["stop"] == "completed"
     assert re.search(r"timer timeout 0:5\d:\d\d every 100", (tmp_path / "log.lammps").read_text())
+
+
+def test_a_job_that_ends_before_the_next_restart_file_is_no_failure(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run came no further than it began for want of time alone; that it gained nothing is noted for who decides about another job."""
+    slow = tmp_path / "lmp"
+    slow.write_text(f'#!/bin/sh\nsleep 4\nexec {STAND_IN_COMMAND} "$@"\n')
+    slow.chmod(0o755)
+    settings, program = lammps.Settings(segments=[HOLD]), site("mlip", command=str(slow))
+    lay_out(tmp_path, crystal, settings, program)
+    halt(tmp_path, 50)
+    monkeypatch.setitem(ENVIRONMENT, JOB_ENDS, str(time.time() + 13))  # fewer than the ten seconds that another start needs are left when it halts
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run(tmp_path, settings, program)
+    assert caught.value.returncode == TIME_UP and (tmp_path / "ended.txt").read_text().split() == ["50"]
+    assert float((tmp_path / "progress").read_text()) == 0
 
 
 def test_a_time_limit_too_short_for_any_restart_file_says_so(crystal: Atoms, tmp_path: Path) -> None:

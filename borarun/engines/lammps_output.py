@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.engines.lammps_output_lines import BEFORE, BEHIND, read_lines
+from borarun.engines.lammps_output_lines import BEFORE, BEHIND, read_frame
 from borarun.errors import ParseError
 from borarun.frames import Frames
 
@@ -63,6 +63,7 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
     place = {int(step): index for index, step in enumerate(steps)}
     buffer = np.empty((max(BUFFER_B // (12 * n_atoms), 1), 3, n_atoms), np.float32)
     gathered: list[int] = []
+    turn, box = np.ascontiguousarray(rotation, np.float64), np.empty((3, 3))
 
     def put() -> None:
         for run in np.split(np.arange(len(gathered)), np.flatnonzero(np.diff(gathered) != 1) + 1):  # of a frame that is there twice, the last counts
@@ -77,18 +78,17 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
             at = window.find(FRAME, BEFORE)
             while at >= 0:
                 at = window.hold(at, size)
-                step, origin, box, lead = _header(file, window, at, n_atoms)
+                step, tilted, bounds, lines = _header(file, window, at, n_atoms)
                 index, end = place.get(step), 0
                 if index is not None:
-                    images = box @ rotation
                     out = buffer[len(gathered)]
-                    while not (end := read_lines(window.bytes, at + lead, window.filled, n_atoms, origin, images, rotation, out)):
+                    while not (end := read_frame(window.bytes, at + bounds, tilted, at + lines, window.filled, turn, box, out)):
                         if window.ended or size > HEADER_BYTES + LONGEST_LINE * n_atoms:
                             break
                         size *= 2
                         at = window.hold(at, size)
                     if end:
-                        cell[index] = images
+                        cell[index] = box
                         found[index] = True
                         gathered.append(index)
                         size = HEADER_BYTES + (end - at) * 9 // 8
@@ -128,14 +128,14 @@ class _Window:
         """Have so many bytes from a place on in memory, or all that there are: where the place is then."""
         if self.filled - at >= size or self.ended:
             return at
-        kept = self.text[at - BEFORE : self.filled]
+        kept, old = self.filled - at + BEFORE, memoryview(self.text)
         if 4 * size > len(self.text):  # else most of what is read would be moved again and again
             self._room(4 * size)
-        self.text[: len(kept)] = kept
-        self.offset, self.filled = self.offset + at - BEFORE, len(kept)
-        with memoryview(self.text)[: len(self.text) - BEHIND] as room:
-            while self.filled < len(room) and not self.ended:
-                read = self._handle.readinto(room[self.filled :])
+        with memoryview(self.text) as room:
+            room[:kept] = old[at - BEFORE : self.filled]
+            self.offset, self.filled = self.offset + at - BEFORE, kept
+            while self.filled < len(room) - BEHIND and not self.ended:
+                read = self._handle.readinto(room[self.filled : len(room) - BEHIND])
                 self.filled, self.ended = self.filled + read, not read
         self.text[self.filled] = 0
         return BEFORE
@@ -151,10 +151,10 @@ class _Window:
         self.bytes = np.frombuffer(self.text, np.uint8)
 
 
-def _header(file: Path, window: _Window, at: int, n_atoms: int) -> tuple[int, Array, Array, int]:
-    """Step, origin and cell of the frame at a place, and how far from there its first atom is; step -1 where it has no whole header."""
+def _header(file: Path, window: _Window, at: int, n_atoms: int) -> tuple[int, bool, int, int]:
+    """Of the frame at a place: step, whether it is tilted, and how far on its bounds and its first atom are; step -1 where it has no whole header."""
     lines = window.text[at : min(at + HEADER_BYTES, window.filled)].split(b"\n", 9)
-    nothing = (-1, np.zeros(3), np.zeros((3, 3)), 0)
+    nothing = (-1, False, 0, 0)
     if len(lines) < 10:
         return nothing
     if not lines[8].startswith(b"ITEM: ATOMS " + COLUMNS) or not lines[4].startswith(b"ITEM: BOX BOUNDS"):
@@ -163,11 +163,8 @@ def _header(file: Path, window: _Window, at: int, n_atoms: int) -> tuple[int, Ar
         raise ParseError(file, f"has other columns than {COLUMNS.decode()} (at byte {window.offset + at})")
     if int(lines[3]) != n_atoms:
         raise ParseError(file, f"{int(lines[3])} atoms in a frame, {n_atoms} in the run (at byte {window.offset + at})")
-    low, high, *more = zip(*([float(word) for word in line.split()] for line in lines[5:8]), strict=True)
-    xy, xz, yz = more[0] if b" xy xz yz " in lines[4] else (0.0, 0.0, 0.0)
-    origin = low[0] - min(0.0, xy, xz, xy + xz), low[1] - min(0.0, yz), low[2]
-    x, y, z = high[0] - max(0.0, xy, xz, xy + xz) - origin[0], high[1] - max(0.0, yz) - origin[1], high[2] - origin[2]
-    return int(lines[1]), np.array(origin), np.array([[x, 0.0, 0.0], [xy, y, 0.0], [xz, yz, z]]), sum(map(len, lines[:9])) + 9
+    lengths = [len(line) + 1 for line in lines[:9]]
+    return int(lines[1]), b" xy xz yz " in lines[4], sum(lengths[:5]), sum(lengths)
 
 
 def read_table(file: Path, n_columns: int, steps: Array, *, extra: bool = False) -> Array:

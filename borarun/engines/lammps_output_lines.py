@@ -3,8 +3,8 @@
 Almost all lines are as ``dump_modify format float %.5f`` writes them: all coordinates have as many decimals. They are read 256 at a time, in two passes.
 The first finds where words end: 64 bytes are compared at once, and the ends follow from the bits of the outcome. Each word is then the last bytes of a
 whole number of 64 bits; the second pass turns the words of a column into numbers, eight digits with three multiplications, without a branch, so that the
-compiler does several lines in one instruction. A number with a fraction is a whole number divided once, by a power of ten that a double holds exactly: it
-is rounded correctly. The type of an atom, which nobody asks for, is passed over.
+compiler does several lines in one instruction. Coordinates stay whole numbers, the power of ten goes into what they are multiplied by. The type of an
+atom, which nobody asks for, is passed over.
 
 Whatever else a line may hold (an exponent, other decimals, more than eight digits, more than 64 bytes) is read character by character from there on.
 
@@ -56,20 +56,26 @@ PAIRS, TO_UPPER, TO_LOWER = U(0x0000_00FF_0000_00FF), U(0x000F_4240_0000_0064), 
 """Every second of four pairs of digits, and what they count: 1,000,000 and 100; 10,000 and 1."""
 
 
-def read_lines(text: Array, start: int, filled: int, n_atoms: int, origin: Array, images: Array, rotation: Array, out: Array) -> int:
-    """Read the lines of one frame: where they end, or 0 where they end early or hold what is no number.
+@njit(cache=True)
+def read_frame(text: Array, bounds: int, tilted: bool, start: int, filled: int, rotation: Array, cell: Array, out: Array) -> int:
+    """Read the bounds and the lines of one frame: where they end, or 0 where they end early or hold what is no number.
 
     Parameters
     ----------
     text : (n,) uint8 with at least ``BEFORE`` bytes before the lines, and ``BEHIND`` after ``filled``
-    start, filled : where the lines begin, and where what is read of the file ends; there is a zero byte there
-    origin : (3,) corner of the cell, angstrom
-    images : (3, 3) what an image flag along each vector of the cell adds to a position, rotated as ``rotation`` does it
+    bounds, start, filled : where the bounds and the lines begin, and where what is read of the file ends; there is a zero byte there
+    tilted : whether the bounds hold tilt factors
     rotation : (3, 3) what positions from the corner of the cell are multiplied by
+    cell : (3, 3) float64, filled with the vectors of the cell times ``rotation``, angstrom
     out : (3, N) float32, filled with unwrapped positions, angstrom
+
+    Source: LAMMPS manual, Howto_triclinic, for the bounds of a tilted cell.
     """
-    done, at = _usual(text, U(start), U(filled), n_atoms, origin, images, rotation, out)
-    return at if done == n_atoms else int(_unusual(text[: filled + 1], U(at), done, n_atoms, origin, images, rotation, out))
+    origin, n_atoms = np.empty(3), out.shape[1]
+    if not _cell(text[: filled + 1], U(bounds), tilted, rotation, origin, cell):
+        return 0
+    done, at = _usual(text, U(start), U(filled), n_atoms, origin, cell, rotation, out)
+    return np.int64(at) if done == n_atoms else _unusual(text[: filled + 1], at, done, n_atoms, origin, cell, rotation, out)
 
 
 @intrinsic
@@ -147,7 +153,6 @@ def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, image
             if 2 <= word < 5:
                 wrong |= _join(words[here], shifted[(word - 2) * AT_ONCE : (word - 2) * AT_ONCE + n], before, behind, decimals)
                 wrong |= _numbers(words[here], before, behind, TWO, values[word, :n])
-                values[word, :n] /= TENS[decimals & SEVEN]
             elif word != 1:
                 wrong |= _numbers(words[here], before, behind, ONE, values[word, :n])
         for line in range(n):
@@ -155,9 +160,32 @@ def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, image
         if wrong:
             return atom, begun
         for axis in range(3):
-            _unwrap(values, origin, images[:, axis], rotation[:, axis], out[axis, atom : atom + n])
+            _unwrap(values, TENS[decimals], origin, images[:, axis], rotation[:, axis], out[axis, atom : atom + n])
         atom += n
     return n_atoms, at
+
+
+@njit(cache=True)
+def _cell(text: Array, at: Any, tilted: bool, rotation: Array, origin: Array, cell: Array) -> bool:
+    """Fill origin and cell from the lines of bounds at a place; whether these are as they must be."""
+    low, high, tilts = np.empty(3), np.empty(3), np.zeros(3)
+    for axis in range(3):
+        low[axis], at = _real(text, at)
+        high[axis], at = _real(text, at)
+        if tilted:
+            tilts[axis], at = _real(text, at)
+        while text[at] == SPACE:
+            at += ONE
+        if text[at] != END:
+            return False
+        at += ONE
+    xy, xz, yz = tilts
+    origin[0], origin[1], origin[2] = low[0] - min(0.0, xy, xz, xy + xz), low[1] - min(0.0, yz), low[2]
+    x, y, z = high[0] - max(0.0, xy, xz, xy + xz) - origin[0], high[1] - max(0.0, yz) - origin[1], high[2] - origin[2]
+    for axis in range(3):
+        a, b, c = rotation[0, axis], rotation[1, axis], rotation[2, axis]
+        cell[0, axis], cell[1, axis], cell[2, axis] = x * a, xy * a + y * b, xz * a + yz * b + z * c
+    return True
 
 
 @njit(cache=True)
@@ -211,11 +239,16 @@ def _numbers(words: Array, before: Array, ends: Array, others: Any, values: Arra
 
 
 @njit(cache=True)
-def _unwrap(values: Array, origin: Array, images: Array, rotation: Array, out: Array) -> None:
-    """One coordinate of atoms from the numbers of their lines; ``images`` and ``rotation`` are (3,), what each number adds to it."""
+def _unwrap(values: Array, unit: float, origin: Array, images: Array, rotation: Array, out: Array) -> None:
+    """One coordinate of atoms from the numbers of their lines, of which coordinates count units of a part of an angstrom.
+
+    ``images`` and ``rotation`` are (3,), what each number adds to it.
+    """
     x, y, z, i, j, k = values[2], values[3], values[4], values[5], values[6], values[7]
+    along_x, along_y, along_z = rotation[0] / unit, rotation[1] / unit, rotation[2] / unit
+    corner = origin[0] * rotation[0] + origin[1] * rotation[1] + origin[2] * rotation[2]
     for m in range(len(out)):
-        inside = (x[m] - origin[0]) * rotation[0] + (y[m] - origin[1]) * rotation[1] + (z[m] - origin[2]) * rotation[2]
+        inside = x[m] * along_x + y[m] * along_y + z[m] * along_z - corner
         out[m] = inside + (i[m] * images[0] + j[m] * images[1] + k[m] * images[2])
 
 

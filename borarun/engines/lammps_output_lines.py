@@ -119,9 +119,8 @@ def _lowest(context: Any, bits: Any) -> Any:
 @njit(cache=True)
 def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, images: Array, rotation: Array, out: Array) -> tuple[int, Any]:
     """Read lines until all are read, or some of the next 256 are not of the usual form: how many were, and where they end."""
-    ends = np.full(9 * AT_ONCE, ALL, np.uint64)  # of the words of a line, from its begin; "before the first" is one byte before it
-    words = np.empty(8 * AT_ONCE, np.uint64)
-    shifted, stops = np.empty(3 * AT_ONCE, np.uint64), np.empty(AT_ONCE, np.uint64)
+    ends = np.full((9, AT_ONCE), ALL, np.uint64)  # of the words of a line, from its begin; "before the first" is one byte before it
+    words, shifted, stops = np.empty((8, AT_ONCE), np.uint64), np.empty((3, AT_ONCE), np.uint64), np.empty(AT_ONCE, np.uint64)
     values = np.empty((8, AT_ONCE))
     decimals = _decimals(text, at)
     atom = 0
@@ -137,30 +136,27 @@ def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, image
             for word in range(8):
                 place = _lowest(end)
                 end &= end - ONE
-                ends[U((word + 1) * AT_ONCE) + m] = place
+                ends[U(word + 1), m] = place
                 if word != 1:
-                    words[U(word * AT_ONCE) + m] = _eight(text, at + place - EIGHT)
+                    words[U(word), m] = _eight(text, at + place - EIGHT)
                 if 2 <= word < 5:
-                    shifted[U((word - 2) * AT_ONCE) + m] = _eight(text, at + place - EIGHT - ONE)
+                    shifted[U(word - 2), m] = _eight(text, at + place - EIGHT - ONE)
             stops[m] = _lowest(stop)  # by a way of its own: the next line waits for it
             at += stops[m] + ONE
         wrong = U(at > filled) | U(decimals - ONE > SEVEN - ONE)
         for line in range(n):  # LAMMPS may write a space behind the last word
-            wrong |= U(stops[line] - ends[8 * AT_ONCE + line] > ONE) | U(stops[line] > LAST_BIT)
+            wrong |= U(stops[line] - ends[8, line] > ONE) | U(stops[line] > LAST_BIT)
         for word in range(8):
-            here = slice(word * AT_ONCE, word * AT_ONCE + n)
-            before, behind = ends[here], ends[(word + 1) * AT_ONCE : (word + 1) * AT_ONCE + n]
             if 2 <= word < 5:
-                wrong |= _join(words[here], shifted[(word - 2) * AT_ONCE : (word - 2) * AT_ONCE + n], before, behind, decimals)
-                wrong |= _numbers(words[here], before, behind, TWO, values[word, :n])
-            elif word != 1:
-                wrong |= _numbers(words[here], before, behind, ONE, values[word, :n])
+                wrong |= _join(words, shifted, ends, word, n, decimals)
+            if word != 1:
+                wrong |= _numbers(words, ends, word, n, TWO if 2 <= word < 5 else ONE, values)
         for line in range(n):
             wrong |= U(values[0, line] != atom + line + 1)
         if wrong:
             return atom, begun
         for axis in range(3):
-            _unwrap(values, TENS[decimals], origin, images[:, axis], rotation[:, axis], out[axis, atom : atom + n])
+            _unwrap(values, n, TENS[decimals], origin, images, rotation, axis, out, atom)
         atom += n
     return n_atoms, at
 
@@ -199,57 +195,62 @@ def _decimals(text: Array, at: Any) -> Any:
     return _digits(text, point + ONE, 0)[1] - point - ONE
 
 
+# Columns are told by their number, not cut out: the parts of arrays that compiled code makes are counted, which takes longer than their numbers do.
+
+
 @njit(cache=True)
-def _join(words: Array, shifted: Array, before: Array, ends: Array, decimals: Any) -> Any:
+def _join(words: Array, shifted: Array, ends: Array, word: int, n: int, decimals: Any) -> Any:
     """Close the gap of a point: digits behind are in ``words``, those before, one byte further on, in ``shifted``. Not zero where it is misplaced."""
     wrong = U(0)
     behind = ALL << (EIGHT * ((EIGHT - decimals) & SEVEN))
     place = EIGHT * ((SEVEN - decimals) & SEVEN)
-    for m in range(len(words)):
-        wrong |= (((words[m] >> place) & LAST) ^ U(POINT)) | U(ends[m] - before[m] - TWO - decimals > EIGHT)
-        words[m] = (words[m] & behind) | (shifted[m] & ~behind)
+    for m in range(n):
+        digits = words[word, m]
+        wrong |= (((digits >> place) & LAST) ^ U(POINT)) | U(ends[word + 1, m] - ends[word, m] - TWO - decimals > EIGHT)
+        words[word, m] = (digits & behind) | (shifted[word - 2, m] & ~behind)
     return wrong
 
 
 @njit(cache=True)
-def _numbers(words: Array, before: Array, ends: Array, others: Any, values: Array) -> Any:
-    """Whole numbers from words that end with the last byte; not zero where one is none.
+def _numbers(words: Array, ends: Array, word: int, n: int, others: Any, values: Array) -> Any:
+    """Whole numbers from the words of a column, which end with the last byte; not zero where one is none.
 
     Parameters
     ----------
-    words : (n,) of which the last bytes count
-    before, ends : (n,) ends of the words before, and of these
-    others : how many bytes between them are no digit and no sign
-    values : (n,) float64, filled
+    words : (8, n or more) of which the last bytes count
+    ends : (9, n or more) ends of words from the begin of their line, from the one before the first on
+    word : the column
+    others : how many bytes between two ends are no digit and no sign
+    values : (8, n or more) float64; the column is filled
     """
     wrong = U(0)
-    for m in range(len(values)):
-        length = ends[m] - before[m] - others
+    for m in range(n):
+        length = ends[word + 1, m] - ends[word, m] - others
         shift = EIGHT * ((EIGHT - length) & SEVEN)
-        word = (words[m] ^ ZEROS) >> shift
-        minus = U((word & LAST) == MINUS)
-        word ^= MINUS * minus
-        wrong |= (((word + ABOVE_NINE) | word) & HIGH) | U(length - ONE - minus > SEVEN - minus)
-        word <<= shift
-        word = U(10) * word + (word >> EIGHT)
-        word = ((word & PAIRS) * TO_UPPER + ((word >> U(16)) & PAIRS) * TO_LOWER) >> U(32)
-        value = np.float64(np.int64(word))
-        values[m] = -value if minus else value
+        digits = (words[word, m] ^ ZEROS) >> shift
+        minus = U((digits & LAST) == MINUS)
+        digits ^= MINUS * minus
+        wrong |= (((digits + ABOVE_NINE) | digits) & HIGH) | U(length - ONE - minus > SEVEN - minus)
+        digits <<= shift
+        digits = U(10) * digits + (digits >> EIGHT)
+        digits = ((digits & PAIRS) * TO_UPPER + ((digits >> U(16)) & PAIRS) * TO_LOWER) >> U(32)
+        value = np.float64(np.int64(digits))
+        values[word, m] = -value if minus else value
     return wrong
 
 
 @njit(cache=True)
-def _unwrap(values: Array, unit: float, origin: Array, images: Array, rotation: Array, out: Array) -> None:
-    """One coordinate of atoms from the numbers of their lines, of which coordinates count units of a part of an angstrom.
+def _unwrap(values: Array, n: int, unit: float, origin: Array, images: Array, rotation: Array, axis: int, out: Array, first: int) -> None:
+    """One coordinate of n atoms from the numbers of their lines, of which coordinates count units of a part of an angstrom.
 
-    ``images`` and ``rotation`` are (3,), what each number adds to it.
+    What each number adds to it is in a column of ``images`` and ``rotation``, both (3, 3).
     """
-    x, y, z, i, j, k = values[2], values[3], values[4], values[5], values[6], values[7]
-    along_x, along_y, along_z = rotation[0] / unit, rotation[1] / unit, rotation[2] / unit
-    corner = origin[0] * rotation[0] + origin[1] * rotation[1] + origin[2] * rotation[2]
-    for m in range(len(out)):
-        inside = x[m] * along_x + y[m] * along_y + z[m] * along_z - corner
-        out[m] = inside + (i[m] * images[0] + j[m] * images[1] + k[m] * images[2])
+    along_x, along_y, along_z = rotation[0, axis] / unit, rotation[1, axis] / unit, rotation[2, axis] / unit
+    along_i, along_j, along_k = images[0, axis], images[1, axis], images[2, axis]
+    corner = origin[0] * rotation[0, axis] + origin[1] * rotation[1, axis] + origin[2] * rotation[2, axis]
+    for m in range(n):
+        inside = values[2, m] * along_x + values[3, m] * along_y + values[4, m] * along_z - corner
+        out[axis, first + m] = inside + (values[5, m] * along_i + values[6, m] * along_j + values[7, m] * along_k)
 
 
 @njit(cache=True)

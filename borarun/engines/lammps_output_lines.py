@@ -75,7 +75,7 @@ def read_frame(text: Array, bounds: int, tilted: bool, start: int, filled: int, 
     if not _cell(text[: filled + 1], U(bounds), tilted, rotation, origin, cell):
         return 0
     done, at = _usual(text, U(start), U(filled), n_atoms, origin, cell, rotation, out)
-    return np.int64(at) if done == n_atoms else _unusual(text[: filled + 1], at, done, n_atoms, origin, cell, rotation, out)
+    return int(np.int64(at)) if done == n_atoms else _unusual(text[: filled + 1], at, done, n_atoms, origin, cell, rotation, out)
 
 
 @intrinsic

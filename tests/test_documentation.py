@@ -314,7 +314,7 @@ def test_errors_are_those_that_there_are() -> None:
             "methods/learning.md",
             f"a force passes {md_watch.MAX_FORCE:g} eV/Å, the energy changes by more than {md_watch.MAX_ENERGY_CHANGE:g} eV an atom",
         ),
-        ("methods/learning.md", f"or the cell grows to {({2: 'twice'})[md_watch.MAX_EXPANSION]} its first volume"),
+        ("methods/learning.md", f"or the cell grows to {({2: 'twice'})[lammps.MAX_EXPANSION]} its first volume"),
         ("methods/learning.md", f"watch its grade every {PRODUCTION_GRADE_EVERY} steps"),
         ("own-material.md", f"({BOND_TOLERANCE:g} times the sum of covalent radii)"),
         ("failures.md", f"retries: {{limit: {Retries().limit}, pause_s: {Retries().pause_s:g}}}"),

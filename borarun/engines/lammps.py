@@ -49,6 +49,9 @@ RESTART_S = 5.0
 RESTART_CORE_S, RESTART_STEPS = 600.0, 10_000
 """The same for a LAMMPS of the site's own, which has many cores, and in steps at most: files seldom enough for a shared file system."""
 
+MAX_EXPANSION = 2.0
+"""Of the first volume; a crystal that grows so far evaporates, which no extrapolation grade minds: neighbours only become fewer."""
+
 THERMO_STEPS, GRADED_THERMO_STEPS = 1000, 100
 """Steps between lines of LAMMPS's log. Of a run that MLIP-3 or ML-MTP breaks off they alone tell how far it came."""
 
@@ -240,6 +243,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         "every": settings.grade.every if settings.grade else WATCH_EVERY,
         "grade": settings.grade.model_dump(exclude={"every"}) if settings.grade else None,
         "min_distance_A": settings.min_distance_A,
+        "max_volume_A3": _max_volume_A3(cell),
         "hottest_K": max(max(part.from_K, part.to_K) for part in settings.segments),
     }
     files: Files = {
@@ -280,6 +284,8 @@ def _deck(settings: Settings, program: Program, formula: str, n_atoms: int, cuto
         "thermo_modify flush yes",
         f"thermo {GRADED_THERMO_STEPS if settings.grade and not embedded else THERMO_STEPS}",
     ]
+    if not embedded:
+        lines += [f"variable volume equal vol\nfix evaporated all halt 100 v_volume > {_max_volume_A3(cell):.10g} error hard"]
     middle = " ".join(f"{length / 2:.10g}" for length in np.diag(cell))
     for part, (first, last), every in zip(settings.segments, settings.bounds(), settings.sampling(), strict=True):
         if last == first:
@@ -290,6 +296,11 @@ def _deck(settings: Settings, program: Program, formula: str, n_atoms: int, cuto
     if not embedded:
         lines += ["", f"write_dump all custom last.lammps {DUMP_COLUMNS} modify sort id format float %.16g", 'print "$(step)" file ended.txt screen no']
     return "\n".join(lines) + "\n"
+
+
+def _max_volume_A3(cell: NDArray[Any]) -> float:
+    """Where a run ends whose cell evaporates."""
+    return MAX_EXPANSION * float(np.prod(np.diag(cell)))
 
 
 def _restart_steps(step_s: float, embedded: bool) -> int:

@@ -59,7 +59,7 @@ class Ending:
 
 MEANINGS = (
     (r"(?:Rank \d+, )?Breaking threshold exceeded|ERROR.*Exceeded Break Threshold", "extrapolation", ""),
-    (r"ERROR.*(?:Lost atoms|Non-numeric|tilted box too far|Bond atoms? .*missing|Out of range atoms)", "exploded", ""),
+    (r"ERROR.*(?:Lost atoms|Non-numeric|tilted box too far|Bond atoms? .*missing|Out of range atoms|fix-id evaporated)", "exploded", ""),
     (
         r"ERROR.*(?:Unrecognized pair style|Unknown pair style)",
         "failed",

@@ -31,8 +31,6 @@ MAX_FORCE = 100.0
 MAX_ENERGY_CHANGE = 1.0
 """eV/atom from the first step; heating to 1000 K takes 0.13."""
 
-MAX_EXPANSION = 2.0
-"""Of the first volume; a crystal that grows so far evaporates, which no extrapolation grade minds: neighbours only become fewer."""
 
 APPROACH, APPROACH_LOOKS = 40, 5
 """So many configurations before a break are kept too, so many looks apart: where a bad potential tears an anion before the grade tells, those above
@@ -114,7 +112,7 @@ class Watch:
         self.error: BaseException | None = None
         self._looked = first if first else -1
         self._nearest = np.inf
-        self._reference: tuple[float, float] | None = None
+        self._reference: float | None = None
         self._tearing: Tearing | None = None
         self._since_look: deque[tuple[int, Array, Array]] = deque(maxlen=plan.every)
         self._approach: deque[tuple[float, tuple[int, Array, Array]]] = deque(maxlen=APPROACH)
@@ -167,17 +165,16 @@ class Watch:
         """Why a configuration cannot be one of this material; empty where it can."""
         force = float(np.abs(found.forces).max())
         if self._reference is None:
-            self._reference = found.energy, volume
-        energy, compact = self._reference
-        change = abs(found.energy - energy) / len(found.forces)
+            self._reference = found.energy
+        change = abs(found.energy - self._reference) / len(found.forces)
         if found.min_distance < self.plan.min_distance_A:
             return f"two atoms came within {found.min_distance:.2f} A of each other"
         if not force < MAX_FORCE:
             return f"a force reached {force:.3g} eV/A"
         if not change < MAX_ENERGY_CHANGE:
             return f"the energy changed by {change:.3g} eV/atom"
-        if not volume < MAX_EXPANSION * compact:
-            return f"the cell grew to {volume / compact:.2g} times its first volume"
+        if not volume < self.plan.max_volume_A3:
+            return f"the volume passed {self.plan.max_volume_A3:.0f} A3"
         return ""
 
     def _look(self, step: int, order: Array) -> None:

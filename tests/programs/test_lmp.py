@@ -122,6 +122,17 @@ def test_pieces_that_the_wall_cut_are_the_whole_run_to_the_last_bit(crystal: Ato
     assert (whole / "last.lammps").read_text() == (pieces / "last.lammps").read_text()
 
 
+@pytest.mark.parametrize("flavour", ["mlip", "mtp"])
+def test_a_crystal_that_evaporates_ends_its_run(crystal: Atoms, tmp_path: Path, flavour: str) -> None:
+    """Pulled apart from all sides; LAMMPS itself looks at the volume, every 100 steps."""
+    settings, program = lammps.Settings(segments=[{**HOLD, "time_ps": 2.0}], pressure_bar=-500_000), site(flavour)
+    lay_out(tmp_path, crystal, settings, program)
+    found = run(tmp_path, settings, program)
+    assert found.facts["stop"] == "exploded" and "fix-id evaporated" in str(found.facts["reason"])
+    [step, volume] = re.findall(r"met on step (\d+) with value ([\d.]+)", str(found.facts["reason"]))[0]
+    assert 0 < int(step) < settings.steps and 2.0 < float(volume) / crystal.get_volume() < 3.0
+
+
 @pytest.mark.parametrize(("script", "passing"), [("kill -KILL $$", True), ("echo ERROR: Unrecognized pair style; exit 1", False)])
 def test_a_run_that_failed_is_begun_again_when_it_is_asked_for_again(crystal: Atoms, embedded: Result, tmp_path: Path, script: str, passing: bool) -> None:
     """A LAMMPS that the machine killed, by itself; one without the pair style, when the site file names another."""

@@ -43,8 +43,7 @@ Machine: {machine}.
 Tracer diffusivity of Li in the 104-atom cell, `studies/repeated-seeds.yaml`: each run of {time_ps:g} ps gives a 95 % interval from its own time blocks.
 *held*: runs whose interval holds the mean of the other runs, that mean's own error allowed for; *quoted / true*: root mean square of the errors that runs
 quote, over the standard deviation of their diffusivities (its own error is {own:.0f} %). A run that is refused, because its ions hardly hop, claims
-nothing and is not counted. Runs of the twenty that are missing are left out by the report too: anions grew together, which a potential of level 8 does
-not always know better.
+nothing and is not counted. Runs of the twenty that are missing are left out by the report too: their framework did not hold.
 
 | T (K) | vacancies | runs | refused | D (1e-6 cm2/s) | held | quoted / true |
 |---|---|---|---|---|---|---|

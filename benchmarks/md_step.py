@@ -26,6 +26,7 @@ import numpy as np  # isort: skip
 from motep.potentials.mtp.cext._mtp_cext import calc_run
 
 from borarun.engines import lammps
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator, energies_forces_virial
 from borarun.mtp.potential import Potential
@@ -104,8 +105,7 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
     )
     home = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in lammps.render(settings, {"potential": text}, lammps.Program()).items():
-            (Path(folder) / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        write_files(Path(folder), lammps.render(settings, {"potential": text}, lammps.Program()))
         os.chdir(folder)
         try:
             plan = Plan.read()

@@ -34,6 +34,7 @@ from typing import Any
 import psutil
 
 from borarun.engines import lammps
+from borarun.file import write_files
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.run.claim import LINE
@@ -207,10 +208,8 @@ def canned_run(task: Task, store: Store, directory: Path) -> Result:
     settings = lammps.Settings(**task.settings)
     program = lammps.Program(flavour="mlip", command=f"{sys.executable} {ROOT / 'tests' / 'standins' / 'lmp.py'}")
     inputs: dict[str, Any] = {name: store.get(ref) for name, ref in task.inputs.items() if not isinstance(ref, tuple)}
-    directory.mkdir()
     files = lammps.render(settings, inputs, program)
-    for name, content in files.items():
-        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    write_files(directory, files)
     subprocess.run(lammps.command(settings, 1, program), cwd=directory, check=True)
     result = lammps.parse(settings, directory)
     for name in ("outcome.json", "candidates.extxyz", *files):  # these are the wrapper's, and the task's own
@@ -277,11 +276,9 @@ def short(folder: Path, tasks: int) -> dict[str, Any]:
     jobs = []
     for task in found:
         directory = folder / "bare" / task.key
-        directory.mkdir(parents=True)
         settings = lammps.Settings(**task.settings)
         inputs: dict[str, Any] = {name: store.get(ref) for name, ref in task.inputs.items() if not isinstance(ref, tuple)}
-        for name, content in lammps.render(settings, inputs, program).items():
-            (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        write_files(directory, lammps.render(settings, inputs, program))
         jobs.append((lammps.command(settings, 1, program), str(directory)))
     (folder / "jobs.json").write_text(json.dumps(jobs))
     (folder / "bare.py").write_text(BARE_PARSL)

@@ -25,6 +25,7 @@ import zarr
 from numpy.typing import NDArray
 
 from borarun.engines import lammps
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.store import RESOLUTION_A, Store
 from borarun.structure import read_structure
@@ -53,8 +54,7 @@ def simulate() -> Result:
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         inputs = {"potential": (ROOT / "tests" / "data" / "li2b12h12_level8.mtp").read_text()}
-        for name, content in lammps.render(settings, inputs, lammps.Program()).items():
-            (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        write_files(directory, lammps.render(settings, inputs, lammps.Program()))
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run(lammps.command(settings, 1, lammps.Program()), cwd=directory, env=environment, check=True, stdout=subprocess.DEVNULL)
         return lammps.parse(settings, directory)

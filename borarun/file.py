@@ -9,7 +9,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
@@ -23,6 +23,14 @@ REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
 """Of a path that a user gave, or of a folder that is not the user's."""
 
 UNFINISHED = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<process>\d+)-\d+\.part")
+
+
+def write_files(directory: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Write files under their names into a directory, which is made where it is missing; that directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return directory
 
 
 @contextmanager

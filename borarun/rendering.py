@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from borarun.engines.base import LAUNCH
+from borarun.file import write_files
 from borarun.plan import Plan
 from borarun.run.work import rendered
 from borarun.site import Site
@@ -32,11 +33,9 @@ def write_tasks(tasks: list[Task], site: Site, store: Store, out: Path) -> list[
     written = []
     for task in tasks:
         directory = out / task.stage / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', task.label)}-{task.key[:8]}"
-        directory.mkdir(parents=True, exist_ok=True)
         files, command = rendered(site.on(task), site.program(task.engine), store)
         program, command = site.program(task.engine), launched(command, site, site.on(task))
-        for name, content in files.items():
-            (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        write_files(directory, files)
         script = directory / RUN
         before = [program.init] if program.init else []
         variables = dict.fromkeys(THREADS[:1], str(program.threads)) | program.environment

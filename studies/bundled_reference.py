@@ -23,6 +23,7 @@ from ase.data import chemical_symbols
 
 from borarun.analysis.lattice import lattice_parameter
 from borarun.engines import bundled, lammps
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.potential import Potential
 from borarun.structure import read_structure
@@ -47,9 +48,7 @@ def lattice_at_300_K(potential: str, work: Path) -> float:
         timestep_fs=1.0,
     )
     structure = Frames.of([read_structure(STUDIES / "structures" / "Li2B12H12-Pa-3.cif")])
-    work.mkdir(parents=True, exist_ok=True)
-    for name, content in lammps.render(hold, {"potential": potential, "structure": structure}, lammps.Program()).items():
-        (work / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    write_files(work, lammps.render(hold, {"potential": potential, "structure": structure}, lammps.Program()))
     subprocess.run(lammps.command(hold, 1, lammps.Program()), cwd=work, check=True)
     return float(lattice_parameter(lammps.parse(hold, work).arrays["cell"].values, np.ones(3)).mean())
 

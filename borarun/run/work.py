@@ -21,6 +21,7 @@ from borarun import __version__, endings
 from borarun.engines import ENGINES
 from borarun.engines.base import Files, Program
 from borarun.errors import BorarunError, DamagedError, EngineError, ParseError, TimeUpError
+from borarun.file import write_files
 from borarun.job_time import TIME_UP, job_length, seconds_left
 from borarun.run.claim import Claim, Holder
 from borarun.run.retries import may_pass
@@ -135,9 +136,7 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     if directory.exists() and not engine.RESUMABLE:
         shutil.rmtree(directory)
     shutil.rmtree(_unread(directory), ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    write_files(directory, files)
     started, before = time.time(), _progress(directory) or 0.0
     code = _start(_launched(command, program.threads), directory, watch, program)
     if code == TIME_UP:

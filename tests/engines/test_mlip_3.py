@@ -20,6 +20,7 @@ import pytest
 from borarun.engines import mlip_3
 from borarun.engines.mlip_3 import Program, Settings
 from borarun.errors import ParseError
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp import active_set, almtp, cfg
 from borarun.mtp.evaluate import Evaluator, MTPCalculator
@@ -48,19 +49,12 @@ record = _recording()
 TRAIN: Settings = record.TRAIN
 
 
-def write(files: mlip_3.Files, directory: Path) -> Path:
-    directory.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return directory
-
-
 def start(settings: Settings, directory: Path, program: Program | None = None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(mlip_3.command(settings, 1, program or Program()), cwd=directory, stderr=subprocess.PIPE)
 
 
 def run(settings: Settings, inputs: dict[str, Any], directory: Path) -> Result:
-    write(mlip_3.render(settings, inputs, Program()), directory)
+    write_files(directory, mlip_3.render(settings, inputs, Program()))
     process = start(settings, directory)
     _, told = process.communicate()
     assert process.returncode == 0, told.decode()
@@ -269,7 +263,7 @@ def trained(labels: Frames, tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 def grades_of_mlp(content: bytes, frames: Frames, directory: Path) -> np.ndarray[Any, Any]:
     species = Potential.read(almtp.split(content)[0]).species
-    write({"p.almtp": content, "in.cfg": cfg.write(frames, species)}, directory)
+    write_files(directory, {"p.almtp": content, "in.cfg": cfg.write(frames, species)})
     subprocess.run(["mlp", "calculate_grade", "p.almtp", "in.cfg", "out.cfg"], cwd=directory, check=True, stdout=subprocess.DEVNULL)
     found = cfg.read((directory / "out.cfg").read_text(), species).grade
     assert found is not None
@@ -346,7 +340,7 @@ def test_potentials_mean_the_same_to_mlp_and_to_borarun(labels: Frames, tmp_path
     """From borarun to mlp: energies, forces and stresses; from mlp back: the trained potential is in another test."""
     potential = Potential.untrained(level, SPECIES, seed=1)
     potential = potential.with_parameters(potential.parameters + np.random.default_rng(2).normal(0.0, 0.01, potential.n_parameters))
-    write({"p.mtp": potential.write(), "in.cfg": cfg.write(labels.take([0, 1]), SPECIES)}, tmp_path)
+    write_files(tmp_path, {"p.mtp": potential.write(), "in.cfg": cfg.write(labels.take([0, 1]), SPECIES)})
     subprocess.run(["mlp", "calculate_efs", "p.mtp", "in.cfg"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     found = cfg.read((tmp_path / "in.cfg").read_text(), SPECIES)
     assert found.energy is not None and found.forces is not None and found.stress is not None
@@ -371,7 +365,7 @@ def test_real_selection_takes_what_is_new(trained: Result, labels: Frames, tmp_p
 @real
 def test_training_that_was_killed_goes_on_with_the_iterations_left(labels: Frames, tmp_path: Path) -> None:
     settings = Settings(operation="train", level=6, iteration_limit=30, validation_fraction=0.2)
-    write(mlip_3.render(settings, {"labels": [labels]}, Program()), tmp_path)
+    write_files(tmp_path, mlip_3.render(settings, {"labels": [labels]}, Program()))
     process = start(settings, tmp_path)
     log = tmp_path / "train.log"
     while not log.exists() or log.read_text().count("BFGS iter") < 10:
@@ -393,7 +387,7 @@ def test_training_that_was_killed_goes_on_with_the_iterations_left(labels: Frame
 
 @real
 def test_what_mlp_says_reaches_the_user(labels: Frames, tmp_path: Path) -> None:
-    write(mlip_3.render(TRAIN, {"labels": [labels]}, Program()), tmp_path)
+    write_files(tmp_path, mlip_3.render(TRAIN, {"labels": [labels]}, Program()))
     (tmp_path / "start.mtp").write_text("MTP\nversion = 1.0.0\n")
     process = start(TRAIN, tmp_path)
     _, told = process.communicate()
@@ -413,7 +407,7 @@ def test_which_mlp_it_was_is_kept_by_the_hash_of_its_file(labels: Frames, tmp_pa
     assert mlip_3.parse(TRAIN, directory).facts["program"] == f"MLIP-3, mlp {hashlib.sha256(mlp.read_bytes()).hexdigest()[:12]}"
     other = tmp_path / "other"
     other.mkdir()
-    write(mlip_3.render(TRAIN, {"labels": [labels]}, Program()), other)
+    write_files(other, mlip_3.render(TRAIN, {"labels": [labels]}, Program()))
     start(TRAIN, other, Program(train_command="/no/such/mlp")).communicate()
     assert (other / "program.txt").read_text() == "MLIP-3"
 
@@ -421,7 +415,7 @@ def test_which_mlp_it_was_is_kept_by_the_hash_of_its_file(labels: Frames, tmp_pa
 @pytest.mark.parametrize(("script", "code"), [("kill -KILL $$", 137), ("exit 143", 143), ("echo oh dear; exit 2", 2)])
 def test_how_a_command_ended_is_handed_on(labels: Frames, tmp_path: Path, script: str, code: int) -> None:
     """So that a training that the machine killed goes on, and one that refuses its input does not."""
-    write(mlip_3.render(TRAIN, {"labels": [labels]}, Program()), tmp_path)
+    write_files(tmp_path, mlip_3.render(TRAIN, {"labels": [labels]}, Program()))
     mlp = tmp_path / "mlp"
     mlp.write_text(f"#!/bin/sh\n{script}\n")
     mlp.chmod(0o755)
@@ -431,7 +425,7 @@ def test_how_a_command_ended_is_handed_on(labels: Frames, tmp_path: Path, script
 
 
 def test_a_program_that_cannot_be_started_is_told(labels: Frames, tmp_path: Path) -> None:
-    write(mlip_3.render(TRAIN, {"labels": [labels]}, Program()), tmp_path)
+    write_files(tmp_path, mlip_3.render(TRAIN, {"labels": [labels]}, Program()))
     process = start(TRAIN, tmp_path, Program(train_command="/no/such/mlp"))
     _, told = process.communicate()
     assert process.returncode == 1 and told.decode().startswith("MLIP-3: ") and "/no/such/mlp" in told.decode()

@@ -12,6 +12,7 @@ import pytest
 
 from borarun.engines import motep
 from borarun.errors import ParseError
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.potential import Potential
 from borarun.programs import fit, select
@@ -27,17 +28,11 @@ def labels() -> Frames:
     return Frames.from_extxyz((DATA / "li2b12h12_sevennet0_d3_valid.extxyz").read_text())
 
 
-def write(files: motep.Files, directory: Path) -> Path:
-    for name, content in files.items():
-        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return directory
-
-
 @pytest.fixture(scope="module")
 def trained(labels: Frames, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which a potential was trained."""
-    directory = write(
-        motep.render(TRAIN, {"labels": [labels.take(range(4)), labels.take(range(4, 10))]}, motep.Program()), tmp_path_factory.mktemp("train")
+    directory = write_files(
+        tmp_path_factory.mktemp("train"), motep.render(TRAIN, {"labels": [labels.take(range(4)), labels.take(range(4, 10))]}, motep.Program())
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
@@ -58,7 +53,7 @@ def selected(result: Result, labels: Frames, tmp_path_factory: pytest.TempPathFa
     for k in (1, 3):
         images[k].set_cell(images[k].cell.array * 0.93, scale_atoms=True)
     inputs = {"potential": result.texts["potential"], "active_set": result.arrays["active_set"].values, "candidates": [Frames.of(images)]}
-    directory = write(motep.render(SELECT, inputs, motep.Program()), tmp_path_factory.mktemp("select"))
+    directory = write_files(tmp_path_factory.mktemp("select"), motep.render(SELECT, inputs, motep.Program()))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
         select.main()
@@ -131,7 +126,7 @@ def test_errors_and_ranges_are_those_of_the_parity_data(result: Result, labels: 
 
 def test_training_goes_on_from_an_earlier_potential(result: Result, labels: Frames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = TRAIN.model_copy(update={"max_evaluations": 1})
-    write(motep.render(settings, {"labels": [labels], "potential": result.texts["potential"]}, motep.Program()), tmp_path)
+    write_files(tmp_path, motep.render(settings, {"labels": [labels], "potential": result.texts["potential"]}, motep.Program()))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["fit"])
     fit.main()

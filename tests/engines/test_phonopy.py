@@ -18,8 +18,8 @@ from ase.io import read
 from phonopy.file_IO import parse_FORCE_SETS
 
 from borarun.engines import phonopy
-from borarun.engines.base import Files
 from borarun.errors import EngineError, ParseError
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.programs import phonons
 from borarun.task import Result
@@ -30,16 +30,9 @@ DISPLACE = phonopy.Settings(operation="displace", supercell=(2, 2, 2))
 PHONONS = phonopy.Settings(operation="phonons", supercell=(2, 2, 2), mesh=(8, 8, 8), width_THz=0.1, temperatures_K=(300.0,))
 
 
-def write(files: Files, directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return directory
-
-
 def done(settings: phonopy.Settings, directory: Path, **inputs: object) -> Result:
     """Render, run in this process, parse."""
-    phonons.run(write(phonopy.render(settings, inputs, phonopy.Program()), directory))
+    phonons.run(write_files(directory, phonopy.render(settings, inputs, phonopy.Program())))
     return phonopy.parse(settings, directory)
 
 
@@ -143,7 +136,7 @@ def test_output_cut_short_is_refused(solved: Path, displaced: Path, tmp_path: Pa
     for settings, source in ((PHONONS, solved), (DISPLACE, displaced)):
         for name in ("result.json", "phonons.npz" if settings is PHONONS else "displaced.extxyz"):
             directory = tmp_path / settings.operation / name
-            write({file.name: file.read_bytes() for file in source.iterdir()}, directory)
+            write_files(directory, {file.name: file.read_bytes() for file in source.iterdir()})
             os.truncate(directory / name, (directory / name).stat().st_size * part // 20)
             with pytest.raises(ParseError, match=name.replace(".", r"\.")):
                 phonopy.parse(settings, directory)
@@ -155,7 +148,7 @@ def test_what_is_missing_or_no_number_is_refused(solved: Path, tmp_path: Path) -
     files = {file.name: file.read_bytes() for file in solved.iterdir()}
     with np.load(solved / "phonons.npz") as found:
         arrays = {**found, "total": np.full_like(found["total"], np.nan)}
-    directory = write(files, tmp_path / "nan")
+    directory = write_files(tmp_path / "nan", files)
     np.savez(directory / "phonons.npz", **arrays)
     result = json.loads(files["result.json"])
     (directory / "result.json").write_text(json.dumps({**result, "bytes": (directory / "phonons.npz").stat().st_size}))

@@ -22,6 +22,7 @@ from ase import Atoms
 import borarun
 from borarun.engines import lammps
 from borarun.errors import EngineError, ParseError
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS, TIME_UP
 from borarun.mtp import cfg
@@ -52,9 +53,7 @@ def site(flavour: str, **more: Any) -> lammps.Program:
 
 
 def lay_out(directory: Path, atoms: Atoms, settings: lammps.Settings, program: lammps.Program, **inputs: Any) -> None:
-    directory.mkdir(exist_ok=True)
-    for name, content in lammps.render(settings, {"potential": TEXT, "structure": Frames.of([atoms]), **inputs}, program).items():
-        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    write_files(directory, lammps.render(settings, {"potential": TEXT, "structure": Frames.of([atoms]), **inputs}, program))
 
 
 def run(directory: Path, settings: lammps.Settings, program: lammps.Program) -> Result:

@@ -24,6 +24,7 @@ import borarun
 from borarun import structure
 from borarun.engines import lammps
 from borarun.errors import EngineError
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp import active_set
 from borarun.mtp.evaluate import Evaluator
@@ -59,8 +60,7 @@ def settings(*segments: tuple[float, float, float, float | None], **more: Any) -
 
 def lay_out(directory: Path, run: lammps.Settings, atoms: Atoms, edit: Callable[[str], str] = str, **inputs: Any) -> None:
     """Write the files of a run; ``edit`` changes the deck."""
-    for name, content in lammps.render(run, {"potential": TEXT, "structure": Frames.of([atoms]), **inputs}, lammps.Program()).items():
-        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    write_files(directory, lammps.render(run, {"potential": TEXT, "structure": Frames.of([atoms]), **inputs}, lammps.Program()))
     deck = directory / "in.lammps"
     deck.write_text(edit(deck.read_text()))
 

@@ -16,6 +16,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from borarun.engines import mlip_3
+from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
@@ -62,9 +63,7 @@ def inputs() -> dict[str, Any]:
 def run(settings: mlip_3.Settings, given: Mapping[str, Any], directory: Path) -> None:
     """Render and start the program, as a worker does."""
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
-    for name, content in mlip_3.render(settings, given, mlip_3.Program()).items():
-        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    write_files(directory, mlip_3.render(settings, given, mlip_3.Program()))
     subprocess.run(mlip_3.command(settings, 1, mlip_3.Program()), cwd=directory, check=True)
 
 

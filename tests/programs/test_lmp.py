@@ -20,7 +20,7 @@ import pytest
 from ase import Atoms
 
 import borarun
-from borarun.engines import lammps
+from borarun.engines import lammps, lammps_deck
 from borarun.errors import EngineError, ParseError
 from borarun.file import write_files
 from borarun.frames import Frames
@@ -104,7 +104,7 @@ def test_a_run_that_leaves_the_known_region_keeps_what_it_met(crystal: Atoms, tm
 
 @pytest.mark.parametrize("flavour", ["mlip", "mtp"])
 def test_pieces_that_the_wall_cut_are_the_whole_run_to_the_last_bit(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flavour: str) -> None:
-    monkeypatch.setattr(lammps, "RESTART_STEPS", 100)
+    monkeypatch.setattr(lammps_deck, "RESTART_STEPS", 100)
     parts = [{**HOLD, "name": "heat", "time_ps": 0.06, "from_K": 100}, {**HOLD, "time_ps": 0.12}]
     settings, program = lammps.Settings(segments=parts, mode="anisotropic"), site(flavour, max_hours=1.5)
     whole, pieces = (tmp_path / name for name in ("whole", "pieces"))
@@ -198,7 +198,7 @@ def test_a_command_that_is_not_there_is_missing() -> None:
 
 
 def test_the_step_of_a_restart_file(crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lammps, "RESTART_STEPS", 100)
+    monkeypatch.setattr(lammps_deck, "RESTART_STEPS", 100)
     settings, program = lammps.Settings(segments=[HOLD]), site("mlip")
     lay_out(tmp_path, crystal, settings, program)
     run(tmp_path, settings, program)

@@ -6,14 +6,14 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from borarun.errors import Problem
-from borarun.yaml_file import KeyPath, Node
+from borarun.yaml_file import DECIMALS, NO_BLANK, KeyPath, Node
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -42,10 +42,13 @@ _LIMITS = {
     "string_too_long": "must have at most {max_length} characters",
 }
 
-NO_BLANK = " Put a blank after the colon."
 
 TAGS = {"engine": "bundled", "provider": "local"}
 """Keys that say which of several forms a section has, each with a value to show."""
+
+
+class WithheldError(AttributeError):
+    """A key is asked for whose value in the file did not validate."""
 
 
 class Section(BaseModel):
@@ -53,19 +56,35 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    def withhold(self, key: str) -> None:
+        """Forget the value of a key, or of the absent key that it was meant to be: whoever asks for it meets a WithheldError."""
+        names = {field.alias or name: name for name, field in type(self).model_fields.items()}
+        absent = [key for key, name in names.items() if name not in self.model_fields_set]
+        for meant in [key] if key in names else difflib.get_close_matches(key, absent, n=1):
+            self.__dict__.pop(names[meant], None)
+
+    if not TYPE_CHECKING:  # a type checker knows the fields, and should tell of any other name
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields or isinstance(getattr(type(self), name, None), property):  # a property asked for what is withheld
+                raise WithheldError(name)
+            return super().__getattr__(name)
+
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """What a study or site is called, and its folder after it."""
 
 
-def validate(root: Node, model: type[Model]) -> tuple[Model | None, list[Problem], frozenset[str]]:
-    """The model of ``root``; or None, every way in which it does not fit, and the top-level keys concerned."""
+def validate(root: Node, model: type[Model]) -> tuple[Model | None, list[Problem], frozenset[KeyPath]]:
+    """The model of ``root``; or None, every way in which it does not fit, and the places concerned."""
     try:
         return model.model_validate(root.plain()), [], frozenset()
     except ValidationError as error:
         # a list whose items all failed is told about its items, not about being empty
         errors = [details for details in error.errors() if details["type"] != "too_short" or not details["input"]]
-        return None, [_problem(root, model, details) for details in errors], frozenset(str(details["loc"][0]) for details in errors if details["loc"])
+        places = [_place(root, details) for details in errors]
+        problems = [root.problem(place, _message(model, details)) for place, details in zip(places, errors, strict=True)]
+        return None, problems, frozenset(place for place in places if place)
 
 
 def in_order(problems: list[Problem]) -> list[Problem]:
@@ -73,12 +92,11 @@ def in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.file, problem.line))
 
 
-def _problem(root: Node, model: type[BaseModel], error: ErrorDetails) -> Problem:
+def _place(root: Node, error: ErrorDetails) -> KeyPath:
+    """Where an error is in the file."""
     loc, kind = error["loc"], error["type"]
     _, path = root.along(loc)
-    if kind == "missing" and isinstance(loc[-1], str):
-        path = (*path, loc[-1])
-    return root.problem(path, _message(model, error))
+    return (*path, loc[-1]) if kind == "missing" and isinstance(loc[-1], str) else path
 
 
 def _message(model: type[BaseModel], error: ErrorDetails) -> str:
@@ -153,11 +171,13 @@ def _way_out(kind: str, value: Any, models: list[type[BaseModel]], field: FieldI
     if kind in ("float_type", "int_type") and isinstance(value, str):
         if found := re.match(r"\s*([-+.0-9eE]+)\s*[A-Za-z/^-]+", value):
             return f" The unit stands in the key: write {found[1]}."
+        if re.fullmatch(r"[-+]?\d*,\d+", value):
+            return f" {DECIMALS.format(value.replace(',', '.'))}"
         return " Write the number without quotes." if re.fullmatch(r"[-+.0-9eE]+", value) else ""
     if kind in ("list_type", "tuple_type"):
         return _as_list(value, field)
     if isinstance(value, str) and re.match(r"\w+:\S", value):
-        return NO_BLANK
+        return f" {NO_BLANK}"
     if kind == "model_attributes_type" and (forms := {name: tag for tag in TAGS for each in models for name in _tagged(each, tag)}):
         tag = next(iter(forms.values()))
         return f" Write `{{{tag}: {value if isinstance(value, str) and value in forms else TAGS[tag]}}}`."
@@ -181,7 +201,7 @@ def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
             return f"is a key of {tag} {' and '.join(others)}, and the {tag} here is {loc[-2]}. Remove it, or change the {tag}."
     here = [name for each in _at(model, loc[:-1])[0] for name in _keys(each)]
     if ":" in key:
-        return f"unknown key.{NO_BLANK}"
+        return f"unknown key. {NO_BLANK}"
     if hint := did_you_mean(key, here):
         unit = next((unit for unit in _UNITS if hint[:-1].endswith(f"_{unit}")), "")
         return f"unknown key.{hint}" + (f" Its unit is {unit.replace('_per_', '/')}." if unit and not key.endswith(f"_{unit}") else "")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from contextlib import suppress
+from itertools import chain
+from math import prod
+from typing import TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -15,12 +18,15 @@ from pydantic import ValidationError
 from borarun.engines import ENGINES
 from borarun.engines.vasp_inputs import KIND_OF_RUN, STUDY_KEYS
 from borarun.errors import StudyError
-from borarun.messages import did_you_mean
+from borarun.messages import WithheldError, did_you_mean
 from borarun.protocol import ActiveLearning, Aimd, Diffusion, EspressoReference, Heating, Mlip3Potential, Study, VaspReference, Vibrations
 from borarun.structure import find_anions, formula_units
 from borarun.units import FS_PER_NS, FS_PER_PS
 
-Finding = tuple[tuple[str, ...], str]
+Place = tuple[str, ...]
+Finding = tuple[Place, str]
+Dynamics = Aimd | ActiveLearning | Heating | Diffusion | Vibrations
+Item = TypeVar("Item")
 Phases = Mapping[str, Atoms]
 
 LONGEST_STEP_FS = 5.0
@@ -28,6 +34,12 @@ LONGEST_STEP_WITH_HYDROGEN_FS = 1.0
 """The B-H stretch (about 2500 cm^-1) has a period of 13 fs; ten steps a period is the least that conserves energy."""
 
 FEWEST_FRAMES = 20
+
+MOST_STEPS = 1e10
+"""Of a run; years, where a step takes milliseconds."""
+
+MOST_RUNS = 100_000
+"""Of a section: what a driver was tried with (benchmarks/scale.py)."""
 
 LARGEST_FORCE_FOR_PHONONS = 0.005
 """Left by relaxation, eV/angstrom, the default of ``relax``: farther from the minimum the softest modes are another structure's."""
@@ -43,18 +55,24 @@ CHARGES = {
 """Charges of ions in solids, elementary charges, for elements that have been seen to move."""
 
 
-def findings(study: Study, phases: Phases, broken: frozenset[str]) -> Iterator[Finding]:
-    """Everything in a study that contradicts physics or itself.
+def findings(study: Study, phases: Phases) -> Iterator[Finding]:
+    """Everything in a study that contradicts physics or itself, as far as its keys did validate.
 
     Parameters
     ----------
     phases : the structures that could be read, by phase
-    broken : top-level keys whose value in ``study`` stands in for one that did not validate; what reads them is not checked
     """
-    unknown = broken if study.phase in phases else broken | {"structure"}
-    for reads, check in CHECKS:
-        if not reads & unknown:
-            yield from check(study, phases)
+    for check in CHECKS:
+        yield from as_far_as_known(check(study, phases))
+    for place, section in _dynamics(study):
+        for look in CHECKS_OF_DYNAMICS:
+            yield from as_far_as_known(look(study, phases, place, section))
+
+
+def as_far_as_known(found: Iterator[Item]) -> Iterator[Item]:
+    """What is found until a key is asked for that did not validate, which is told elsewhere."""
+    with suppress(WithheldError):
+        yield from found
 
 
 def warnings(study: Study, phases: Phases) -> Iterator[str]:
@@ -73,10 +91,8 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
                 f"active_learning.heat_to_K: {learning.heat_to_K:g} K is colder than {' and '.join(hotter)}, up to {max(hotter.values()):g} K, where the "
                 "potential meets what it has never seen. Explore hotter than anything that is to be known."
             )
-    if study.diffusion:
-        by_count = [[temperature for each, temperature in study.diffusion.points() if each == count] for count in study.diffusion.vacancies]
-        if any(len(temperatures) == 1 for temperatures in by_count):
-            yield "diffusion.temperatures_K: one temperature gives no activation energy. Two do, and four show whether there is one."
+    if study.diffusion and any(len(study.diffusion.temperatures_of(count)) == 1 for count in study.diffusion.vacancies):
+        yield "diffusion.temperatures_K: one temperature gives no activation energy. Two do, and four show whether there is one."
     if study.phonons and study.relax and study.relax.max_force_eV_per_A > LARGEST_FORCE_FOR_PHONONS:
         yield (
             f"relax.max_force_eV_per_A: {study.relax.max_force_eV_per_A:g} leaves forces that shift the softest phonons, and may make them "
@@ -94,17 +110,21 @@ def _hottest(study: Study) -> dict[str, float]:
     """The highest temperature, K, of each section that runs the potential to know something."""
     found = {
         "heating": study.heating and study.heating.to_K,
-        "diffusion": study.diffusion and max(temperature for _, temperature in study.diffusion.points()),
+        "diffusion": study.diffusion and max(study.diffusion.temperatures_of(count)[-1] for count in study.diffusion.vacancies),
         "vibrations": study.vibrations and max(study.vibrations.temperatures_K),
     }
     return {section: temperature for section, temperature in found.items() if temperature}
 
 
-def _material(study: Study, phases: Phases) -> Iterator[Finding]:
+def _formulas(study: Study, phases: Phases) -> Iterator[Finding]:
     material = study.material
     for key in ("formula", "anion"):
         if not _elements(getattr(material, key)):
             yield ("material", key), f"no chemical formula (got {getattr(material, key)!r}). Write it as in Li2B12H12."
+
+
+def _mobile(study: Study, phases: Phases) -> Iterator[Finding]:
+    material = study.material
     if material.mobile not in chemical_symbols[1:]:
         way_out = did_you_mean(material.mobile, chemical_symbols[1:]) or " Write its symbol, e.g. Li."
         yield ("material", "mobile"), f"no chemical element (got {material.mobile!r}).{way_out}"
@@ -112,6 +132,10 @@ def _material(study: Study, phases: Phases) -> Iterator[Finding]:
         yield ("material", "mobile"), f"must be an element of the formula {material.formula} (got {material.mobile})."
     elif material.mobile in _elements(material.anion):
         yield ("material", "mobile"), f"must not be an element of the anion {material.anion} (got {material.mobile})."
+
+
+def _mobile_charge(study: Study, phases: Phases) -> Iterator[Finding]:
+    material = study.material
     charges = CHARGES.get(material.mobile, ())
     if material.mobile_charge == 0 or (charges and material.mobile_charge not in charges):
         usual = f" Ions of {material.mobile} carry {' or '.join(f'{charge:+d}' for charge in charges)}." if charges else ""
@@ -120,7 +144,7 @@ def _material(study: Study, phases: Phases) -> Iterator[Finding]:
 
 def _phases(study: Study, phases: Phases) -> Iterator[Finding]:
     material = study.material
-    if any(_material(study, phases)):
+    if any(chain(_formulas(study, phases), _mobile(study, phases))):
         return
     for phase, atoms in phases.items():
         try:
@@ -134,27 +158,26 @@ def _phases(study: Study, phases: Phases) -> Iterator[Finding]:
             yield ("material", "phases", phase), message
 
 
-def _vacancies(study: Study, phases: Phases) -> Iterator[Finding]:
-    ions = list(phases[study.phase].symbols).count(study.material.mobile)
-    for path, section, supercell in _dynamics(study):
-        present = ions * int(np.prod(supercell))
-        most = max(section.vacancies)
-        if most >= present > 0:
-            size = "x".join(str(repeat) for repeat in supercell)
-            yield (
-                (*path, "vacancies"),
-                f"must leave a mobile ion: the {size} supercell has {present} {study.material.mobile} (got {most}). "
-                f"Take at most {present - 1}, or a larger supercell.",
-            )
+def _vacancies(study: Study, phases: Phases, place: Place, section: Dynamics) -> Iterator[Finding]:
+    supercell = _supercell(study, section)
+    present = list(_start(study, phases).symbols).count(study.material.mobile) * int(np.prod(supercell))
+    most = max(section.vacancies)
+    if most >= present > 0:
+        size = "x".join(str(repeat) for repeat in supercell)
+        yield (
+            (*place, "vacancies"),
+            f"must leave a mobile ion: the {size} supercell has {present} {study.material.mobile} (got {most}). "
+            f"Take at most {present - 1}, or a larger supercell.",
+        )
 
 
 def _cutoff(study: Study, phases: Phases) -> Iterator[Finding]:
     if study.potential is None:
         return
-    widths = {
-        ".".join((*place, "supercell")) if hasattr(section, "supercell") else "supercell": _smallest_width(phases[study.phase], supercell)
-        for place, section, supercell in _dynamics(study)
-    }
+    widths = {}
+    for place, section in _dynamics(study):
+        key = ".".join((*place, "supercell") if isinstance(section, Aimd | ActiveLearning) else ("supercell",))
+        widths[key] = _smallest_width(_start(study, phases), _supercell(study, section))
     small = [key for key, width in widths.items() if study.potential.cutoff_A > width]
     if small:
         yield (
@@ -164,40 +187,63 @@ def _cutoff(study: Study, phases: Phases) -> Iterator[Finding]:
         )
 
 
-def _time_steps(study: Study, phases: Phases) -> Iterator[Finding]:
+def _number_of_runs(study: Study, phases: Phases, place: Place, section: Dynamics) -> Iterator[Finding]:
+    if isinstance(section, Diffusion):
+        runs = sum(len(section.temperatures_of(count)) for count in section.vacancies) * section.runs
+    else:
+        sweeps = ("temperature_K", "temperatures_K", "rate_K_per_ps", "vacancies")
+        runs = prod(len(getattr(section, sweep)) for sweep in sweeps if sweep in type(section).model_fields)
+        runs *= section.runs if isinstance(section, ActiveLearning) else 1
+    if runs > MOST_RUNS:
+        yield place, f"asks for {runs:,} runs of each functional; a section may have {MOST_RUNS:,}. Sweep over fewer values, or make several studies."
+
+
+def _number_of_steps(study: Study, phases: Phases, place: Place, section: Dynamics) -> Iterator[Finding]:
+    for key, value, length_fs in _unsampled_lengths_fs(section) + ([] if isinstance(section, ActiveLearning) else _lengths_fs(section)):
+        if (steps := length_fs / section.timestep_fs) > MOST_STEPS:
+            yield (
+                (*place, key),
+                f"makes a run of {steps:.3g} steps; {MOST_STEPS:g} are the most (got {value:g}). Check the unit that stands in the key.",
+            )
+
+
+def _time_step(study: Study, phases: Phases, place: Place, section: Dynamics) -> Iterator[Finding]:
     hydrogen = "H" in _elements(study.material.formula)
-    for path, section, _ in _dynamics(study):
-        if hydrogen and section.timestep_fs > LONGEST_STEP_WITH_HYDROGEN_FS:
-            yield (
-                (*path, "timestep_fs"),
-                f"must be at most {LONGEST_STEP_WITH_HYDROGEN_FS:g} with hydrogen, whose stretch against boron has a period of 13 fs "
-                f"(got {section.timestep_fs:g}). Take 0.5 or 1.",
-            )
-        elif section.timestep_fs > LONGEST_STEP_FS:
-            yield (*path, "timestep_fs"), f"must be at most {LONGEST_STEP_FS:g} to follow the atoms (got {section.timestep_fs:g})."
+    if hydrogen and section.timestep_fs > LONGEST_STEP_WITH_HYDROGEN_FS:
+        yield (
+            (*place, "timestep_fs"),
+            f"must be at most {LONGEST_STEP_WITH_HYDROGEN_FS:g} with hydrogen, whose stretch against boron has a period of 13 fs "
+            f"(got {section.timestep_fs:g}). Take 0.5 or 1.",
+        )
+    elif section.timestep_fs > LONGEST_STEP_FS:
+        yield (*place, "timestep_fs"), f"must be at most {LONGEST_STEP_FS:g} to follow the atoms (got {section.timestep_fs:g})."
 
 
-def _sampling(study: Study, phases: Phases) -> Iterator[Finding]:
-    for path, section, _ in _dynamics(study):
-        if isinstance(section, ActiveLearning):
-            steps = section.hold_ns * FS_PER_NS / section.timestep_fs
-            if steps < section.grade_every:
-                yield (*path, "hold_ns"), f"ends after {steps:.0f} steps, before the first look at the grade. Hold longer."
-            continue
-        steps = section.sample_every_fs / section.timestep_fs
-        if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * steps:
+def _sampling(study: Study, phases: Phases, place: Place, section: Dynamics) -> Iterator[Finding]:
+    if isinstance(section, ActiveLearning):
+        steps = section.hold_ns * FS_PER_NS / section.timestep_fs
+        if steps < section.grade_every:
+            yield (*place, "hold_ns"), f"ends after {steps:.0f} steps, before the first look at the grade. Hold longer."
+        return
+    steps = section.sample_every_fs / section.timestep_fs
+    if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * steps:
+        yield (
+            (*place, "sample_every_fs"),
+            f"must be a whole multiple of timestep_fs, {section.timestep_fs:g} (got {section.sample_every_fs:g}).",
+        )
+
+
+def _frames(study: Study, phases: Phases, place: Place, section: Dynamics) -> Iterator[Finding]:
+    if isinstance(section, ActiveLearning):
+        return
+    for key, value, length_fs in _lengths_fs(section):
+        if length_fs / section.sample_every_fs < FEWEST_FRAMES:
             yield (
-                (*path, "sample_every_fs"),
-                f"must be a whole multiple of timestep_fs, {section.timestep_fs:g} (got {section.sample_every_fs:g}).",
+                (*place, key),
+                f"gives a run of {length_fs:g} fs, only {int(length_fs / section.sample_every_fs)} frames at one every "
+                f"{section.sample_every_fs:g} fs (got {value:g}). At least {FEWEST_FRAMES} are needed: "
+                "run longer or sample more often.",
             )
-        for key, value, length_fs in _lengths_fs(section):
-            if length_fs / section.sample_every_fs < FEWEST_FRAMES:
-                yield (
-                    (*path, key),
-                    f"gives a run of {length_fs:g} fs, only {int(length_fs / section.sample_every_fs)} frames at one every "
-                    f"{section.sample_every_fs:g} fs (got {value:g}). At least {FEWEST_FRAMES} are needed: "
-                    "run longer or sample more often.",
-                )
 
 
 def _lengths_fs(section: Aimd | Heating | Diffusion | Vibrations) -> list[tuple[str, float, float]]:
@@ -207,8 +253,21 @@ def _lengths_fs(section: Aimd | Heating | Diffusion | Vibrations) -> list[tuple[
     if isinstance(section, Diffusion):
         return [("time_ns", section.time_ns, section.time_ns * FS_PER_NS)]
     span = section.to_K - section.from_K
-    fastest = {"rate_K_per_ps": max(section.rate_K_per_ps), "cooling_rate_K_per_ps": max(section.cooling_rate_K_per_ps)}
-    return [(key, rate, span / rate * FS_PER_PS) for key, rate in fastest.items() if span > 0]
+    rates = {"rate_K_per_ps": section.rate_K_per_ps, "cooling_rate_K_per_ps": section.cooling_rate_K_per_ps}
+    return [(key, rate, span / rate * FS_PER_PS) for key, each in rates.items() for rate in dict.fromkeys((each[0], each[-1])) if span > 0]
+
+
+def _unsampled_lengths_fs(section: Dynamics) -> list[tuple[str, float, float]]:
+    """The same of what comes before a sampled run."""
+    if isinstance(section, ActiveLearning):
+        return [(key, value, value * FS_PER_NS) for key, value in (("heat_ns", section.heat_ns), ("hold_ns", section.hold_ns))]
+    if not isinstance(section, Diffusion | Vibrations):
+        return []
+    span = max(section.temperatures_K[-1] - section.from_K, 0.0)
+    heat = ("heat_rate_K_per_ps", section.heat_rate_K_per_ps, span / section.heat_rate_K_per_ps * FS_PER_PS)
+    if isinstance(section, Diffusion):
+        return [heat, ("equilibrate_ns", section.equilibrate_ns, section.equilibrate_ns * FS_PER_NS)]
+    return [heat, ("equilibrate_ps", section.equilibrate_ps, section.equilibrate_ps * FS_PER_PS)]
 
 
 def _ramps(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -219,43 +278,66 @@ def _ramps(study: Study, phases: Phases) -> Iterator[Finding]:
             yield ("heating", "cooling_rate_K_per_ps"), f"must be {rates} (got {down})."
 
 
-def _temperatures(study: Study, phases: Phases) -> Iterator[Finding]:
+def _heating_range(study: Study, phases: Phases) -> Iterator[Finding]:
     if (heating := study.heating) and heating.from_K >= heating.to_K:
         yield ("heating", "to_K"), f"must be above from_K, {heating.from_K:g} (got {heating.to_K:g})."
+
+
+def _exploring_range(study: Study, phases: Phases) -> Iterator[Finding]:
     if (learning := study.active_learning) and learning.from_K >= learning.heat_to_K:
         yield ("active_learning", "heat_to_K"), f"must be above from_K, {learning.from_K:g} (got {learning.heat_to_K:g})."
-    if (diffusion := study.diffusion) and diffusion.from_K > (lowest := min(temperature for _, temperature in diffusion.points())):
+
+
+def _diffusion_range(study: Study, phases: Phases) -> Iterator[Finding]:
+    if (diffusion := study.diffusion) and diffusion.from_K > (lowest := min(diffusion.temperatures_of(count)[0] for count in diffusion.vacancies)):
         yield ("diffusion", "from_K"), f"must not be above the lowest of temperatures_K, {lowest:g} (got {diffusion.from_K:g})."
 
 
-def _vibrations(study: Study, phases: Phases) -> Iterator[Finding]:
-    section = study.vibrations
-    if section and section.from_K > (lowest := min(section.temperatures_K)):
+def _vibrations_range(study: Study, phases: Phases) -> Iterator[Finding]:
+    if (section := study.vibrations) and section.from_K > (lowest := min(section.temperatures_K)):
         yield ("vibrations", "from_K"), f"must not be above the lowest of temperatures_K, {lowest:g} (got {section.from_K:g})."
-    if section and section.functional not in (None, *study.functionals):
-        yield ("vibrations", "functional"), f"must be one of this study's functionals, {', '.join(study.functionals)} (got {section.functional})."
 
 
-def _training(study: Study, phases: Phases) -> Iterator[Finding]:
-    learning, potential = study.active_learning, study.potential
-    if learning and learning.threshold_save >= learning.threshold_break:
+def _thresholds(study: Study, phases: Phases) -> Iterator[Finding]:
+    if (learning := study.active_learning) and learning.threshold_save >= learning.threshold_break:
         message = f"must be below threshold_break, {learning.threshold_break:g} (got {learning.threshold_save:g})."
         yield ("active_learning", "threshold_save"), message
-    if potential and potential.energy_weight == potential.force_weight == potential.stress_weight == 0:
+
+
+def _weights(study: Study, phases: Phases) -> Iterator[Finding]:
+    if (potential := study.potential) and potential.energy_weight == potential.force_weight == potential.stress_weight == 0:
         yield ("potential", "energy_weight"), "at least one of the three weights must be more than 0."
+
+
+def _neighbourhoods(study: Study, phases: Phases) -> Iterator[Finding]:
+    potential = study.potential
     if isinstance(potential, Mlip3Potential) and potential.cut_radius_A and potential.al_mode == "cfg":
         yield ("potential", "cut_radius_A"), f"needs al_mode nbh, which grades neighbourhoods (got {potential.cut_radius_A:g} with al_mode cfg)."
 
 
 def _functionals(study: Study, phases: Phases) -> Iterator[Finding]:
+    if repeated := {name for name in study.functionals if study.functionals.count(name) > 1}:
+        yield ("functionals",), f"must differ from each other (got {', '.join(sorted(repeated))} more than once). Remove the repeat."
+
+
+def _functionals_of_labels(study: Study, phases: Phases) -> Iterator[Finding]:
     if study.training_set and (strange := sorted(study.training_set.labels.keys() - set(study.functionals))):
         message = f"must be one of this study's functionals, {', '.join(study.functionals)} (got {strange[0]}). Name the one that they were computed with."
         yield ("training_set", "labels", strange[0]), message
-    if repeated := {name for name in study.functionals if study.functionals.count(name) > 1}:
-        yield ("functionals",), f"must differ from each other (got {', '.join(sorted(repeated))} more than once). Remove the repeat."
+
+
+def _functional_of_diffusion(study: Study, phases: Phases) -> Iterator[Finding]:
     if study.diffusion and study.diffusion.functional not in (None, *study.functionals):
-        names = ", ".join(study.functionals)
-        yield ("diffusion", "functional"), f"must be one of this study's functionals, {names} (got {study.diffusion.functional})."
+        yield ("diffusion", "functional"), _strange_functional(study, study.diffusion.functional)
+
+
+def _functional_of_vibrations(study: Study, phases: Phases) -> Iterator[Finding]:
+    if study.vibrations and study.vibrations.functional not in (None, *study.functionals):
+        yield ("vibrations", "functional"), _strange_functional(study, study.vibrations.functional)
+
+
+def _strange_functional(study: Study, functional: str | None) -> str:
+    return f"must be one of this study's functionals, {', '.join(study.functionals)} (got {functional})."
 
 
 def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -284,7 +366,7 @@ def _espresso(study: Study, phases: Phases) -> Iterator[Finding]:
     if reference.degauss_Ry is not None:
         return
     for vacancies, supercell in [((0,), (1, 1, 1)), *_labelled(study)]:
-        electrons = int(phases[study.phase].numbers.sum() * np.prod(supercell)) - reference.charge
+        electrons = int(_start(study, phases).numbers.sum() * np.prod(supercell)) - reference.charge
         if odd := [count for count in vacancies if (electrons - count * mobile) % 2]:
             what = f"{', '.join(map(str, odd))} neutral vacancies leave" if odd != [0] else "the cell has"
             yield ("reference", "degauss_Ry"), f"{what} an odd number of electrons, which fixed occupations cannot hold. Set it, e.g. to 0.0147 (0.2 eV)."
@@ -307,7 +389,7 @@ def _charge(study: Study, phases: Phases) -> Iterator[Finding]:
 
 def _labelled(study: Study) -> list[tuple[tuple[int, ...], tuple[int, int, int]]]:
     """Vacancy counts and supercell of each section whose configurations the reference engine computes."""
-    return [(section.vacancies, supercell) for _, section, supercell in _dynamics(study) if isinstance(section, Aimd | ActiveLearning)]
+    return [(section.vacancies, section.supercell) for _, section in _dynamics(study) if isinstance(section, Aimd | ActiveLearning)]
 
 
 def _compared(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -326,18 +408,30 @@ def _compared(study: Study, phases: Phases) -> Iterator[Finding]:
             yield place, f"must be one of this study's phases, {', '.join(known)} (got {phase})."
 
 
-def _dynamics(study: Study) -> Iterator[tuple[tuple[str, ...], Any, tuple[int, int, int]]]:
-    """Each section that runs molecular dynamics: its place, itself, and the supercell it runs in."""
-    if study.training_set and any(map(study.training_set.runs_dynamics, study.functionals)):
-        yield ("training_set", "aimd"), study.training_set.dynamics, study.training_set.dynamics.supercell
+def _dynamics(study: Study) -> Iterator[tuple[Place, Dynamics]]:
+    """Each section that runs molecular dynamics, and its place."""
+    functionals = getattr(study, "functionals", ())  # none where they did not validate: then dynamics is judged all the same
+    if study.training_set and (not functionals or any(map(study.training_set.runs_dynamics, functionals))):
+        yield ("training_set", "aimd"), study.training_set.dynamics
     if study.active_learning:
-        yield ("active_learning",), study.active_learning, study.active_learning.supercell
+        yield ("active_learning",), study.active_learning
     if study.heating:
-        yield ("heating",), study.heating, study.supercell
+        yield ("heating",), study.heating
     if study.diffusion:
-        yield ("diffusion",), study.diffusion, study.supercell
+        yield ("diffusion",), study.diffusion
     if study.vibrations:
-        yield ("vibrations",), study.vibrations, study.supercell
+        yield ("vibrations",), study.vibrations
+
+
+def _supercell(study: Study, section: Dynamics) -> tuple[int, int, int]:
+    return section.supercell if isinstance(section, Aimd | ActiveLearning) else study.supercell
+
+
+def _start(study: Study, phases: Phases) -> Atoms:
+    """The structure that molecular dynamics starts from; withheld where it could not be read."""
+    if study.phase not in phases:
+        raise WithheldError(study.phase)
+    return phases[study.phase]
 
 
 def _elements(formula: str) -> set[str]:
@@ -355,22 +449,12 @@ def _smallest_width(atoms: Atoms, supercell: tuple[int, int, int]) -> float:
     return float(np.min(np.array(supercell) / np.linalg.norm(inverse, axis=0)))
 
 
-CHECKS: list[tuple[frozenset[str], Callable[[Study, Phases], Iterator[Finding]]]] = [
-    (frozenset({"material"}), _material),
-    (frozenset({"material"}), _phases),
-    (frozenset({"material", "structure", "supercell"}), _vacancies),
-    (frozenset({"structure", "supercell"}), _cutoff),
-    (frozenset({"material"}), _time_steps),
-    (frozenset(), _sampling),
-    (frozenset(), _ramps),
-    (frozenset(), _temperatures),
-    (frozenset({"functionals"}), _vibrations),
-    (frozenset(), _training),
-    (frozenset({"functionals"}), _functionals),
-    (frozenset({"material"}), _compared),
-    (frozenset({"functionals", "material", "reference"}), _reference),
-    (frozenset({"material", "reference", "structure"}), _espresso),
-    (frozenset({"material", "reference"}), _vasp),
-    (frozenset({"reference"}), _charge),
-]
-"""Each check with the required keys that it reads (`structure`: the first phase's file). To add one: a generator, a line here, a test."""
+CHECKS: list[Callable[[Study, Phases], Iterator[Finding]]] = [
+    _formulas, _mobile, _mobile_charge, _phases, _cutoff, _ramps, _heating_range, _exploring_range, _diffusion_range, _vibrations_range, _thresholds,
+    _weights, _neighbourhoods, _functionals, _functionals_of_labels, _functional_of_diffusion, _functional_of_vibrations, _compared, _reference,
+    _espresso, _vasp, _charge,
+]  # fmt: skip
+CHECKS_OF_DYNAMICS: list[Callable[[Study, Phases, Place, Dynamics], Iterator[Finding]]] = [
+    _number_of_runs, _number_of_steps, _vacancies, _time_step, _sampling, _frames
+]  # fmt: skip
+"""Checks of the study, and of each section that runs molecular dynamics. To add one: a generator, its name here, a test."""

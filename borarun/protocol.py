@@ -5,6 +5,7 @@ Source: Maltsev, Chepkasov, Oganov (2023), doi in README; where the paper is sil
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, PrivateAttr, Strict, Tag
@@ -412,10 +413,13 @@ class Diffusion(Section):
     pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(default=0.0, description="Pressure, bar.")
     runs: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="Independent runs (seeds) at each temperature and vacancy count.")
 
-    def points(self) -> list[tuple[int, float]]:
+    def temperatures_of(self, vacancies: int) -> tuple[float, ...]:
+        """Temperatures of the runs with so many vacancies, rising, K."""
+        return (vacancies and self.vacancy_temperatures_K) or self.temperatures_K
+
+    def points(self) -> Iterator[tuple[int, float]]:
         """(vacancies, temperature) of every run but for its repeats."""
-        with_vacancies = self.vacancy_temperatures_K or self.temperatures_K
-        return [(count, temperature) for count in self.vacancies for temperature in (with_vacancies if count else self.temperatures_K)]
+        return ((count, temperature) for count in self.vacancies for temperature in self.temperatures_of(count))
 
 
 class Vibrations(Section):

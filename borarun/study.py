@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from ase import Atoms
+from pydantic import ValidationError
 
 from borarun import physics
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 from borarun.labels import read_labels
-from borarun.messages import in_order, validate
+from borarun.messages import Section, in_order, validate
 from borarun.protocol import MAX_PATH, Study, TrainingSet
 from borarun.published import Published, read_published
 from borarun.structure import composition, formula_units, read_structure
@@ -42,10 +46,9 @@ STAND_IN: dict[str, Any] = {
     "name": "study",
     "material": {"formula": "H", "phases": {"none": "none"}, "mobile": "H", "anion": "H"},
     "functionals": ["PBE"],
-    "supercell": [1, 1, 1],
     "reference": {"engine": "bundled"},
 }
-"""Values that stand in for keys that did not validate, so that the physics of all others is checked in the same pass."""
+"""Values that stand in for keys that must be there and did not validate: with them, the rest does."""
 
 
 def load_study(path: Path) -> Study:
@@ -63,13 +66,12 @@ def load_study(path: Path) -> Study:
     problems += _missing_sections(root, told)
     if study is None:
         study = _mended(root, broken)
-    phases, unreadable = ({}, []) if "material" in broken else _read_phases(root, study)
-    problems += unreadable
-    published, misquoted = (None, []) if "compare" in broken else _read_published(root, study, broken)
-    problems += misquoted
-    labels, mislabelled = ({}, []) if broken & {"training_set", "material"} else _read_labels(root, study)
-    problems += mislabelled
-    problems += [root.problem(place, message) for place, message in physics.findings(study, phases, broken)]
+    phases: dict[str, Atoms] = {}
+    labels: dict[str, Given] = {}
+    published: list[Published] = []
+    for read in (_read_phases(root, study, phases), _read_labels(root, study, labels), _read_published(root, study, published)):
+        problems += physics.as_far_as_known(read)
+    problems += [root.problem(place, message) for place, message in physics.findings(study, phases)]
     if problems:
         raise StudyError(in_order(problems))
     study.attach(
@@ -77,7 +79,7 @@ def load_study(path: Path) -> Study:
         n_atoms=len(phases[study.phase]),
         n_units=formula_units(phases[study.phase], study.material.formula),
         warnings=list(physics.warnings(study, phases)),
-        published=published,
+        published=published[0] if published else None,
         labels=labels,
     )
     return study
@@ -112,9 +114,10 @@ def study_files(path: Path) -> dict[str, Path]:
 
 
 def study_schema() -> dict[str, Any]:
-    """JSON schema of a study file, for editors. What one needs, a study that extends another has from there."""
+    """JSON schema of a study file, for editors. What one needs, itself and its material, a study that extends another has from there."""
     schema = Study.model_json_schema()
-    needed = {"if": {"not": {"required": ["extends"]}}, "then": {"required": schema.pop("required")}}
+    of_material = {"material": {"required": schema["$defs"]["Material"].pop("required")}}
+    needed = {"if": {"not": {"required": ["extends"]}}, "then": {"required": schema.pop("required"), "properties": of_material}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **needed}
 
 
@@ -173,67 +176,94 @@ def _outside(name: str) -> str:
 
 def _missing_sections(root: Node, told: set[str]) -> list[Problem]:
     present = {key for key, node in root.value.items() if node.value is not None or key in told}
+    meant = {close for key in root.value.keys() - Study.model_fields for close in difflib.get_close_matches(key, NEEDS.values(), n=1)}
     return [
         root.problem((section,), f"needs the section {needed}, which is absent. Add `{needed}: {{}}` to take its defaults.")
         for section, needed in NEEDS.items()
-        if section in present and needed not in present
+        if section in present and needed not in present | meant
     ]
 
 
-def _mended(root: Node, broken: frozenset[str]) -> Study:
-    """The study with its broken keys left out or stood in for."""
-    whole = {key: value for key, value in root.plain().items() if key not in broken}
-    return Study.model_validate({**{key: STAND_IN[key] for key in broken & STAND_IN.keys()}, **whole})
+def _mended(root: Node, broken: frozenset[KeyPath]) -> Study:
+    """The study without its broken keys, which are withheld; where they cannot be left out by themselves, without the sections that hold them."""
+    for depth in (None, 1):
+        content = root.plain()
+        places = {_left_out(content, place[:depth]) for place in broken}
+        for key, stand_in in STAND_IN.items():
+            if (key,) in places:
+                content[key] = stand_in
+            elif isinstance(stand_in, dict):
+                content[key] |= {inner: value for inner, value in stand_in.items() if (key, inner) in places}
+        with suppress(ValidationError):
+            study = Study.model_validate(content)
+            break
+    for *sections, last in places:
+        owner: Any = study
+        for name in sections:
+            owner = getattr(owner, str(name), None)
+        if isinstance(owner, Section) and (sections or last in STAND_IN.keys() | {"supercell"}):  # an optional section that is broken is absent
+            owner.withhold(str(last))
+    return study
 
 
-def _read_phases(root: Node, study: Study) -> tuple[dict[str, Atoms], list[Problem]]:
-    phases, problems = {}, []
+def _left_out(content: Any, place: KeyPath) -> KeyPath:
+    """Take a place out of a file's plain content: a key, or the key that holds the list item; where that was."""
+    for depth, step in enumerate(place):
+        if depth + 1 == len(place) or not isinstance(content.get(step), dict):
+            content.pop(step, None)
+            return place[: depth + 1]
+        content = content[step]
+    return place
+
+
+def _read_phases(root: Node, study: Study, phases: dict[str, Atoms]) -> Iterator[Problem]:
+    """Fill in the structures, by phase; what is wrong with them."""
     for phase, name in study.material.phases.items():
         place = ("material", "phases", phase)
         file = _inside(Path(root.along(place)[0].file).parent, name)
         try:
             if file is None:
-                problems.append(root.problem(place, _outside(name)))
+                yield root.problem(place, _outside(name))
             else:
                 phases[phase] = read_structure(file)
         except StudyError as error:
-            problems += [root.problem(place, f"{name}: {problem.message}") for problem in error.problems]
-    return phases, problems
+            yield from (root.problem(place, f"{name}: {problem.message}") for problem in error.problems)
 
 
-def _read_labels(root: Node, study: Study) -> tuple[dict[str, Given], list[Problem]]:
-    """The labelled configurations that a study names, by functional."""
-    found: dict[str, Given] = {}
-    problems: list[Problem] = []
+def _read_labels(root: Node, study: Study, labels: dict[str, Given]) -> Iterator[Problem]:
+    """Fill in the labelled configurations that a study names, by functional; what is wrong with them."""
     section = study.training_set or TrainingSet()
     try:
         elements = sorted(composition(study.material.formula))
     except StudyError:  # told where the formula is checked
-        return found, problems
+        return
     for functional, name in section.labels.items():
         place = ("training_set", "labels", functional)
         file = _inside(Path(root.along(place)[0].file).parent, name)
         try:
             if file is None:
-                problems.append(root.problem(place, _outside(name)))
+                yield root.problem(place, _outside(name))
             else:
-                found[functional] = Given(read_labels(file, elements, section.cfg_elements))
+                labels[functional] = Given(read_labels(file, elements, section.cfg_elements))
         except StudyError as error:
-            problems += [root.problem(place, f"{name}: {problem.message}") for problem in error.problems]
-    return found, problems
+            yield from (root.problem(place, f"{name}: {problem.message}") for problem in error.problems)
 
 
-def _read_published(root: Node, study: Study, broken: frozenset[str]) -> tuple[Published | None, list[Problem]]:
-    """The study's own file of published values, where it names one."""
-    if study.compare is None or study.compare.file is None or "material" in broken:
-        return None, []
+def _read_published(root: Node, study: Study, published: list[Published]) -> Iterator[Problem]:
+    """Append what the study's own file of published values holds, where it names one; what is wrong with it."""
+    if study.compare is None or study.compare.file is None:
+        return
     place, name = ("compare", "file"), study.compare.file
     file = _inside(Path(root.along(place)[0].file).parent, name)
     if file is None:
-        return None, [root.problem(place, _outside(name))]
-    if not file.exists():
-        return None, [root.problem(place, f"no such file in the study's folder (got {name!r}).")]
-    try:
-        return read_published(file, study.material.formula)
-    except StudyError as error:
-        return None, list(error.problems)
+        yield root.problem(place, _outside(name))
+    elif not file.exists():
+        yield root.problem(place, f"no such file in the study's folder (got {name!r}).")
+    else:
+        try:
+            values, misquoted = read_published(file, study.material.formula)
+        except StudyError as error:
+            yield from error.problems
+        else:
+            published.append(values)
+            yield from misquoted

@@ -23,6 +23,9 @@ from borarun.errors import Problem, StudyError
 KeyPath = tuple[str | int, ...]
 """Keys and list indices that lead from the top of a file to a value."""
 
+NO_BLANK = "Put a blank after the colon."
+DECIMALS = "Write decimals with a point, as in {}."
+
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 
@@ -33,6 +36,9 @@ _BASED = re.compile(r"0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"([-+]?)\.(?:(inf|Inf|INF)|(nan|NaN|NAN))")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_GLUED = re.compile(r"^ *(?P<key>[A-Za-z_]\w*):(?P<value>[^\s/:]\S*) *(?:#.*)?$", re.MULTILINE)
+"""A key without a blank behind its colon, for YAML a word."""
+
 _ODD_BLANK = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
 _NO_CHARACTER = "holds an escape in double quotes, such as \\UFFFFFFFF, that is no character. Use single quotes to keep a backslash."
 
@@ -145,10 +151,14 @@ def parse_yaml(text: str, file: str) -> tuple[Node, list[Problem]]:
     except MarkedYAMLError as error:
         at_end = "end of stream" in str(error.problem) or "<stream end>" in str(error.problem)
         mark = error.context_mark if at_end and error.context_mark else error.problem_mark  # where it opened, not where the file ends
-        if odd := _odd_blank(text, error):
+        if odd := _within(_ODD_BLANK, text, error):
             line = text.count("\n", 0, odd.start()) + 1
             message = f"holds a blank that is not the keyboard's (got U+{ord(odd[0]):04X}). Type it anew as a space."
             raise StudyError(_problem(file, line, (), message)) from None
+        if glued := _within(_GLUED, text, error):
+            line = text.count("\n", 0, glued.start("key")) + 1
+            message = f"is not apart from its value (got {glued['key']}:{glued['value']:.40}). {NO_BLANK}"
+            raise StudyError(_problem(file, line, (glued["key"],), message)) from None
         raise StudyError(_problem(file, mark.line + 1 if mark else 0, (), _syntax_message(error))) from None
     except ReaderError as error:
         message = f"holds a character that is no text (got U+{error.character:04X}). Remove it."
@@ -159,11 +169,11 @@ def parse_yaml(text: str, file: str) -> tuple[Node, list[Problem]]:
         raise StudyError(_problem(file, 0, (), f"is not valid YAML ({' '.join(str(error).split()):.200}). Correct the text.")) from None
 
 
-def _odd_blank(text: str, error: MarkedYAMLError) -> re.Match[str] | None:
-    """A blank that YAML takes for a letter, such as word processors write, in the lines that an error is about."""
+def _within(pattern: re.Pattern[str], text: str, error: MarkedYAMLError) -> re.Match[str] | None:
+    """The first match in the lines that an error is about, or in the one before, which may go on in them."""
     lines = [mark.line for mark in (error.context_mark, error.problem_mark) if mark is not None]
-    ends = [0, *(found.end() for found in re.finditer("\n", text)), len(text)]
-    return _ODD_BLANK.search(text, ends[min(lines)], ends[min(max(lines) + 1, len(ends) - 1)]) if lines else None
+    begins = [0, *(found.end() for found in re.finditer("\n", text)), len(text)]
+    return pattern.search(text, begins[max(min(lines) - 1, 0)], begins[min(max(lines) + 1, len(begins) - 1)]) if lines else None
 
 
 def _syntax_message(error: MarkedYAMLError) -> str:
@@ -256,9 +266,9 @@ class _Builder:
 def _what_was_meant(key: str) -> str:
     """The way out for a key without a value."""
     if ":" in key:
-        return "Put a blank after the colon."
+        return NO_BLANK
     if key.isdigit():  # {timestep_fs: 0,5}
-        return "Write decimals with a point, as in 0.5."
+        return DECIMALS.format("0.5")
     return "Write one, or `{}` for a section with all defaults, or remove the line."
 
 

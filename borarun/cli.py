@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -23,15 +23,16 @@ from rich.text import Text
 
 from borarun import __version__
 from borarun.display import Lines, LiveTable, duration, size
-from borarun.errors import BorarunError, StudyError
-from borarun.file import refused, replacing
+from borarun.errors import BorarunError, Problem, StudyError
+from borarun.file import make_folder, refused, replacing
 from borarun.published import published_schema, read_published
 from borarun.run.retries import may_pass
-from borarun.site import default_site, load_site, site_schema
+from borarun.site import Site, default_site, load_site, site_schema
 from borarun.stages.base import plural
-from borarun.study import init_study, load_study, study_schema
+from borarun.study import Study, init_study, load_study, study_schema
 
 RUNS = Path("runs")
+File = TypeVar("File")
 PACK_SUFFIX = ".borarun.zip"
 
 out = Console(emoji=False)  # `study.yaml:100:` is a place, not a picture
@@ -54,6 +55,29 @@ Authors = Annotated[
 ]
 Licence = Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence for repositories, such as CC-BY-4.0.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def _study(path: Path) -> Study:
+    return _meant(path, "study", load_study)
+
+
+def _site(path: Path | None) -> Site:
+    return _meant(path, "site", load_site) if path else default_site()
+
+
+def _meant(path: Path, kind: str, load: Callable[[Path], File]) -> File:
+    """The file; where it is of another kind than the command takes, that alone is said, and not what it lacks."""
+    from borarun.kinds import NAMES, kind_of
+
+    try:
+        return load(path)
+    except StudyError:
+        found = kind
+        with suppress(StudyError):
+            found = kind_of(path)
+        if found != kind:
+            raise StudyError(Problem(str(path), 0, "", f"holds {NAMES[found]}, where {NAMES[kind]} is meant. Check which file stands where.")) from None
+        raise
 
 
 def _say(text: str) -> None:
@@ -115,9 +139,9 @@ def validate(
         except StudyError as error:
             problems += error.problems
             continue
+        for warning in warnings:
+            _tell(f"{path}: warning: {warning}")
         if not as_json:
-            for warning in warnings:
-                _tell(f"{path}: warning: {warning}")
             _say(f"{path}: valid {'published values' if kind == 'published' else kind}")
     if as_json:
         _say(json.dumps([asdict(problem) for problem in problems], indent=2))
@@ -140,7 +164,7 @@ def doctor(
     """
     from borarun.site.doctor import examine
 
-    found = examine(load_site(site_file), runs, _tell, wait * 60)
+    found = examine(_site(site_file), runs, _tell, wait * 60)
     if as_json:
         _say(json.dumps([asdict(each) for each in found], indent=2))
     else:
@@ -158,8 +182,8 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = RUNS, a
     from borarun.plan import estimate, expand
     from borarun.run.clock import Clock
 
-    study = load_study(study_file)
-    site = load_site(site_file) if site_file else default_site()
+    study = _study(study_file)
+    site = _site(site_file)
     records = _records(runs, study.name)
     forecast = expand(study, records, forecast=True)
     rows = estimate(forecast, records, lambda engine: site.program(engine).cost_factor)
@@ -198,7 +222,7 @@ def diff(
     """Show how two studies differ, and which tasks that makes new."""
     from borarun.difference import difference
 
-    one, other = load_study(first), load_study(second)
+    one, other = _study(first), _study(second)
     found = difference(one, other, _records(runs, other.name))
     if as_json:
         new, gone = ([{"task": task.name, "key": task.key} for task in tasks] for tasks in (found.new, found.gone))
@@ -232,8 +256,8 @@ def render(
     from borarun.rendering import ready, write_tasks
     from borarun.store import Store
 
-    study = load_study(study_file)
-    site = load_site(site_file) if site_file else default_site()
+    study = _study(study_file)
+    site = _site(site_file)
     store = Store(Places.of(runs, study.name).store)
     tasks, waiting = ready(expand(study, StoredRecords(store)), store)
     if key is not None:
@@ -266,8 +290,8 @@ def submit(
     from borarun.run.workers import WorkersLostError
     from borarun.store import Store
 
-    study = load_study(study_file)
-    site = load_site(site_file) if site_file else default_site()
+    study = _study(study_file)
+    site = _site(site_file)
     places = Places.of(runs, study.name)
     if detach:
         arguments = ["submit", str(study_file), "--runs", str(runs), *(["--site", str(site_file)] if site_file else [])]
@@ -277,6 +301,7 @@ def submit(
         _tell(f"warning: {warning}")
     for polite in (signal.SIGTERM, signal.SIGHUP):  # a polite kill or a closed terminal ends the run as Ctrl-C does
         signal.signal(polite, signal.default_int_handler)
+    make_folder(places.study)
     with sole_driver(places.study, _tell), relay(places.study, site.driver, _tell):
         _log_to(places.study / "driver.log")
         _remember(site_file, places.site)
@@ -316,7 +341,7 @@ def stop(study_file: StudyFile, runs: Runs = RUNS) -> None:
     from borarun.places import Places
     from borarun.run.control import stop_driver
 
-    study = load_study(study_file)
+    study = _study(study_file)
     _say(stop_driver(Places.of(runs, study.name).study, _say))
 
 
@@ -326,7 +351,7 @@ def attach(study_file: StudyFile, runs: Runs = RUNS) -> None:
     from borarun.places import Places
     from borarun.run.control import follow
 
-    study = load_study(study_file)
+    study = _study(study_file)
     for line in follow(Places.of(runs, study.name).study):
         _say(line)
 
@@ -422,8 +447,10 @@ def report(study_file: StudyFile, runs: Runs = RUNS) -> None:
     from borarun.places import Places
     from borarun.store import Store
 
-    study = load_study(study_file)
+    study = _study(study_file)
     places = Places.of(runs, study.name)
+    if not places.store.is_dir():
+        raise BorarunError(f"{runs}: holds no results. Check --runs, or compute them: {_command('submit', study_file, runs)}")
     _say(str(_write_report(study, Store(places.store), places.study / "report")))
 
 
@@ -450,7 +477,7 @@ def pack(
     from borarun.sharing.pack import pack as write_pack
     from borarun.store import Store
 
-    study = load_study(study_file)
+    study = _study(study_file)
     path = output or Path(f"{study.name}{PACK_SUFFIX}")
     packed = write_pack(study_file, study, Store(Places.of(runs, study.name).store), path, terms=Terms.of(authors or [], licence), without=without or [])
     _say(f"{packed.path}: {plural(packed.n_records, 'result')}, {size(packed.size_B)}, SHA-256 {packed.sha256}")
@@ -519,7 +546,7 @@ def export(
 
     terms = Terms.of(authors or [], licence)
     must_be_new(directory)  # asked before minutes are spent
-    study = load_study(study_file)
+    study = _study(study_file)
     store = Store(Places.of(runs, study.name).store)
     tasks, results = _results(study, store)
     written = write_export(study_file, study, tasks, results, store, directory, terms=terms)
@@ -544,7 +571,7 @@ def schema(
     if directory is None:
         _say(json.dumps(study_schema(), indent=2))
         return
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     for name, content in (("study", study_schema()), ("site", site_schema()), ("published", published_schema())):
         (directory / f"{name}.schema.json").write_text(json.dumps(content, indent=2) + "\n")
 
@@ -574,9 +601,9 @@ def _observer(study_file: Path, site_file: Path | None, runs: Path) -> tuple[Any
     from borarun.places import Places
     from borarun.run.state import Observer
 
-    study = load_study(study_file)
+    study = _study(study_file)
     places = Places.of(runs, study.name)
-    site = load_site(site_file) if site_file else default_site()
+    site = _site(site_file)
     if site_file is None and places.site.exists():
         with suppress(StudyError):  # of another version of borarun
             site = load_site(places.site)

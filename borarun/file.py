@@ -25,6 +25,20 @@ REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
 UNFINISHED = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<process>\d+)-\d+\.part")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder that the user named, and those above it, where they are missing.
+
+    Raises
+    ------
+    StoreError
+        Where that cannot be.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(unwritable(path, error)) from error
+
+
 def write_files(directory: Path, files: Mapping[str, str | bytes]) -> Path:
     """Write files under their names into a directory, which is made where it is missing; that directory."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from borarun.errors import StudyError
+from borarun.messages import shown
 from borarun.protocol import Study
 from borarun.published import PublishedFile
 from borarun.site import Site
@@ -23,7 +24,7 @@ KEYS: dict[Kind, frozenset[str]] = {
 }
 """Top-level keys that only the one kind has."""
 
-_NAMES: dict[Kind, str] = {"study": "a study", "site": "a site", "published": "published values"}
+NAMES: dict[str, str] = {"study": "a study", "site": "a site", "published": "published values"}
 
 
 def kind_of(path: Path) -> Kind:
@@ -43,7 +44,7 @@ def kind_of(path: Path) -> Kind:
         if first != second:
             return max(votes, key=lambda kind: votes[kind])
     if mixed := [kind for kind in KEYS if known[kind]]:
-        theirs = [f"{_NAMES[kind]} ({', '.join(key for key in root.value if owners.get(key) == kind)})" for kind in mixed]
+        theirs = [f"{NAMES[kind]} ({', '.join(key for key in root.value if owners.get(key) == kind)})" for kind in mixed]
         raise StudyError(root.problem((), f"mixes keys of {' and of '.join(theirs)}. Keep each in a file of its own."))
     hint = "A study has `material` and `reference`, a site has `executors` or `programs`, a file of published values has `sources` and `values`."
-    raise StudyError(root.problem((), f"is neither a study nor a site nor published values (got the keys {', '.join(root.value)}). {hint}"))
+    raise StudyError(root.problem((), f"is neither a study nor a site nor published values (got the keys {shown(list(root.value))}). {hint}"))

@@ -83,6 +83,11 @@ def test_validate_prints_every_mistake_as_json(borarun, mini_study: Path) -> Non
     assert {problem["key"] for problem in json.loads(answer.out)} == {"potential.level", "active_learning.threshold_save"}
 
 
+def test_validate_as_json_tells_warnings_apart(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    answer = borarun("validate", "--json", "mini.yaml")
+    assert answer.code == 0 and json.loads(answer.out) == [] and answer.err.startswith("mini.yaml: warning: ")
+
+
 def test_validate_takes_site_files_too(borarun, mini_study: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "site.yaml").write_text("borarun: 1\nname: x\nexecutors:\n  cpu: {provider: slurn}\nprogram: {}\n")
     answer = borarun("validate", "mini.yaml", "site.yaml")
@@ -232,7 +237,7 @@ def test_a_bug_where_no_file_can_be_written_leaves_its_log_elsewhere(borarun, mo
     log.unlink()
 
 
-@pytest.mark.parametrize("command", [("submit", "--runs"), ("render", "--out"), ("report", "--runs")])
+@pytest.mark.parametrize("command", [("submit", "--runs"), ("render", "--out")])
 def test_a_folder_that_cannot_be_written_is_no_bug(borarun, mini_study: Path, command: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
     verb, option = command
     answer = borarun(verb, "mini.yaml", option, "/dev/null/x")
@@ -240,7 +245,28 @@ def test_a_folder_that_cannot_be_written_is_no_bug(borarun, mini_study: Path, co
     assert borarun(verb, "mini.yaml", option, "mini.yaml").code == 2
 
 
+@pytest.mark.parametrize("command", [("submit", "mini.yaml", "--runs"), ("schema",), ("init",)])
+def test_a_folder_where_none_can_be_is_no_bug(borarun, mini_study: Path, command: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    """/proc exists, and takes no folder: the system says that there is no such one."""
+    answer = borarun(*command, "/proc/nowhere")
+    assert answer.code in (1, 2) and "/proc/nowhere" in answer.err and "cannot be written" in answer.err
+
+
+def test_a_report_of_no_results_says_where_it_looked(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    answer = borarun("report", "mini.yaml", "--runs", "typo")
+    assert answer.code == 1 and answer.err.startswith("typo: holds no results.") and not Path("typo").exists()
+
+
+def test_a_file_of_another_kind_is_told_by_its_kind(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    Path("site.yaml").write_text("borarun: 1\nname: x\nexecutors:\n  cpu: {provider: local}\n")
+    answer = borarun("plan", "site.yaml")
+    assert answer.code == 2 and answer.err == "site.yaml: holds a site, where a study is meant. Check which file stands where.\n"
+    answer = borarun("plan", "mini.yaml", "--site", "mini.yaml")
+    assert answer.code == 2 and answer.err == "mini.yaml: holds a study, where a site is meant. Check which file stands where.\n"
+
+
 def test_a_report_that_finds_no_room_is_named(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    Places.of(Path("runs"), "mini").store.mkdir(parents=True)
     with largest_file(1000):
         answer = borarun("report", "mini.yaml")
     assert answer.code == 1 and "no room to write it" in answer.err and "/runs/mini/report/" in answer.err

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from borarun.errors import BorarunError, BusyError
+from borarun.file import make_folder
 from borarun.run.claim import Claim, Watch
 from borarun.site import jobs
 
@@ -45,7 +46,7 @@ def start_detached(place: Path, arguments: list[str]) -> str:
     claim = claim_of(place)
     if claim.held():
         raise BusyError(f"{place.name}: this study is being run by {claim.holder()}. See `borarun attach`, `borarun status`, `borarun stop`.")
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     output = place / OUTPUT
     with output.open("wb") as said:
         process = subprocess.Popen(

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from borarun.errors import BorarunError, BusyError, TimeUpError
+from borarun.file import make_folder
 from borarun.job_time import JOB_ENDS
 from borarun.run.control import OUTPUT, claim_of
 from borarun.site import batch, jobs
@@ -49,7 +50,7 @@ def start_in_job(place: Path, driver: Batch, arguments: list[str]) -> str:
         if batch.standing(driver, said).phase != "ended":
             raise BusyError(f"{place.name}: a driver of this study is job {waiting.id}. See `borarun attach`, `borarun stop`.")
     jobs.forget(place, jobs.DRIVERS)
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     command = ["env", f"{IN_RELAY}=1", sys.executable, "-m", "borarun", *arguments]
     script = batch.script(
         driver,

@@ -82,7 +82,8 @@ class Transition:
     Attributes
     ----------
     found : whether any branch shows it
-    temperature_K, error, low, high : mean of the branches that show it, its standard error and 95 % interval, K
+    temperature_K, error, low, high : mean of the branches that show it, its standard error and 95 % interval, K; where cooling orders above
+        where heating disorders, their difference is scatter, and the error no less than half of it
     bracket_K : lower and upper of the two branches' temperatures, K
     hysteresis_K, hysteresis_error : heating minus cooling and its standard error, K; nan where only one branch shows it
     reason : what is missing; empty where both branches show it
@@ -175,7 +176,10 @@ def transition(heating: Branch, cooling: Branch | None = None) -> Transition:
     if not found:
         return Transition(False, nan, nan, nan, nan, (nan, nan), nan, nan, "; ".join(missing))
     centres = [branch.temperature_K for branch in found.values()]
+    hysteresis = centres[0] - centres[1] if len(centres) == 2 else nan
     both = math.sqrt(sum(branch.error**2 for branch in found.values()))
+    if hysteresis < 0.0:  # no crystal orders above where it disorders: single runs scatter by so much, which neither can know of itself
+        both = max(both, -hysteresis)
     mean, error = float(np.mean(centres)), both / len(found)
     return Transition(
         found=True,
@@ -184,7 +188,7 @@ def transition(heating: Branch, cooling: Branch | None = None) -> Transition:
         low=mean - 1.96 * error,
         high=mean + 1.96 * error,
         bracket_K=(min(centres), max(centres)),
-        hysteresis_K=centres[0] - centres[1] if len(centres) == 2 else nan,
+        hysteresis_K=hysteresis,
         hysteresis_error=both if len(centres) == 2 else nan,
         reason="; ".join(missing),
     )

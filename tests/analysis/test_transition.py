@@ -109,6 +109,17 @@ def test_mean_bracket_and_hysteresis_of_two_branches():
     assert both.error == pytest.approx(math.hypot(heating.error, cooling.error) / 2)
 
 
+def test_ordering_above_where_it_disorders_is_scatter():
+    """No crystal does that: the interval of the mean then holds both branches."""
+    rng = np.random.default_rng(6)
+    heating, cooling = (fit_branch(T, expansion(T) + step(T, centre) + 0.01 * rng.normal(size=len(T))) for centre in (625.0, 725.0))
+    both = transition(heating, cooling)
+    assert both.hysteresis_K == pytest.approx(-100, abs=4)
+    assert both.hysteresis_error == -both.hysteresis_K
+    assert both.error == both.hysteresis_error / 2
+    assert both.low < 625 and both.high > 725
+
+
 def test_a_branch_without_transition_is_named():
     rng = np.random.default_rng(6)
     heating = fit_branch(T, expansion(T) + step(T, 700.0) + 0.01 * rng.normal(size=len(T)))

@@ -63,7 +63,7 @@ function showState(state) {
   showStages(state.stages);
   id("learning").hidden = !(state.trained.length || state.explored.length);
   id("trained").replaceChildren(...state.trained.map((t) => row(`${t.functional}, training ${t.number}`, String(t.n_train), few(t.energy_meV_per_atom), few(t.forces_eV_per_A), few(t.stress_kbar))));
-  id("explored").replaceChildren(...state.explored.map((e) => row(`${e.functional}, round ${e.round}, vacancies ${e.vacancies}, run ${e.run}`, e.stop, few(e.grade_max))));
+  id("explored").replaceChildren(...state.explored.map((e) => row(`${e.functional}, round ${e.round}, vacancies ${e.vacancies}, run ${e.run}`, e.reason || e.stop, few(e.grade_max))));
   errors = learningFigures(state.trained);
   showFigures();
 }

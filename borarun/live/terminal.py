@@ -56,7 +56,8 @@ def progress_of(state: State, command: str) -> Iterator[Part]:
         yield f"{one.functional}, training {one.number}: {errors} on held-out labels"
     for run in state.explored:
         grade = "" if run.grade_max is None else f", largest grade {run.grade_max:.3g}"
-        yield f"{run.functional}, round {run.round}, exploration with {plural(run.vacancies, 'vacancy')}, run {run.run}: {run.stop}{grade}"
+        why = f" ({run.reason})" if run.reason else ""
+        yield f"{run.functional}, round {run.round}, exploration with {plural(run.vacancies, 'vacancy')}, run {run.run}: {run.stop}{why}{grade}"
     if any(each.condition != "done" for each in state.tasks):
         yield f"at least {duration(state.left_s)} left"
         yield f"Run by {state.driver}." if state.driver else f"No driver is running this study. To run it: {command}"

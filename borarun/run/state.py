@@ -83,13 +83,14 @@ class Trained:
 
 @dataclass(frozen=True)
 class Explored:
-    """A finished exploration: how it ended, and its largest extrapolation grade."""
+    """A finished exploration: how it ended and, where before its time, why; and its largest extrapolation grade."""
 
     functional: str
     round: int
     vacancies: int
     run: int
     stop: str
+    reason: str
     grade_max: float | None
 
 
@@ -212,7 +213,8 @@ class Observer:
             if operation == "train":
                 trained.append(Trained(about["functional"], about["round"], facts["n_train"], **facts["errors"]["valid"]))
             else:
-                explored.append(Explored(about["functional"], about["round"], about["vacancies"], about["run"], facts["stop"], facts["grade_max"]))
+                run = (about[name] for name in ("functional", "round", "vacancies", "run"))
+                explored.append(Explored(*run, *(facts[name] for name in ("stop", "reason", "grade_max"))))
         return tuple(trained), tuple(explored)
 
 

@@ -113,6 +113,7 @@ def exploration(source: Source, done: Done) -> Exploration:
         vacancies=done.about("vacancies"),
         run=done.about("run"),
         stop=facts["stop"],
+        reason=facts["reason"],
         time_ps=facts["time_fs"] / FS_PER_PS,
         planned_ps=sum(segment["time_ps"] for segment in settings["segments"]),
         grade_max=facts["grade_max"],

@@ -63,6 +63,7 @@ class Exploration:
     vacancies: int
     run: int
     stop: str
+    reason: str
     time_ps: float
     planned_ps: float
     grade_max: float

@@ -88,11 +88,8 @@ def _published_statistics(item: Statistics) -> dict[str, str]:
     }
 
 
-_STOPS = {
-    "completed": "ran to its end",
-    "extrapolation": "grade passed the upper threshold",
-    "exploded": "exploded (temperature, distance or force out of bounds)",
-}
+_STOPS = {"completed": "ran to its end", "extrapolation": "grade passed the upper threshold"}
+"""Of a run that exploded, its record has the words."""
 
 
 def ledger(results: Results) -> Table | None:
@@ -126,7 +123,7 @@ def _explored(run: Exploration) -> list[Value]:
     return [
         run.vacancies,
         run.run,
-        _STOPS.get(run.stop, run.stop),
+        _STOPS.get(run.stop, run.reason),
         f"{text.duration(run.time_ps)} of {text.duration(run.planned_ps)}",
         run.grade_max,
         run.n_candidates,

@@ -23,8 +23,9 @@ ORDERED_PHASE, DISORDERED_PHASE = "ordered phase", "disordered phase"
 def with_phases(transport: Sequence[Transport], transitions: Sequence[Transition], rotation: Sequence[Rotation]) -> tuple[Transport, ...]:
     """The points with the phase that they are in, where the heating runs found a transition.
 
-    Below and above the half heights of cooling and heating temperature tells it. Between them either phase may be there: whether the run's own anions kept
-    the order of the relaxed crystal tells which; a point of which nothing tells it is no longer accepted.
+    Below and above the transition temperature with its interval, and the half heights of cooling and heating, temperature tells it. Between them either
+    phase may be there, and with other vacancies than those of the heating everywhere: whether the run's own anions kept the order of the relaxed crystal
+    tells which; a point between the half heights of which nothing tells it is no longer accepted.
     """
     order = {(p.functional, p.temperature_K, p.vacancies): p.order for p in rotation}
     return tuple(
@@ -37,11 +38,10 @@ def _with_phase(point: Transport, near: Transition | None, order: float | None) 
         return point
     low, high = near.bracket_K
     by_temperature = ORDERED_PHASE if point.temperature_K < near.temperature_K.value else DISORDERED_PHASE
-    if not low < point.temperature_K < high:
-        return replace(point, phase=by_temperature)
-    if order is not None:
+    told = near.vacancies == point.vacancies and not min(low, near.temperature_K.low) < point.temperature_K < max(high, near.temperature_K.high)
+    if order is not None and not told:
         return replace(point, phase=ORDERED_PHASE if order >= ORDERED else DISORDERED_PHASE)
-    if not point.accepted:
+    if not low < point.temperature_K < high or not point.accepted:
         return replace(point, phase=by_temperature)
     return replace(
         point, phase=by_temperature, accepted=False, reason=f"within the hysteresis: either phase may be there between {low:.0f} and {high:.0f} K"

@@ -167,7 +167,9 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
 
 
 def _measured(value: Diffusivity | Conductivity) -> Measured | None:
-    return Measured(value.value, value.low, value.high, positive=True) if isfinite(value.error) else None
+    """With its interval; of a run that is not diffusive, whose slope still falls with time, an upper bound."""
+    low = value.low if value.diffusive else min(value.low, 0.0)
+    return Measured(value.value, low, value.high, positive=True) if isfinite(value.error) else None
 
 
 def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:

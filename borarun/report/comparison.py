@@ -81,7 +81,7 @@ def compare(results: Results) -> tuple[Compared, ...]:
 
 def _compared(number: Number, ours: Ours) -> Compared:
     remarks = []
-    if number.kind == "paper" and number.functional != ours.functional:
+    if number.kind == "paper" and number.functional and number.functional.partition(" (")[0] != ours.functional:  # behind it may stand how: PBE (AIMD)
         remarks.append(f"other functional: {ours.functional} against {number.functional}")
     if ours.phase == "" and number.phase is not None:
         remarks.append(f"published for the {number.phase} phase; which phase ours is in was not found")

@@ -91,7 +91,7 @@ def published(item: Number | None) -> str:
     if item.value is None:
         return minus(f"{item.low:g}–{item.high:g}")
     decade = log10(item.value) if item.value > 0 else 0.5
-    text = f"10{superscript(round(decade))}" if item.unit == "S/cm" and decade == round(decade) else minus(f"{item.value:g}")
+    text = f"10{superscript(round(decade))}" if item.unit in ("S/cm", "cm2/s") and decade == round(decade) else minus(f"{item.value:g}")
     if item.uncertainty is not None:
         text += f" ± {item.uncertainty:g}"
     if item.low is not None and item.high is not None:

@@ -17,7 +17,7 @@ from borarun.report.collectors.learning import learning, stand_ins
 from borarun.report.collectors.order import ramps
 from borarun.report.collectors.phonons import measured_peaks, phonons
 from borarun.report.collectors.provenance import provenance
-from borarun.report.collectors.relax import cells
+from borarun.report.collectors.relax import cells, measured_cells
 from borarun.report.collectors.source import Source
 from borarun.report.collectors.structure import unit_cell
 from borarun.report.collectors.vibrations import vibrations
@@ -57,6 +57,8 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
     order, ramp_checks = ramps(study, source)
     vibrated = vibrations(study, source)
     unit = Formula(study.material.formula).count()
+    cubic = _cubic(study)
+    measured = measured_cells(study, cubic)
     return Results(
         name=study.name,
         formula=study.material.formula,
@@ -72,12 +74,12 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         reference=study.reference.engine,
         level=study.potential.level if study.potential is not None else None,
         sections=frozenset(name for name in SECTIONS if getattr(study, name) is not None),
-        cubic=_cubic(study),
+        cubic=cubic,
         unit_cell=unit_cell(study),
         warnings=tuple(study.warnings),
         stand_ins=stand_ins(study),
-        cells=cells(study, source, sum(unit.values())),
-        measured_cells_A=study.relax.measured_A if study.relax is not None else {},
+        cells=cells(study, source, measured, sum(unit.values())),
+        measured_cells_A=measured,
         phonons=phonons(study, source, sum(unit.values())),
         measured_peaks_meV=measured_peaks(study),
         learning=tuple(learning(study, source, functional) for functional in study.functionals) if study.potential is not None else (),

@@ -10,22 +10,31 @@ from borarun.protocol import Relax, Study
 from borarun.report.collectors.source import Done, Source
 from borarun.report.results.relax import RelaxedCell
 
+Edges = tuple[float, float, float]
 
-def cells(study: Study, source: Source, atoms_per_formula: int) -> tuple[RelaxedCell, ...]:
+
+def measured_cells(study: Study, cubic: bool) -> dict[str, Edges]:
+    """Measured a, b and c of phases, angstrom: those of the study file; of a cubic first phase else the published one."""
+    if study.relax is None:
+        return {}
+    published = study.published.experiment("ordered_lattice_parameter")
+    return ({study.phase: (published.number,) * 3} if published is not None and cubic else {}) | study.relax.measured_A
+
+
+def cells(study: Study, source: Source, measured: Mapping[str, Edges], atoms_per_formula: int) -> tuple[RelaxedCell, ...]:
     """Relaxed cells in the order of the tasks; energies relative to the study's first phase."""
     found = source.of("relax")
     energies: dict[str, dict[str, float]] = {}
     for done in found:
         energies.setdefault(done.about("functional"), {})[done.about("phase")] = done.facts["energy_eV_per_atom"]
-    return tuple(_cell(study, done, energies[done.about("functional")], atoms_per_formula) for done in found)
+    return tuple(_cell(study, done, energies[done.about("functional")], measured, atoms_per_formula) for done in found)
 
 
-def _cell(study: Study, done: Done, energies: Mapping[str, float], atoms_per_formula: int) -> RelaxedCell:
+def _cell(study: Study, done: Done, energies: Mapping[str, float], measured: Mapping[str, Edges], atoms_per_formula: int) -> RelaxedCell:
     asked = study.relax or Relax()
     phase, facts = done.about("phase"), done.facts
     relative = 1e3 * (energies[phase] - energies[study.phase]) if study.phase in energies else None
     wrong = asked.ground_state is not None and phase in phases_below(energies, asked.ground_state)
-    measured = asked.measured_A.get(phase)
     return RelaxedCell(
         phase=phase,
         functional=done.about("functional"),
@@ -39,5 +48,5 @@ def _cell(study: Study, done: Done, energies: Mapping[str, float], atoms_per_for
         relative_meV_per_atom=relative,
         max_force_eV_per_A=facts["max_force_eV_per_A"],
         below=asked.ground_state or "" if wrong else "",
-        deviation_percent=None if measured is None else lattice_deviation(facts["lattice_A"], measured),
+        deviation_percent=lattice_deviation(facts["lattice_A"], measured[phase]) if phase in measured else None,
     )

@@ -334,7 +334,8 @@ def activation(results: Results) -> Figure | None:
         Column("points"),
     )
     caption = (
-        "From the lines of the figure before, with 95 % intervals; hollow: the disordered phase. Beside them Table 3 of the paper, as far as it is known."
+        "From the lines of the figure before, with 95 % intervals; hollow: ours of the disordered phase. "
+        "Beside them Table 3 of the paper, as far as it is known."
     )
     title = "Activation energy against vacancy content"
     return Figure(title, caption, (panel,), Table("activation_against_vacancies", title, columns, rows))

@@ -102,7 +102,7 @@ def grades(learning: tuple[Learning, ...]) -> Figure | None:
                 axes.plot(run.grade_time_ps, run.grade, color=colors[run.round], lw=1.0, alpha=0.85)
                 if run.stop != "completed":
                     axes.plot(run.grade_time_ps[-1], run.grade[-1], "X", color=colors[run.round], ms=7)
-            axes.set(xlabel="time, ps", ylabel="largest extrapolation grade")
+            axes.set(xlabel="time, ps", ylabel="largest extrapolation grade", title=runs[0].functional)
             style.logarithmic(axes, "xy")
             top = max(float(np.nanmax(run.grade)) for run in runs)
             axes.set_ylim(0.1 if top > 0.1 else None, max(top, runs[0].threshold_break) * 2)
@@ -153,7 +153,15 @@ def parity(learning: tuple[Learning, ...]) -> Figure | None:
         for name, unit, values, error in shown:
             color = style.by_functional(part.functional)
 
-            def paint(axes: Axes, name: str = name, unit: str = unit, values: Array = values, error: str = error, color: str = color) -> None:
+            def paint(
+                axes: Axes,
+                name: str = name,
+                unit: str = unit,
+                values: Array = values,
+                error: str = error,
+                color: str = color,
+                functional: str = part.functional,
+            ) -> None:
                 low, high = style.limits(values)
                 axes.plot([low, high], [low, high], color=style.MUTED, lw=0.9)
                 size = 3.0 if values.shape[1] > 500 else 5.0
@@ -163,6 +171,7 @@ def parity(learning: tuple[Learning, ...]) -> Figure | None:
                     ylim=(low, high),
                     xlabel=f"reference {name}, {unit}",
                     ylabel=f"potential {name}, {unit}",
+                    title=functional,
                     aspect="equal",
                 )
                 axes.locator_params(nbins=5)

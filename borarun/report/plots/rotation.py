@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
@@ -132,6 +133,7 @@ def by_vacancies(results: Results) -> Figure | None:
                 axes.plot(since, so_far, color=colors[p.vacancies], drawstyle="steps-post", label=text.count(p.vacancies, "vacancy"))
             axes.set(xlabel="time, ps", ylabel="full rotations of all anions", title=where)
             axes.set_ylim(-0.03 * max(axes.get_ylim()[1], 1), max(axes.get_ylim()[1], 1))
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(loc="upper left")
 
         panels += [

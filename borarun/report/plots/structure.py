@@ -270,10 +270,10 @@ def _map(axes: Axes, density: DensityMap, values: Array, name: str, top: float, 
     axes.set(
         xlabel="along a, Å" if name == "projection" else "along a + b, Å",
         ylabel="along b, Å" if name == "projection" else "along c, Å",
-        title=where,
         xlim=(corners[..., 0].min(), corners[..., 0].max()),
         ylim=(corners[..., 1].min(), corners[..., 1].max()),
     )
+    axes.set_title(where, pad=12.0)  # above the circles on the edge
     axes.figure.colorbar(mesh, ax=axes, label="Å⁻²" if name == "projection" else "Å⁻³", shrink=0.85)
 
 

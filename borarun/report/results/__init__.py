@@ -44,7 +44,7 @@ class Results:
     cubic : whether the first phase is cubic, so that one lattice parameter says it all
     unit_cell : the first phase
     warnings : of the study file
-    measured_cells_A : measured lattice parameters of phases, from the study file
+    measured_cells_A : measured lattice parameters of phases, from the study file or published
     measured_peaks_meV : measured vibrational peaks, from the study file
     """
 

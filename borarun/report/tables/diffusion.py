@@ -17,12 +17,12 @@ def transport(results: Results) -> Table | None:
             p.vacancies,
             p.temperature_K,
             f"{p.n_runs} × {text.duration(p.time_ps)}",
+            ", ".join(filter(None, ("yes", p.phase))) if p.accepted else f"no: {p.reason}",
             p.diffusivity_cm2_s,
             p.regression_cm2_s,
             p.conductivity_S_cm,
             p.collective_S_cm,
             p.haven,
-            ", ".join(filter(None, ("yes", p.phase))) if p.accepted else f"no: {p.reason}",
         ]
         for p in results.transport
     ]
@@ -31,12 +31,12 @@ def transport(results: Results) -> Table | None:
         Column("vacancies"),
         Column("temperature", "K"),
         Column("runs"),
+        Column("in the fit"),
         Column("D", "cm²/s"),
         Column("D by regression", "cm²/s"),
         Column("σ, tracer", "S/cm"),
         Column("σ, collective", "S/cm"),
         Column("Haven ratio"),
-        Column("in the fit"),
     )
     caption = (
         "D from the whole run with a 95 % interval from the scatter over time blocks (Student t). D by regression is a second opinion, by "

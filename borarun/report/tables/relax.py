@@ -29,9 +29,6 @@ def cells(results: Results) -> Table | None:
         for c in results.cells
     ]
     rows += [["experiment", phase, "", *edges, "", *[None] * 5, "", None] for phase, edges in results.measured_cells_A.items()]
-    measured = results.published.experiment("ordered_lattice_parameter")
-    if measured is not None and "Pa-3" not in results.measured_cells_A:
-        rows.append(["experiment", "Pa-3", "Pa-3 (205)", *[measured.number] * 3, "90, 90, 90", measured.number**3 / 4, *[None] * 4, "", None])
     columns = (
         Column("functional"),
         Column("phase"),

@@ -107,6 +107,25 @@ def test_no_line_is_drawn_across_the_transition(results: Results) -> None:
     assert with_vacancy[0].line_T_K.max() < 670
 
 
+def test_anions_tell_the_phase_where_other_vacancies_were_heated(results: Results) -> None:
+    """One that disorders with a vacancy below the transition of the crystal without: no line runs through both."""
+    points = [p for p in results.transport if p.vacancies == 1]
+    (heated,) = results.transitions
+    assert heated.vacancies == 0 and heated.temperature_K is not None and heated.temperature_K.low > 600
+    turning = [replace(p, order=0.05 if p.temperature_K == 600 else 0.9) for p in results.rotation if p.vacancies == 1]
+    phases = {p.temperature_K: p.phase for p in with_phases(points, (heated,), turning)}
+    assert {temperature for temperature, phase in phases.items() if phase == "disordered phase"} == {600}
+    same = {p.temperature_K: p.phase for p in with_phases(points, (replace(heated, vacancies=1),), turning)}
+    assert same[600] == "ordered phase"  # far below a transition of the same cell, temperature tells
+    assert heated.bracket_K is not None and heated.bracket_K[0] < 700 < heated.bracket_K[1]
+    assert same[700] == "ordered phase"  # within the hysteresis the anions, which kept their order
+
+
+def test_what_is_not_diffusive_is_bounded_from_above(results: Results) -> None:
+    still = [p for p in results.transport if not p.accepted and p.diffusivity_cm2_s is not None]
+    assert still and all(p.diffusivity_cm2_s.low <= 0 for p in still if p.diffusivity_cm2_s)
+
+
 def test_without_a_transition_all_points_make_one_line_with_the_energy_put_in(results: Results) -> None:
     unsplit = [replace(p, phase="") for p in results.transport]
     (line,) = [line for line in lines(with_phases(unsplit, (), ())) if line.vacancies == 1]

@@ -127,7 +127,8 @@ def _transition(functional: str, vacancies: int, heating_K_per_ps: float, heated
     elif np.isfinite(found.hysteresis_K):
         statement = f"half height at {heated.temperature_K:.0f} K on heating, hysteresis {found.hysteresis_K:.0f} K"
         if found.hysteresis_K < 0.0:  # a crystal does not order above where it disorders
-            statement += ": single ramps of a cell of this size scatter by at least as much"
+            below = f"{-found.hysteresis_K:.0f} K below that on cooling"
+            statement = f"half height at {heated.temperature_K:.0f} K on heating, {below}: single ramps of a cell of this size scatter by at least as much"
         reach = 1.96 * found.hysteresis_error
         hysteresis = Measured(found.hysteresis_K, found.hysteresis_K - reach, found.hysteresis_K + reach)
     else:

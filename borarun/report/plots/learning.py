@@ -131,7 +131,7 @@ def grades(learning: tuple[Learning, ...]) -> Figure | None:
     return Figure(
         "Extrapolation grades",
         "Largest grade of any atom in each exploration run. Frames above the lower dashed line are kept as candidates for labelling; a run "
-        "that reaches the upper one stops (cross). A grade below 1 is interpolation.",
+        "that reaches the upper one stops. A cross is where a run ended before its time; the ledger says why. A grade below 1 is interpolation.",
         tuple(panels),
         Table("grades", "Extrapolation grades", columns, rows),
     )

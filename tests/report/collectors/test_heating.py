@@ -19,5 +19,5 @@ def ramp(centre: float) -> Branch:
 def test_ordering_above_where_it_disorders_is_told_to_be_chance(heated: float, cooled: float, chance: bool) -> None:
     found = heating._transition("PBE", 0, 1.0, ramp(heated), ramp(cooled))
     assert found.hysteresis_K is not None and found.hysteresis_K.value == pytest.approx(heated - cooled, abs=4)
-    assert ("scatter by at least as much" in found.statement) == chance
+    assert ("scatter by at least so much" in found.statement) == chance
     assert found.statement.endswith(".")

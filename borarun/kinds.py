@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from borarun.errors import StudyError
-from borarun.messages import shown
 from borarun.protocol import Study
 from borarun.published import PublishedFile
 from borarun.site import Site
@@ -47,4 +46,4 @@ def kind_of(path: Path) -> Kind:
         theirs = [f"{NAMES[kind]} ({', '.join(key for key in root.value if owners.get(key) == kind)})" for kind in mixed]
         raise StudyError(root.problem((), f"mixes keys of {' and of '.join(theirs)}. Keep each in a file of its own."))
     hint = "A study has `material` and `reference`, a site has `executors` or `programs`, a file of published values has `sources` and `values`."
-    raise StudyError(root.problem((), f"is neither a study nor a site nor published values (got the keys {shown(list(root.value))}). {hint}"))
+    raise StudyError(root.problem((), f"is neither a study nor a site nor published values (got the keys {', '.join(root.value):.100}). {hint}"))

@@ -410,9 +410,7 @@ def _compared(study: Study, phases: Phases) -> Iterator[Finding]:
 
 def _dynamics(study: Study) -> Iterator[tuple[Place, Dynamics]]:
     """Each section that runs molecular dynamics, and its place."""
-    functionals = getattr(study, "functionals", ())  # none where they did not validate: then dynamics is judged all the same
-    if study.training_set and (not functionals or any(map(study.training_set.runs_dynamics, functionals))):
-        yield ("training_set", "aimd"), study.training_set.dynamics
+    yield from as_far_as_known(_aimd(study))
     if study.active_learning:
         yield ("active_learning",), study.active_learning
     if study.heating:
@@ -421,6 +419,12 @@ def _dynamics(study: Study) -> Iterator[tuple[Place, Dynamics]]:
         yield ("diffusion",), study.diffusion
     if study.vibrations:
         yield ("vibrations",), study.vibrations
+
+
+def _aimd(study: Study) -> Iterator[tuple[Place, Dynamics]]:
+    functionals = getattr(study, "functionals", ())  # none where they did not validate: then dynamics is judged all the same
+    if study.training_set and (not functionals or any(map(study.training_set.runs_dynamics, functionals))):
+        yield ("training_set", "aimd"), study.training_set.dynamics
 
 
 def _supercell(study: Study, section: Dynamics) -> tuple[int, int, int]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +20,7 @@ from borarun.frames import Frames
 from borarun.places import Places
 from borarun.protocol import SHARED_FOLDERS, Aimd, Diffusion, Relax, Study
 from borarun.study import init_study, load_study, study_schema
+from borarun.yaml_file import read_yaml
 
 PROJECT = Path(__file__).parents[1]
 BAD = Path(__file__).parent / "bad_input"
@@ -300,3 +305,35 @@ def test_no_values_raise_anything_but_a_study_error(folder: Path, sections: dict
     head = [line for line in MINIMAL.splitlines() if line.split(":")[0] not in sections]
     lines = [f"{json.dumps(key)}: {flow(value)}" for key, value in sections.items()]
     only_study_errors(write(folder, "\n".join(head + lines)))
+
+
+JUNK = [None, [], {}, -1, 0, "x", "2,5", "10 K", 1e300, True, [1, "a"], {"a": 1}, [[]], {"engine": "vasp"}, {"from": 1, "to": 2, "step": 0.3}, ["Pa-3"]]
+
+
+def _places(content: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    for step, value in content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ():
+        yield (*above, step)
+        yield from _places(value, (*above, step))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_change_of_a_study_raises_anything_but_a_study_error(seed: int, tmp_path: Path) -> None:
+    """Values replaced by others, keys left out or renamed, several at once: whatever is judged beside a mistake."""
+    chance = random.Random(seed)
+    shutil.copytree(PROJECT / "studies/structures", tmp_path / "structures")
+    whole = [read_yaml(PROJECT / "studies" / name)[0].plain() for name in ("quickstart.yaml", "li2b12h12.yaml")]
+    for _ in range(25):
+        content = copy.deepcopy(chance.choice(whole))
+        for _ in range(chance.randint(1, 5)):
+            *above, last = chance.choice(list(_places(content)) or [("borarun",)])
+            owner: Any = content
+            for step in above:
+                owner = owner[step]
+            if isinstance(owner, list) or chance.random() < 0.6:
+                owner[last] = copy.deepcopy(chance.choice(JUNK))
+            elif chance.random() < 0.5:
+                owner.pop(last, None)
+            else:
+                owner[f"{last}s"] = owner.pop(last, None)
+        write(tmp_path, json.dumps(content))
+        only_study_errors(tmp_path / "study.yaml")

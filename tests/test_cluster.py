@@ -585,7 +585,7 @@ ANOTHER_CLOCK = "import sys, time; now = time.time; skew = float(sys.argv.pop(1)
 
 def test_a_driver_in_a_job_hands_over_before_its_wall(cluster: Cluster, tmp_path: Path) -> None:
     """The study takes longer than the driver's job; `attach` follows from one to the next, and none is left in the end."""
-    run = Run(cluster, tmp_path, STUDY.replace("time_ps: 2.0", "time_ps: 12.0"), SITE + DRIVER)
+    run = Run(cluster, tmp_path, STUDY.replace("time_ps: 2.0", "time_ps: 40.0"), SITE + DRIVER)
     assert "will be run by job" in borarun(run, "submit", "study.yaml", "--site", "site.yaml", "--detach")
     again = [sys.executable, "-m", "borarun", "submit", "study.yaml", "--site", "site.yaml", "--detach"]
     assert subprocess.run(again, cwd=run.folder, env=run.cluster.environment, capture_output=True, timeout=60, check=False).returncode == 1

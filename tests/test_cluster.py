@@ -149,7 +149,7 @@ class Run:
 
 @pytest.fixture
 def run(cluster: Cluster, tmp_path: Path) -> Iterator[Run]:
-    """A study that takes about half a minute on the cluster's four slots."""
+    """A study that takes some ten seconds on the cluster's four slots."""
     made = Run(cluster, tmp_path)
     yield made
     for process in made.left():
@@ -253,8 +253,9 @@ def test_stop_ends_the_jobs_of_a_dead_driver(run: Run) -> None:
     run.cluster.wait_until(lambda: not run.cluster.jobs(), "the queue is empty", 20)
 
 
-def test_scheduler_commands_that_fail_for_a_while(run: Run) -> None:
-    """squeue, sbatch and scancel fail for twenty seconds: jobs run on, and new ones are asked for later."""
+def test_scheduler_commands_that_fail_for_a_while(cluster: Cluster, tmp_path: Path) -> None:
+    """squeue, sbatch and scancel fail for a while, twice: jobs run on, and new ones are asked for later. The study outlasts it."""
+    run = Run(cluster, tmp_path, STUDY.replace("time_ps: 2.0", "time_ps: 16.0"))
     bin_folder, broken = run.folder / "bin", run.folder / "broken"
     bin_folder.mkdir()
     for name in ("squeue", "sbatch", "scancel"):

@@ -2,8 +2,7 @@
 
 All read one dump of 2808 atoms, as the deck writes it (``id type x y z ix iy iz``, sorted), into positions of all frames. borarun also unwraps them, and
 checks that every frame is whole. CPU times of one thread, in turn, the median of five. A reader that is not installed is said to be missing.
-Of borarun's time
-more than half goes into lines and more than a quarter into the copy of the text from the page cache.
+Of borarun's time more than half goes into lines and more than a quarter into the copy of the text from the page cache.
 
     pip install polars pandas MDAnalysis pymatgen ovito
     python benchmarks/dump.py

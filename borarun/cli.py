@@ -67,11 +67,11 @@ def _site(path: Path | None) -> Site:
 
 def _meant(path: Path, kind: str, load: Callable[[Path], File]) -> File:
     """The file; where it is of another kind than the command takes, that alone is said, and not what it lacks."""
-    from borarun.kinds import NAMES, kind_of
-
     try:
         return load(path)
     except StudyError:
+        from borarun.kinds import NAMES, kind_of
+
         found = kind
         with suppress(StudyError):
             found = kind_of(path)

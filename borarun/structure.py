@@ -58,10 +58,10 @@ def read_structure(path: Path) -> Atoms:
     try:
         if path.is_dir():
             raise wrong("is a folder. Name the structure file in it.")
-        if path.exists() and not path.is_file():
-            raise wrong("is not a regular file. Name a structure file.")
         if not path.exists():
             raise wrong("no such file. Paths count from the folder of the file that names them.")
+        if not path.is_file():
+            raise wrong("is not a regular file. Name a structure file.")
         if (size := path.stat().st_size) > LARGEST_FILE_B:
             raise wrong(f"too large for a structure (got {size / 1e6:.0f} MB, at most {LARGEST_FILE_B / 1e6:.0f} MB).")
         path.open("rb").close()

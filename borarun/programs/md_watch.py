@@ -31,7 +31,6 @@ MAX_FORCE = 100.0
 MAX_ENERGY_CHANGE = 1.0
 """eV/atom from the first step; heating to 1000 K takes 0.13."""
 
-
 APPROACH, APPROACH_LOOKS = 40, 5
 """So many configurations before a break are kept too, so many looks apart: where a bad potential tears an anion before the grade tells, those above
 threshold_save are torn already, and only the way there can teach it better."""

@@ -125,10 +125,11 @@ def _transition(functional: str, vacancies: int, heating_K_per_ps: float, heated
     if not found.found:
         statement = found.reason
     elif np.isfinite(found.hysteresis_K):
-        statement = f"half height at {heated.temperature_K:.0f} K on heating, hysteresis {found.hysteresis_K:.0f} K"
         if found.hysteresis_K < 0.0:  # no crystal orders above where it disorders
             halves = f"half height at {found.bracket_K[0]:.0f} K on heating and {found.bracket_K[1]:.0f} K on cooling"
             statement = f"{halves}, the wrong way round: single ramps of a cell of this size scatter by at least so much"
+        else:
+            statement = f"half height at {heated.temperature_K:.0f} K on heating, hysteresis {found.hysteresis_K:.0f} K"
         reach = 1.96 * found.hysteresis_error
         hysteresis = Measured(found.hysteresis_K, found.hysteresis_K - reach, found.hysteresis_K + reach)
     else:

@@ -1,7 +1,8 @@
-"""Cost of borarun's evaluation of a moment tensor potential against motep's compiled engine, on the same moving atoms.
+"""Cost of borarun's evaluation of a moment tensor potential against motep's compiled engine, on the
+same moving atoms.
 
-A short Langevin run of Li2B12H12 at 600 K and 0.5 fs (level 8) gives the positions; potentials of several levels, with random coefficients, are evaluated
-along it. Times are CPU times.
+A short Langevin run of Li2B12H12 at 600 K and 0.5 fs (level 8) gives the positions; potentials of
+several levels, with random coefficients, are evaluated along it. Times are CPU times.
 
     python benchmarks/evaluator.py
 
@@ -51,19 +52,28 @@ forces and stress, with its neighbour list kept up to date. *gradients*: derivat
 | level | atoms | motep | evaluate | evaluate / motep | gradients | Jacobian | motep, train |
 |---|---|---|---|---|---|---|---|
 {rows}
-"""
+"""  # noqa: E501
 
 
 def trajectory(steps: int) -> list[Atoms]:
     """Successive configurations of a short run."""
-    atoms = Frames.from_extxyz((HERE / "data" / "li2b12h12_sevennet0_d3_train.extxyz").read_text())[20]
-    atoms.calc = MTPCalculator(Potential.read((HERE.parent / "tests" / "data" / "li2b12h12_level8.mtp").read_text()))
+    atoms = Frames.from_extxyz((HERE / "data" / "li2b12h12_sevennet0_d3_train.extxyz").read_text())[
+        20
+    ]
+    atoms.calc = MTPCalculator(
+        Potential.read((HERE.parent / "tests" / "data" / "li2b12h12_level8.mtp").read_text())
+    )
     random = np.random.default_rng(1)
     thermalize_momenta(atoms, temperature_K=600, rng=random)
-    run = Langevin(atoms, 0.5 * units.fs, temperature_K=600, friction=0.01 / units.fs, fixcm=False, rng=random)
+    run = Langevin(
+        atoms, 0.5 * units.fs, temperature_K=600, friction=0.01 / units.fs, fixcm=False, rng=random
+    )
     run.run(200)
     images: list[Atoms] = []
-    run.attach(lambda: images.append(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)), interval=1)
+    run.attach(
+        lambda: images.append(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)),
+        interval=1,
+    )
     run.run(steps)
     return images
 
@@ -91,7 +101,9 @@ def milliseconds(call: Callable[[], object], n: int) -> float:
 def row(level: int, repeat: int, images: list[Atoms]) -> str:
     """One line of the table."""
     potential = Potential.untrained(level, (3, 5, 1))
-    potential = potential.with_parameters(np.random.default_rng(1).normal(0.0, 0.1, potential.n_parameters))
+    potential = potential.with_parameters(
+        np.random.default_rng(1).normal(0.0, 0.1, potential.n_parameters)
+    )
     images = [image * (repeat, repeat, repeat) for image in images]
     evaluator = Evaluator(potential, images[0].numbers)
     evaluator.evaluate(images[0].positions, images[0].cell.array)
@@ -99,26 +111,39 @@ def row(level: int, repeat: int, images: list[Atoms]) -> str:
     for image in images:
         evaluator.evaluate(image.positions, image.cell.array)
     evaluate = (time.process_time() - begin) / len(images) * 1e3
-    motep = milliseconds(motep_call(potential, evaluator.neighbours.pairs), 20 if repeat == 1 else 3)
+    motep = milliseconds(
+        motep_call(potential, evaluator.neighbours.pairs), 20 if repeat == 1 else 3
+    )
     gradients = milliseconds(evaluator.gradients, 10)
     slopes = train = ""
     if repeat == 1:
-        slopes = f"{milliseconds(lambda: jacobian(potential.tables, *evaluator.neighbours.pairs), 5):.1f}"
+        slopes = f"{milliseconds(lambda: jacobian(potential.tables, *evaluator.neighbours.pairs), 5):.1f}"  # noqa: E501
         calculator = MTP(potential.data, engine="cext", mode="train")
         train = f"{milliseconds(lambda: calculator.calculate(images[-1]), 1):.0f}"
-    return f"| {level} | {len(images[0])} | {motep:.2f} | {evaluate:.2f} | {evaluate / motep:.2f} | {gradients:.2f} | {slopes} | {train} |"
+    return (
+        f"| {level} | {len(images[0])} | {motep:.2f} | {evaluate:.2f} | {evaluate / motep:.2f} | "
+        f"{gradients:.2f} | {slopes} | {train} |"
+    )
 
 
 def main() -> None:
     """Measure all cases, print and write the table."""
     images = trajectory(300)
     with threadpool_limits(1):
-        rows = [row(level, repeat, images if repeat == 1 else images[:60]) for level, repeat in CASES]
-    found = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
+        rows = [
+            row(level, repeat, images if repeat == 1 else images[:60]) for level, repeat in CASES
+        ]
+    found = (
+        re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+        if Path("/proc/cpuinfo").exists()
+        else None
+    )
     text = TEXT.format(
         command=("python benchmarks/evaluator.py " + " ".join(sys.argv[1:])).strip(),
-        machine=f"{found[1] if found else platform.processor()}, {os.cpu_count()} cores, shared with other work",
-        versions=f"Python {platform.python_version()}, motep {metadata.version('motep')}, numba {metadata.version('numba')}",
+        machine=f"{found[1] if found else platform.processor()}, {os.cpu_count()} cores, shared "
+            "with other work",
+        versions=f"Python {platform.python_version()}, motep {metadata.version('motep')}, numba "
+            f"{metadata.version('numba')}",
         steps=len(images), rows="\n".join(rows),
     )  # fmt: skip
     print(text)

@@ -1,7 +1,8 @@
 """What a whole LAMMPS step costs, against the bare force evaluation on the same neighbours.
 
-Runs NPT dynamics at 600 K through ``borarun.programs.md`` in this process. At every twentieth step the compiled force evaluations alone, motep's
-(``calc_run``) and borarun's, are timed on the neighbours of that step, so that all see the same load of the machine. Times are CPU times.
+Runs NPT dynamics at 600 K through ``borarun.programs.md`` in this process. At every twentieth step
+the compiled force evaluations alone, motep's (``calc_run``) and borarun's, are timed on the
+neighbours of that step, so that all see the same load of the machine. Times are CPU times.
 
     python benchmarks/md_step.py tests/data/li2b12h12_level8.mtp [more potentials]
 
@@ -55,7 +56,7 @@ level: it is a tenth of level 12 and a fifth of level 8. Beside other work, whic
 | level | atoms | motep | own | callback | step | step / motep | step / own | builds |
 |---|---|---|---|---|---|---|---|---|
 {rows}
-"""
+"""  # noqa: E501
 
 
 class Timed(Watch):
@@ -85,7 +86,9 @@ class Timed(Watch):
 
 
 def motep_arguments(evaluator: Evaluator) -> tuple[Any, ...]:
-    """The neighbours of the last configuration as motep has them: one rectangular array, -1 where an atom has fewer."""
+    """The neighbours of the last configuration as motep has them: one rectangular array, -1 where
+    an atom has fewer.
+    """
     pairs, potential = evaluator.neighbours.pairs, evaluator.potential
     width = int(pairs.counts.max())
     absent = np.arange(width) >= pairs.counts[:, None]
@@ -101,7 +104,15 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
     structure = Frames.of([read_structure(STRUCTURE)]).to_extxyz()
     settings = lammps.Settings(
         cell={"text": structure, "supercell": (repeat, repeat, repeat)},
-        segments=[{"name": "hold", "time_ps": steps * 0.0005, "from_K": 600, "to_K": 600, "sample_every_fs": 20}],
+        segments=[
+            {
+                "name": "hold",
+                "time_ps": steps * 0.0005,
+                "from_K": 600,
+                "to_K": 600,
+                "sample_every_fs": 20,
+            }
+        ],
     )
     home = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +124,14 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
             before, line, after = Path("in.lammps").read_text().partition(md.INTERACTION)
             lmp.commands_string(before + line)
             link = md.Link(lmp)
-            watch = Timed(link, plan, Evaluator(Potential.read(text), plan.numbers), None, Candidates(Path("candidates.extxyz")), 0)
+            watch = Timed(
+                link,
+                plan,
+                Evaluator(Potential.read(text), plan.numbers),
+                None,
+                Candidates(Path("candidates.extxyz")),
+                0,
+            )
             link.listen(watch)
             begin = time.process_time()
             lmp.commands_string(after)
@@ -133,7 +151,9 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("potentials", nargs="+", type=Path)
     files = parser.parse_args().potentials
     rows = []
@@ -146,15 +166,26 @@ def main() -> None:
                 m = measure(text, repeat, steps)
                 numbers = [f"{m[name]:.3f}" for name in ("motep", "own", "callback", "step")]
                 ratios = [f"{m['step'] / m[name]:.2f}" for name in ("motep", "own")]
-                rows.append(f"| {level} | {m['n_atoms']:.0f} | {' | '.join(numbers + ratios)} | {m['builds']:.3f} |")
+                rows.append(
+                    f"| {level} | {m['n_atoms']:.0f} | {' | '.join(numbers + ratios)} | "
+                    f"{m['builds']:.3f} |"
+                )
                 print(rows[-1], flush=True)
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?")
+    cpu = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        "?",
+    )
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(
         TEXT.format(
             command=f"python benchmarks/md_step.py {' '.join(str(file) for file in files)}",
             machine=f"{cpu}, {os.cpu_count()} cores, shared with other work",
-            versions=f"Python {platform.python_version()}, LAMMPS {metadata.version('lammps')}, motep {metadata.version('motep')}",
+            versions=f"Python {platform.python_version()}, LAMMPS {metadata.version('lammps')}, "
+            f"motep {metadata.version('motep')}",
             rows="\n".join(rows),
         )
     )

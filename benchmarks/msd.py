@@ -1,8 +1,11 @@
-"""How fast the mean squared displacement at every lag is, and how much memory it takes: borarun against packages of the field.
+"""How fast the mean squared displacement at every lag is, and how much memory it takes: borarun
+against packages of the field.
 
-216 ions walk at random through 20,000 frames, in double precision, in the layout that each package wants. kinisi has 20 lags, all others have every lag.
-All take turns in one process of one thread; CPU times, median of three rounds. Memory is what the peak of a fresh process grows by in the call alone. The
-floor is one real transform of the data padded with zeros to twice its length, which every method by Fourier transform needs, and nothing else.
+216 ions walk at random through 20,000 frames, in double precision, in the layout that each package
+wants. kinisi has 20 lags, all others have every lag. All take turns in one process of one thread;
+CPU times, median of three rounds. Memory is what the peak of a fresh process grows by in the call
+alone. The floor is one real transform of the data padded with zeros to twice its length, which
+every method by Fourier transform needs, and nothing else.
 
     pip install tidynamics pymatgen-analysis-diffusion freud-analysis MDAnalysis kinisi
     python benchmarks/msd.py
@@ -93,11 +96,21 @@ def kinisi() -> peers.Job:
     import scipp as sc
     from kinisi.displacement import calculate_msd
 
-    # Displacements since the first frame, as its parsers leave them; the parsers' own time is not counted.
+    # Displacements since the first frame, as its parsers leave them; the parsers' own time is not
+    # counted.
     positions = walk((0, 2, 1))
-    displacements = sc.array(dims=["particle", "obs", "dimension"], values=positions[:, 1:] - positions[:, :1], unit="angstrom")
+    displacements = sc.array(
+        dims=["particle", "obs", "dimension"],
+        values=positions[:, 1:] - positions[:, :1],
+        unit="angstrom",
+    )
     lags = sc.array(dims=["time interval"], values=lags_of_kinisi())
-    parsed = SimpleNamespace(displacements=displacements, dt_index=lags, dt=lags * sc.scalar(1.0, unit="ps"), dimensionality=sc.scalar(3))
+    parsed = SimpleNamespace(
+        displacements=displacements,
+        dt_index=lags,
+        dt=lags * sc.scalar(1.0, unit="ps"),
+        dimensionality=sc.scalar(3),
+    )
     return lambda: calculate_msd(parsed, progress=False)["da"].values
 
 
@@ -109,7 +122,9 @@ CANDIDATES = {
     "borarun": peers.Candidate("borarun", "borarun", borarun),
     "the floor: one padded transform": peers.Candidate("scipy", "scipy", floor),
     "tidynamics, ion by ion": peers.Candidate("tidynamics", "tidynamics", tidynamics, 6),
-    "pymatgen-analysis-diffusion": peers.Candidate("pymatgen-analysis-diffusion", "pymatgen", pymatgen, 3.5),
+    "pymatgen-analysis-diffusion": peers.Candidate(
+        "pymatgen-analysis-diffusion", "pymatgen", pymatgen, 3.5
+    ),
     "freud, windowed": peers.Candidate("freud-analysis", "freud", freud, 4),
     "MDAnalysis, by Fourier transform": peers.Candidate("MDAnalysis", "MDAnalysis", mdanalysis, 8),
     f"kinisi, {LAGS} lags": peers.Candidate("kinisi", "kinisi", kinisi, 15),
@@ -117,28 +132,40 @@ CANDIDATES = {
 
 
 def difference(name: str, right: Array) -> float:
-    """Largest relative difference from a sum over all origins in double precision, up to half the run."""
+    """Largest relative difference from a sum over all origins in double precision, up to half the
+    run.
+    """
     found = np.asarray(CANDIDATES[name].prepare()(), float)
     if "kinisi" in name:
         lags = lags_of_kinisi()
-        return float(np.abs(found / np.interp(lags, np.arange(len(right)), right) - 1)[lags > 5].max())
+        return float(
+            np.abs(found / np.interp(lags, np.arange(len(right)), right) - 1)[lags > 5].max()
+        )
     lags = np.unique(np.geomspace(1, N_FRAMES // 2, 30).astype(int))
     return float(np.abs(found[lags] / right[lags] - 1).max())
 
 
 def direct() -> Array:
-    """Mean squared displacement, angstrom^2, by its definition at the lags that are compared; nan at others."""
+    """Mean squared displacement, angstrom^2, by its definition at the lags that are compared; nan
+    at others.
+    """
     positions = walk((0, 1, 2))
     out = np.full(N_FRAMES, np.nan)
-    lags = np.concatenate([np.geomspace(1, N_FRAMES // 2, 30).astype(int), lags_of_kinisi(), lags_of_kinisi() + 1])
+    lags = np.concatenate(
+        [np.geomspace(1, N_FRAMES // 2, 30).astype(int), lags_of_kinisi(), lags_of_kinisi() + 1]
+    )
     for lag in np.unique(lags):
-        out[lag] = np.mean([np.sum((ion[:, lag:] - ion[:, :-lag]) ** 2, axis=0).mean() for ion in positions])
+        out[lag] = np.mean(
+            [np.sum((ion[:, lag:] - ion[:, :-lag]) ** 2, axis=0).mean() for ion in positions]
+        )
     return out
 
 
 def main() -> None:
     """Time all candidates and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output", type=Path, default=RESULTS, help="the table")
     parser.add_argument("--memory", choices=[*CANDIDATES], help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -150,12 +177,19 @@ def main() -> None:
     memory_MB = {name: peers.call_MB_alone(__file__, name) for name in there}
     times = peers.rounds(CANDIDATES, REPEATS)
     right = direct()
-    more = {name: (f"{memory_MB[name]:.0f}", "" if "floor" in name else f"{difference(name, right):.0e}") for name in there}
+    more = {
+        name: (
+            f"{memory_MB[name]:.0f}",
+            "" if "floor" in name else f"{difference(name, right):.0e}",
+        )
+        for name in there
+    }
     to_floor = times["borarun"] / times["the floor: one padded transform"]
     lines = [
         "# Mean squared displacement at every lag",
         "",
-        f"`python benchmarks/msd.py`: {N_IONS} ions x {N_FRAMES:,} frames, {8 * 3 * N_IONS * N_FRAMES / 1e6:.0f} MB in double precision. CPU time of one",
+        f"`python benchmarks/msd.py`: {N_IONS} ions x {N_FRAMES:,} frames, "
+        f"{8 * 3 * N_IONS * N_FRAMES / 1e6:.0f} MB in double precision. CPU time of one",
         f"thread, median of {REPEATS} rounds in which each has its turn. Memory: beside the input.",
         "",
         peers.machine(),

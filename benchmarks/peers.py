@@ -1,4 +1,6 @@
-"""What the comparisons with other packages share: all candidates in turn, CPU times of one thread, memory of a call."""
+"""What the comparisons with other packages share: all candidates in turn, CPU times of one thread,
+memory of a call.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from statistics import median
 
 Job = Callable[[], object]
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "BLOSC_NTHREADS")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "BLOSC_NTHREADS",
+)
 ONE_THREAD = dict.fromkeys(THREADS, "1")
 
 
@@ -51,7 +60,9 @@ class Candidate:
 
 
 def rounds(candidates: Mapping[str, Candidate], repeats: int) -> dict[str, float]:
-    """CPU time of the whole job, s, of every candidate that is there: the median of rounds in which each has its turn. A first call is not counted."""
+    """CPU time of the whole job, s, of every candidate that is there: the median of rounds in which
+    each has its turn. A first call is not counted.
+    """
     jobs = {name: one.prepare() for name, one in candidates.items() if one.there}
     times: dict[str, list[float]] = {name: [] for name in jobs}
     for turn in range(repeats + 1):
@@ -64,7 +75,9 @@ def rounds(candidates: Mapping[str, Candidate], repeats: int) -> dict[str, float
 
 
 def call_MB(candidate: Candidate) -> float:
-    """What the peak of this process's memory grows by in one call, MB. Linux forgets the peak of the preparation when it is told to."""
+    """What the peak of this process's memory grows by in one call, MB. Linux forgets the peak of
+    the preparation when it is told to.
+    """
     job = candidate.prepare()
     Path("/proc/self/clear_refs").write_text("5")
     before = _status("VmRSS")
@@ -75,7 +88,13 @@ def call_MB(candidate: Candidate) -> float:
 def call_MB_alone(script: str, name: str) -> float:
     """The same in a process of its own: ``script --memory NAME`` prints it."""
     environment = {**os.environ, **ONE_THREAD}
-    done = subprocess.run([sys.executable, "-W", "ignore", script, "--memory", name], check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", script, "--memory", name],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
     return float(done.stdout.split()[-1])
 
 
@@ -86,12 +105,29 @@ def _status(name: str) -> int:
 
 def machine() -> str:
     """The machine in words."""
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), platform.machine())
-    return f"Machine: {cpu}, {os.cpu_count()} cores, shared with other work; Python {platform.python_version()}."
+    cpu = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    return (
+        f"Machine: {cpu}, {os.cpu_count()} cores, shared with other work; Python "
+        f"{platform.python_version()}."
+    )
 
 
-def table(candidates: Mapping[str, Candidate], times: Mapping[str, float], ours: str, more: Mapping[str, Sequence[str]] | None = None) -> list[str]:
-    """Rows: name, version, time over that of ours, goal, further columns. What is missing is said to be, and a goal that is not met."""
+def table(
+    candidates: Mapping[str, Candidate],
+    times: Mapping[str, float],
+    ours: str,
+    more: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
+    """Rows: name, version, time over that of ours, goal, further columns. What is missing is said
+    to be, and a goal that is not met.
+    """
     rows = []
     for name, one in candidates.items():
         ratio = f"{times[name] / times[ours]:.2f}" if name in times else "not measured"

@@ -1,11 +1,15 @@
-"""How near SevenNet-0 is to density functional theory for Li2B12H12: one cell of 104 atoms, at rest, with its atoms displaced, and expanded.
+"""How near SevenNet-0 is to density functional theory for Li2B12H12: one cell of 104 atoms, at
+rest, with its atoms displaced, and expanded.
 
-    python benchmarks/quantum_espresso.py --pseudopotentials /usr/share/espresso/pseudo --output benchmarks/results/quantum_espresso.md
+    python benchmarks/quantum_espresso.py --pseudopotentials /usr/share/espresso/pseudo --output
+    benchmarks/results/quantum_espresso.md
 
-All frames (``--frames`` takes some of them) are labelled by each engine: Quantum ESPRESSO with PBE-D3 and rev-vdW-DF2, SevenNet-0 with D3. Then the
-labels are compared: the pressure of each, and its energy against the first; of each pair of engines, root mean square difference, correlation and slope
-(second over first) of the forces of each frame, and the difference of the stress. A run that was interrupted goes on from the labels that it has when it
-is given the same directory. It takes minutes to hours of one core.
+All frames (``--frames`` takes some of them) are labelled by each engine: Quantum ESPRESSO with
+PBE-D3 and rev-vdW-DF2, SevenNet-0 with D3. Then the labels are compared: the pressure of each, and
+its energy against the first; of each pair of engines, root mean square difference, correlation and
+slope (second over first) of the forces of each frame, and the difference of the stress. A run that
+was interrupted goes on from the labels that it has when it is given the same directory. It takes
+minutes to hours of one core.
 """
 
 from __future__ import annotations
@@ -28,7 +32,11 @@ from borarun.structure import find_anions, read_structure, whole_anions
 from borarun.units import EV_PER_A3_IN_KBAR
 
 STRUCTURE = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
-FILES = {"Li": "Li.pbesol-s-kjpaw_psl.0.2.1.UPF", "B": "B.pbe-n-kjpaw_psl.1.0.0.UPF", "H": "H.pbe-kjpaw.UPF"}
+FILES = {
+    "Li": "Li.pbesol-s-kjpaw_psl.0.2.1.UPF",
+    "B": "B.pbe-n-kjpaw_psl.1.0.0.UPF",
+    "H": "H.pbe-kjpaw.UPF",
+}
 """What Debian's quantum-espresso-data holds; its only PAW set of Li is for PBEsol."""
 
 DISPLACEMENT_A = 0.05
@@ -43,7 +51,9 @@ def frames() -> dict[str, Atoms]:
     """The cell as it is shipped, with every atom displaced at random, and expanded."""
     rest = read_structure(STRUCTURE)
     displaced, expanded = rest.copy(), rest.copy()
-    displaced.positions += np.random.default_rng(1).normal(scale=DISPLACEMENT_A, size=rest.positions.shape)
+    displaced.positions += np.random.default_rng(1).normal(
+        scale=DISPLACEMENT_A, size=rest.positions.shape
+    )
     anions = find_anions(rest, "B12H12", "Li")
     whole = whole_anions(rest, anions)
     expanded.positions[anions] = whole + EXPANSION * whole.mean(axis=1, keepdims=True)
@@ -69,7 +79,10 @@ def alone(engine: str, labels: Frames, names: list[str]) -> list[str]:
     pressures = -labels.stress[:, :3].mean(axis=1) * EV_PER_A3_IN_KBAR
     largest = np.maximum.reduceat(np.linalg.norm(labels.forces, axis=1), labels.offsets[:-1])
     costs = labels.energy - labels.energy[0]
-    return [f"| {engine} | {name} | {costs[k]:.3f} | {pressures[k]:.1f} | {largest[k]:.3f} |" for k, name in enumerate(names)]
+    return [
+        f"| {engine} | {name} | {costs[k]:.3f} | {pressures[k]:.1f} | {largest[k]:.3f} |"
+        for k, name in enumerate(names)
+    ]
 
 
 def beside(first: str, second: str, found: dict[str, Frames], names: list[str]) -> list[str]:
@@ -77,17 +90,29 @@ def beside(first: str, second: str, found: dict[str, Frames], names: list[str]) 
     lines = []
     for index, name in enumerate(names):
         one, other = (found[engine].take([index]) for engine in (first, second))
-        assert one.forces is not None and one.stress is not None and other.forces is not None and other.stress is not None
-        force, size = (np.sqrt(np.mean(values**2)) for values in (other.forces - one.forces, one.forces))
+        assert (
+            one.forces is not None
+            and one.stress is not None
+            and other.forces is not None
+            and other.stress is not None
+        )
+        force, size = (
+            np.sqrt(np.mean(values**2)) for values in (other.forces - one.forces, one.forces)
+        )
         correlation = np.corrcoef(one.forces.ravel(), other.forces.ravel())[0, 1]
         slope = float((one.forces * other.forces).sum() / (one.forces**2).sum())
         stress = np.sqrt(np.mean((other.stress - one.stress) ** 2)) * EV_PER_A3_IN_KBAR
-        lines.append(f"| {first}, {second} | {name} | {force:.3f} of {size:.3f} | {correlation:.4f} | {slope:.3f} | {stress:.1f} |")
+        lines.append(
+            f"| {first}, {second} | {name} | {force:.3f} of {size:.3f} | {correlation:.4f} | "
+            f"{slope:.3f} | {stress:.1f} |"
+        )
     return lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pseudopotentials", required=True, help="folder of the UPF files")
     parser.add_argument("--functionals", nargs="+", default=["PBE-D3", "rev-vdW-DF2"])
     parser.add_argument("--frames", nargs="+", choices=list(frames()), default=list(frames()))
@@ -95,21 +120,43 @@ def main() -> None:
     parser.add_argument("--ecutwfc", type=float, default=80.0, help="Ry")
     parser.add_argument("--ecutrho", type=float, default=640.0, help="Ry")
     parser.add_argument("--conv-thr", type=float, default=1e-7, help="Ry")
-    parser.add_argument("--directory", type=Path, default=Path("quantum_espresso_run"), help="where the runs are kept")
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path("quantum_espresso_run"),
+        help="where the runs are kept",
+    )
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    site = quantum_espresso.Program(command=arguments.command, pseudopotential_directory=arguments.pseudopotentials)
-    cutoffs = {"ecutwfc_Ry": arguments.ecutwfc, "ecutrho_Ry": arguments.ecutrho, "conv_thr_Ry": arguments.conv_thr}
+    site = quantum_espresso.Program(
+        command=arguments.command, pseudopotential_directory=arguments.pseudopotentials
+    )
+    cutoffs = {
+        "ecutwfc_Ry": arguments.ecutwfc,
+        "ecutrho_Ry": arguments.ecutrho,
+        "conv_thr_Ry": arguments.conv_thr,
+    }
     chosen, names = Frames.of([frames()[name] for name in arguments.frames]), arguments.frames
     found, lines = {}, []
     for functional in arguments.functionals:
-        settings = quantum_espresso.Settings(operation="label", functional=functional, pseudopotentials=FILES, **cutoffs)
+        settings = quantum_espresso.Settings(
+            operation="label", functional=functional, pseudopotentials=FILES, **cutoffs
+        )
         directory = arguments.directory / functional
         found[functional] = label(quantum_espresso, settings, site, directory, chosen)
-        taken = re.findall(r"^\s+PWSCF\s+:\s+(.+) CPU", (directory / quantum_espresso.OUTPUT).read_text(), re.MULTILINE)[-1]
-        lines.append(f"{functional}, {', '.join(names)}: {taken} of one core (Gamma point, {arguments.ecutwfc:g}/{arguments.ecutrho:g} Ry).")
+        taken = re.findall(
+            r"^\s+PWSCF\s+:\s+(.+) CPU",
+            (directory / quantum_espresso.OUTPUT).read_text(),
+            re.MULTILINE,
+        )[-1]
+        lines.append(
+            f"{functional}, {', '.join(names)}: {taken} of one core (Gamma point, "
+            f"{arguments.ecutwfc:g}/{arguments.ecutrho:g} Ry)."
+        )
     ours = sevennet.Settings(operation="label", functional="PBE-D3")
-    found["SevenNet-0 + D3"] = label(sevennet, ours, sevennet.Program(), arguments.directory / "sevennet", chosen)
+    found["SevenNet-0 + D3"] = label(
+        sevennet, ours, sevennet.Program(), arguments.directory / "sevennet", chosen
+    )
     lines += [
         "",
         f"| | frame | energy against {names[0]}, eV | pressure, kbar | largest force, eV/A |",
@@ -118,7 +165,11 @@ def main() -> None:
         "",
         "| first, second | frame | forces, eV/A | correlation | slope | stress, kbar |",
         "|---|---|---|---|---|---|",
-        *(line for pair in itertools.combinations(found, 2) for line in beside(*pair, found, names)),
+        *(
+            line
+            for pair in itertools.combinations(found, 2)
+            for line in beside(*pair, found, names)
+        ),
     ]
     print("\n".join(lines))
     if arguments.output:

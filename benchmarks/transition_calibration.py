@@ -1,8 +1,11 @@
-"""How honest the intervals of transition temperatures are: trials on made-up ramps whose step is known.
+"""How honest the intervals of transition temperatures are: trials on made-up ramps whose step is
+known.
 
-    python benchmarks/transition_calibration.py --trials 300 --output benchmarks/results/transition_calibration.md
+    python benchmarks/transition_calibration.py --trials 300 --output
+    benchmarks/results/transition_calibration.md
 
-A ramp is thermal expansion with a first-order step, and the noise of a cell that breathes: each frame remembers the one before. Over the trials:
+A ramp is thermal expansion with a first-order step, and the noise of a cell that breathes: each
+frame remembers the one before. Over the trials:
 
 * found        share of the ramps in which `borarun.analysis.transition` sees a transition
 * bias         mean of the half-height temperature less the known one, K
@@ -66,13 +69,19 @@ CASES = (
 )
 
 
-def ramp(case: Case, rng: np.random.Generator, centre_K: float | None = None) -> tuple[Array, Array]:
-    """Temperatures, K, and lattice parameters, angstrom, of one ramp; its step at ``centre_K`` where that is given."""
+def ramp(
+    case: Case, rng: np.random.Generator, centre_K: float | None = None
+) -> tuple[Array, Array]:
+    """Temperatures, K, and lattice parameters, angstrom, of one ramp; its step at ``centre_K``
+    where that is given.
+    """
     T = np.linspace(FROM_K, TO_K, case.n_frames)
     drawn = rng.normal(size=case.n_frames) * np.sqrt(1 - case.memory**2)
     drawn[0] /= np.sqrt(1 - case.memory**2)
     noise = case.noise_A * lfilter([1.0], [1.0, -case.memory], drawn)
-    rise = case.height_A / (1 + np.exp(-(T - (case.centre_K if centre_K is None else centre_K)) / case.width_K))
+    rise = case.height_A / (
+        1 + np.exp(-(T - (case.centre_K if centre_K is None else centre_K)) / case.width_K)
+    )
     return T, 9.5 + 2e-4 * T + 1.5e-7 * T**2 + rise + noise
 
 
@@ -92,32 +101,58 @@ def calibrate(case: Case, n_trials: int, seed: int = 1) -> Calibration:
     rng = np.random.default_rng(seed)
     branches = [fit_branch(*ramp(case, rng), seed=trial) for trial in range(n_trials)]
     found = [branch for branch in branches if branch.found]
-    return _told([(b.temperature_K, b.error, b.low, b.high) for b in found], case.centre_K, len(found) / n_trials)
+    return _told(
+        [(b.temperature_K, b.error, b.low, b.high) for b in found],
+        case.centre_K,
+        len(found) / n_trials,
+    )
 
 
-def calibrate_pairs(case: Case, n_trials: int, seed: int = 1, apart_K: float = 100.0) -> tuple[Calibration, Calibration]:
+def calibrate_pairs(
+    case: Case, n_trials: int, seed: int = 1, apart_K: float = 100.0
+) -> tuple[Calibration, Calibration]:
     """The same of the mean of two branches, and of the hysteresis between them."""
     rng = np.random.default_rng(seed)
     means, gaps = [], []
     for trial in range(n_trials):
-        heating, cooling = (fit_branch(*ramp(case, rng, case.centre_K + way * apart_K / 2), seed=trial) for way in (1, -1))
+        heating, cooling = (
+            fit_branch(*ramp(case, rng, case.centre_K + way * apart_K / 2), seed=trial)
+            for way in (1, -1)
+        )
         both = transition(heating, cooling)
         if heating.found and cooling.found:
             means.append((both.temperature_K, both.error, both.low, both.high))
             reach = 1.96 * both.hysteresis_error
-            gaps.append((both.hysteresis_K, both.hysteresis_error, both.hysteresis_K - reach, both.hysteresis_K + reach))
-    return _told(means, case.centre_K, len(means) / n_trials), _told(gaps, apart_K, len(gaps) / n_trials)
+            gaps.append(
+                (
+                    both.hysteresis_K,
+                    both.hysteresis_error,
+                    both.hysteresis_K - reach,
+                    both.hysteresis_K + reach,
+                )
+            )
+    return _told(means, case.centre_K, len(means) / n_trials), _told(
+        gaps, apart_K, len(gaps) / n_trials
+    )
 
 
 def _told(rows: list[tuple[float, float, float, float]], true: float, share: float) -> Calibration:
     value, error, low, high = np.array(rows).T
     sd = float(value.std(ddof=1))
-    return Calibration(share, float(value.mean()) - true, sd, float(np.median(error)) / sd, float(np.mean((low <= true) & (true <= high))))
+    return Calibration(
+        share,
+        float(value.mean()) - true,
+        sd,
+        float(np.median(error)) / sd,
+        float(np.mean((low <= true) & (true <= high))),
+    )
 
 
 def main() -> None:
     """Print the table, and write it where asked."""
-    parser = argparse.ArgumentParser(description="Calibration of the intervals of transition temperatures.")
+    parser = argparse.ArgumentParser(
+        description="Calibration of the intervals of transition temperatures."
+    )
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path)
@@ -125,8 +160,9 @@ def main() -> None:
     lines = [
         "# Intervals of transition temperatures on ramps of known step",
         "",
-        f"`python benchmarks/transition_calibration.py --trials {chosen.trials} --seed {chosen.seed}`; {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, numpy {np.__version__}. The columns are explained at the head of that file.",
+        f"`python benchmarks/transition_calibration.py --trials {chosen.trials} --seed "
+        f"{chosen.seed}`; {os.cpu_count()} cores, Python {platform.python_version()}, numpy "
+        f"{np.__version__}. The columns are explained at the head of that file.",
         "",
         "| case | found | bias (K) | real sd (K) | quoted/true | coverage of 95 % |",
         "|---|---|---|---|---|---|",
@@ -134,13 +170,23 @@ def main() -> None:
     print("\n".join(lines))
 
     def tell(name: str, c: Calibration) -> None:
-        row = f"| {name} | {100 * c.found:.0f} % | {c.bias_K:+.1f} | {c.real_sd_K:.1f} | {c.quoted_over_true:.2f} | {100 * c.coverage:.1f} % |"
+        row = (
+            f"| {name} | {100 * c.found:.0f} % | {c.bias_K:+.1f} | {c.real_sd_K:.1f} | "
+            f"{c.quoted_over_true:.2f} | {100 * c.coverage:.1f} % |"
+        )
         lines.append(row)
         print(row, flush=True)
 
     for case in CASES:
-        tell(f"{case.name}, step of {case.height_A:g} Å, noise {case.noise_A:g} Å", calibrate(case, chosen.trials, chosen.seed))
-    for name, result in zip(("mean of both branches", "hysteresis"), calibrate_pairs(CASES[1], chosen.trials, chosen.seed), strict=True):
+        tell(
+            f"{case.name}, step of {case.height_A:g} Å, noise {case.noise_A:g} Å",
+            calibrate(case, chosen.trials, chosen.seed),
+        )
+    for name, result in zip(
+        ("mean of both branches", "hysteresis"),
+        calibrate_pairs(CASES[1], chosen.trials, chosen.seed),
+        strict=True,
+    ):
         tell(f"{name}, {CASES[1].name}", result)
     if chosen.output:
         chosen.output.write_text("\n".join(lines) + "\n")

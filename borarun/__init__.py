@@ -1,3 +1,5 @@
-"""borarun: order-disorder transitions and ionic conductivity of solid electrolytes, from one study file."""
+"""borarun: order-disorder transitions and ionic conductivity of solid electrolytes, from one study
+file.
+"""
 
 __version__ = "0.1.0"

@@ -39,21 +39,57 @@ out = Console(emoji=False)  # `study.yaml:100:` is a place, not a picture
 err = Console(stderr=True, emoji=False)
 
 app = typer.Typer(
-    help="Order-disorder transitions and ionic conductivity of solid electrolytes, from one study file.",
+    help="Order-disorder transitions and ionic conductivity of solid electrolytes, from one study "
+    "file.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file.", show_default=False)]
-SiteFile = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, this machine.", show_default=False)]
-LastSite = Annotated[Path | None, typer.Option("--site", help="Where programs run; without it, where the study last ran.", show_default=False)]
-Runs = Annotated[Path, typer.Option("--runs", file_okay=False, help="Directory for the store, the work and the reports.", envvar="BORARUN_RUNS")]
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="The study file.", show_default=False)
+]
+SiteFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--site", help="Where programs run; without it, this machine.", show_default=False
+    ),
+]
+LastSite = Annotated[
+    Path | None,
+    typer.Option(
+        "--site",
+        help="Where programs run; without it, where the study last ran.",
+        show_default=False,
+    ),
+]
+Runs = Annotated[
+    Path,
+    typer.Option(
+        "--runs",
+        file_okay=False,
+        help="Directory for the store, the work and the reports.",
+        envvar="BORARUN_RUNS",
+    ),
+]
 Authors = Annotated[
     list[str] | None,
-    typer.Option("--author", metavar="NAME", help="An author for repositories, with ORCID or not; once for each.", show_default=False),
+    typer.Option(
+        "--author",
+        metavar="NAME",
+        help="An author for repositories, with ORCID or not; once for each.",
+        show_default=False,
+    ),
 ]
-Licence = Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence for repositories, such as CC-BY-4.0.", show_default=False)]
+Licence = Annotated[
+    str,
+    typer.Option(
+        "--license",
+        metavar="SPDX",
+        help="Licence for repositories, such as CC-BY-4.0.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -66,7 +102,9 @@ def _site(path: Path | None) -> Site:
 
 
 def _meant(path: Path, kind: str, load: Callable[[Path], File]) -> File:
-    """The file; where it is of another kind than the command takes, that alone is said, and not what it lacks."""
+    """The file; where it is of another kind than the command takes, that alone is said, and not
+    what it lacks.
+    """
     try:
         return load(path)
     except StudyError:
@@ -76,7 +114,15 @@ def _meant(path: Path, kind: str, load: Callable[[Path], File]) -> File:
         with suppress(StudyError):
             found = kind_of(path)
         if found != kind:
-            raise StudyError(Problem(str(path), 0, "", f"holds {NAMES[found]}, where {NAMES[kind]} is meant. Check which file stands where.")) from None
+            raise StudyError(
+                Problem(
+                    str(path),
+                    0,
+                    "",
+                    f"holds {NAMES[found]}, where {NAMES[kind]} is meant. Check which file "
+                    "stands where.",
+                )
+            ) from None
         raise
 
 
@@ -91,12 +137,19 @@ def _tell(text: str) -> None:
 
 def _command(verb: str, file: Path, runs: Path = RUNS) -> str:
     """A command as one types it next."""
-    return shlex.join(["borarun", verb, str(file), *(["--runs", str(runs)] if runs != RUNS else [])])
+    return shlex.join(
+        ["borarun", verb, str(file), *(["--runs", str(runs)] if runs != RUNS else [])]
+    )
 
 
 @app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="Where to write study.yaml and its structure.")] = Path(),
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", file_okay=False, help="Where to write study.yaml and its structure."
+        ),
+    ] = Path(),
 ) -> None:
     """Write a commented study.yaml to start from."""
     path = init_study(directory)
@@ -105,9 +158,13 @@ def init(
 
 @app.command()
 def init_site(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The site file to write.")] = Path("site.yaml"),
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The site file to write.")] = Path(
+        "site.yaml"
+    ),
 ) -> None:
-    """Write a first site file, commented. It holds what the batch system of this machine says of its queues."""
+    """Write a first site file, commented. It holds what the batch system of this machine says of
+    its queues.
+    """
     from borarun.site.new import ask, write_site
 
     facts = ask()
@@ -118,7 +175,12 @@ def init_site(
 
 @app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files of studies, sites and published values.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Files of studies, sites and published values.", show_default=False
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Check files, and tell every mistake in them at once.
@@ -153,14 +215,19 @@ def validate(
 
 @app.command()
 def doctor(
-    site_file: Annotated[Path, typer.Argument(metavar="SITE", help="The site file.", show_default=False)],
+    site_file: Annotated[
+        Path, typer.Argument(metavar="SITE", help="The site file.", show_default=False)
+    ],
     runs: Runs = RUNS,
-    wait: Annotated[float, typer.Option("--wait", help="Minutes that jobs may wait in the queue.", min=0.1)] = 30,
+    wait: Annotated[
+        float, typer.Option("--wait", help="Minutes that jobs may wait in the queue.", min=0.1)
+    ] = 30,
     as_json: AsJson = False,
 ) -> None:
     """Check on the site's nodes that all is there.
 
-    What runs will need, on a node of each executor: programs, files, room, network. Submits one short job for each.
+    What runs will need, on a node of each executor: programs, files, room, network. Submits one
+    short job for each.
     """
     from borarun.site.doctor import examine
 
@@ -174,7 +241,9 @@ def doctor(
 
 
 @app.command()
-def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = RUNS, as_json: AsJson = False) -> None:
+def plan(
+    study_file: StudyFile, site_file: SiteFile = None, runs: Runs = RUNS, as_json: AsJson = False
+) -> None:
     """Show tasks, core time and disk before anything runs.
 
     By stage, beside what is already in the store. Starts nothing.
@@ -188,22 +257,50 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = RUNS, a
     forecast = expand(study, records, forecast=True)
     rows = estimate(forecast, records, lambda engine: site.program(engine).cost_factor)
     if as_json:
-        _say(json.dumps({"stages": [asdict(row) for row in rows], "may_grow": forecast.waiting, "stuck": forecast.stuck}, indent=2))
+        _say(
+            json.dumps(
+                {
+                    "stages": [asdict(row) for row in rows],
+                    "may_grow": forecast.waiting,
+                    "stuck": forecast.stuck,
+                },
+                indent=2,
+            )
+        )
         return
     table = Table(box=None, pad_edge=False)
     for column in ("stage", "tasks", "in store", "core time", "disk"):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for row in rows:
-        table.add_row(row.stage, str(row.tasks), str(row.done), duration(row.core_hours * 3600), size(row.bytes))
+        table.add_row(
+            row.stage,
+            str(row.tasks),
+            str(row.done),
+            duration(row.core_hours * 3600),
+            size(row.bytes),
+        )
     hours, disk = sum(row.core_hours for row in rows), sum(row.bytes for row in rows)
-    table.add_row("all", str(sum(row.tasks for row in rows)), str(sum(row.done for row in rows)), duration(hours * 3600), size(disk))
+    table.add_row(
+        "all",
+        str(sum(row.tasks for row in rows)),
+        str(sum(row.done for row in rows)),
+        duration(hours * 3600),
+        size(disk),
+    )
     out.print(table)
     if left := [task for task in forecast.tasks if task.key not in records]:
         clock = Clock(site)
         clock.expect(left)
         seconds, executor = clock.limit()
-        reason = f"executor {executor} is busy for so long" if executor else "one task alone takes so long"
-        _say(f"At least {duration(seconds)} on site {site.name}, where {reason}; estimates, not promises.")
+        reason = (
+            f"executor {executor} is busy for so long"
+            if executor
+            else "one task alone takes so long"
+        )
+        _say(
+            f"At least {duration(seconds)} on site {site.name}, where {reason}; estimates, "
+            "not promises."
+        )
     else:
         _say("Every task that is known is done.")
     for note in forecast.waiting:
@@ -214,8 +311,12 @@ def plan(study_file: StudyFile, site_file: SiteFile = None, runs: Runs = RUNS, a
 
 @app.command()
 def diff(
-    first: Annotated[Path, typer.Argument(metavar="STUDY", help="A study file.", show_default=False)],
-    second: Annotated[Path, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)],
+    first: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A study file.", show_default=False)
+    ],
+    second: Annotated[
+        Path, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)
+    ],
     runs: Runs = RUNS,
     as_json: AsJson = False,
 ) -> None:
@@ -225,18 +326,37 @@ def diff(
     one, other = _study(first), _study(second)
     found = difference(one, other, _records(runs, other.name))
     if as_json:
-        new, gone = ([{"task": task.name, "key": task.key} for task in tasks] for tasks in (found.new, found.gone))
-        _say(json.dumps({"changes": [asdict(change) for change in found.changes], "new": new, "gone": gone}, indent=2))
+        new, gone = (
+            [{"task": task.name, "key": task.key} for task in tasks]
+            for tasks in (found.new, found.gone)
+        )
+        _say(
+            json.dumps(
+                {"changes": [asdict(change) for change in found.changes], "new": new, "gone": gone},
+                indent=2,
+            )
+        )
         return
     for change in found.changes:
         is_structure = change.key.startswith("structure.")
-        _say(f"{change.key} is another one" if is_structure else f"{change.key}: {change.before} -> {change.after}")
+        _say(
+            f"{change.key} is another one"
+            if is_structure
+            else f"{change.key}: {change.before} -> {change.after}"
+        )
     for sign, tasks in (("+", found.new), ("-", found.gone)):
         for task in tasks:
             _say(f"{sign} {task.name}")
     time_s = sum(task.cost.core_seconds for task in found.new)
-    told = f"{len(found.new)} tasks are new ({duration(time_s)} of core time)" if found.new else "0 tasks are new"
-    _say(f"{told} and {len(found.gone)} are gone; all others are shared. More may follow from results.")
+    told = (
+        f"{len(found.new)} tasks are new ({duration(time_s)} of core time)"
+        if found.new
+        else "0 tasks are new"
+    )
+    _say(
+        f"{told} and {len(found.gone)} are gone; all others are shared. More may follow from "
+        "results."
+    )
 
 
 @app.command()
@@ -244,8 +364,13 @@ def render(
     study_file: StudyFile,
     site_file: SiteFile = None,
     runs: Runs = RUNS,
-    directory: Annotated[Path, typer.Option("--out", file_okay=False, help="Where to write them.")] = Path("rendered"),
-    key: Annotated[str | None, typer.Option("--task", help="Only the task whose key begins so.", show_default=False)] = None,
+    directory: Annotated[
+        Path, typer.Option("--out", file_okay=False, help="Where to write them.")
+    ] = Path("rendered"),
+    key: Annotated[
+        str | None,
+        typer.Option("--task", help="Only the task whose key begins so.", show_default=False),
+    ] = None,
 ) -> None:
     """Write the input files and commands of tasks, and start nothing.
 
@@ -264,13 +389,23 @@ def render(
         chosen = [task for task in tasks if task.key.startswith(key)]
         if not chosen:
             later = any(task.key.startswith(key) for task in waiting)
-            reason = "waits for results that are not there yet" if later else "is none of this study's tasks known by now"
-            raise BorarunError(f"--task: {key} {reason}. `{_command('render', study_file, runs)}` without --task writes every task that can be written.")
+            reason = (
+                "waits for results that are not there yet"
+                if later
+                else "is none of this study's tasks known by now"
+            )
+            raise BorarunError(
+                f"--task: {key} {reason}. `{_command('render', study_file, runs)}` without "
+                "--task writes every task that can be written."
+            )
         tasks, waiting = chosen, []
     for path in write_tasks(tasks, site, store, directory):
         _say(str(path))
     if waiting:
-        _say(f"{len(waiting)} more tasks are known but wait for results; once these are in the store, they can be rendered too.")
+        _say(
+            f"{len(waiting)} more tasks are known but wait for results; once these are in "
+            "the store, they can be rendered too."
+        )
 
 
 @app.command()
@@ -279,10 +414,17 @@ def submit(
     site_file: SiteFile = None,
     runs: Runs = RUNS,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Run it in the background, also after you log out: in a job where the site file has a `driver`.")
+        bool,
+        typer.Option(
+            "--detach",
+            help="Run it in the background, also after you log out: in a job where the site file "
+            "has a `driver`.",
+        ),
     ] = False,
 ) -> None:
-    """Run the study and show its progress. Run it again after any accident: it goes on where it was."""
+    """Run the study and show its progress. Run it again after any accident: it goes on where it
+    was.
+    """
     from borarun.places import Places
     from borarun.run.control import start_detached
     from borarun.run.driver import begin_again, drive, sole_driver
@@ -294,12 +436,25 @@ def submit(
     site = _site(site_file)
     places = Places.of(runs, study.name)
     if detach:
-        arguments = ["submit", str(study_file), "--runs", str(runs), *(["--site", str(site_file)] if site_file else [])]
-        _say(start_in_job(places.study, site.driver, arguments) if site.driver else start_detached(places.study, arguments))
+        arguments = [
+            "submit",
+            str(study_file),
+            "--runs",
+            str(runs),
+            *(["--site", str(site_file)] if site_file else []),
+        ]
+        _say(
+            start_in_job(places.study, site.driver, arguments)
+            if site.driver
+            else start_detached(places.study, arguments)
+        )
         return
     for warning in study.warnings:
         _tell(f"warning: {warning}")
-    for polite in (signal.SIGTERM, signal.SIGHUP):  # a polite kill or a closed terminal ends the run as Ctrl-C does
+    for polite in (
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # a polite kill or a closed terminal ends the run as Ctrl-C does
         signal.signal(polite, signal.default_int_handler)
     make_folder(places.study)
     with sole_driver(places.study, _tell), relay(places.study, site.driver, _tell):
@@ -318,9 +473,14 @@ def submit(
         if outcome.done or not (places.study / "report" / "report.html").exists():
             _write_report(study, Store(places.store), places.study / "report")
         _say(f"report: {places.study / 'report' / 'report.html'}")
-        # Said while the claim is held: who follows this driver from elsewhere stops listening when it is gone.
+        # Said while the claim is held: who follows this driver from elsewhere stops listening when
+        # it is gone.
         if outcome.ok:
-            _say("All tasks are done." if outcome.done else "All tasks were done already; nothing was started.")
+            _say(
+                "All tasks are done."
+                if outcome.done
+                else "All tasks were done already; nothing was started."
+            )
             return
         for task, failure in outcome.failed:
             _say(f"failed: {task.name}: {failure.message}")
@@ -361,13 +521,21 @@ def watch(
     study_file: StudyFile,
     site_file: LastSite = None,
     runs: Runs = RUNS,
-    every_s: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks.")] = 5.0,
-    web: Annotated[bool, typer.Option("--web", help="Show it as a page for the browser instead, until Ctrl-C.")] = False,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of that page; 0 for any that is free.")] = 0,
+    every_s: Annotated[
+        float, typer.Option("--every", min=0.5, help="Seconds between two looks.")
+    ] = 5.0,
+    web: Annotated[
+        bool, typer.Option("--web", help="Show it as a page for the browser instead, until Ctrl-C.")
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help="Port of that page; 0 for any that is free."),
+    ] = 0,
 ) -> None:
     """Show the status again and again until the study's driver ends.
 
-    What is done, what runs now, what failed and why, and curves as they grow. Ctrl-C leaves the driver running.
+    What is done, what runs now, what failed and why, and curves as they grow. Ctrl-C leaves the
+    driver running.
     """
     study, observer = _observer(study_file, site_file, runs)
     if web:
@@ -384,7 +552,13 @@ def watch(
         state = observer.look()
         curves, missing = drawn.look(state, every_s)
         out.clear()
-        _show((*progress_of(state, _command("submit", study_file, runs)), *curves_of(curves), *failures_of(state)))
+        _show(
+            (
+                *progress_of(state, _command("submit", study_file, runs)),
+                *curves_of(curves),
+                *failures_of(state),
+            )
+        )
         if missing:
             _say(f"Curves of {plural(missing, 'finished run')} are still to be read.")
         if not state.driver:
@@ -393,7 +567,9 @@ def watch(
 
 
 @app.command()
-def status(study_file: StudyFile, site_file: LastSite = None, runs: Runs = RUNS, as_json: AsJson = False) -> None:
+def status(
+    study_file: StudyFile, site_file: LastSite = None, runs: Runs = RUNS, as_json: AsJson = False
+) -> None:
     """Show what is done, what runs now and what failed."""
     from borarun.live.terminal import progress_of
 
@@ -409,13 +585,23 @@ def status(study_file: StudyFile, site_file: LastSite = None, runs: Runs = RUNS,
             "tasks": len(stage.tasks),
             "done": len(stage.in_condition("done")),
             "running": [
-                {"task": each.task.label, "part": each.part, "where": each.where, "seconds": each.seconds} for each in stage.in_condition("running")
+                {
+                    "task": each.task.label,
+                    "part": each.part,
+                    "where": each.where,
+                    "seconds": each.seconds,
+                }
+                for each in stage.in_condition("running")
             ],
             "failed": [each.task.label for each in stage.in_condition("failed")],
         }
         for stage in state.stages
     ]
-    _say(json.dumps({"driver": state.driver or None, "left_s": state.left_s, "stages": stages}, indent=2))
+    _say(
+        json.dumps(
+            {"driver": state.driver or None, "left_s": state.left_s, "stages": stages}, indent=2
+        )
+    )
 
 
 @app.command()
@@ -428,7 +614,10 @@ def why(study_file: StudyFile, runs: Runs = RUNS, as_json: AsJson = False) -> No
 
     state = _observer(study_file, None, runs)[1].look()
     if as_json:
-        found = [{"task": each.task.name, "key": each.task.key, **asdict(each.failure)} for each in state.failed]
+        found = [
+            {"task": each.task.name, "key": each.task.key, **asdict(each.failure)}
+            for each in state.failed
+        ]
         _say(json.dumps({"failed": found, "stuck": list(state.stuck)}, indent=2))
         return
     _show(failures_of(state))
@@ -450,7 +639,10 @@ def report(study_file: StudyFile, runs: Runs = RUNS) -> None:
     study = _study(study_file)
     places = Places.of(runs, study.name)
     if not places.store.is_dir():
-        raise BorarunError(f"{runs}: holds no results. Check --runs, or compute them: {_command('submit', study_file, runs)}")
+        raise BorarunError(
+            f"{runs}: holds no results. Check --runs, or compute them: "
+            f"{_command('submit', study_file, runs)}"
+        )
     _say(str(_write_report(study, Store(places.store), places.study / "report")))
 
 
@@ -459,11 +651,22 @@ def pack(
     study_file: StudyFile,
     runs: Runs = RUNS,
     output: Annotated[
-        Path | None, typer.Option("--output", dir_okay=False, help="The file to write; without it, NAME.borarun.zip here.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--output",
+            dir_okay=False,
+            help="The file to write; without it, NAME.borarun.zip here.",
+            show_default=False,
+        ),
     ] = None,
     without: Annotated[
         list[str] | None,
-        typer.Option("--without", metavar="WHAT", help="A stage whose results stay behind, or `trajectories`: heating and diffusion.", show_default=False),
+        typer.Option(
+            "--without",
+            metavar="WHAT",
+            help="A stage whose results stay behind, or `trajectories`: heating and diffusion.",
+            show_default=False,
+        ),
     ] = None,
     authors: Authors = None,
     licence: Licence = "",
@@ -479,22 +682,47 @@ def pack(
 
     study = _study(study_file)
     path = output or Path(f"{study.name}{PACK_SUFFIX}")
-    packed = write_pack(study_file, study, Store(Places.of(runs, study.name).store), path, terms=Terms.of(authors or [], licence), without=without or [])
-    _say(f"{packed.path}: {plural(packed.n_records, 'result')}, {size(packed.size_B)}, SHA-256 {packed.sha256}")
+    packed = write_pack(
+        study_file,
+        study,
+        Store(Places.of(runs, study.name).store),
+        path,
+        terms=Terms.of(authors or [], licence),
+        without=without or [],
+    )
+    _say(
+        f"{packed.path}: {plural(packed.n_records, 'result')}, {size(packed.size_B)}, "
+        f"SHA-256 {packed.sha256}"
+    )
     for stage, count in packed.left_out.items():
-        _say(f"{plural(count, 'result')} of {stage} left behind: whoever goes on computes again what is not there.")
+        _say(
+            f"{plural(count, 'result')} of {stage} left behind: whoever goes on computes "
+            "again what is not there."
+        )
     if packed.not_done:
         _say(f"{plural(packed.not_done, 'known task')} without a result yet.")
 
 
 @app.command()
 def unpack(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `borarun pack` wrote.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What `borarun pack` wrote.", show_default=False)
+    ],
     directory: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="A new folder; without it, one of the pack's name here.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="A new folder; without it, one of the pack's name here.",
+            show_default=False,
+        ),
     ] = None,
     runs: Annotated[
-        Path | None, typer.Option("--runs", help="Add the results to the store of this run directory; without it, to DIR/runs.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--runs",
+            help="Add the results to the store of this run directory; without it, to DIR/runs.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Unpack a study and its results into a new folder.
@@ -515,20 +743,35 @@ def unpack(
     known = expand(study, StoredRecords(store))
     idle = found.keys - {task.key for task in known.tasks}
     before = f", {found.n_there} of them there before" if found.n_there else ""
-    whole = "; nothing that is known of it is missing" if not idle and len(found.keys) == len(known.tasks) else ""
-    _say(f"{found.study}: unpacked, with {plural(len(found.keys), 'result')} in {where / 'store'}{before}{whole}")
+    whole = (
+        "; nothing that is known of it is missing"
+        if not idle and len(found.keys) == len(known.tasks)
+        else ""
+    )
+    _say(
+        f"{found.study}: unpacked, with {plural(len(found.keys), 'result')} in "
+        f"{where / 'store'}{before}{whole}"
+    )
     for needed in found.licensed:
         _say(f"Made with a {needed.what} ({needed.hash}), which is not in it.")
     if idle:
-        others = " and ".join(differing_versions(known.tasks, idle, store)) or f"it was packed by borarun {found.borarun}, this is {__version__}"
-        _say(f"{plural(len(idle), 'result')} of no task that the study has here: {others}. To go on from here, install those versions.")
+        others = (
+            " and ".join(differing_versions(known.tasks, idle, store))
+            or f"it was packed by borarun {found.borarun}, this is {__version__}"
+        )
+        _say(
+            f"{plural(len(idle), 'result')} of no task that the study has here: {others}. To "
+            "go on from here, install those versions."
+        )
     _say(f"Next: {_command('plan', found.study, where)}")
 
 
 @app.command()
 def export(
     study_file: StudyFile,
-    directory: Annotated[Path, typer.Option("--output", help="The new folder to write.", show_default=False)],
+    directory: Annotated[
+        Path, typer.Option("--output", help="The new folder to write.", show_default=False)
+    ],
     runs: Runs = RUNS,
     authors: Authors = None,
     licence: Licence = "",
@@ -554,14 +797,22 @@ def export(
     if not parquet.available():
         _say("Tables are CSV alone: Parquet needs pyarrow (pip install 'borarun[parquet]').")
     if not (authors and licence):
-        _say("Repositories ask for authors and a licence: --author 'Ada Lovelace 0000-0002-1825-0097' --license CC-BY-4.0")
+        _say(
+            "Repositories ask for authors and a licence: --author 'Ada Lovelace "
+            "0000-0002-1825-0097' --license CC-BY-4.0"
+        )
 
 
 @app.command()
 def schema(
     directory: Annotated[
         Path | None,
-        typer.Argument(metavar="DIR", file_okay=False, help="Write all schemas here; without it, print the study's.", show_default=False),
+        typer.Argument(
+            metavar="DIR",
+            file_okay=False,
+            help="Write all schemas here; without it, print the study's.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Print or write the JSON schemas of the files, for editors.
@@ -572,7 +823,11 @@ def schema(
         _say(json.dumps(study_schema(), indent=2))
         return
     make_folder(directory)
-    for name, content in (("study", study_schema()), ("site", site_schema()), ("published", published_schema())):
+    for name, content in (
+        ("study", study_schema()),
+        ("site", site_schema()),
+        ("published", published_schema()),
+    ):
         (directory / f"{name}.schema.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -582,12 +837,21 @@ def _show_findings(found: list[Any]) -> None:
     for column in ("executor", "check", "", "found"):
         table.add_column(column, overflow="fold")
     for executor, finding in rows:
-        table.add_row(*(Text(word) for word in (executor, finding.what, "ok" if finding.ok else "FAILS", finding.said)))
+        table.add_row(
+            *(
+                Text(word)
+                for word in (executor, finding.what, "ok" if finding.ok else "FAILS", finding.said)
+            )
+        )
     (out if out.is_terminal else Console(width=160, emoji=False)).print(table)
     for executor, finding in rows:
         if not finding.ok:
             _say(f"{executor}: {finding.what}: {finding.remedy}")
-    _say("All is well." if all(finding.ok for _, finding in rows) else "What fails here would fail in a study: mend it, then ask again.")
+    _say(
+        "All is well."
+        if all(finding.ok for _, finding in rows)
+        else "What fails here would fail in a study: mend it, then ask again."
+    )
 
 
 def _show(parts: Iterable[Any]) -> None:
@@ -644,7 +908,12 @@ def _write_report(study: Any, store: Any, directory: Path) -> Path:
 
 
 def _log_to(path: Path) -> None:
-    logging.basicConfig(filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    logging.basicConfig(
+        filename=path,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
     logging.getLogger("parsl").setLevel(logging.WARNING)
 
 
@@ -656,7 +925,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Options of borarun itself."""
 
@@ -668,18 +939,26 @@ def _write_down(story: str) -> Path:
     try:
         path.write_text(text)
     except OSError:
-        with tempfile.NamedTemporaryFile("w", prefix="borarun-bug-", suffix=".log", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="borarun-bug-", suffix=".log", delete=False
+        ) as file:
             file.write(text)
         path = Path(file.name)
     return path
 
 
 def main(run: Callable[[], Any] = app) -> None:
-    """Run the command line. Exit codes: 0 done, 1 something failed, 2 a file or the usage is wrong, 3 a bug, 130 interrupted."""
+    """Run the command line. Exit codes: 0 done, 1 something failed, 2 a file or the usage is wrong,
+    3 a bug, 130 interrupted.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal or log that is not UTF-8 shows a question mark
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a home that takes no cache, as on many compute nodes
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal or log that is not UTF-8 shows a question mark
+    logging.getLogger("matplotlib").setLevel(
+        logging.ERROR
+    )  # it warns of a home that takes no cache, as on many compute nodes
     try:
         run()
     except StudyError as error:
@@ -699,5 +978,8 @@ def main(run: Callable[[], Any] = app) -> None:
             sys.exit(1)
         import traceback
 
-        _tell(f"This is a bug in borarun. What happened is in {_write_down(traceback.format_exc())}; please report it.")
+        _tell(
+            "This is a bug in borarun. What happened is in "
+            f"{_write_down(traceback.format_exc())}; please report it."
+        )
         sys.exit(3)

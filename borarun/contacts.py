@@ -1,8 +1,10 @@
-"""Close contacts and strained bonds: configurations in which ions nearly touch, or in which an atom is pulled out of an anion or pushed into it.
+"""Close contacts and strained bonds: configurations in which ions nearly touch, or in which an atom
+is pulled out of an anion or pushed into it.
 
-Molecular dynamics seldom goes up the repulsive wall between two ions, so a potential that learns from it alone has no wall there, and in a long run ions
-that meet fall into one another. Nor does it stretch a bond by half or shorten it by a quarter, and a potential that never saw it may let the atom go, or
-fall in. A few configurations that show these walls prevent it.
+Molecular dynamics seldom goes up the repulsive wall between two ions, so a potential that learns
+from it alone has no wall there, and in a long run ions that meet fall into one another. Nor does it
+stretch a bond by half or shorten it by a quarter, and a potential that never saw it may let the
+atom go, or fall in. A few configurations that show these walls prevent it.
 """
 
 from __future__ import annotations
@@ -25,15 +27,21 @@ from borarun.task import Settings
 Array = NDArray[Any]
 
 OF_IONS, OF_ANIONS = (0.45, 0.62), (0.36, 0.70)
-"""The nearest contact of what was moved, in sums of van der Waals radii: from a wall of electronvolts to where hot ions come now and then. That of an
-anion is the one with other anions, on whose way mobile ions come nearer still."""
+"""The nearest contact of what was moved, in sums of van der Waals radii: from a wall of
+electronvolts to where hot ions come now and then. That of an anion is the one with other anions, on
+whose way mobile ions come nearer still.
+"""
 
 STRAINS = (0.72, 0.88), (1.2, 1.6)
-"""A bond that is shortened, and one that is stretched, in lengths of its own: from where heat brings it to where it costs electronvolts."""
+"""A bond that is shortened, and one that is stretched, in lengths of its own: from where heat
+brings it to where it costs electronvolts.
+"""
 
 STEPS, STEP_A = 100, 0.05
 RATTLE_A = 0.03
-"""Standard deviation of a displacement of all atoms along each axis, so that no two configurations share the rest of the cell."""
+"""Standard deviation of a displacement of all atoms along each axis, so that no two configurations
+share the rest of the cell.
+"""
 
 
 class Contacts(Settings):
@@ -55,10 +63,12 @@ class Contacts(Settings):
 
 
 def contacts(atoms: Atoms, settings: Contacts) -> Frames:
-    """Configurations of a structure in which one ion was moved until it nearly touches another, or one bond is strained.
+    """Configurations of a structure in which one ion was moved until it nearly touches another, or
+    one bond is strained.
 
-    In turn, a mobile ion is moved anywhere, a mobile ion towards the nearest other one, and an anion as a whole towards the nearest other one, if any.
-    In turn, an atom with one bond, as the hydrogen of B12H12 or the oxygen of SO4, is pushed in and pulled out along it.
+    In turn, a mobile ion is moved anywhere, a mobile ion towards the nearest other one, and an
+    anion as a whole towards the nearest other one, if any. In turn, an atom with one bond, as the
+    hydrogen of B12H12 or the oxygen of SO4, is pushed in and pulled out along it.
 
     Parameters
     ----------
@@ -68,7 +78,8 @@ def contacts(atoms: Atoms, settings: Contacts) -> Frames:
     Raises
     ------
     StudyError
-        Where the anions are not found, or bonds are to be strained and no atom of them has just one.
+        Where the anions are not found, or bonds are to be strained and no atom of them has just
+        one.
     """
     rng = np.random.default_rng(settings.seed)
     anions = find_anions(atoms, settings.anion, settings.mobile)
@@ -77,23 +88,46 @@ def contacts(atoms: Atoms, settings: Contacts) -> Frames:
     out = []
     for number in range(settings.number):
         ion = int(rng.choice(mobile))
-        moved, positions, others = np.array([ion]), atoms.positions[[ion]], atoms.positions[mobile[mobile != ion]]
+        moved, positions, others = (
+            np.array([ion]),
+            atoms.positions[[ion]],
+            atoms.positions[mobile[mobile != ion]],
+        )
         rest, (nearest, farthest) = np.delete(np.arange(len(atoms)), ion), OF_IONS
         kind = number % (3 if len(anions) > 1 else 2)
         if kind == 2:
             index = int(rng.integers(len(anions)))
-            moved, positions, others = anions[index], whole[index], np.delete(whole, index, axis=0).mean(axis=1)
+            moved, positions, others = (
+                anions[index],
+                whole[index],
+                np.delete(whole, index, axis=0).mean(axis=1),
+            )
             rest, (nearest, farthest) = np.delete(anions, index, axis=0).ravel(), OF_ANIONS
         direction = rng.normal(size=3)
         if kind and len(others):
-            vectors, distances = (found[0] for found in get_distances(positions.mean(axis=0), others, cell=atoms.cell, pbc=True))
+            vectors, distances = (
+                found[0]
+                for found in get_distances(
+                    positions.mean(axis=0), others, cell=atoms.cell, pbc=True
+                )
+            )
             direction = vectors[np.argmin(distances)]
         made = atoms.copy()
-        made.positions[moved] = _until_contact(atoms, moved, rest, positions, direction / np.linalg.norm(direction), rng.uniform(nearest, farthest))
+        made.positions[moved] = _until_contact(
+            atoms,
+            moved,
+            rest,
+            positions,
+            direction / np.linalg.norm(direction),
+            rng.uniform(nearest, farthest),
+        )
         out.append(_rattled(made, rng))
     ends = bond_ends(atoms, anions) if settings.strained else []
     if settings.strained and not ends:
-        why = f"no atom of its anions {settings.anion} has just one bond, which could be strained. Leave training_set.strained_bonds out."
+        why = (
+            f"no atom of its anions {settings.anion} has just one bond, which could be strained. "
+            "Leave training_set.strained_bonds out."
+        )
         raise StudyError(Problem("structure", 0, "", why))
     for number in range(settings.strained):
         atom, bond = ends[rng.integers(len(ends))]
@@ -113,8 +147,15 @@ def bond_ends(atoms: Atoms, anions: Array) -> list[tuple[int, Array]]:
     """
     found = []
     for anion, positions in zip(anions, whole_anions(atoms, anions), strict=True):
-        one, bonds = neighbor_list("iD", Atoms(atoms.numbers[anion], positions), BOND_TOLERANCE * covalent_radii[atoms.numbers[anion]])
-        found += [(int(anion[atom]), -bonds[one == atom][0]) for atom in np.flatnonzero(np.bincount(one, minlength=len(anion)) == 1)]
+        one, bonds = neighbor_list(
+            "iD",
+            Atoms(atoms.numbers[anion], positions),
+            BOND_TOLERANCE * covalent_radii[atoms.numbers[anion]],
+        )
+        found += [
+            (int(anion[atom]), -bonds[one == atom][0])
+            for atom in np.flatnonzero(np.bincount(one, minlength=len(anion)) == 1)
+        ]
     return found
 
 
@@ -123,13 +164,22 @@ def _rattled(atoms: Atoms, rng: np.random.Generator) -> Atoms:
     return atoms
 
 
-def _until_contact(atoms: Atoms, moved: Array, rest: Array, positions: Array, direction: Array, nearest: float) -> Array:
-    """Positions along a direction, the first at which something of what is moved comes nearer than asked to the rest; else the nearest ones."""
+def _until_contact(
+    atoms: Atoms, moved: Array, rest: Array, positions: Array, direction: Array, nearest: float
+) -> Array:
+    """Positions along a direction, the first at which something of what is moved comes nearer than
+    asked to the rest; else the nearest ones.
+    """
     touching = vdw_radii[atoms.numbers[moved]][:, None] + vdw_radii[atoms.numbers[rest]]
     closest, best = np.inf, positions
     for step in range(1, STEPS):
         on_the_way = positions + step * STEP_A * direction
-        share = float((get_distances(on_the_way, atoms.positions[rest], cell=atoms.cell, pbc=True)[1] / touching).min())
+        share = float(
+            (
+                get_distances(on_the_way, atoms.positions[rest], cell=atoms.cell, pbc=True)[1]
+                / touching
+            ).min()
+        )
         if share < closest:
             closest, best = share, on_the_way
         if share < nearest:

@@ -46,16 +46,25 @@ class Difference:
 
 
 def difference(first: Study, second: Study, records: Records) -> Difference:
-    """Compare two studies; what decides is the tasks' content, so that comments, names and the order of keys do not count."""
+    """Compare two studies; what decides is the tasks' content, so that comments, names and the
+    order of keys do not count.
+    """
     values, others = (
-        _flat(study.model_dump(mode="json", by_alias=True, exclude={"extends"}) | {"structure": _structures(study)}) for study in (first, second)
+        _flat(
+            study.model_dump(mode="json", by_alias=True, exclude={"extends"})
+            | {"structure": _structures(study)}
+        )
+        for study in (first, second)
     )
     changes = [
         Change(key, values.get(key, ABSENT), others.get(key, ABSENT))
         for key in dict.fromkeys([*values, *others])
         if values.get(key, ABSENT) != others.get(key, ABSENT)
     ]
-    tasks, theirs = ({task.key: task for task in expand(study, records, forecast=True).tasks} for study in (first, second))
+    tasks, theirs = (
+        {task.key: task for task in expand(study, records, forecast=True).tasks}
+        for study in (first, second)
+    )
     return Difference(
         tuple(changes),
         tuple(task for key, task in theirs.items() if key not in tasks),
@@ -70,5 +79,11 @@ def _structures(study: Study) -> dict[str, str]:
 def _flat(value: Any, place: str = "") -> dict[str, str]:
     """Every value by its dotted path."""
     if isinstance(value, Mapping) and value:
-        return {path: text for key, item in value.items() for path, text in _flat(item, f"{place}.{key}" if place else str(key)).items()}
-    return {} if value is None else {place: value if place.startswith("structure.") else shown(value)}
+        return {
+            path: text
+            for key, item in value.items()
+            for path, text in _flat(item, f"{place}.{key}" if place else str(key)).items()
+        }
+    return (
+        {} if value is None else {place: value if place.startswith("structure.") else shown(value)}
+    )

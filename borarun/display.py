@@ -74,7 +74,9 @@ class Lines:
         """Say how a task ended, and how much is left."""
         self._running.pop(task.key, None)
         if failure is not None:
-            self._say(f"[red]failed[/red] {escape(task.name)}: {escape(failure.message)}", markup=True)
+            self._say(
+                f"[red]failed[/red] {escape(task.name)}: {escape(failure.message)}", markup=True
+            )
             return
         self._count(task, seconds)
         self._say(f"done   {task.name} ({duration(seconds)}; {self.summary()})")
@@ -92,7 +94,10 @@ class Lines:
         tasks = f"{len(self._done)}/{self._n_tasks} tasks"
         if len(self._done) == self._n_tasks:
             return tasks
-        return f"{tasks}, at least {duration(self._clock.left({key: self.part(key) for key in self._running}))} left"
+        return (
+            f"{tasks}, at least "
+            f"{duration(self._clock.left({key: self.part(key) for key in self._running}))} left"
+        )
 
     def part(self, key: str) -> float:
         """How much of a running task is done."""
@@ -104,7 +109,9 @@ class Lines:
         self._done.add(task.key)
 
     def _say(self, text: str, *, markup: bool = False) -> None:
-        self._console.print(f"{time.strftime('%H:%M:%S')}  {text}", markup=markup, highlight=False, soft_wrap=True)
+        self._console.print(
+            f"{time.strftime('%H:%M:%S')}  {text}", markup=markup, highlight=False, soft_wrap=True
+        )
 
 
 class LiveTable(Lines):
@@ -112,7 +119,9 @@ class LiveTable(Lines):
 
     def __init__(self, console: Console, site: Site, work: Path) -> None:
         super().__init__(console, site, work)
-        self._live = Live(console=console, refresh_per_second=2, transient=False, get_renderable=self._draw)
+        self._live = Live(
+            console=console, refresh_per_second=2, transient=False, get_renderable=self._draw
+        )
 
     def __enter__(self) -> LiveTable:
         self._live.start()
@@ -150,5 +159,10 @@ class LiveTable(Lines):
         now = Table(box=None, pad_edge=False, show_header=False)
         for task, since in self._running.values():
             part = progress(self._work, task.key)
-            now.add_row("▸", Text(task.name), "" if part is None else f"{part:.0%}", duration(time.monotonic() - since))
+            now.add_row(
+                "▸",
+                Text(task.name),
+                "" if part is None else f"{part:.0%}",
+                duration(time.monotonic() - since),
+            )
         return Group(stages, now, Text(self.summary(), style="dim"))

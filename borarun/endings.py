@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 import signal
 
-PASSING_SIGNALS = {signal.SIGKILL, signal.SIGBUS, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGXCPU}
+PASSING_SIGNALS = {
+    signal.SIGKILL,
+    signal.SIGBUS,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGXCPU,
+}
 PASSING_WORDS = re.compile(
-    r"No space left on device|[Dd]isk quota exceeded|Stale file handle|Input/output error|Connection timed out|Cannot allocate memory|"
+    r"No space left on device|[Dd]isk quota exceeded|Stale file handle|Input/output "
+    r"error|Connection timed out|Cannot allocate memory|"
     r"Transport endpoint is not connected|Resource temporarily unavailable|NODE FAIL",
 )
-"""What the system says, through whatever program, when the fault is neither the program's nor its input's."""
+"""What the system says, through whatever program, when the fault is neither the program's nor its
+input's.
+"""
 
 
 def may_pass(code: int, text: str) -> bool:
@@ -18,7 +28,12 @@ def may_pass(code: int, text: str) -> bool:
 
     Parameters
     ----------
-    code : its exit code: minus the signal that killed it, or 128 and the signal, as shells and launchers say it
+    code : its exit code: minus the signal that killed it, or 128 and the signal, as shells and
+        launchers say it
     text : what it printed
     """
-    return -code in PASSING_SIGNALS or code - 128 in PASSING_SIGNALS or PASSING_WORDS.search(text) is not None
+    return (
+        -code in PASSING_SIGNALS
+        or code - 128 in PASSING_SIGNALS
+        or PASSING_WORDS.search(text) is not None
+    )

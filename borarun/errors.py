@@ -5,7 +5,7 @@ BorarunError
 ├── StoreError      the store cannot be read or written             exit 1
 │   └── DamagedError    a record's checksums do not fit: it is set aside and its task done anew
 ├── BusyError       another driver works on this study              exit 1
-└── EngineError     a program could not run or ended badly          a failed record; exit 1 at the end
+└── EngineError     a program could not run or ended badly  a failed record; exit 1 at the end
     ├── ParseError  a program's output is missing, cut short or wrong
     └── TimeUpError the job that it ran in comes to its end: it goes on in the next one
 
@@ -85,7 +85,9 @@ class EngineError(BorarunError):
     passing : whether it may work when it is tried again
     """
 
-    def __init__(self, message: str, *, remedy: str = "", evidence: str = "", passing: bool = False) -> None:
+    def __init__(
+        self, message: str, *, remedy: str = "", evidence: str = "", passing: bool = False
+    ) -> None:
         super().__init__(message)
         self.remedy = remedy
         self.evidence = evidence
@@ -95,10 +97,16 @@ class EngineError(BorarunError):
 class ParseError(EngineError):
     """An output file is missing, empty, cut short or holds what it must not."""
 
-    def __init__(self, file: Path | str, message: str, *, remedy: str = "", evidence: str = "") -> None:
-        super().__init__(f"{Path(file).name}: {message}", remedy=remedy, evidence=evidence, passing=True)
+    def __init__(
+        self, file: Path | str, message: str, *, remedy: str = "", evidence: str = ""
+    ) -> None:
+        super().__init__(
+            f"{Path(file).name}: {message}", remedy=remedy, evidence=evidence, passing=True
+        )
         self.file = str(file)
 
 
 class TimeUpError(EngineError):
-    """The job that a program ran in comes to its end before the program; what it left is gone on with in another job."""
+    """The job that a program ran in comes to its end before the program; what it left is gone on
+    with in another job.
+    """

@@ -1,4 +1,6 @@
-"""Files and folders that are whole or absent: written under another name, flushed to the disk, and renamed."""
+"""Files and folders that are whole or absent: written under another name, flushed to the disk, and
+renamed.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,19 @@ from pathlib import Path
 from borarun.errors import StoreError
 
 ABANDONED_S = 86_400
-"""Silence after which the unfinished file of a process on another host is taken for a dead one's."""
+"""Silence after which the unfinished file of a process on another host is taken for a dead one's.
+"""
 
-REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+REFUSALS = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
 """Of a path that a user gave, or of a folder that is not the user's."""
 
 UNFINISHED = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<process>\d+)-\d+\.part")
@@ -40,7 +52,9 @@ def make_folder(path: Path) -> None:
 
 
 def write_files(directory: Path, files: Mapping[str, str | bytes]) -> Path:
-    """Write files under their names into a directory, which is made where it is missing; that directory."""
+    """Write files under their names into a directory, which is made where it is missing; that
+    directory.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -49,10 +63,12 @@ def write_files(directory: Path, files: Mapping[str, str | bytes]) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BufferedWriter]:
-    """A file that takes the place of ``path`` when its block ends without an error, and leaves nothing when it does not.
+    """A file that takes the place of ``path`` when its block ends without an error, and leaves
+    nothing when it does not.
 
-    Whoever reads ``path`` meanwhile finds what was there before. When several write it at once, each is whole and the last one stays.
-    What a killed process left half-written in the directory is removed on the way.
+    Whoever reads ``path`` meanwhile finds what was there before. When several write it at once,
+    each is whole and the last one stays. What a killed process left half-written in the directory
+    is removed on the way.
 
     Raises
     ------
@@ -79,7 +95,8 @@ def replacing(path: Path) -> Iterator[BufferedWriter]:
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """A new folder that takes its place when its block ends without an error, and leaves nothing when it does not.
+    """A new folder that takes its place when its block ends without an error, and leaves nothing
+    when it does not.
 
     What a killed process left half-written beside it is removed on the way.
 
@@ -124,14 +141,21 @@ def must_be_new(path: Path) -> None:
 
 
 def refused(error: BaseException) -> str:
-    """What is wrong with the file or folder that the system refuses, and what to do; empty where the error is another."""
+    """What is wrong with the file or folder that the system refuses, and what to do; empty where
+    the error is another.
+    """
     if not (isinstance(error, OSError) and error.errno in REFUSALS and error.filename is not None):
         return ""
-    return f"{error.filename}: cannot be used ({error.strerror}). Check the path, and that it is yours to read and to write in."
+    return (
+        f"{error.filename}: cannot be used ({error.strerror}). Check the path, and that it is "
+        "yours to read and to write in."
+    )
 
 
 def _unfinished(path: Path) -> Path:
-    """The name under which something is written: hidden, and in the same directory, for only within one file system is a rename a single step."""
+    """The name under which something is written: hidden, and in the same directory, for only within
+    one file system is a rename a single step.
+    """
     return path.with_name(f".{path.name}.{_host()}.{os.getpid()}-{threading.get_ident()}.part")
 
 
@@ -145,7 +169,11 @@ def _sweep(directory: Path) -> None:
             continue
         with suppress(FileNotFoundError):  # its writer may finish meanwhile
             here = name["host"] == _host()
-            if not _is_alive(int(name["process"])) if here else time.time() - path.stat().st_mtime > ABANDONED_S:
+            if (
+                not _is_alive(int(name["process"]))
+                if here
+                else time.time() - path.stat().st_mtime > ABANDONED_S
+            ):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -171,7 +199,15 @@ def _flush(path: Path) -> None:
 def unwritable(path: Path, error: OSError) -> str:
     """Why a file cannot be written, and what to do."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        there = next(folder for folder in path.absolute().parents if folder.exists())  # its own may not have found room either
+        there = next(
+            folder for folder in path.absolute().parents if folder.exists()
+        )  # its own may not have found room either
         free = shutil.disk_usage(there).free / 1e6
-        return f"{path}: no room to write it ({error.strerror}; {free:.0f} MB free). Make room or raise the quota, then try again."
-    return f"{path}: cannot be written ({error.strerror or error}). Check that the directory is yours to write in, then try again."
+        return (
+            f"{path}: no room to write it ({error.strerror}; {free:.0f} MB free). Make room or "
+            "raise the quota, then try again."
+        )
+    return (
+        f"{path}: cannot be written ({error.strerror or error}). Check that the directory is "
+        "yours to write in, then try again."
+    )

@@ -1,6 +1,7 @@
 """Frames: a sequence of configurations, with or without labels, of equal or different size.
 
-The one representation in which training data travel: between engines, in the store, in extended XYZ.
+The one representation in which training data travel: between engines, in the store, in extended
+XYZ.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class Frames:
 
     def arrays(self) -> dict[str, Array]:
         """The fields that are set, by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        return {
+            f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None
+        }
 
     def __getitem__(self, index: int) -> Atoms:
         """Frame ``index`` as ASE atoms, its labels in a single-point calculator."""
@@ -84,19 +87,32 @@ class Frames:
 
     @classmethod
     def of(cls, images: Iterable[Atoms]) -> Frames:
-        """Frames of ASE atoms, taken as periodic; a label is kept only where every image has it, for its present positions and cell."""
+        """Frames of ASE atoms, taken as periodic; a label is kept only where every image has it,
+        for its present positions and cell.
+        """
         images = list(images)
 
         def gather(name: str) -> list[Any] | None:
-            values = [image.calc.results.get(name) if image.calc and not image.calc.check_state(image) else None for image in images]
+            values = [
+                image.calc.results.get(name)
+                if image.calc and not image.calc.check_state(image)
+                else None
+                for image in images
+            ]
             return None if not images or any(value is None for value in values) else values
 
         energy, forces, stress = gather("energy"), gather("forces"), gather("stress")
         graded = bool(images) and all("grade" in image.info for image in images)
         return cls(
-            offsets=np.concatenate([[0], np.cumsum([len(image) for image in images])]).astype(np.int64),
-            numbers=np.concatenate([image.numbers for image in images]).astype(np.int32) if images else np.zeros(0, np.int32),
-            positions=np.concatenate([image.positions for image in images]) if images else np.zeros((0, 3)),
+            offsets=np.concatenate([[0], np.cumsum([len(image) for image in images])]).astype(
+                np.int64
+            ),
+            numbers=np.concatenate([image.numbers for image in images]).astype(np.int32)
+            if images
+            else np.zeros(0, np.int32),
+            positions=np.concatenate([image.positions for image in images])
+            if images
+            else np.zeros((0, 3)),
             cell=np.array([image.cell.array for image in images]).reshape(-1, 3, 3),
             energy=None if energy is None else np.array(energy, float),
             forces=None if forces is None else np.concatenate(forces).astype(float),
@@ -110,23 +126,32 @@ class Frames:
         return cls.of([image for part in parts for image in part])
 
     def to_extxyz(self) -> str:
-        """Extended XYZ text that loses nothing: every number has the digits that bring back the same float."""
+        """Extended XYZ text that loses nothing: every number has the digits that bring back the
+        same float.
+        """
         # ASE's own writer cuts coordinates and forces to eight decimals.
         columns = [self.positions] if self.forces is None else [self.positions, self.forces]
         rows = np.concatenate(columns, axis=1).tolist()
         properties = "species:S:1:pos:R:3" + ("" if self.forces is None else ":forces:R:3")
         lines = []
         for index in range(len(self)):
-            comment = [f'Lattice="{_numbers(self.cell[index].ravel())}"', f"Properties={properties}"]
+            comment = [
+                f'Lattice="{_numbers(self.cell[index].ravel())}"',
+                f"Properties={properties}",
+            ]
             if self.energy is not None:
                 comment.append(f"energy={_numbers([self.energy[index]])}")
             if self.stress is not None:
-                comment.append(f'stress="{_numbers(voigt_6_to_full_3x3_stress(self.stress[index]).ravel())}"')
+                comment.append(
+                    f'stress="{_numbers(voigt_6_to_full_3x3_stress(self.stress[index]).ravel())}"'
+                )
             if self.grade is not None:
                 comment.append(f"grade={_numbers([self.grade[index]])}")
             atoms = range(self.offsets[index], self.offsets[index + 1])
             lines += [str(len(atoms)), " ".join([*comment, 'pbc="T T T"'])]
-            lines += [f"{chemical_symbols[self.numbers[atom]]} {_numbers(rows[atom])}" for atom in atoms]
+            lines += [
+                f"{chemical_symbols[self.numbers[atom]]} {_numbers(rows[atom])}" for atom in atoms
+            ]
         return "".join(f"{line}\n" for line in lines)
 
     @classmethod
@@ -135,7 +160,8 @@ class Frames:
 
         Raises
         ------
-        Whatever ASE raises on text that is no extended XYZ; callers that read a program's output map it to ParseError.
+        Whatever ASE raises on text that is no extended XYZ; callers that read a program's output
+        map it to ParseError.
         """
         from ase.io import read  # loads scipy whole: a plan need not wait for it
 

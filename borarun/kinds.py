@@ -1,4 +1,6 @@
-"""The files that people write, studies, sites and published values, told apart by what is in them."""
+"""The files that people write, studies, sites and published values, told apart by what is
+in them.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +39,31 @@ def kind_of(path: Path) -> Kind:
     root, _ = read_yaml(path)
     owners = {key: kind for kind, keys in KEYS.items() for key in keys}
     known = Counter(owners[key] for key in root.value if key in owners)
-    meant = Counter(owners[close] for key in root.value for close in difflib.get_close_matches(key, owners, n=1))
+    meant = Counter(
+        owners[close] for key in root.value for close in difflib.get_close_matches(key, owners, n=1)
+    )
     for votes in (known, meant):
         first, second = sorted((votes[kind] for kind in KEYS), reverse=True)[:2]
         if first != second:
             return max(votes, key=lambda kind: votes[kind])
     if mixed := [kind for kind in KEYS if known[kind]]:
-        theirs = [f"{NAMES[kind]} ({', '.join(key for key in root.value if owners.get(key) == kind)})" for kind in mixed]
-        raise StudyError(root.problem((), f"mixes keys of {' and of '.join(theirs)}. Keep each in a file of its own."))
-    hint = "A study has `material` and `reference`, a site has `executors` or `programs`, a file of published values has `sources` and `values`."
-    raise StudyError(root.problem((), f"is neither a study nor a site nor published values (got the keys {', '.join(root.value):.100}). {hint}"))
+        theirs = [
+            f"{NAMES[kind]} ({', '.join(key for key in root.value if owners.get(key) == kind)})"
+            for kind in mixed
+        ]
+        raise StudyError(
+            root.problem(
+                (), f"mixes keys of {' and of '.join(theirs)}. Keep each in a file of its own."
+            )
+        )
+    hint = (
+        "A study has `material` and `reference`, a site has `executors` or `programs`, a file of "
+        "published values has `sources` and `values`."
+    )
+    raise StudyError(
+        root.problem(
+            (),
+            "is neither a study nor a site nor published values (got the keys "
+            f"{', '.join(root.value):.100}). {hint}",
+        )
+    )

@@ -1,4 +1,6 @@
-"""Labelled configurations that a study brings along: read and checked once, so that a training learns from nothing that is no label."""
+"""Labelled configurations that a study brings along: read and checked once, so that a training
+learns from nothing that is no label.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,16 @@ FEWEST = 2
 LABELS = ("energy", "forces", "stress")
 
 LARGEST = {"forces": (500.0, "eV/angstrom"), "stress": (3.0, "eV/angstrom^3")}
-"""Beyond these a number is of another unit, or of atoms in one another: 3 eV/angstrom^3 are 480 GPa."""
+"""Beyond these a number is of another unit, or of atoms in one another: 3 eV/angstrom^3 are 480
+GPa.
+"""
 
 SMALLEST_VOLUME_A3 = 1.0
 
-HOW = "Write `energy` (eV), `forces` (eV/angstrom) and `stress` (eV/angstrom^3, 3x3, negative where the cell is under pressure) for each, as ASE does."
+HOW = (
+    "Write `energy` (eV), `forces` (eV/angstrom) and `stress` (eV/angstrom^3, 3x3, negative "
+    "where the cell is under pressure) for each, as ASE does."
+)
 
 
 def read_labels(path: Path, elements: Sequence[str], cfg_elements: Sequence[str] | None) -> Frames:
@@ -43,14 +50,16 @@ def read_labels(path: Path, elements: Sequence[str], cfg_elements: Sequence[str]
 
     Returns
     -------
-    Frames : energies in eV, forces in eV/angstrom, stresses in eV/angstrom^3 with ASE's sign and order. The energy is the free energy, of which
+    Frames : energies in eV, forces in eV/angstrom, stresses in eV/angstrom^3 with ASE's sign and
+        order. The energy is the free energy, of which
         forces are the derivative, where every configuration has it
 
     Raises
     ------
     StudyError
-        Where the file is missing or unreadable, a configuration has no cell, no energy, no forces or no stress, a number is none or of another unit,
-        or the elements are not those of the material.
+        Where the file is missing or unreadable, a configuration has no cell, no energy, no forces
+        or no stress, a number is none or of another unit, or the elements are not those of the
+        material.
 
     Source: conventions of ASE's extended XYZ, and of MLIP-3's cfg (``borarun.mtp.cfg``).
     """
@@ -87,11 +96,20 @@ def _of_extxyz(text: str) -> Frames:
         found = _results(image)
         if lacking := [name for name in LABELS if name not in found]:
             others = [*found, *image.info, *image.arrays]
-            has = [name for name in dict.fromkeys((*LABELS, *others)) if name in others and name not in ("numbers", "positions")]
-            raise _wrong(f"configuration {number} has no {lacking[0]} (its labels are {', '.join(has) or 'none'}). {HOW}")
+            has = [
+                name
+                for name in dict.fromkeys((*LABELS, *others))
+                if name in others and name not in ("numbers", "positions")
+            ]
+            raise _wrong(
+                f"configuration {number} has no {lacking[0]} (its labels are "
+                f"{', '.join(has) or 'none'}). {HOW}"
+            )
     if images and all("free_energy" in _results(image) for image in images):
         for image in images:
-            image.calc = SinglePointCalculator(image, **{**_results(image), "energy": _results(image)["free_energy"]})
+            image.calc = SinglePointCalculator(
+                image, **{**_results(image), "energy": _results(image)["free_energy"]}
+            )
     return Frames.of(images)
 
 
@@ -101,29 +119,46 @@ def _results(image: Atoms) -> dict[str, object]:
 
 def _of_cfg(text: str, elements: Sequence[str] | None) -> Frames:
     if elements is None:
-        raise _wrong("a cfg file numbers its elements. Name them in training_set.cfg_elements, in the order of their types, e.g. [Li, B, H].")
+        raise _wrong(
+            "a cfg file numbers its elements. Name them in training_set.cfg_elements, in the "
+            "order of their types, e.g. [Li, B, H]."
+        )
     if strange := [element for element in elements if element not in atomic_numbers]:
-        raise _wrong(f"training_set.cfg_elements: no chemical element (got {strange[0]!r:.40}). Write symbols, e.g. [Li, B, H].")
+        raise _wrong(
+            f"training_set.cfg_elements: no chemical element (got {strange[0]!r:.40}). Write "
+            "symbols, e.g. [Li, B, H]."
+        )
     try:
         frames = cfg.read(text, [atomic_numbers[element] for element in elements])
     except ValueError as error:
-        raise _wrong(f"is no whole cfg file of the elements {', '.join(elements)}: {error}.") from error
+        raise _wrong(
+            f"is no whole cfg file of the elements {', '.join(elements)}: {error}."
+        ) from error
     for name in LABELS:
         if len(frames) and getattr(frames, name) is None:
             shown = {"energy": "Energy", "forces": "fx fy fz", "stress": "PlusStress"}[name]
-            raise _wrong(f"not every configuration has {shown} and a Supercell. Convert it again from what computed it, or leave those without out.")
+            raise _wrong(
+                f"not every configuration has {shown} and a Supercell. Convert it again from "
+                "what computed it, or leave those without out."
+            )
     return frames
 
 
 def _check(frames: Frames, elements: Sequence[str]) -> None:
     """What no reader checks."""
     if len(frames) < FEWEST:
-        raise _wrong(f"holds {len(frames)} configurations. At least {FEWEST} are needed, of which one is held out.")
+        raise _wrong(
+            f"holds {len(frames)} configurations. At least {FEWEST} are needed, of which one "
+            "is held out."
+        )
     of_atom = np.repeat(np.arange(1, len(frames) + 1), np.diff(frames.offsets))
     of_frame = np.arange(1, len(frames) + 1)
     volume = np.abs(np.linalg.det(frames.cell))
     if (flat := of_frame[~(volume > SMALLEST_VOLUME_A3)]).size:
-        raise _wrong(f"configuration {flat[0]} has no cell, and stresses need one. Leave it out, or give it its cell.")
+        raise _wrong(
+            f"configuration {flat[0]} has no cell, and stresses need one. Leave it out, or "
+            "give it its cell."
+        )
     for name, values in frames.arrays().items():
         rows = values.reshape(len(values), -1)
         numbers = of_atom if len(rows) == len(of_atom) else of_frame
@@ -132,12 +167,21 @@ def _check(frames: Frames, elements: Sequence[str]) -> None:
         most, unit = LARGEST.get(name, (np.inf, ""))
         if name in LARGEST and (bad := numbers[np.abs(rows).max(axis=1) > most]).size:
             worst = np.abs(rows[numbers == bad[0]]).max()
-            raise _wrong(f"configuration {bad[0]}: {name} of {worst:.4g} {unit} (at most {most:g}). Check the unit, or leave it out.")
+            raise _wrong(
+                f"configuration {bad[0]}: {name} of {worst:.4g} {unit} (at most {most:g}). "
+                "Check the unit, or leave it out."
+            )
     there = {chemical_symbols[number] for number in np.unique(frames.numbers)}
     if strange := sorted(there - set(elements)):
-        raise _wrong(f"holds {', '.join(strange)}, which the material {'does' if len(strange) == 1 else 'do'} not have. Check the elements.")
+        raise _wrong(
+            f"holds {', '.join(strange)}, which the material "
+            f"{'does' if len(strange) == 1 else 'do'} not have. Check the elements."
+        )
     if lacking := sorted(set(elements) - there):
-        raise _wrong(f"has no {', '.join(lacking)}, of which a potential would learn nothing. Check the elements.")
+        raise _wrong(
+            f"has no {', '.join(lacking)}, of which a potential would learn nothing. Check "
+            "the elements."
+        )
 
 
 def _wrong(message: str) -> StudyError:

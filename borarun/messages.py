@@ -52,12 +52,16 @@ class WithheldError(AttributeError):
 
 
 class Section(BaseModel):
-    """Base of everything in a study or site file: strict, frozen, no unknown keys, finite numbers."""
+    """Base of everything in a study or site file: strict, frozen, no unknown keys, finite
+    numbers.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def withhold(self, key: str) -> None:
-        """Forget the value of a key, or of the absent key that it was meant to be: whoever asks for it meets a WithheldError."""
+        """Forget the value of a key, or of the absent key that it was meant to be: whoever asks for
+        it meets a WithheldError.
+        """
         names = {field.alias or name: name for name, field in type(self).model_fields.items()}
         absent = [key for key, name in names.items() if name not in self.model_fields_set]
         for meant in [key] if key in names else difflib.get_close_matches(key, absent, n=1):
@@ -66,7 +70,9 @@ class Section(BaseModel):
     if not TYPE_CHECKING:  # a type checker knows the fields, and should tell of any other name
 
         def __getattr__(self, name: str) -> Any:
-            if name in type(self).model_fields or isinstance(getattr(type(self), name, None), property):  # a property asked for what is withheld
+            if name in type(self).model_fields or isinstance(
+                getattr(type(self), name, None), property
+            ):  # a property asked for what is withheld
                 raise WithheldError(name)
             return super().__getattr__(name)
 
@@ -75,15 +81,26 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """What a study or site is called, and its folder after it."""
 
 
-def validate(root: Node, model: type[Model]) -> tuple[Model | None, list[Problem], frozenset[KeyPath]]:
-    """The model of ``root``; or None, every way in which it does not fit, and the places concerned."""
+def validate(
+    root: Node, model: type[Model]
+) -> tuple[Model | None, list[Problem], frozenset[KeyPath]]:
+    """The model of ``root``; or None, every way in which it does not fit, and the places
+    concerned.
+    """
     try:
         return model.model_validate(root.plain()), [], frozenset()
     except ValidationError as error:
         # a list whose items all failed is told about its items, not about being empty
-        errors = [details for details in error.errors() if details["type"] != "too_short" or not details["input"]]
+        errors = [
+            details
+            for details in error.errors()
+            if details["type"] != "too_short" or not details["input"]
+        ]
         places = [_place(root, details) for details in errors]
-        problems = [root.problem(place, _message(model, details)) for place, details in zip(places, errors, strict=True)]
+        problems = [
+            root.problem(place, _message(model, details))
+            for place, details in zip(places, errors, strict=True)
+        ]
         return None, problems, frozenset(place for place in places if place)
 
 
@@ -124,11 +141,14 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
     if kind == "string_pattern_mismatch":
         return f"has characters that do not fit{got}. {description}".strip()
     if kind.startswith("sweep_"):
-        return f"{error['msg']}{got}. Choose `from`, `to` and `step` so that the steps meet both ends."
+        return (
+            f"{error['msg']}{got}. Choose `from`, `to` and `step` so that the steps meet both ends."
+        )
     if kind in _LIMITS:
         return f"{_LIMITS[kind].format(**context)}{got}."
     if kind in _TYPES:
-        return f"{_TYPES[kind]}{got}.{_way_out(kind, value, models, field) or f' {description}'}".strip()
+        way_out = _way_out(kind, value, models, field) or f" {description}"
+        return f"{_TYPES[kind]}{got}.{way_out}".strip()
     if kind == "value_error":  # said by a model of borarun's own
         said = str(context["error"]).rstrip(".")
         return f"{said}{'' if '(got ' in said else got}."
@@ -136,7 +156,9 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
 
 
 def _tag(discriminator: str) -> str:
-    """The key that tells which form a section has: ``'engine'``, or ``_engine()`` where a function gives its default."""
+    """The key that tells which form a section has: ``'engine'``, or ``_engine()`` where a function
+    gives its default.
+    """
     return discriminator.strip("'").removeprefix("_").removesuffix("()")
 
 
@@ -178,34 +200,64 @@ def _way_out(kind: str, value: Any, models: list[type[BaseModel]], field: FieldI
         return _as_list(value, field)
     if isinstance(value, str) and re.match(r"\w+:\S", value):
         return f" {NO_BLANK}"
-    if kind == "model_attributes_type" and (forms := {name: tag for tag in TAGS for each in models for name in _tagged(each, tag)}):
+    if kind == "model_attributes_type" and (
+        forms := {name: tag for tag in TAGS for each in models for name in _tagged(each, tag)}
+    ):
         tag = next(iter(forms.values()))
-        return f" Write `{{{tag}: {value if isinstance(value, str) and value in forms else TAGS[tag]}}}`."
-    return " Put quotes around it." if kind == "string_type" and isinstance(value, int | float) else ""
+        return (
+            f" Write `{{{tag}: "
+            f"{value if isinstance(value, str) and value in forms else TAGS[tag]}}}`."
+        )
+    return (
+        " Put quotes around it." if kind == "string_type" and isinstance(value, int | float) else ""
+    )
 
 
 def _as_list(value: Any, field: FieldInfo | None) -> str:
-    """`` Write [...].``: the text or number as the list that was meant; nothing where that is not known."""
+    """`` Write [...].``: the text or number as the list that was meant; nothing where that is not
+    known.
+    """
     length = get_args(getattr(field, "annotation", None))
     if isinstance(value, str):
         parts = [part for part in re.split(r"[\sx*,;]+", value) if part]
         return f" Write [{', '.join(parts) if all(part.isdigit() for part in parts) else value}]."
     is_fixed = get_origin(getattr(field, "annotation", None)) is tuple and Ellipsis not in length
-    return f" Write [{', '.join([str(value)] * len(length))}]." if is_fixed and isinstance(value, int | float) else ""
+    return (
+        f" Write [{', '.join([str(value)] * len(length))}]."
+        if is_fixed and isinstance(value, int | float)
+        else ""
+    )
 
 
 def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
     key = str(loc[-1])
     for tag in TAGS:
-        if others := [name for each in _at(model, loc[:-2])[0] if key in _keys(each) for name in _tagged(each, tag)]:
-            return f"is a key of {tag} {' and '.join(others)}, and the {tag} here is {loc[-2]}. Remove it, or change the {tag}."
+        if others := [
+            name
+            for each in _at(model, loc[:-2])[0]
+            if key in _keys(each)
+            for name in _tagged(each, tag)
+        ]:
+            return (
+                f"is a key of {tag} {' and '.join(others)}, and the {tag} here is {loc[-2]}. "
+                f"Remove it, or change the {tag}."
+            )
     here = [name for each in _at(model, loc[:-1])[0] for name in _keys(each)]
     if ":" in key:
         return f"unknown key. {NO_BLANK}"
     if hint := did_you_mean(key, here):
         unit = next((unit for unit in _UNITS if hint[:-1].endswith(f"_{unit}")), "")
-        return f"unknown key.{hint}" + (f" Its unit is {unit.replace('_per_', '/')}." if unit and not key.endswith(f"_{unit}") else "")
-    if sections := [name for name, field in _keys(model).items() for each in _models_in(field.annotation) if key in _keys(each)]:
+        return f"unknown key.{hint}" + (
+            f" Its unit is {unit.replace('_per_', '/')}."
+            if unit and not key.endswith(f"_{unit}")
+            else ""
+        )
+    if sections := [
+        name
+        for name, field in _keys(model).items()
+        for each in _models_in(field.annotation)
+        if key in _keys(each)
+    ]:
         return f"unknown key. It belongs in {' or '.join(dict.fromkeys(sections))}."
     return f"unknown key. Known here: {', '.join(here)}."
 
@@ -228,9 +280,16 @@ def _at(model: type[BaseModel], loc: KeyPath) -> tuple[list[type[BaseModel]], Fi
         fields = [keys[str(step)] for keys in map(_keys, models) if str(step) in keys]
         if fields:
             field = fields[0]
-            models = [found for each in fields for part in (each.annotation, *each.metadata) for found in _models_in(part)]
+            models = [
+                found
+                for each in fields
+                for part in (each.annotation, *each.metadata)
+                for found in _models_in(part)
+            ]
         else:  # not a key but pydantic's name of one form out of several, e.g. of an engine
-            models = [each for each in models if any(step in _tagged(each, tag) for tag in TAGS)] or models
+            models = [
+                each for each in models if any(step in _tagged(each, tag) for tag in TAGS)
+            ] or models
     return models, field
 
 

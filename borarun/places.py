@@ -28,7 +28,9 @@ class Places:
 
     @property
     def site(self) -> Path:
-        """Copy of the site file that the study last ran under; there is none where it ran without."""
+        """Copy of the site file that the study last ran under; there is none where it ran
+        without.
+        """
         return self.study / "site.yaml"
 
     @classmethod
@@ -39,14 +41,17 @@ class Places:
 
 
 class StoredRecords(Mapping[str, Record]):
-    """The store's successful records as the mapping that plans read; each is read once. One that is damaged counts as absent.
+    """The store's successful records as the mapping that plans read; each is read once. One that is
+    damaged counts as absent.
 
     Parameters
     ----------
     on_damage : told of each damaged record, once
     """
 
-    def __init__(self, store: Store, on_damage: Callable[[DamagedError], None] = lambda _: None) -> None:
+    def __init__(
+        self, store: Store, on_damage: Callable[[DamagedError], None] = lambda _: None
+    ) -> None:
         self._store = store
         self._known: dict[str, Record] = {}
         self._damaged: set[str] = set()

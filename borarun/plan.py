@@ -17,7 +17,8 @@ class Plan:
 
     Attributes
     ----------
-    stages : stage name -> its expansion, in the order of the science; only stages that the study has
+    stages : stage name -> its expansion, in the order of the science; only stages that the study
+        has
     """
 
     stages: Mapping[str, Expansion]
@@ -25,26 +26,40 @@ class Plan:
     @property
     def tasks(self) -> tuple[Task, ...]:
         """Every known task once, in the order of work."""
-        return tuple({task.key: task for expansion in self.stages.values() for task in expansion.tasks}.values())
+        return tuple(
+            {
+                task.key: task for expansion in self.stages.values() for task in expansion.tasks
+            }.values()
+        )
 
     @property
     def waiting(self) -> list[str]:
         """Why more tasks may follow."""
-        return [f"{name}: {expansion.waiting}" for name, expansion in self.stages.items() if expansion.waiting]
+        return [
+            f"{name}: {expansion.waiting}"
+            for name, expansion in self.stages.items()
+            if expansion.waiting
+        ]
 
     @property
     def stuck(self) -> list[str]:
         """Why a stage cannot go on although nothing of it is left to run."""
-        return [f"{name}: {expansion.stuck}" for name, expansion in self.stages.items() if expansion.stuck]
+        return [
+            f"{name}: {expansion.stuck}"
+            for name, expansion in self.stages.items()
+            if expansion.stuck
+        ]
 
 
 class Planner:
-    """Expands a study again and again as records arrive. A stage is asked anew only where a product or a record that it looked at has changed.
+    """Expands a study again and again as records arrive. A stage is asked anew only where a product
+    or a record that it looked at has changed.
 
     Parameters
     ----------
     records : the records that exist, by key
-    forecast : take missing results to be the good ones, so that the plan shows what will follow at the least
+    forecast : take missing results to be the good ones, so that the plan shows what will follow at
+        the least
     """
 
     def __init__(self, study: Study, records: Records, *, forecast: bool = False) -> None:
@@ -68,7 +83,13 @@ class Planner:
             products.update(asked.expansion.products)
         if changed:
             expansions = {name: asked.expansion for name, asked in self._asked.items()}
-            self._plan = Plan({name: each for name, each in expansions.items() if each.tasks or each.waiting or each.stuck})
+            self._plan = Plan(
+                {
+                    name: each
+                    for name, each in expansions.items()
+                    if each.tasks or each.waiting or each.stuck
+                }
+            )
         return self._plan
 
 
@@ -86,7 +107,9 @@ class _Asked:
     expansion: Expansion
 
     def holds(self, products: Mapping[str, Product], records: Records) -> bool:
-        return self.products == products and all(records.get(key) is record for key, record in self.found.items())
+        return self.products == products and all(
+            records.get(key) is record for key, record in self.found.items()
+        )
 
 
 class _LookedAt(Mapping[str, Record]):
@@ -103,7 +126,9 @@ class _LookedAt(Mapping[str, Record]):
         return record
 
     def __iter__(self) -> Iterator[str]:
-        raise TypeError("a stage asks for records by key: all of them together are another study's too")
+        raise TypeError(
+            "a stage asks for records by key: all of them together are another study's too"
+        )
 
     def __len__(self) -> int:
         return len(self._records)
@@ -128,7 +153,9 @@ class StageEstimate:
     bytes: float
 
 
-def estimate(plan: Plan, records: Records, cost_factor: Callable[[str], float] = lambda engine: 1.0) -> list[StageEstimate]:
+def estimate(
+    plan: Plan, records: Records, cost_factor: Callable[[str], float] = lambda engine: 1.0
+) -> list[StageEstimate]:
     """Tasks, core time and disk by stage.
 
     Parameters
@@ -144,7 +171,8 @@ def estimate(plan: Plan, records: Records, cost_factor: Callable[[str], float] =
                 stage=name,
                 tasks=len(keys),
                 done=len(keys) - len(left),
-                core_hours=sum(task.cost.core_seconds * cost_factor(task.engine) for task in left) / 3600,
+                core_hours=sum(task.cost.core_seconds * cost_factor(task.engine) for task in left)
+                / 3600,
                 bytes=sum(task.cost.bytes for task in left),
             )
         )

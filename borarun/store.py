@@ -1,4 +1,6 @@
-"""The store: one zarr group in a zip file per record, whole or absent. The only file that imports zarr; DESIGN.md describes the format."""
+"""The store: one zarr group in a zip file per record, whole or absent. The only file that imports
+zarr; DESIGN.md describes the format.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,20 @@ from numpy.typing import NDArray
 from borarun.errors import DamagedError, EngineError, StoreError
 from borarun.file import replacing
 from borarun.frames import Frames
-from borarun.task import TRAJECTORY, Failure, Given, Input, Json, Quantity, Record, Ref, Result, Task, identity, items_of
+from borarun.task import (
+    TRAJECTORY,
+    Failure,
+    Given,
+    Input,
+    Json,
+    Quantity,
+    Record,
+    Ref,
+    Result,
+    Task,
+    identity,
+    items_of,
+)
 
 # zarr takes most of a second to import and only arrays need it: it is imported where it is used.
 
@@ -30,28 +45,47 @@ FORMAT = 1
 """Version of the layout of a record."""
 
 RESOLUTION_A = 2.0**-13
-"""Trajectories are rounded to this: the last bits of a number become zeros, which compress. A power of two stays a plain float32."""
-
-CHUNK_B, SHARD_B, FRAMES_PER_CHUNK = 1_000_000, 16_000_000, 8192
-"""Raw size of what is compressed and of what is stored together, and the longest run of frames in one chunk.
-
-A chunk holds few atoms and many frames: analyses follow atoms through time. ``benchmarks/store_size.py`` measures what it brings.
+"""Trajectories are rounded to this: the last bits of a number become zeros, which compress. A power
+of two stays a plain float32.
 """
 
-FRAMES_UNITS = {"positions": "angstrom", "cell": "angstrom", "energy": "eV", "forces": "eV/angstrom", "stress": "eV/angstrom^3"}
+CHUNK_B, SHARD_B, FRAMES_PER_CHUNK = 1_000_000, 16_000_000, 8192
+"""Raw size of what is compressed and of what is stored together, and the longest run of frames in
+one chunk.
+
+A chunk holds few atoms and many frames: analyses follow atoms through time.
+``benchmarks/store_size.py`` measures what it brings.
+"""
+
+FRAMES_UNITS = {
+    "positions": "angstrom",
+    "cell": "angstrom",
+    "energy": "eV",
+    "forces": "eV/angstrom",
+    "stress": "eV/angstrom^3",
+}
 FRAMES_DIMS = {
-    "offsets": ("bound",), "numbers": ("atom",), "positions": ("atom", "axis"), "cell": ("frame", "vector", "axis"),
-    "energy": ("frame",), "forces": ("atom", "axis"), "stress": ("frame", "voigt"), "grade": ("frame",),
-}  # fmt: skip
+    "offsets": ("bound",),
+    "numbers": ("atom",),
+    "positions": ("atom", "axis"),
+    "cell": ("frame", "vector", "axis"),
+    "energy": ("frame",),
+    "forces": ("atom", "axis"),
+    "stress": ("frame", "voigt"),
+    "grade": ("frame",),
+}
 
 LOCAL_HEADER_B = 30
-"""Size of what comes before an entry's name in a zip file; its last two numbers are the lengths of the name and of what follows it."""
+"""Size of what comes before an entry's name in a zip file; its last two numbers are the lengths of
+the name and of what follows it.
+"""
 
 Array = NDArray[Any]
 
 
 class Store:
-    """The records below one directory, which need not exist yet. Any number of processes may read and write it at once.
+    """The records below one directory, which need not exist yet. Any number of processes may read
+    and write it at once.
 
     Parameters
     ----------
@@ -71,7 +105,9 @@ class Store:
 
     def failures(self) -> dict[str, Failure]:
         """Why tasks failed that have not succeeded since, by key."""
-        keys = {path.name.removesuffix(".failure.json") for path in self.root.glob("[!.]*.failure.json")}
+        keys = {
+            path.name.removesuffix(".failure.json") for path in self.root.glob("[!.]*.failure.json")
+        }
         records = (self.record(key) for key in sorted(keys - self.keys()))
         return {record.key: record.failure for record in records if record and record.failure}
 
@@ -91,17 +127,33 @@ class Store:
         if key in self:  # asked last: a success is stored before its failure is removed
             attributes = self.attributes(key)
             return _record(key, attributes["task"], facts=attributes["facts"])
-        return _record(key, failed["task"], failure=Failure(**failed["failure"])) if failed else None
+        return (
+            _record(key, failed["task"], failure=Failure(**failed["failure"])) if failed else None
+        )
 
     def attributes(self, key: str) -> Mapping[str, Json]:
-        """Everything that a record says beside its arrays: ``task``, ``facts``, ``provenance`` and ``borarun_store``."""
+        """Everything that a record says beside its arrays: ``task``, ``facts``, ``provenance`` and
+        ``borarun_store``.
+        """
         return self._metadata(key, "")
 
     def task(self, key: str) -> Task:
-        """The task of a record, without the content of what it was given: its hash stands for it in the key as it does here."""
+        """The task of a record, without the content of what it was given: its hash stands for it in
+        the key as it does here.
+        """
         task = self.attributes(key)["task"]
-        inputs = {name: tuple(Ref(*pair) for pair in pairs) for name, pairs in task["inputs"].items()}
-        return Task(task["engine"], task["settings"], inputs, task["version"], task["stage"], task["label"], task["about"])
+        inputs = {
+            name: tuple(Ref(*pair) for pair in pairs) for name, pairs in task["inputs"].items()
+        }
+        return Task(
+            task["engine"],
+            task["settings"],
+            inputs,
+            task["version"],
+            task["stage"],
+            task["label"],
+            task["about"],
+        )
 
     def has(self, key: str, item: str) -> bool:
         """Whether a record has an array of this name."""
@@ -118,7 +170,8 @@ class Store:
 
         Parameters
         ----------
-        rows : part of the first axis, a slice or indices; of a trajectory only the chunks with these atoms are read
+        rows : part of the first axis, a slice or indices; of a trajectory only the chunks with
+            these atoms are read
         """
         with self._opened(key) as group:
             array = self._member(key, group, item)
@@ -130,7 +183,9 @@ class Store:
             return int(self._member(key, group, item).chunks[2])
 
     def atom_blocks(self, key: str, item: str, frames: slice) -> Iterator[tuple[slice, Array]]:
-        """Some frames of a trajectory, shard by shard: atoms that are stored together, and their positions, (n, 3, f)."""
+        """Some frames of a trajectory, shard by shard: atoms that are stored together, and their
+        positions, (n, 3, f).
+        """
         with self._opened(key) as group:
             array = self._member(key, group, item)
             together = (array.shards or array.chunks)[0]
@@ -145,7 +200,12 @@ class Store:
     def frames(self, key: str, item: str) -> Frames:
         """The ``Frames`` of a record."""
         with self._opened(key) as group:
-            return Frames(**{name: np.asarray(values[...]) for name, values in self._member(key, group, f"frames/{item}").arrays()})
+            return Frames(
+                **{
+                    name: np.asarray(values[...])
+                    for name, values in self._member(key, group, f"frames/{item}").arrays()
+                }
+            )
 
     def get(self, ref: Ref) -> str | Array | Frames:
         """The text, ``Frames`` or array that ``ref`` names."""
@@ -156,21 +216,30 @@ class Store:
         return self.frames(ref.key, ref.item) if is_frames else self.array(ref.key, ref.item)
 
     def inputs(self, task: Task) -> dict[str, Any]:
-        """What a task reads, by the names that its engine knows; of several items a list. All that it needs is in the store."""
-        return {name: [self._item(item) for item in value] if isinstance(value, tuple) else self._item(value) for name, value in task.inputs.items()}
+        """What a task reads, by the names that its engine knows; of several items a list. All that
+        it needs is in the store.
+        """
+        return {
+            name: [self._item(item) for item in value]
+            if isinstance(value, tuple)
+            else self._item(value)
+            for name, value in task.inputs.items()
+        }
 
     def _item(self, item: Input) -> str | Array | Frames:
         return item.frames if isinstance(item, Given) else self.get(item)
 
     def write(self, task: Task, result: Result, provenance: Mapping[str, Json]) -> None:
-        """Store what a task left and forget its failures. Afterwards the record is on the disk, whole; before, nothing of it is to be seen.
+        """Store what a task left and forget its failures. Afterwards the record is on the disk,
+        whole; before, nothing of it is to be seen.
 
         Raises
         ------
         StoreError
             Where the disk is full or not writable.
         EngineError
-            Where a fact is no JSON value: NaN and infinity are none, an engine says None or a reason instead.
+            Where a fact is no JSON value: NaN and infinity are none, an engine says None or a
+            reason instead.
         """
         attributes = {
             "borarun_store": FORMAT,
@@ -179,7 +248,10 @@ class Store:
             "provenance": _plain(provenance, f"{task.engine}: provenance"),
         }
         entries = _encode(result, attributes)
-        with replacing(self.path(task.key)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        with (
+            replacing(self.path(task.key)) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+        ):
             for name, content in entries.items():  # a fixed time makes equal records equal files
                 archive.writestr(zipfile.ZipInfo(name), content)
         self._failure_path(task.key).unlink(missing_ok=True)
@@ -197,12 +269,15 @@ class Store:
             file.write(json.dumps(content, indent=2).encode())
 
     def set_aside(self, key: str) -> None:
-        """Take a damaged record out of use, and keep its file for whoever wants to know how it came to be damaged."""
+        """Take a damaged record out of use, and keep its file for whoever wants to know how it came
+        to be damaged.
+        """
         with suppress(FileNotFoundError):  # another driver was quicker
             self.path(key).rename(self.root / f"{key}.damaged.zip")
 
     def adopt(self, key: str, file: Path) -> list[Path]:
-        """Take over a record's file from elsewhere, once it was found good, unless there is one already; what that added to the store.
+        """Take over a record's file from elsewhere, once it was found good, unless there is one
+        already; what that added to the store.
 
         Raises
         ------
@@ -226,7 +301,9 @@ class Store:
         """Attributes of a member, straight from the zip: thousands of records a second."""
         path = self.path(key)
         with readable(path), zipfile.ZipFile(path) as archive:
-            attributes: dict[str, Json] = json.loads(archive.read(f"{item}/zarr.json".lstrip("/")))["attributes"]
+            attributes: dict[str, Json] = json.loads(archive.read(f"{item}/zarr.json".lstrip("/")))[
+                "attributes"
+            ]
             if not item:
                 _check_format(path, attributes)
             return attributes
@@ -243,14 +320,18 @@ class Store:
     def _member(self, key: str, group: Any, item: str) -> Any:
         if item not in group:
             raise DamagedError(
-                f"{self.path(key)}: has no {item!r}, as one of an older borarun. Remove the file and submit again: its task is then done anew.", key
+                f"{self.path(key)}: has no {item!r}, as one of an older borarun. Remove the "
+                "file and submit again: its task is then done anew.",
+                key,
             )
         return group[item]
 
 
 @cache
 def _archive() -> Any:
-    """zarr's store in a zip file, which reads a part of an entry from where it lies: `zipfile` reads all that is before it, again for each part."""
+    """zarr's store in a zip file, which reads a part of an entry from where it lies: `zipfile`
+    reads all that is before it, again for each part.
+    """
     from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
     from zarr.storage import ZipStore
 
@@ -272,21 +353,31 @@ def _archive() -> Any:
                 case SuffixByteRequest(suffix):
                     start, end = max(entry.file_size - suffix, 0), entry.file_size
             file = self._zf.fp.fileno()  # type: ignore[union-attr]
-            name, extra = struct.unpack("<26x2H", os.pread(file, LOCAL_HEADER_B, entry.header_offset))
-            return prototype.buffer.from_bytes(os.pread(file, end - start, entry.header_offset + LOCAL_HEADER_B + name + extra + start))
+            name, extra = struct.unpack(
+                "<26x2H", os.pread(file, LOCAL_HEADER_B, entry.header_offset)
+            )
+            return prototype.buffer.from_bytes(
+                os.pread(
+                    file, end - start, entry.header_offset + LOCAL_HEADER_B + name + extra + start
+                )
+            )
 
     return Archive
 
 
 def _rows(array: Any, rows: Array) -> Array:
-    """Rows of a zarr array by their indices, out of the whole chunks that hold them: the selection that zarr has takes longer than the rest."""
+    """Rows of a zarr array by their indices, out of the whole chunks that hold them: the selection
+    that zarr has takes longer than the rest.
+    """
     length = array.chunks[0]
     chunks = rows // length
     needed = np.unique(chunks)
     out = np.empty((len(rows), *array.shape[1:]), array.dtype)
     for run in np.split(needed, np.flatnonzero(np.diff(needed) != 1) + 1) if len(needed) else ():
         inside = np.flatnonzero((chunks >= run[0]) & (chunks <= run[-1]))
-        out[inside] = array[run[0] * length : min((run[-1] + 1) * length, array.shape[0])][rows[inside] - run[0] * length]
+        out[inside] = array[run[0] * length : min((run[-1] + 1) * length, array.shape[0])][
+            rows[inside] - run[0] * length
+        ]
     return out
 
 
@@ -299,10 +390,16 @@ def _encode(result: Result, attributes: dict[str, Json]) -> dict[str, bytes]:
     for name, quantity in result.arrays.items():
         _add(group, name, quantity)
     for name, text in result.texts.items():
-        _add(group, f"texts/{name}", Quantity(np.frombuffer(text.encode(), np.uint8), "", ("byte",)))
+        _add(
+            group, f"texts/{name}", Quantity(np.frombuffer(text.encode(), np.uint8), "", ("byte",))
+        )
     for name, frames in result.frames.items():
         for field, values in frames.arrays().items():
-            _add(group, f"frames/{name}/{field}", Quantity(values, FRAMES_UNITS.get(field, ""), FRAMES_DIMS[field]))
+            _add(
+                group,
+                f"frames/{name}/{field}",
+                Quantity(values, FRAMES_UNITS.get(field, ""), FRAMES_DIMS[field]),
+            )
     return {name: content.to_bytes() for name, content in files.items()}
 
 
@@ -311,7 +408,11 @@ def _add(group: Any, name: str, quantity: Quantity) -> None:
 
     values = np.asarray(quantity.values)
     attributes: dict[str, Json] = {"unit": quantity.unit}
-    chunks, shards, codec = tuple(max(length, 1) for length in values.shape), None, BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle")
+    chunks, shards, codec = (
+        tuple(max(length, 1) for length in values.shape),
+        None,
+        BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle"),
+    )
     if quantity.dims == TRAJECTORY:
         values = (values / RESOLUTION_A).astype(np.float32)
         np.rint(values, out=values)
@@ -325,7 +426,10 @@ def _add(group: Any, name: str, quantity: Quantity) -> None:
         dtype=values.dtype,
         chunks=chunks,
         shards=shards,
-        compressors=[codec, Crc32cCodec()],  # a part of a shard is read without the zip's own checksum
+        compressors=[
+            codec,
+            Crc32cCodec(),
+        ],  # a part of a shard is read without the zip's own checksum
         fill_value=np.nan if values.dtype.kind == "f" else 0,
         dimension_names=quantity.dims,
         attributes=attributes,
@@ -333,9 +437,12 @@ def _add(group: Any, name: str, quantity: Quantity) -> None:
     array[...] = values
 
 
-def trajectory_chunks(n_atoms: int, n_axes: int, n_frames: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def trajectory_chunks(
+    n_atoms: int, n_axes: int, n_frames: int
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Shapes of a chunk and of a shard for a trajectory of float32 (atoms, axes, frames)."""
-    # Blosc shuffles bits of eight numbers at a time and leaves the end of a chunk whose length is no multiple of eight uncompressed.
+    # Blosc shuffles bits of eight numbers at a time and leaves the end of a chunk whose length is
+    # no multiple of eight uncompressed.
     frames = min(8 * max(1, -(-n_frames // 8)), FRAMES_PER_CHUNK)
     atom = 4 * n_axes * frames
     atoms = max(1, min(n_atoms, CHUNK_B // atom))
@@ -343,7 +450,13 @@ def trajectory_chunks(n_atoms: int, n_axes: int, n_frames: int) -> tuple[tuple[i
     return (atoms, n_axes, frames), (atoms * together, n_axes, frames)
 
 
-def _record(key: str, task: Mapping[str, Json], *, facts: Mapping[str, Json] | None = None, failure: Failure | None = None) -> Record:
+def _record(
+    key: str,
+    task: Mapping[str, Json],
+    *,
+    facts: Mapping[str, Json] | None = None,
+    failure: Failure | None = None,
+) -> Record:
     return Record(key, task["engine"], task["stage"], task["label"], facts or {}, failure)
 
 
@@ -352,7 +465,10 @@ def _describe(task: Task) -> dict[str, Json]:
         "engine": task.engine,
         "version": task.version,
         "settings": dict(task.settings),
-        "inputs": {name: [identity(item) for item in items_of(value)] for name, value in task.inputs.items()},
+        "inputs": {
+            name: [identity(item) for item in items_of(value)]
+            for name, value in task.inputs.items()
+        },
         "stage": task.stage,
         "label": task.label,
         "about": dict(task.about),
@@ -373,8 +489,13 @@ def _plain(value: Any, place: str) -> Json:
         return {str(name): _plain(item, f"{place}.{name}") for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, f"{place}[{index}]") for index, item in enumerate(value)]
-    if not isinstance(value, str | int | float | None) or (isinstance(value, float) and not math.isfinite(value)):
-        raise EngineError(f"{place}: cannot be stored (got {value!r}).", remedy="Please report it: the engine must give a number or None.")
+    if not isinstance(value, str | int | float | None) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
+        raise EngineError(
+            f"{place}: cannot be stored (got {value!r}).",
+            remedy="Please report it: the engine must give a number or None.",
+        )
     return value
 
 
@@ -382,7 +503,8 @@ def _check_format(path: Path, attributes: Mapping[str, Json]) -> None:
     found = attributes["borarun_store"]
     if found > FORMAT:
         raise StoreError(
-            f"{path}: was written by a newer borarun (got format {found}, this one reads up to {FORMAT}). Upgrade: python -m pip install --upgrade borarun"
+            f"{path}: was written by a newer borarun (got format {found}, this one reads up "
+            f"to {FORMAT}). Upgrade: python -m pip install --upgrade borarun"
         )
 
 
@@ -394,9 +516,13 @@ def readable(path: Path) -> Iterator[None]:
     except StoreError:
         raise
     except (FileNotFoundError, PermissionError) as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
+        raise StoreError(
+            f"{path}: cannot be read ({error.strerror}). Check the path and its permissions."
+        ) from error
     except Exception as error:  # zip, JSON, zarr and its codecs each have their own
         what = f"{type(error).__name__}: {error}"
         raise DamagedError(
-            f"{path}: is damaged ({what}). Remove the file and submit again: its task is then done anew.", path.name.split(".")[0]
+            f"{path}: is damaged ({what}). Remove the file and submit again: its task is "
+            "then done anew.",
+            path.name.split(".")[0],
         ) from error

@@ -23,11 +23,15 @@ from borarun.frames import Frames
 from borarun.task import Settings
 
 SHORTEST_DISTANCE_A = 0.5
-"""Atoms nearer than this are a mistake of the file: the shortest bond there is, H-H, has 0.74 angstrom."""
+"""Atoms nearer than this are a mistake of the file: the shortest bond there is, H-H, has 0.74
+angstrom.
+"""
 
 BOND_TOLERANCE = 1.35
 TORN_TOLERANCE = 1.65
-"""Atoms are bonded below this many times the sum of their covalent radii: bonds stretched by heat are, contacts between anions are not."""
+"""Atoms are bonded below this many times the sum of their covalent radii: bonds stretched by heat
+are, contacts between anions are not.
+"""
 
 LARGEST_FILE_B = 20_000_000
 """A larger structure file is a mistake; 100,000 atoms take less."""
@@ -40,16 +44,19 @@ def read_structure(path: Path) -> Atoms:
 
     Parameters
     ----------
-    path : file; the kind is told by its name (``.cif``; ``.vasp``, ``.poscar``, ``POSCAR*``, ``CONTCAR*``; ``.xyz``, ``.extxyz``)
+    path : file; the kind is told by its name (``.cif``; ``.vasp``, ``.poscar``, ``POSCAR*``,
+        ``CONTCAR*``; ``.xyz``, ``.extxyz``)
 
     Returns
     -------
-    Atoms : positions and cell in angstrom, periodic in all directions; everything else that the file says is dropped
+    Atoms : positions and cell in angstrom, periodic in all directions; everything else that the
+        file says is dropped
 
     Raises
     ------
     StudyError
-        Where the file is missing or unreadable, or holds no cell, no atoms, a partly occupied site or overlapping atoms.
+        Where the file is missing or unreadable, or holds no cell, no atoms, a partly occupied site
+        or overlapping atoms.
     """
 
     def wrong(message: str) -> StudyError:
@@ -63,10 +70,15 @@ def read_structure(path: Path) -> Atoms:
         if not path.is_file():
             raise wrong("is not a regular file. Name a structure file.")
         if (size := path.stat().st_size) > LARGEST_FILE_B:
-            raise wrong(f"too large for a structure (got {size / 1e6:.0f} MB, at most {LARGEST_FILE_B / 1e6:.0f} MB).")
+            raise wrong(
+                f"too large for a structure (got {size / 1e6:.0f} MB, at most "
+                f"{LARGEST_FILE_B / 1e6:.0f} MB)."
+            )
         path.open("rb").close()
     except OSError as error:
-        raise wrong(f"cannot be read ({error.strerror}). Check the path and its permissions.") from None
+        raise wrong(
+            f"cannot be read ({error.strerror}). Check the path and its permissions."
+        ) from None
     name, suffix = path.name.lower(), path.suffix.lower()
     try:
         with warnings.catch_warnings():  # the readers warn about what the checks below judge
@@ -78,13 +90,19 @@ def read_structure(path: Path) -> Atoms:
             elif suffix in {".xyz", ".extxyz"}:
                 atoms = _read_with_ase(path, "extxyz")
             else:
-                raise _wrong("unknown kind of structure file. Use .cif, .vasp (POSCAR) or .xyz (extended XYZ).")
+                raise _wrong(
+                    "unknown kind of structure file. Use .cif, .vasp (POSCAR) or .xyz "
+                    "(extended XYZ)."
+                )
         return _checked(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
     except StudyError as error:
         raise wrong(error.problems[0].message) from error
     except Exception as error:  # the readers raise whatever their parsers stumble over
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise wrong(f"cannot be read ({reason}). Open it in a viewer such as VESTA or OVITO to see what is wrong with it.") from error
+        raise wrong(
+            f"cannot be read ({reason}). Open it in a viewer such as VESTA or OVITO to see "
+            "what is wrong with it."
+        ) from error
 
 
 def _single(images: Atoms | list[Atoms]) -> Atoms:
@@ -102,13 +120,19 @@ def _read_with_ase(path: Path, kind: str) -> Atoms:
 def _read_poscar(path: Path) -> Atoms:
     with path.open(errors="replace") as lines:
         symbols = [line.split() for _, line in zip(range(6), lines, strict=False)][5:]
-    if symbols and symbols[0] and all(word.isdigit() for word in symbols[0]):  # of VASP before 5; ASE would look for a POTCAR beside it
-        raise _wrong("names no elements. Write their symbols into a line before the one that counts their atoms, as VASP 5 does.")
+    if (
+        symbols and symbols[0] and all(word.isdigit() for word in symbols[0])
+    ):  # of VASP before 5; ASE would look for a POTCAR beside it
+        raise _wrong(
+            "names no elements. Write their symbols into a line before the one that counts "
+            "their atoms, as VASP 5 does."
+        )
     return _read_with_ase(path, "vasp")
 
 
 def _read_cif(path: Path) -> Atoms:
-    # pymatgen and not ASE: ASE refuses a CIF that lists its symmetry operations but does not name the group.
+    # pymatgen and not ASE: ASE refuses a CIF that lists its symmetry operations but does not name
+    # the group.
     # It takes a second to import, which a study with a POSCAR need not wait for.
     from pymatgen.io.cif import CifParser
 
@@ -116,8 +140,16 @@ def _read_cif(path: Path) -> Atoms:
     for site in structure:
         if not site.is_ordered:
             where = ", ".join(f"{value:.3f}" for value in site.frac_coords)
-            raise _wrong(f"the site at ({where}) is partly occupied (got {site.species_string}). Give an ordered structure.")
-    return Atoms([site.specie.Z for site in structure], scaled_positions=structure.frac_coords, cell=structure.lattice.parameters, pbc=True)
+            raise _wrong(
+                f"the site at ({where}) is partly occupied (got {site.species_string}). Give "
+                "an ordered structure."
+            )
+    return Atoms(
+        [site.specie.Z for site in structure],
+        scaled_positions=structure.frac_coords,
+        cell=structure.lattice.parameters,
+        pbc=True,
+    )
 
 
 def _checked(atoms: Atoms) -> Atoms:
@@ -130,17 +162,24 @@ def _checked(atoms: Atoms) -> Atoms:
     lengths = atoms.cell.lengths()
     volume = float(np.linalg.det(atoms.cell.array))
     if abs(volume) <= 1e-3 * max(1.0, float(np.prod(lengths))):
-        raise _wrong('has no cell: three vectors that span a volume are needed (extended XYZ: Lattice="..." on the second line).')
+        raise _wrong(
+            "has no cell: three vectors that span a volume are needed (extended XYZ: "
+            'Lattice="..." on the second line).'
+        )
     if volume < 0:
-        raise _wrong("the cell vectors are left-handed. Exchange two of them and the coordinates that go with them.")
+        raise _wrong(
+            "the cell vectors are left-handed. Exchange two of them and the coordinates that "
+            "go with them."
+        )
     first, second, distance = neighbor_list("ijd", atoms, SHORTEST_DISTANCE_A)
     if len(distance):
         nearest = int(np.argmin(distance))
         i, j = int(first[nearest]), int(second[nearest])
         a, b = (f"{k + 1} ({chemical_symbols[atoms.numbers[k]]})" for k in (i, j))
         raise _wrong(
-            f"atoms {a} and {b} overlap (got {distance[nearest]:.3f} A, at least {SHORTEST_DISTANCE_A} A). "
-            "Remove the double; in a CIF a coordinate cut short, 0.33 for 1/3, makes one."
+            f"atoms {a} and {b} overlap (got {distance[nearest]:.3f} A, at least "
+            f"{SHORTEST_DISTANCE_A} A). Remove the double; in a CIF a coordinate cut short, 0.33 "
+            "for 1/3, makes one."
         )
     return atoms
 
@@ -148,9 +187,11 @@ def _checked(atoms: Atoms) -> Atoms:
 def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_TOLERANCE) -> Array:
     """The molecular anions of a structure, by connectivity under periodic boundaries.
 
-    Atoms of the anion's elements are bonded when nearer than ``tolerance`` times the sum of their covalent radii; bonded atoms make a
-    group, and every group must have the anion's formula. Other elements (the mobile ion, a second cation, a halide) take part in no bond.
-    Atoms without a bond are ions of their own, as the sulfide of Li6PS5Cl beside PS4, unless an anion could be made of them: then it fell apart.
+    Atoms of the anion's elements are bonded when nearer than ``tolerance`` times the sum of their
+    covalent radii; bonded atoms make a group, and every group must have the anion's formula. Other
+    elements (the mobile ion, a second cation, a halide) take part in no bond. Atoms without a bond
+    are ions of their own, as the sulfide of Li6PS5Cl beside PS4, unless an anion could be made of
+    them: then it fell apart.
 
     Parameters
     ----------
@@ -160,12 +201,14 @@ def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_T
 
     Returns
     -------
-    (n_anions, atoms of an anion) int, indices of atoms; ascending within an anion, anions in order of their first atom
+    (n_anions, atoms of an anion) int, indices of atoms; ascending within an anion, anions in order
+    of their first atom
 
     Raises
     ------
     StudyError
-        Where no anion or something else is found (the message says what), an anion is bonded to its own image, or a formula is none.
+        Where no anion or something else is found (the message says what), an anion is bonded to its
+        own image, or a formula is none.
 
     Source: covalent radii of Cordero et al., Dalton Trans. 2832 (2008), as in ASE.
     """
@@ -176,19 +219,36 @@ def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_T
     groups = [members[group] for group in _groups(atoms[members], tolerance)[0]]
     formulas = [Counter(atoms.symbols[group]) for group in groups]
     anions = [group for group, formula in zip(groups, formulas, strict=True) if formula == wanted]
-    alone = Counter(str(atoms.symbols[group[0]]) for group, formula in zip(groups, formulas, strict=True) if formula != wanted and len(group) == 1)
+    alone = Counter(
+        str(atoms.symbols[group[0]])
+        for group, formula in zip(groups, formulas, strict=True)
+        if formula != wanted and len(group) == 1
+    )
     if not anions or len(anions) + alone.total() < len(groups) or alone >= wanted:
-        kinds = Counter(_text({element: formula[element] for element in wanted}) for formula in formulas)
-        listing = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(6)) + (", ..." if len(kinds) > 6 else "")
-        found = f"found {len(groups)} groups: {listing}" if groups else f"found none of its elements in {_text(Counter(atoms.symbols))}"
-        raise _wrong(f"its anions are not {anion} ({found}). Check material.anion, or the structure for lost atoms.")
+        kinds = Counter(
+            _text({element: formula[element] for element in wanted}) for formula in formulas
+        )
+        listing = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(6)) + (
+            ", ..." if len(kinds) > 6 else ""
+        )
+        found = (
+            f"found {len(groups)} groups: {listing}"
+            if groups
+            else f"found none of its elements in {_text(Counter(atoms.symbols))}"
+        )
+        raise _wrong(
+            f"its anions are not {anion} ({found}). Check material.anion, or the structure "
+            "for lost atoms."
+        )
     return np.array(anions, dtype=np.int64)
 
 
 def is_torn(atoms: Atoms, anion: str, mobile: str) -> bool:
-    """Whether an anion has lost an atom, beyond what vibration stretches a bond to: a B-H bond over 1.9 angstrom, a third more than at 1000 K.
+    """Whether an anion has lost an atom, beyond what vibration stretches a bond to: a B-H bond over
+    1.9 angstrom, a third more than at 1000 K.
 
-    Anions that are whole by the bonds of rest are so even where atoms of two of them meet within a stretched bond's length, as sulfur atoms do.
+    Anions that are whole by the bonds of rest are so even where atoms of two of them meet within a
+    stretched bond's length, as sulfur atoms do.
     """
     for tolerance in (BOND_TOLERANCE, TORN_TOLERANCE):
         with suppress(StudyError):
@@ -215,8 +275,12 @@ class Tearing:
         self._longest = TORN_TOLERANCE * (radii[self._first] + radii[self._second])
 
     def torn(self, atoms: Atoms) -> bool:
-        """Whether an anion has come apart: a bond of the start broke, and no others hold the anion together."""
-        apart = (atoms.positions[self._second] - atoms.positions[self._first]) @ np.linalg.inv(atoms.cell.array)
+        """Whether an anion has come apart: a bond of the start broke, and no others hold the anion
+        together.
+        """
+        apart = (atoms.positions[self._second] - atoms.positions[self._first]) @ np.linalg.inv(
+            atoms.cell.array
+        )
         lengths = np.linalg.norm((apart - np.round(apart)) @ atoms.cell.array, axis=1)
         return bool((lengths > self._longest).any()) and is_torn(atoms, self.anion, self.mobile)
 
@@ -239,17 +303,27 @@ def whole_anions(atoms: Atoms, anions: Array) -> Array:
         Where the atoms of an anion are not bonded to each other.
     """
     groups, images = _groups(atoms[anions.ravel()], BOND_TOLERANCE)
-    if {len(group) for group in groups} != {anions.shape[1]} or (np.concatenate(groups) != np.arange(anions.size)).any():
-        raise _wrong("an anion fell apart or two joined: the bonds differ from those that the anions were found by.")
+    if {len(group) for group in groups} != {anions.shape[1]} or (
+        np.concatenate(groups) != np.arange(anions.size)
+    ).any():
+        raise _wrong(
+            "an anion fell apart or two joined: the bonds differ from those that the anions "
+            "were found by."
+        )
     whole: Array = atoms.positions[anions] + images.reshape(*anions.shape, 3) @ atoms.cell.array
     return whole
 
 
 def _groups(molecules: Atoms, tolerance: float) -> tuple[list[Array], Array]:
-    """Indices of each group of bonded atoms, and the (N, 3) cell images that put every atom beside the rest of its group."""
+    """Indices of each group of bonded atoms, and the (N, 3) cell images that put every atom beside
+    the rest of its group.
+    """
     bonds: list[list[tuple[int, Array]]] = [[] for _ in molecules]
-    # Given a cutoff per atom, ASE takes two atoms for neighbours when nearer than the sum of theirs.
-    for i, j, image in zip(*neighbor_list("ijS", molecules, tolerance * covalent_radii[molecules.numbers]), strict=True):
+    # Given a cutoff per atom, ASE takes two atoms for neighbours when nearer than the sum of
+    # theirs.
+    for i, j, image in zip(
+        *neighbor_list("ijS", molecules, tolerance * covalent_radii[molecules.numbers]), strict=True
+    ):
         bonds[i].append((int(j), image))
     images = np.zeros((len(molecules), 3), dtype=np.int64)
     groups, seen = [], set()
@@ -266,8 +340,9 @@ def _groups(molecules: Atoms, tolerance: float) -> tuple[list[Array], Array]:
                     images[j] = images[i] + image
                 elif (images[j] != images[i] + image).any():
                     raise _wrong(
-                        f"its {molecules.symbols[i]} and {molecules.symbols[j]} atoms are bonded to their own periodic images: "
-                        "a network, or a cell smaller than a molecule. Anions must be molecules."
+                        f"its {molecules.symbols[i]} and {molecules.symbols[j]} atoms are bonded "
+                        "to their own periodic images: a network, or a cell smaller than a "
+                        "molecule. Anions must be molecules."
                     )
         groups.append(np.sort(group))
     return groups, images
@@ -290,7 +365,11 @@ def formula_units(atoms: Atoms, formula: str) -> int:
     units = min(held[element] // count for element, count in unit.items())
     if units == 0 or held != Counter({element: units * count for element, count in unit.items()}):
         unwanted = ", ".join(sorted(held.keys() - unit.keys()))
-        hint = f"The formula has no {unwanted}." if unwanted else "Check material.formula, or the structure for lost atoms."
+        hint = (
+            f"The formula has no {unwanted}."
+            if unwanted
+            else "Check material.formula, or the structure for lost atoms."
+        )
         raise _wrong(f"holds {_text(held)}, which is no whole multiple of {formula}. {hint}")
     return units
 
@@ -323,8 +402,9 @@ class Cell(Settings):
 def build(cell: Cell, base: Atoms | None = None) -> Atoms:
     """The supercell with its vacancies.
 
-    The mobile ions come first, so that they lie together in a store and are read at once. Otherwise the order is that of the base, repeated with
-    the last cell vector fastest. Vacancies are the first ions of a random order that the seed alone decides, so that two vacancies of one seed
+    The mobile ions come first, so that they lie together in a store and are read at once. Otherwise
+    the order is that of the base, repeated with the last cell vector fastest. Vacancies are the
+    first ions of a random order that the seed alone decides, so that two vacancies of one seed
     contain its one vacancy. An ion leaves as a neutral atom.
 
     Parameters
@@ -341,13 +421,19 @@ def build(cell: Cell, base: Atoms | None = None) -> Atoms:
         base = Frames.from_extxyz(cell.text)[0]
     if base is None:
         raise _wrong("no structure was given, neither as text nor as the input of the task.")
-    whole: Atoms = Atoms(base.numbers, base.positions, cell=base.cell, pbc=True).repeat(cell.supercell)
+    whole: Atoms = Atoms(base.numbers, base.positions, cell=base.cell, pbc=True).repeat(
+        cell.supercell
+    )
     rest = np.array([symbol != cell.mobile for symbol in whole.symbols])
     atoms: Atoms = whole[np.argsort(rest, kind="stable")]
     ions = range(np.count_nonzero(~rest))
     if cell.vacancies > len(ions):
-        raise _wrong(f"{cell.vacancies} vacancies, but the supercell holds {len(ions)} {cell.mobile}. Ask for fewer.")
-    # Python promises the same stream of random() for a seed in every version; neither it nor NumPy does so for sample or choice.
+        raise _wrong(
+            f"{cell.vacancies} vacancies, but the supercell holds {len(ions)} {cell.mobile}. "
+            "Ask for fewer."
+        )
+    # Python promises the same stream of random() for a seed in every version; neither it nor NumPy
+    # does so for sample or choice.
     stream = random.Random(cell.seed)
     shuffled = sorted(ions, key=lambda _: stream.random())
     del atoms[shuffled[: cell.vacancies]]
@@ -372,7 +458,9 @@ def composition(formula: str) -> Counter[str]:
 
 
 def _text(composition: Mapping[str, int]) -> str:
-    return Formula.from_dict({element: count for element, count in composition.items() if count}).format("metal")
+    return Formula.from_dict(
+        {element: count for element, count in composition.items() if count}
+    ).format("metal")
 
 
 def _wrong(message: str, file: str = "structure") -> StudyError:

@@ -1,4 +1,6 @@
-"""Load and validate a study file: every mistake at once, each with file, line, key, value and way out."""
+"""Load and validate a study file: every mistake at once, each with file, line, key, value and way
+out.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,8 @@ STAND_IN: dict[str, Any] = {
     "functionals": ["PBE"],
     "reference": {"engine": "bundled"},
 }
-"""Values that stand in for keys that must be there and did not validate: with them, the rest does."""
+"""Values that stand in for keys that must be there and did not validate: with them, the rest does.
+"""
 
 
 def load_study(path: Path) -> Study:
@@ -69,7 +72,11 @@ def load_study(path: Path) -> Study:
     phases: dict[str, Atoms] = {}
     labels: dict[str, Given] = {}
     published: list[Published] = []
-    for read in (_read_phases(root, study, phases), _read_labels(root, study, labels), _read_published(root, study, published)):
+    for read in (
+        _read_phases(root, study, phases),
+        _read_labels(root, study, labels),
+        _read_published(root, study, published),
+    ):
         problems += physics.as_far_as_known(read)
     problems += [root.problem(place, message) for place, message in physics.findings(study, phases)]
     if problems:
@@ -86,7 +93,8 @@ def load_study(path: Path) -> Study:
 
 
 def study_files(path: Path) -> dict[str, Path]:
-    """Every file that a study, which is valid, is read from, by its path from the study's folder; the study itself is the first.
+    """Every file that a study, which is valid, is read from, by its path from the study's folder;
+    the study itself is the first.
 
     Raises
     ------
@@ -100,29 +108,51 @@ def study_files(path: Path) -> dict[str, Path]:
         file = file.parent / parent.value
     root, _ = _read(path, ())
     phases = root.along(("material", "phases"))[0].value
-    named += [(Path(node.file).parent, node.value, ("material", "phases", phase)) for phase, node in phases.items()]
+    named += [
+        (Path(node.file).parent, node.value, ("material", "phases", phase))
+        for phase, node in phases.items()
+    ]
     labels, place = root.along(("training_set", "labels"))
     if len(place) == 2:
-        named += [(Path(node.file).parent, node.value, (*place, functional)) for functional, node in labels.value.items()]
+        named += [
+            (Path(node.file).parent, node.value, (*place, functional))
+            for functional, node in labels.value.items()
+        ]
     quoted, place = root.along(("compare", "file"))
     if len(place) == 2:
         named.append((Path(quoted.file).parent, quoted.value, place))
-    if crooked := [(name, place) for _, name, place in named if Path(name).is_absolute() or ".." in Path(name).parts]:
-        message = "means another file on another machine (got {!r:.80}). Write the path from this file's own folder, without `..`."
+    if crooked := [
+        (name, place)
+        for _, name, place in named
+        if Path(name).is_absolute() or ".." in Path(name).parts
+    ]:
+        message = (
+            "means another file on another machine (got {!r:.80}). Write the path from this "
+            "file's own folder, without `..`."
+        )
         raise StudyError([root.problem(place, message.format(name)) for name, place in crooked])
-    return {file.relative_to(path.parent).as_posix(): file for file in (path, *(folder / name for folder, name, _ in named))}
+    return {
+        file.relative_to(path.parent).as_posix(): file
+        for file in (path, *(folder / name for folder, name, _ in named))
+    }
 
 
 def study_schema() -> dict[str, Any]:
-    """JSON schema of a study file, for editors. What one needs, itself and its material, a study that extends another has from there."""
+    """JSON schema of a study file, for editors. What one needs, itself and its material, a study
+    that extends another has from there.
+    """
     schema = Study.model_json_schema()
     of_material = {"material": {"required": schema["$defs"]["Material"].pop("required")}}
-    needed = {"if": {"not": {"required": ["extends"]}}, "then": {"required": schema.pop("required"), "properties": of_material}}
+    needed = {
+        "if": {"not": {"required": ["extends"]}},
+        "then": {"required": schema.pop("required"), "properties": of_material},
+    }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **needed}
 
 
 def init_study(directory: Path) -> Path:
-    """Write a commented study, its structure, and the schema for editors into ``directory``; return the path of the study.
+    """Write a commented study, its structure, and the schema for editors into ``directory``; return
+    the path of the study.
 
     Raises
     ------
@@ -130,16 +160,32 @@ def init_study(directory: Path) -> Path:
         Where there is such a file already, or the folder cannot be written.
     """
     with as_file(files("borarun") / "new_study") as template:
-        written = [directory / file.relative_to(template) for file in template.rglob("*") if file.is_file()]
+        written = [
+            directory / file.relative_to(template) for file in template.rglob("*") if file.is_file()
+        ]
         schema = directory / SCHEMA_NAME
         for file in (*written, schema):
             if file.exists():
-                raise StudyError(Problem(str(file), 0, "", "is there already. Choose another folder, or move it away."))
+                raise StudyError(
+                    Problem(
+                        str(file),
+                        0,
+                        "",
+                        "is there already. Choose another folder, or move it away.",
+                    )
+                )
         try:
             shutil.copytree(template, directory, dirs_exist_ok=True)
             schema.write_text(json.dumps(study_schema(), indent=2) + "\n")
         except OSError as error:
-            raise StudyError(Problem(str(directory), 0, "", f"cannot be written ({error.strerror}). Choose another folder.")) from None
+            raise StudyError(
+                Problem(
+                    str(directory),
+                    0,
+                    "",
+                    f"cannot be written ({error.strerror}). Choose another folder.",
+                )
+            ) from None
     return directory / "study.yaml"
 
 
@@ -154,9 +200,18 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[Node, list[Problem]]:
         raise StudyError(root.problem(("extends",), _outside(parent.value)))
     chain = (*children, path.resolve())
     if file.resolve() in chain:
-        raise StudyError(root.problem(("extends",), f"studies extend each other in a circle (got {parent.value!r}). Break it."))
+        raise StudyError(
+            root.problem(
+                ("extends",),
+                f"studies extend each other in a circle (got {parent.value!r}). Break it.",
+            )
+        )
     if not file.exists():
-        raise StudyError(root.problem(("extends",), f"no such file in the study's folder (got {parent.value!r})."))
+        raise StudyError(
+            root.problem(
+                ("extends",), f"no such file in the study's folder (got {parent.value!r})."
+            )
+        )
     base, base_problems = _read(file, chain)
     return merge(base, root), base_problems + problems
 
@@ -171,21 +226,34 @@ def _inside(folder: Path, name: str) -> Path | None:
 
 
 def _outside(name: str) -> str:
-    return f"must be a file in the study's own folder (got {name!r:.80}). Copy it there and give the path from the study."
+    return (
+        f"must be a file in the study's own folder (got {name!r:.80}). Copy it there and give "
+        "the path from the study."
+    )
 
 
 def _missing_sections(root: Node, told: set[str]) -> list[Problem]:
     present = {key for key, node in root.value.items() if node.value is not None or key in told}
-    meant = {close for key in root.value.keys() - Study.model_fields for close in difflib.get_close_matches(key, NEEDS.values(), n=1)}
+    meant = {
+        close
+        for key in root.value.keys() - Study.model_fields
+        for close in difflib.get_close_matches(key, NEEDS.values(), n=1)
+    }
     return [
-        root.problem((section,), f"needs the section {needed}, which is absent. Add `{needed}: {{}}` to take its defaults.")
+        root.problem(
+            (section,),
+            f"needs the section {needed}, which is absent. Add `{needed}: {{}}` to take its "
+            "defaults.",
+        )
         for section, needed in NEEDS.items()
         if section in present and needed not in present | meant
     ]
 
 
 def _mended(root: Node, broken: frozenset[KeyPath]) -> Study:
-    """The study without its broken keys, which are withheld; where they cannot be left out by themselves, without the sections that hold them."""
+    """The study without its broken keys, which are withheld; where they cannot be left out by
+    themselves, without the sections that hold them.
+    """
     for depth in (None, 1):
         content = root.plain()
         places = {_left_out(content, place[:depth]) for place in broken}
@@ -193,7 +261,9 @@ def _mended(root: Node, broken: frozenset[KeyPath]) -> Study:
             if (key,) in places:
                 content[key] = stand_in
             elif isinstance(stand_in, dict):
-                content[key] |= {inner: value for inner, value in stand_in.items() if (key, inner) in places}
+                content[key] |= {
+                    inner: value for inner, value in stand_in.items() if (key, inner) in places
+                }
         with suppress(ValidationError):
             study = Study.model_validate(content)
             break
@@ -201,13 +271,17 @@ def _mended(root: Node, broken: frozenset[KeyPath]) -> Study:
         owner: Any = study
         for name in sections:
             owner = getattr(owner, str(name), None)
-        if isinstance(owner, Section) and (sections or last in STAND_IN.keys() | {"supercell"}):  # an optional section that is broken is absent
+        if isinstance(owner, Section) and (
+            sections or last in STAND_IN.keys() | {"supercell"}
+        ):  # an optional section that is broken is absent
             owner.withhold(str(last))
     return study
 
 
 def _left_out(content: Any, place: KeyPath) -> KeyPath:
-    """Take a place out of a file's plain content: a key, or the key that holds the list item; where that was."""
+    """Take a place out of a file's plain content: a key, or the key that holds the list item; where
+    that was.
+    """
     for depth, step in enumerate(place):
         if depth + 1 == len(place) or not isinstance(content.get(step), dict):
             content.pop(step, None)
@@ -227,11 +301,15 @@ def _read_phases(root: Node, study: Study, phases: dict[str, Atoms]) -> Iterator
             else:
                 phases[phase] = read_structure(file)
         except StudyError as error:
-            yield from (root.problem(place, f"{name}: {problem.message}") for problem in error.problems)
+            yield from (
+                root.problem(place, f"{name}: {problem.message}") for problem in error.problems
+            )
 
 
 def _read_labels(root: Node, study: Study, labels: dict[str, Given]) -> Iterator[Problem]:
-    """Fill in the labelled configurations that a study names, by functional; what is wrong with them."""
+    """Fill in the labelled configurations that a study names, by functional; what is wrong with
+    them.
+    """
     section = study.training_set or TrainingSet()
     try:
         elements = sorted(composition(study.material.formula))
@@ -246,11 +324,15 @@ def _read_labels(root: Node, study: Study, labels: dict[str, Given]) -> Iterator
             else:
                 labels[functional] = Given(read_labels(file, elements, section.cfg_elements))
         except StudyError as error:
-            yield from (root.problem(place, f"{name}: {problem.message}") for problem in error.problems)
+            yield from (
+                root.problem(place, f"{name}: {problem.message}") for problem in error.problems
+            )
 
 
 def _read_published(root: Node, study: Study, published: list[Published]) -> Iterator[Problem]:
-    """Append what the study's own file of published values holds, where it names one; what is wrong with it."""
+    """Append what the study's own file of published values holds, where it names one; what is wrong
+    with it.
+    """
     if study.compare is None or study.compare.file is None:
         return
     place, name = ("compare", "file"), study.compare.file

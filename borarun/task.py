@@ -1,4 +1,6 @@
-"""Task, Record and the key that identifies them: the vocabulary that engines, stages, store and run share."""
+"""Task, Record and the key that identifies them: the vocabulary that engines, stages, store and run
+share.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Ref:
-    """An item of another task's result: a text, a ``Frames`` or an array, named ``item`` in the record ``key``."""
+    """An item of another task's result: a text, a ``Frames`` or an array, named ``item`` in the
+    record ``key``.
+    """
 
     key: str
     item: str
@@ -35,7 +39,9 @@ class Ref:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """Labelled configurations that a study brings along, as an input beside other tasks' results. Equal content is equal, whatever file it came from."""
+    """Labelled configurations that a study brings along, as an input beside other tasks' results.
+    Equal content is equal, whatever file it came from.
+    """
 
     frames: Frames
 
@@ -66,7 +72,8 @@ def identity(item: Input) -> list[str]:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a task is expected to take: an estimate for people and for the order of work, never part of a key.
+    """What a task is expected to take: an estimate for people and for the order of work, never part
+    of a key.
 
     Attributes
     ----------
@@ -86,11 +93,13 @@ class Task:
     ----------
     engine : name in ``borarun.engines.ENGINES``
     settings : the engine's settings as JSON values, complete with defaults
-    inputs : results of other tasks that this one reads, and configurations that the study brings along, by the name the engine knows them by
+    inputs : results of other tasks that this one reads, and configurations that the study brings
+        along, by the name the engine knows them by
     version : version of the program and of the engine's file format
     stage : section of the study that asked for it
     label : what it is, for people, e.g. ``PBE-D3/700 K/1 vacancy``
-    about : the same as values, for the report, e.g. ``{"functional": "PBE-D3", "temperature_K": 700, "vacancies": 1}``
+    about : the same as values, for the report, e.g. ``{"functional": "PBE-D3", "temperature_K":
+        700, "vacancies": 1}``
     cores : cores that it can use
     cost : estimate
     """
@@ -107,12 +116,17 @@ class Task:
 
     @cached_property
     def key(self) -> str:
-        """Content hash: what changes the result changes the key, and nothing else does (not label, site or cores)."""
+        """Content hash: what changes the result changes the key, and nothing else does (not label,
+        site or cores).
+        """
         content = {
             "engine": self.engine,
             "version": self.version,
             "settings": self.settings,
-            "inputs": {name: [identity(item) for item in items_of(value)] for name, value in self.inputs.items()},
+            "inputs": {
+                name: [identity(item) for item in items_of(value)]
+                for name, value in self.inputs.items()
+            },
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -120,7 +134,12 @@ class Task:
     @property
     def needs(self) -> frozenset[str]:
         """Keys of the records that must exist before this task can start."""
-        return frozenset(item.key for value in self.inputs.values() for item in items_of(value) if isinstance(item, Ref))
+        return frozenset(
+            item.key
+            for value in self.inputs.values()
+            for item in items_of(value)
+            if isinstance(item, Ref)
+        )
 
     @property
     def name(self) -> str:
@@ -147,7 +166,8 @@ TRAJECTORY = ("atom", "axis", "frame")
 class Quantity:
     """An array with its unit and the names of its axes.
 
-    One whose axes are those of ``TRAJECTORY`` is kept to 6e-5 angstrom, in a form that reads fast atom by atom; any other is kept exactly.
+    One whose axes are those of ``TRAJECTORY`` is kept to 6e-5 angstrom, in a form that reads fast
+    atom by atom; any other is kept exactly.
     """
 
     values: NDArray[Any]

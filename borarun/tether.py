@@ -1,9 +1,11 @@
 """Processes that end with the one that started them.
 
-``python -m borarun.tether PARENT COMMAND ...`` is such a process; ``end_with_parent`` makes one of a child that is about to start a program.
-``python -m borarun.tether --beside PID MODULE ...`` runs a module that ends with a process which is not its parent.
-``python -m borarun.tether --after MODULE ...`` runs a module that, asked to end, asks its workers first and waits for them.
-``python -m borarun.tether --around COMMAND ...`` runs a command and ends, when that has ended, whatever it left behind.
+``python -m borarun.tether PARENT COMMAND ...`` is such a process; ``end_with_parent`` makes one of
+a child that is about to start a program. ``python -m borarun.tether --beside PID MODULE ...`` runs
+a module that ends with a process which is not its parent. ``python -m borarun.tether --after MODULE
+...`` runs a module that, asked to end, asks its workers first and waits for them. ``python -m
+borarun.tether --around COMMAND ...`` runs a command and ends, when that has ended, whatever it left
+behind.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LOOK_S = 1.0
 
 GRACE_S = 4.0
-"""What the children of a process get to end in order; batch systems kill all of a job some seconds after they have asked it to end."""
+"""What the children of a process get to end in order; batch systems kill all of a job some seconds
+after they have asked it to end.
+"""
 
 
 def end_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent is gone, however it went and even if it went before this call.
+    """Have the kernel kill this process when its parent is gone, however it went and even if it
+    went before this call.
 
     Source: prctl(2), PR_SET_PDEATHSIG; it outlives exec.
 
@@ -44,7 +49,8 @@ def end_with_parent(parent: int) -> None:
 
 
 def run_around(command: list[str]) -> int:
-    """Run a command to its end, and then kill all that it started and left, children of dead children too; its exit code.
+    """Run a command to its end, and then kill all that it started and left, children of dead
+    children too; its exit code.
 
     Source: prctl(2), PR_SET_CHILD_SUBREAPER.
     """
@@ -59,13 +65,17 @@ def run_around(command: list[str]) -> int:
 
 
 def run_beside(pid: int, module: str, arguments: list[str]) -> None:
-    """Run a module as ``python -m`` does, until it ends or that process is gone; then all that it started is killed with it."""
+    """Run a module as ``python -m`` does, until it ends or that process is gone; then all that it
+    started is killed with it.
+    """
     threading.Thread(target=_watch, args=(pid,), daemon=True).start()
     run_after(module, arguments)
 
 
 def run_after(module: str, arguments: list[str]) -> None:
-    """Run a module as ``python -m`` does, until it ends or is asked to: then it ends after its workers (``multiprocessing``)."""
+    """Run a module as ``python -m`` does, until it ends or is asked to: then it ends after its
+    workers (``multiprocessing``).
+    """
     signal.signal(signal.SIGTERM, _end_after_children)
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

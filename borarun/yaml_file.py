@@ -1,7 +1,8 @@
 """Read a YAML file written by a person: plain data, every value with its file and line.
 
-The format is a small, safe part of YAML 1.2: one document, mappings with distinct keys, lists, and scalars of the core schema. Anchors,
-aliases, merge keys and tags are refused, so that nothing in a file can refer to itself, grow, or name a Python object.
+The format is a small, safe part of YAML 1.2: one document, mappings with distinct keys, lists, and
+scalars of the core schema. Anchors, aliases, merge keys and tags are refused, so that nothing in a
+file can refer to itself, grow, or name a Python object.
 
 Source: YAML 1.2.2, section 10.3.2 (core schema).
 """
@@ -40,7 +41,10 @@ _GLUED = re.compile(r"^ *(?P<key>[A-Za-z_]\w*):(?P<value>[^\s/:]\S*) *(?:#.*)?$"
 """A key without a blank behind its colon, for YAML a word."""
 
 _ODD_BLANK = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
-_NO_CHARACTER = "holds an escape in double quotes, such as \\UFFFFFFFF, that is no character. Use single quotes to keep a backslash."
+_NO_CHARACTER = (
+    "holds an escape in double quotes, such as \\UFFFFFFFF, that is no character. Use single "
+    "quotes to keep a backslash."
+)
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,16 @@ class Node:
         """The node under a key or at an index; None where there is none."""
         if isinstance(self.value, dict):
             return self.value.get(step)
-        return self.value[step] if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value) else None
+        return (
+            self.value[step]
+            if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value)
+            else None
+        )
 
     def along(self, path: KeyPath) -> tuple[Node, KeyPath]:
-        """The deepest node on ``path`` and the steps that lead to it; steps that the file does not hold are passed over."""
+        """The deepest node on ``path`` and the steps that lead to it; steps that the file does not
+        hold are passed over.
+        """
         node, found = self, []
         for step in path:
             if (below := node.get(step)) is not None:
@@ -92,25 +102,32 @@ def _problem(file: str, line: int, path: KeyPath, message: str) -> Problem:
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def merge(base: Node, over: Node) -> Node:
     """``base`` changed by ``over``: mappings are merged key by key, everything else is replaced.
 
-    A mapping that names another ``engine`` replaces the old one whole, since the keys of one engine mean nothing to the other.
+    A mapping that names another ``engine`` replaces the old one whole, since the keys of one engine
+    mean nothing to the other.
     """
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
     engines = [node.value for node in (base.get("engine"), over.get("engine")) if node is not None]
     if len(engines) == 2 and engines[0] != engines[1]:
         return over
-    merged = {key: merge(base.value[key], node) if key in base.value else node for key, node in over.value.items()}
+    merged = {
+        key: merge(base.value[key], node) if key in base.value else node
+        for key, node in over.value.items()
+    }
     return replace(over, value={**base.value, **merged})
 
 
 def read_yaml(path: Path) -> tuple[Node, list[Problem]]:
-    """Read a file whose top level is a mapping; keys that stand twice or have no value are returned as problems.
+    """Read a file whose top level is a mapping; keys that stand twice or have no value are returned
+    as problems.
 
     Raises
     ------
@@ -132,15 +149,22 @@ def _read_text(path: Path) -> str:
         if not path.is_file():
             raise wrong("is not a regular file. Name a YAML file.")
         if path.stat().st_size > MAX_BYTES:
-            raise wrong(f"is larger than {MAX_BYTES // 1_000_000} MB (got {path.stat().st_size} bytes). This is no study file.")
+            raise wrong(
+                f"is larger than {MAX_BYTES // 1_000_000} MB (got {path.stat().st_size} "
+                "bytes). This is no study file."
+            )
         content = path.read_bytes()
     except OSError as error:
-        raise wrong(f"cannot be read ({error.strerror}). Check the path and its permissions.") from None
+        raise wrong(
+            f"cannot be read ({error.strerror}). Check the path and its permissions."
+        ) from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise wrong(f"is not UTF-8 text (got byte 0x{content[error.start]:02x}). Save it as UTF-8.", line) from None
+        raise wrong(
+            f"is not UTF-8 text (got byte 0x{content[error.start]:02x}). Save it as UTF-8.", line
+        ) from None
 
 
 def parse_yaml(text: str, file: str) -> tuple[Node, list[Problem]]:
@@ -150,30 +174,56 @@ def parse_yaml(text: str, file: str) -> tuple[Node, list[Problem]]:
         return builder.document(), builder.problems
     except MarkedYAMLError as error:
         at_end = "end of stream" in str(error.problem) or "<stream end>" in str(error.problem)
-        mark = error.context_mark if at_end and error.context_mark else error.problem_mark  # where it opened, not where the file ends
+        mark = (
+            error.context_mark if at_end and error.context_mark else error.problem_mark
+        )  # where it opened, not where the file ends
         if odd := _within(_ODD_BLANK, text, error):
             line = text.count("\n", 0, odd.start()) + 1
-            message = f"holds a blank that is not the keyboard's (got U+{ord(odd[0]):04X}). Type it anew as a space."
+            message = (
+                f"holds a blank that is not the keyboard's (got U+{ord(odd[0]):04X}). Type it "
+                "anew as a space."
+            )
             raise StudyError(_problem(file, line, (), message)) from None
         if glued := _within(_GLUED, text, error):
             line = text.count("\n", 0, glued.start("key")) + 1
-            message = f"is not apart from its value (got {glued['key']}:{glued['value']:.40}). {NO_BLANK}"
+            message = (
+                f"is not apart from its value (got {glued['key']}:{glued['value']:.40}). {NO_BLANK}"
+            )
             raise StudyError(_problem(file, line, (glued["key"],), message)) from None
-        raise StudyError(_problem(file, mark.line + 1 if mark else 0, (), _syntax_message(error))) from None
+        raise StudyError(
+            _problem(file, mark.line + 1 if mark else 0, (), _syntax_message(error))
+        ) from None
     except ReaderError as error:
         message = f"holds a character that is no text (got U+{error.character:04X}). Remove it."
-        raise StudyError(_problem(file, text.count("\n", 0, error.position) + 1, (), message)) from None
+        raise StudyError(
+            _problem(file, text.count("\n", 0, error.position) + 1, (), message)
+        ) from None
     except (ValueError, OverflowError):
         raise StudyError(_problem(file, 0, (), _NO_CHARACTER)) from None
     except YAMLError as error:
-        raise StudyError(_problem(file, 0, (), f"is not valid YAML ({' '.join(str(error).split()):.200}). Correct the text.")) from None
+        raise StudyError(
+            _problem(
+                file,
+                0,
+                (),
+                f"is not valid YAML ({' '.join(str(error).split()):.200}). Correct the text.",
+            )
+        ) from None
 
 
 def _within(pattern: re.Pattern[str], text: str, error: MarkedYAMLError) -> re.Match[str] | None:
-    """The first match in the lines that an error is about, or in the one before, which may go on in them."""
+    """The first match in the lines that an error is about, or in the one before, which may go on in
+    them.
+    """
     lines = [mark.line for mark in (error.context_mark, error.problem_mark) if mark is not None]
     begins = [0, *(found.end() for found in re.finditer("\n", text)), len(text)]
-    return pattern.search(text, begins[max(min(lines) - 1, 0)], begins[min(max(lines) + 1, len(begins) - 1)]) if lines else None
+    return (
+        pattern.search(
+            text, begins[max(min(lines) - 1, 0)], begins[min(max(lines) + 1, len(begins) - 1)]
+        )
+        if lines
+        else None
+    )
 
 
 def _syntax_message(error: MarkedYAMLError) -> str:
@@ -181,9 +231,15 @@ def _syntax_message(error: MarkedYAMLError) -> str:
     if "'\\t'" in what:
         return "a tab in the indentation. Use spaces."
     if "mapping values are not allowed" in what:
-        return "a second `:` on one line, or a line indented too far. Put quotes around text that holds `: `, and align keys."
+        return (
+            "a second `:` on one line, or a line indented too far. Put quotes around text that "
+            "holds `: `, and align keys."
+        )
     if "expected <block end>" in what or "did not find expected key" in what:
-        return f"the indentation does not fit the lines above, or a bracket is out of place ({what}). Align keys of one section."
+        return (
+            "the indentation does not fit the lines above, or a bracket is out of place "
+            f"({what}). Align keys of one section."
+        )
     return f"is not valid YAML: {what}. Check brackets, quotes and indentation near this line."
 
 
@@ -204,26 +260,44 @@ class _Builder:
         next(self.events)  # end of the document
         after = next(self.events)
         if isinstance(after, events.DocumentStartEvent):
-            raise self._refuse(after, "a second document begins here (`---`). Keep one study in one file.")
+            raise self._refuse(
+                after, "a second document begins here (`---`). Keep one study in one file."
+            )
         if root.value is None:
             raise self._refuse(None, "is empty. Write a new study with `borarun init`.")
         if not isinstance(root.value, dict):
-            raise self._refuse(None, f"must be a mapping, lines of `key: value` (got {_kind(root.value)}).")
+            raise self._refuse(
+                None, f"must be a mapping, lines of `key: value` (got {_kind(root.value)})."
+            )
         return root
 
     def _refuse(self, event: Any, message: str) -> StudyError:
-        return StudyError(_problem(self.file, event.start_mark.line + 1 if event is not None else 0, (), message))
+        return StudyError(
+            _problem(self.file, event.start_mark.line + 1 if event is not None else 0, (), message)
+        )
 
     def _node(self, event: Any, path: KeyPath, line: int) -> Node:
         if isinstance(event, events.AliasEvent):
-            raise self._refuse(event, f"aliases are not part of this format (got *{event.anchor}). Write the value out, or use `extends`.")
+            raise self._refuse(
+                event,
+                f"aliases are not part of this format (got *{event.anchor}). Write the value "
+                "out, or use `extends`.",
+            )
         if event.anchor is not None:
-            raise self._refuse(event, f"anchors are not part of this format (got &{event.anchor}). Remove it, or use `extends`.")
+            raise self._refuse(
+                event,
+                f"anchors are not part of this format (got &{event.anchor}). Remove it, or "
+                "use `extends`.",
+            )
         tag = getattr(event, "tag", None)
         if tag is not None and str(tag) != "!":
-            raise self._refuse(event, f"tags are not part of this format (got {str(tag)!r}). Remove it.")
+            raise self._refuse(
+                event, f"tags are not part of this format (got {str(tag)!r}). Remove it."
+            )
         if len(path) > MAX_DEPTH:
-            raise self._refuse(event, f"is nested more than {MAX_DEPTH} levels deep. This is no study file.")
+            raise self._refuse(
+                event, f"is nested more than {MAX_DEPTH} levels deep. This is no study file."
+            )
         if isinstance(event, events.ScalarEvent):
             if _SURROGATE.search(event.value):
                 raise self._refuse(event, _NO_CHARACTER)
@@ -247,10 +321,21 @@ class _Builder:
             key = event.value
             self._node(event, (), line)  # refuses anchors and tags on the key
             if key == "<<" and event.implicit[0]:
-                raise self._refuse(event, "merge keys are not part of this format (got <<). Write the keys out, or use `extends`.")
+                raise self._refuse(
+                    event,
+                    "merge keys are not part of this format (got <<). Write the keys out, or "
+                    "use `extends`.",
+                )
             node = self._node(next(self.events), (*path, key), line)
             if key in entries:
-                self.problems.append(_problem(self.file, line, (*path, key), f"stands twice, first in line {entries[key].line}. Keep one."))
+                self.problems.append(
+                    _problem(
+                        self.file,
+                        line,
+                        (*path, key),
+                        f"stands twice, first in line {entries[key].line}. Keep one.",
+                    )
+                )
             else:
                 entries[key] = node
         return entries
@@ -259,7 +344,9 @@ class _Builder:
         if not event.implicit[0] or event.tag is not None:  # quoted text stays text
             return event.value
         if event.value == "" and path:
-            self.problems.append(_problem(self.file, line, path, f"has no value. {_what_was_meant(str(path[-1]))}"))
+            self.problems.append(
+                _problem(self.file, line, path, f"has no value. {_what_was_meant(str(path[-1]))}")
+            )
         return resolve(event.value)
 
 
@@ -273,7 +360,9 @@ def _what_was_meant(key: str) -> str:
 
 
 def resolve(text: str) -> str | int | float | bool | None:
-    """The value of a plain scalar by the core schema: null, boolean, integer, float, else the text itself."""
+    """The value of a plain scalar by the core schema: null, boolean, integer, float, else the text
+    itself.
+    """
     if _NULL.fullmatch(text):
         return None
     if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):

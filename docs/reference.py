@@ -1,6 +1,8 @@
-"""Write the reference pages of docs/reference from the models, the parser and nothing else: `python docs/reference.py`.
+"""Write the reference pages of docs/reference from the models, the parser and nothing else: `python
+docs/reference.py`.
 
-They are kept in the repository, so that they read without building anything; a test says when they are out of date.
+They are kept in the repository, so that they read without building anything; a test says when they
+are out of date.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from borarun.published import PublishedFile
 from borarun.site import Site
 
 DIRECTORY = Path(__file__).parent / "reference"
-GENERATED = "<!-- Written by `python docs/reference.py`. Change the models or the parser, not this page. -->\n\n"
+GENERATED = (
+    "<!-- Written by `python docs/reference.py`. Change the models or the parser, not this page. "
+    "-->\n\n"
+)
 
 UNITS = {
     "K_per_ps": "K/ps",
@@ -49,17 +54,19 @@ UNITS = {
 STUDY = """\
 # The study file
 
-What is computed, the same on every machine. Every key of every section: its type and unit, what values it may have, its value
-where it is absent (**needed** where there is none), what it means. A section that is absent is not run; `{}` takes all of its
-defaults. The unit of a number stands at the end of its key. Where the type says *or list or range*, `700`, `[600, 700, 800]` and
+What is computed, the same on every machine. Every key of every section: its type and unit, what
+values it may have, its value where it is absent (**needed** where there is none), what it means. A
+section that is absent is not run; `{}` takes all of its defaults. The unit of a number stands at
+the end of its key. Where the type says *or list or range*, `700`, `[600, 700, 800]` and
 `{from: 200, to: 700, step: 25}` are all taken, and every value is run.
 """
 
 SITE = """\
 # The site file
 
-Where programs run and how they start: [On a cluster](../clusters.md) explains it step by step. Nothing in it takes part in the identity of a result.
-Without `--site`, tasks run on all cores of this machine.
+Where programs run and how they start: [On a cluster](../clusters.md) explains it step by step.
+Nothing in it takes part in the identity of a result. Without `--site`,
+tasks run on all cores of this machine.
 """
 
 PUBLISHED = """\
@@ -85,11 +92,21 @@ def pages() -> dict[str, str]:
     }
 
 
-def sections(model: type[Section], path: str = "", level: int = 1, seen: dict[type[Section], str] | None = None) -> Iterator[str]:
-    """The table of a section's own keys, then those of the sections inside it; what stands above already is pointed to."""
+def sections(
+    model: type[Section],
+    path: str = "",
+    level: int = 1,
+    seen: dict[type[Section], str] | None = None,
+) -> Iterator[str]:
+    """The table of a section's own keys, then those of the sections inside it; what stands above
+    already is pointed to.
+    """
     seen = {} if seen is None else seen
     yield from _table(model, model.model_fields)
-    inner = {field.alias or name: (field, _models(field.annotation)) for name, field in model.model_fields.items()}
+    inner = {
+        field.alias or name: (field, _models(field.annotation))
+        for name, field in model.model_fields.items()
+    }
     alike = _shared([models[0] for _, models in inner.values() if len(models) == 1])
     if alike is not None:
         yield f"\n{_doc(alike)} Keys of all of them:\n"
@@ -98,9 +115,15 @@ def sections(model: type[Section], path: str = "", level: int = 1, seen: dict[ty
         place = f"{path}.{key}" if path else key
         if not models or (models[0] is alike and len(models) == 1):
             continue
-        yield f"\n{'#' * (level + 1)} `{place}`\n\n{_doc(models[0]) if len(models) == 1 else field.description}\n"
+        yield (
+            f"\n{'#' * (level + 1)} "
+            f"`{place}`\n\n{_doc(models[0]) if len(models) == 1 else field.description}\n"
+        )
         if all(each in seen for each in models):
-            yield f"\nIts forms and keys are those of `{seen[models[0]]}` above: {', '.join(_tags(models)[1].values())}.\n"
+            yield (
+                f"\nIts forms and keys are those of `{seen[models[0]]}` above: "
+                f"{', '.join(_tags(models)[1].values())}.\n"
+            )
         elif len(models) == 1 and alike is not None:
             yield from _table(models[0], _own(models[0], alike))
         elif len(models) == 1:
@@ -111,7 +134,9 @@ def sections(model: type[Section], path: str = "", level: int = 1, seen: dict[ty
 
 
 def _forms(models: list[type[Section]], place: str, level: int) -> Iterator[str]:
-    """The tables of a section that has several forms, which a tag tells apart: first what some of them share."""
+    """The tables of a section that has several forms, which a tag tells apart: first what some of
+    them share.
+    """
     (tag, names), shared = _tags(models), _shared(models)
     if shared is not None:
         alike = ", ".join(name for each, name in names.items() if issubclass(each, shared))
@@ -135,7 +160,9 @@ def _own(model: type[Section], base: type[Section] | None) -> dict[str, FieldInf
 
 
 def _models(annotation: Any) -> list[type[Section]]:
-    """The sections that an annotation names, in order, once each; a range is a value and no section."""
+    """The sections that an annotation names, in order, once each; a range is a value and no
+    section.
+    """
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [] if issubclass(annotation, Range) else [annotation]
     found = [model for part in get_args(annotation) for model in _models(part)]
@@ -144,7 +171,12 @@ def _models(annotation: Any) -> list[type[Section]]:
 
 def _shared(models: list[type[Section]]) -> type[Section] | None:
     """The base that the most of several sections have in common, beside the one of all sections."""
-    bases = [base for model in dict.fromkeys(models) for base in model.__mro__[:-1] if issubclass(base, Section) and base is not Section]
+    bases = [
+        base
+        for model in dict.fromkeys(models)
+        for base in model.__mro__[:-1]
+        if issubclass(base, Section) and base is not Section
+    ]
     common = max(bases, key=bases.count, default=None)
     return common if common is not None and bases.count(common) > 1 else None
 
@@ -186,7 +218,11 @@ def _default(field: FieldInfo) -> str:
 
 def _plain(value: Any) -> Any:
     """A section that is a default, as it would be written: only what tells it from another."""
-    return value.model_dump(include={"provider"} & value.__class__.model_fields.keys()) if isinstance(value, Section) else value
+    return (
+        value.model_dump(include={"provider"} & value.__class__.model_fields.keys())
+        if isinstance(value, Section)
+        else value
+    )
 
 
 def _type(schema: dict[str, Any], definitions: dict[str, Any], unit: str) -> str:
@@ -211,18 +247,35 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any], unit: str) -> str
         count = f"{len(parts)}: " if "prefixItems" in schema else ""
         return f"list of {count}{inner}"
     if kind == "object":
-        values = schema.get("additionalProperties") or next(iter(schema["patternProperties"].values()))
+        values = schema.get("additionalProperties") or next(
+            iter(schema["patternProperties"].values())
+        )
         return f"names, each with {_type(values, definitions, unit)}"
-    word = {"number": "number", "integer": "whole number", "string": "text", "boolean": "`true` or `false`"}[str(kind)]
-    limits = [f"{sign}\N{NO-BREAK SPACE}{_number(schema[limit])}" for limit, sign in LIMITS.items() if limit in schema]
-    return ", ".join([f"{word}, {unit}" if unit and kind in ("number", "integer") else word, *limits])
+    word = {
+        "number": "number",
+        "integer": "whole number",
+        "string": "text",
+        "boolean": "`true` or `false`",
+    }[str(kind)]
+    limits = [
+        f"{sign}\N{NO-BREAK SPACE}{_number(schema[limit])}"
+        for limit, sign in LIMITS.items()
+        if limit in schema
+    ]
+    return ", ".join(
+        [f"{word}, {unit}" if unit and kind in ("number", "integer") else word, *limits]
+    )
 
 
 LIMITS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
 
 
 def _number(value: float) -> str:
-    return f"{value:g}".replace("e+0", "e") if f"{value:g}" != str(value) and float(f"{value:g}") == value else str(value)
+    return (
+        f"{value:g}".replace("e+0", "e")
+        if f"{value:g}" != str(value) and float(f"{value:g}") == value
+        else str(value)
+    )
 
 
 def _doc(model: type[Section]) -> str:
@@ -241,14 +294,29 @@ def commands() -> Iterator[str]:
 def _parameters(command: Any, name: str) -> Iterator[str]:
     """How a command is called, and the table of its arguments and options."""
     arguments = [param for param in command.params if param.param_type_name == "argument"]
-    options = [param for param in command.params if param.param_type_name == "option" and not param.hidden]
+    options = [
+        param for param in command.params if param.param_type_name == "option" and not param.hidden
+    ]
     words = [name, *(["[OPTIONS]"] if options else [])]
-    words += [(_shown(each) if each.required else f"[{_shown(each)}]") + ("..." if each.nargs == -1 else "") for each in arguments]
-    yield f"\n```text\n{' '.join([*words, *(['COMMAND ...'] if hasattr(command, 'commands') else [])])}\n```\n"
+    words += [
+        (_shown(each) if each.required else f"[{_shown(each)}]")
+        + ("..." if each.nargs == -1 else "")
+        for each in arguments
+    ]
+    more = ["COMMAND ..."] if hasattr(command, "commands") else []
+    yield f"\n```text\n{' '.join([*words, *more])}\n```\n"
     yield "\n| argument or option | default | what it is |\n|---|---|---|\n"
     for param in [*arguments, *options]:
-        default = "**needed**" if param.required else "" if param.default in (None, False, "") else f"`{param.default}`"
-        variable = f" The environment variable `{param.envvar}` says the same." if param.envvar else ""
+        default = (
+            "**needed**"
+            if param.required
+            else ""
+            if param.default in (None, False, "")
+            else f"`{param.default}`"
+        )
+        variable = (
+            f" The environment variable `{param.envvar}` says the same." if param.envvar else ""
+        )
         yield _row(f"`{_shown(param)}`", default, (param.help or "") + variable)
 
 
@@ -257,7 +325,9 @@ def _shown(param: Any) -> str:
     if param.param_type_name == "argument":
         return str(param.metavar or param.name).upper()
     flags = ", ".join(param.opts)
-    return flags if param.is_flag else f"{flags} {param.metavar or param.opts[0].lstrip('-').upper()}"
+    return (
+        flags if param.is_flag else f"{flags} {param.metavar or param.opts[0].lstrip('-').upper()}"
+    )
 
 
 def main() -> None:

@@ -1,10 +1,12 @@
-"""Take the potentials that ship with borarun from what a study exports, and run each at 300 K. Some minutes on one core.
+"""Take the potentials that ship with borarun from what a study exports, and run each at 300 K. Some
+minutes on one core.
 
     borarun submit studies/bundled-reference.yaml
     borarun export studies/bundled-reference.yaml --output EXPORT
     python studies/bundled_reference.py EXPORT [WORK]
 
-Writes the potentials and their records into borarun/potentials, and the labels they were trained on beside this file. borarun/potentials/README.md.
+Writes the potentials and their records into borarun/potentials, and the labels they were trained on
+beside this file. borarun/potentials/README.md.
 """
 
 from __future__ import annotations
@@ -43,14 +45,25 @@ def lattice_at_300_K(potential: str, work: Path) -> float:
     hold = lammps.Settings(
         segments=[
             {"name": "equilibrate", "time_ps": EQUILIBRATE_PS, "from_K": 300, "to_K": 300},
-            {"name": "produce", "time_ps": HOLD_PS, "from_K": 300, "to_K": 300, "sample_every_fs": 50},
+            {
+                "name": "produce",
+                "time_ps": HOLD_PS,
+                "from_K": 300,
+                "to_K": 300,
+                "sample_every_fs": 50,
+            },
         ],
         timestep_fs=1.0,
     )
     structure = Frames.of([read_structure(STUDIES / "structures" / "Li2B12H12-Pa-3.cif")])
-    write_files(work, lammps.render(hold, {"potential": potential, "structure": structure}, lammps.Program()))
+    write_files(
+        work,
+        lammps.render(hold, {"potential": potential, "structure": structure}, lammps.Program()),
+    )
     subprocess.run(lammps.command(hold, 1, lammps.Program()), cwd=work, check=True)
-    return float(lattice_parameter(lammps.parse(hold, work).arrays["cell"].values, np.ones(3)).mean())
+    return float(
+        lattice_parameter(lammps.parse(hold, work).arrays["cell"].values, np.ones(3)).mean()
+    )
 
 
 def take(functional: str, export: Path, work: Path) -> None:
@@ -58,8 +71,17 @@ def take(functional: str, export: Path, work: Path) -> None:
     text = (export / "potentials" / f"{functional}.mtp").read_text()
     sets = export / "training_sets" / functional
     labels = STUDIES / f"bundled-reference-{functional}.extxyz.xz"
-    labels.write_bytes(lzma.compress(b"".join((sets / f"{part}.extxyz").read_bytes() for part in ("train", "valid")), preset=9))
-    learning = next(one for one in json.loads((export / "report" / "results.json").read_text())["learning"] if one["functional"] == functional)
+    labels.write_bytes(
+        lzma.compress(
+            b"".join((sets / f"{part}.extxyz").read_bytes() for part in ("train", "valid")),
+            preset=9,
+        )
+    )
+    learning = next(
+        one
+        for one in json.loads((export / "report" / "results.json").read_text())["learning"]
+        if one["functional"] == functional
+    )
     training = learning["trainings"][-1]
     potential = Potential.read(text)
     record = {
@@ -82,7 +104,10 @@ def take(functional: str, export: Path, work: Path) -> None:
     name = POTENTIALS / bundled.POTENTIALS[functional]
     name.with_suffix(".mtp").write_text(text)
     name.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    print(f"{name.with_suffix('.mtp')}: {record['errors']['valid']}, a(300 K) = {record['lattice_parameter_300K_A']} A")
+    print(
+        f"{name.with_suffix('.mtp')}: {record['errors']['valid']}, a(300 K) = "
+        f"{record['lattice_parameter_300K_A']} A"
+    )
 
 
 def main(export: Path, work: Path) -> None:
@@ -93,6 +118,9 @@ def main(export: Path, work: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
-        sys.exit("Where is what the study exported? Usage: python studies/bundled_reference.py EXPORT [WORK]")
+        sys.exit(
+            "Where is what the study exported? Usage: python studies/bundled_reference.py "
+            "EXPORT [WORK]"
+        )
     with tempfile.TemporaryDirectory() as folder:
         main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else folder))

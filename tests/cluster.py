@@ -1,4 +1,6 @@
-"""A Slurm of our own on the loopback: munged, slurmctld and some slurmd, which pretend to be nodes. Needs root and Debian's slurm packages."""
+"""A Slurm of our own on the loopback: munged, slurmctld and some slurmd, which pretend to be nodes.
+Needs root and Debian's slurm packages.
+"""
 
 from __future__ import annotations
 
@@ -50,16 +52,20 @@ ReturnToService=2
 SlurmdParameters=config_overrides
 NodeName=n[{first}-{last}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] CPUs=4 RealMemory=4000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=60 DefaultTime=10 State=UP
+"""  # noqa: E501
+"""Dead nodes are noticed within seconds, and ended jobs forgotten soon, so that both are met in a
+test. CPUs are more than there are. A node is named by its port: the tests run several clusters side
+by side.
 """
-"""Dead nodes are noticed within seconds, and ended jobs forgotten soon, so that both are met in a test. CPUs are more than there are. A node is named
-by its port: the tests run several clusters side by side."""
 
 
 def missing() -> str:
     """What keeps a cluster from being started here; empty where nothing does."""
     absent = [name for name in NEEDED if shutil.which(name) is None]
     if absent:
-        return f"{', '.join(absent)} not on PATH: apt-get install munge slurmctld slurmd slurm-client"
+        return (
+            f"{', '.join(absent)} not on PATH: apt-get install munge slurmctld slurmd slurm-client"
+        )
     return "" if os.geteuid() == 0 else "a cluster of one's own needs root"
 
 
@@ -88,10 +94,12 @@ class Cluster:
         key.chmod(0o600)
         host = socket.gethostname().partition(".")[0]
         port, first, *_, last = self.ports
-        (self.place / "slurm.conf").write_text(CONFIGURATION.format(host=host, place=self.place, port=port, first=first, last=last))
+        (self.place / "slurm.conf").write_text(
+            CONFIGURATION.format(host=host, place=self.place, port=port, first=first, last=last)
+        )
         (self.place / "cgroup.conf").write_text("CgroupAutomount=no\nIgnoreSystemd=yes\n")
         self._run(
-            "munged", "--force", f"--key-file={key}", f"--socket={self.place / 'munge.sock'}", f"--pid-file={self.place / 'munged.pid'}",
+            "munged", "--force", f"--key-file={key}", f"--socket={self.place / 'munge.sock'}", f"--pid-file={self.place / 'munged.pid'}",  # noqa: E501
             f"--log-file={self.place / 'munged.log'}", f"--seed-file={self.place / 'munged.seed'}",
         )  # fmt: skip
         self.start_controller()
@@ -101,11 +109,17 @@ class Cluster:
 
     def stop(self) -> None:
         """Cancel all jobs and end all daemons."""
-        subprocess.run(["scancel", "--me"], env=self.environment, capture_output=True, timeout=30, check=False)
+        subprocess.run(
+            ["scancel", "--me"], env=self.environment, capture_output=True, timeout=30, check=False
+        )
         with_jobs = time.monotonic() + 20
         while self.jobs() and time.monotonic() < with_jobs:
             time.sleep(0.2)
-        for file in [*self.place.glob("slurmd.*.pid"), self.place / "slurmctld.pid", self.place / "munged.pid"]:
+        for file in [
+            *self.place.glob("slurmd.*.pid"),
+            self.place / "slurmctld.pid",
+            self.place / "munged.pid",
+        ]:
             _end(file, signal.SIGTERM)
 
     def start_controller(self) -> None:
@@ -125,7 +139,9 @@ class Cluster:
         _end(self.place / f"slurmd.{node}.pid", signal.SIGKILL)
         for process in psutil.process_iter():
             try:
-                if process.environ().get("SLURMD_NODENAME") == node or (process.name() == "slurmstepd" and node in process.cmdline()[0]):
+                if process.environ().get("SLURMD_NODENAME") == node or (
+                    process.name() == "slurmstepd" and node in process.cmdline()[0]
+                ):
                     process.kill()
             except (psutil.Error, IndexError):
                 continue
@@ -133,7 +149,11 @@ class Cluster:
     def jobs(self) -> list[tuple[str, str, str]]:
         """Id, state and node list of each job in the queue."""
         lines = self._run("squeue", "--noheader", "--format=%i %t %N").splitlines()
-        return [(words[0], words[1], words[2] if len(words) > 2 else "") for line in lines if (words := line.split())]
+        return [
+            (words[0], words[1], words[2] if len(words) > 2 else "")
+            for line in lines
+            if (words := line.split())
+        ]
 
     def cancel(self, *jobs: str) -> None:
         """As the administrator does it."""
@@ -142,7 +162,12 @@ class Cluster:
     def idle(self) -> int:
         """Number of idle nodes."""
         done = subprocess.run(
-            ["sinfo", "-h", "-N", "-t", "idle", "-o", "%N"], env=self.environment, capture_output=True, text=True, timeout=30, check=False
+            ["sinfo", "-h", "-N", "-t", "idle", "-o", "%N"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
         return len(set(done.stdout.split()))
 
@@ -154,7 +179,9 @@ class Cluster:
             time.sleep(0.1)
 
     def _run(self, *command: str) -> str:
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}{self._log()}"
         return done.stdout
 

@@ -56,13 +56,16 @@ diffusion:
   timestep_fs: 1
   sample_every_fs: 5
 reorientation: {}
+"""  # noqa: E501
+"""A whole study in about a minute: too short for physics, long enough to pass through every stage.
 """
-"""A whole study in about a minute: too short for physics, long enough to pass through every stage."""
 
 
 @contextmanager
 def largest_file(size_B: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size: the nearest thing to a full disk that needs no privileges."""
+    """Let no file of this process grow beyond a size: the nearest thing to a full disk that needs
+    no privileges.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_B, hard))
     try:
@@ -74,7 +77,9 @@ def largest_file(size_B: int) -> Iterator[None]:
 @pytest.fixture
 def mini_study(tmp_path: Path) -> Path:
     """The file of the mini study, with its structure beside it."""
-    shutil.copytree(STUDIES / "structures", tmp_path / "structures", ignore=shutil.ignore_patterns("*.py"))
+    shutil.copytree(
+        STUDIES / "structures", tmp_path / "structures", ignore=shutil.ignore_patterns("*.py")
+    )
     path = tmp_path / "mini.yaml"
     path.write_text(MINI_STUDY)
     return path
@@ -91,15 +96,21 @@ def places(tmp_path: Path) -> Places:
 
 
 @pytest.fixture
-def serving(study: Study, places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Server]]:
+def serving(
+    study: Study, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], Server]]:
     """Serve the study, which looks at it whenever it is asked."""
     monkeypatch.setattr(server, "LOOK_S", 0.0)
     monkeypatch.setattr(server, "PAUSE", 0.0)
     with ExitStack() as after:
 
         def start() -> Server:
-            found = after.enter_context(make_server(study, "mini.yaml", Observer(study, default_site(), places), 0))
-            thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+            found = after.enter_context(
+                make_server(study, "mini.yaml", Observer(study, default_site(), places), 0)
+            )
+            thread = threading.Thread(
+                target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+            )
             thread.start()
             after.callback(thread.join)
             after.callback(found.shutdown)

@@ -1,4 +1,6 @@
-"""A store that holds a made-up result for every task of a study, so that what is done with results needs no run."""
+"""A store that holds a made-up result for every task of a study, so that what is done with results
+needs no run.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,13 @@ from borarun.task import TRAJECTORY, Quantity, Result, Task
 
 POTENTIAL = (Path(__file__).parent / "data" / "li2b12h12_level8.mtp").read_text()
 HOST = "node-of-ours"
-PROVENANCE = {"borarun": "0.1.0", "host": HOST, "started": "2025-01-01T10:00:00+00:00", "seconds": 60.0, "cores": 1}
+PROVENANCE = {
+    "borarun": "0.1.0",
+    "host": HOST,
+    "started": "2025-01-01T10:00:00+00:00",
+    "seconds": 60.0,
+    "cores": 1,
+}
 
 
 def fill(study: Study, store: Store) -> list[Task]:
@@ -38,7 +46,10 @@ def labelled(study: Study, count: int, seed: int) -> Frames:
         atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
         atoms.rattle(0.02, rng=rng)
         atoms.calc = SinglePointCalculator(
-            atoms, energy=-540.0 + rng.normal(), forces=rng.normal(size=(len(atoms), 3)), stress=rng.normal(scale=0.01, size=6)
+            atoms,
+            energy=-540.0 + rng.normal(),
+            forces=rng.normal(size=(len(atoms), 3)),
+            stress=rng.normal(scale=0.01, size=6),
         )
         images.append(atoms)
     return Frames.of(images)
@@ -53,17 +64,23 @@ def result(study: Study, task: Task) -> Result:
     if operation == "train":
         return training()
     if operation == "select":
-        return Result({"n_candidates": 3, "n_selected": 2, "grades": [4.0, 3.0]}, frames={"selected": labelled(study, 2, seed)})
+        return Result(
+            {"n_candidates": 3, "n_selected": 2, "grades": [4.0, 3.0]},
+            frames={"selected": labelled(study, 2, seed)},
+        )
     if operation == "relax":
         structure = labelled(study, 1, seed)
         cell = structure[0].cell
         facts = {
-            "energy_eV_per_atom": -5.2, "lattice_A": cell.lengths().tolist(), "angles_deg": cell.angles().tolist(), "volume_A3": float(cell.volume),
+            "energy_eV_per_atom": -5.2, "lattice_A": cell.lengths().tolist(), "angles_deg": cell.angles().tolist(), "volume_A3": float(cell.volume),  # noqa: E501
             "max_force_eV_per_A": 0.004, "space_group": "Pa-3 (205)", "steps": 12,
         }  # fmt: skip
         return Result(facts, frames={"structure": structure})
     count = 2 if operation == "label" else 10
-    return Result({"n_labels": count, "temperature_K": 600.0, "steps": 40}, frames={"labels": labelled(study, count, seed)})
+    return Result(
+        {"n_labels": count, "temperature_K": 600.0, "steps": 40},
+        frames={"labels": labelled(study, count, seed)},
+    )
 
 
 def training() -> Result:
@@ -73,14 +90,14 @@ def training() -> Result:
     units = {"energy": "eV/atom", "forces": "eV/angstrom", "stress": "eV/angstrom^3"}
     return Result(
         facts={
-            "level": 8, "n_parameters": 163, "n_train": 16, "n_valid": 4, "evaluations": 9, "converged": True,
+            "level": 8, "n_parameters": 163, "n_train": 16, "n_valid": 4, "evaluations": 9, "converged": True,  # noqa: E501
             "errors": {"train": errors, "valid": errors},
-            "ranges": {"energy_eV_per_atom": [-5.3, -5.1], "forces_eV_per_A": [-9.0, 9.0], "stress_kbar": [-50.0, 50.0]},
+            "ranges": {"energy_eV_per_atom": [-5.3, -5.1], "forces_eV_per_A": [-9.0, 9.0], "stress_kbar": [-50.0, 50.0]},  # noqa: E501
         },
         texts={"potential": POTENTIAL},
         arrays={
             "loss": Quantity(np.geomspace(10, 0.1, 9), "1", ("iteration",)),
-            **{f"parity/{name}": Quantity(rng.normal(size=(2, 24)), unit, ("source", name)) for name, unit in units.items()},
+            **{f"parity/{name}": Quantity(rng.normal(size=(2, 24)), unit, ("source", name)) for name, unit in units.items()},  # noqa: E501
         },
     )  # fmt: skip
 
@@ -91,16 +108,18 @@ def trajectory(study: Study, seed: int, segments: list[str], candidates: int) ->
     rng = np.random.default_rng(seed)
     n_frames, frame = 60, ("frame",)
     swell = np.linspace(1.0, 1.01, n_frames)
-    positions = (atoms.positions[:, :, None] + rng.normal(scale=0.05, size=(len(atoms), 3, n_frames))) * swell
+    positions = (
+        atoms.positions[:, :, None] + rng.normal(scale=0.05, size=(len(atoms), 3, n_frames))
+    ) * swell
     return Result(
         facts={
-            "stop": "completed", "reason": "", "steps": 295, "time_fs": 295.0, "n_frames": n_frames, "n_candidates": candidates, "n_torn": 0,
+            "stop": "completed", "reason": "", "steps": 295, "time_fs": 295.0, "n_frames": n_frames, "n_candidates": candidates, "n_torn": 0,  # noqa: E501
             "grade_max": 1.5, "min_distance_A": 1.1, "segments": segments,
         },
         arrays={
             "step": Quantity(np.arange(n_frames) * 5, "", frame),
             "segment": Quantity(np.full(n_frames, len(segments) - 1, np.int32), "", frame),
-            "cell": Quantity(atoms.cell.array * swell[:, None, None], "angstrom", ("frame", "vector", "axis")),
+            "cell": Quantity(atoms.cell.array * swell[:, None, None], "angstrom", ("frame", "vector", "axis")),  # noqa: E501
             "positions": Quantity(positions, "angstrom", TRAJECTORY),
             "numbers": Quantity(atoms.numbers.astype(np.int32), "", ("atom",)),
             "thermo/temperature": Quantity(np.linspace(50, 250, n_frames), "K", frame),

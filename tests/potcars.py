@@ -14,9 +14,12 @@ MASS = {"Li": 7.01, "B": 10.811, "H": 1.0}
 def made_up_potcar(element: str) -> str:
     """What readers look for in a POTCAR, and no potential."""
     return (
-        f"  {TITELS[element]}\n {float(ZVAL[element])}\n parameters from PSCTR are:\n   VRHFIN ={element}: made up\n   LEXCH  = PE\n"
-        f"   TITEL  = {TITELS[element]}\n   POMASS = {MASS[element]:8.3f}; ZVAL   = {ZVAL[element]:8.3f}    mass and valenz\n"
-        "   ENMAX  =  400.000; ENMIN  =  300.000 eV\n\n END of PSCTR-controll parameters\n local part\n  1.0 2.0 3.0\n End of Dataset\n"
+        f"  {TITELS[element]}\n {float(ZVAL[element])}\n parameters from PSCTR are:\n   "
+        f"VRHFIN ={element}: made up\n   LEXCH  = PE\n"
+        f"   TITEL  = {TITELS[element]}\n   POMASS = {MASS[element]:8.3f}; ZVAL   = "
+        f"{ZVAL[element]:8.3f}    mass and valenz\n"
+        "   ENMAX  =  400.000; ENMIN  =  300.000 eV\n\n END of PSCTR-controll parameters\n "
+        "local part\n  1.0 2.0 3.0\n End of Dataset\n"
     )
 
 

@@ -1,7 +1,8 @@
 """Imports point downward, in the order that DESIGN.md gives.
 
-The order is read from the chains there, as in ``errors, units < frames < task``: what stands left of ``<`` may be imported by what stands
-right of it, and so may all that lies below. A new room needs its place in a chain.
+The order is read from the chains there, as in ``errors, units < frames < task``: what stands left
+of ``<`` may be imported by what stands right of it, and so may all that lies below. A new room
+needs its place in a chain.
 """
 
 from __future__ import annotations
@@ -15,15 +16,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(path for path in (ROOT / "borarun").rglob("*.py") if path.name != "__init__.py" or path.parent.name != "borarun")
+MODULES = sorted(
+    path
+    for path in (ROOT / "borarun").rglob("*.py")
+    if path.name != "__init__.py" or path.parent.name != "borarun"
+)
 ONLY_IN = {"parsl": "workers.py", "zarr": "store.py"}
 SHARED = {"engines": {"base", "reference", "training"}, "stages": {"base"}}
 """In these rooms modules do not import each other; these they may."""
 
 
 def chains() -> list[list[list[str]]]:
-    rules = (ROOT / "DESIGN.md").read_text().split("Imports point downward only:")[1].split("\n\n")[0]
-    return [[re.split(r",\s*", level.strip()) for level in chain.split("<")] for chain in re.findall(r"`([^`]*<[^`]*)`", rules)]
+    rules = (
+        (ROOT / "DESIGN.md").read_text().split("Imports point downward only:")[1].split("\n\n")[0]
+    )
+    return [
+        [re.split(r",\s*", level.strip()) for level in chain.split("<")]
+        for chain in re.findall(r"`([^`]*<[^`]*)`", rules)
+    ]
 
 
 def rooms_below() -> dict[str, set[str]]:
@@ -62,7 +72,9 @@ def imports(path: Path) -> list[str]:
 def test_the_rooms_have_an_order() -> None:
     assert {"errors", "engines", "stages", "cli"} <= BELOW.keys()
     assert not [room for room, rooms in BELOW.items() if room in rooms], "a circle"
-    assert not [room for room, rooms in BELOW.items() if "programs" in rooms], "programs are started, not imported"
+    assert not [room for room, rooms in BELOW.items() if "programs" in rooms], (
+        "programs are started, not imported"
+    )
     assert BELOW["analysis"] == {"errors", "units"}
 
 
@@ -73,20 +85,35 @@ def test_imports_point_downward(path: Path) -> None:
     for name in imports(path):
         package, _, rest = name.partition(".")
         if package == "borarun" and rest != "__version__":
-            assert rest.partition(".")[0] in BELOW[room] | {room}, f"{room} imports {name}, which is not below it"
-        assert path.name == ONLY_IN.get(package, path.name), f"only {ONLY_IN.get(package)} may import {package}"
+            assert rest.partition(".")[0] in BELOW[room] | {room}, (
+                f"{room} imports {name}, which is not below it"
+            )
+        assert path.name == ONLY_IN.get(package, path.name), (
+            f"only {ONLY_IN.get(package)} may import {package}"
+        )
 
 
 def test_every_room_is_in_the_picture() -> None:
     picture = (ROOT / "DESIGN.md").read_text().split("```\nborarun/")[1].split("```")[0]
-    rooms = {path.name + "/" * path.is_dir() for path in (ROOT / "borarun").iterdir() if path.name[0] not in "_." and path.suffix != ".typed"}
+    rooms = {
+        path.name + "/" * path.is_dir()
+        for path in (ROOT / "borarun").iterdir()
+        if path.name[0] not in "_." and path.suffix != ".typed"
+    }
     assert not {room for room in rooms if room not in picture}
 
 
 def test_no_module_needs_itself() -> None:
     """Within a room modules may import each other, but not in a circle."""
-    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}
-    needed = {name: {full if full in names else full.rpartition(".")[0] for full in imports(path)} & names.keys() for name, path in names.items()}
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in MODULES
+    }
+    needed = {
+        name: {full if full in names else full.rpartition(".")[0] for full in imports(path)}
+        & names.keys()
+        for name, path in names.items()
+    }
     while free := {name for name, others in needed.items() if not others}:
         needed = {name: others - free for name, others in needed.items() if name not in free}
     assert not needed, f"a circle among {sorted(needed)}"
@@ -94,21 +121,31 @@ def test_no_module_needs_itself() -> None:
 
 @pytest.mark.parametrize("room", SHARED)
 def test_neighbours_do_not_import_each_other(room: str) -> None:
-    """A module may import what its room shares, and parts of itself: ``lammps`` imports ``lammps_output``."""
+    """A module may import what its room shares, and parts of itself: ``lammps`` imports
+    ``lammps_output``.
+    """
     for path in sorted((ROOT / "borarun" / room).glob("[!_]*.py")):
-        neighbours = {name.split(".")[2] for name in imports(path) if name.startswith(f"borarun.{room}.")}
+        neighbours = {
+            name.split(".")[2] for name in imports(path) if name.startswith(f"borarun.{room}.")
+        }
         own = {name for name in neighbours if name.startswith(f"{path.stem}_")}
-        assert neighbours <= SHARED[room] | own, f"{path.name} imports its neighbours {neighbours - SHARED[room] - own}"
+        assert neighbours <= SHARED[room] | own, (
+            f"{path.name} imports its neighbours {neighbours - SHARED[room] - own}"
+        )
 
 
 def test_neither_parsl_nor_zarr_is_loaded_before_it_is_needed() -> None:
-    """Validating, planning and asking for the state of a run start without them; only running and reading arrays load them."""
+    """Validating, planning and asking for the state of a run start without them; only running and
+    reading arrays load them.
+    """
     code = """
 import importlib, sys
 for module in ("study", "plan", "site", "store", "cli"):
     importlib.import_module(f"borarun.{module}")
     print(module, *{"parsl", "zarr"} & sys.modules.keys())
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["study", "plan", "site", "store", "cli"]

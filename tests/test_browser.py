@@ -37,17 +37,24 @@ IS_WITHIN = "() => document.documentElement.scrollWidth <= document.documentElem
 OVERFLOWING_TABLES = """() => [...document.querySelectorAll('table')].filter((table) => {
   const around = table.closest('.scroll') || table.parentElement;
   return table.scrollWidth > around.clientWidth + 1 && getComputedStyle(around).overflowX !== 'auto';
-}).length"""
-BROKEN_PICTURES = "() => [...document.images].filter((image) => !(image.complete && image.naturalWidth)).length"
+}).length"""  # noqa: E501
+BROKEN_PICTURES = (
+    "() => [...document.images].filter((image) => !(image.complete && image.naturalWidth)).length"
+)
 EMPTY_DRAWINGS = (
-    "() => [...document.querySelectorAll('figure svg')].filter((drawing) => !(drawing.getBoundingClientRect().width && drawing.children.length)).length"
+    "() => [...document.querySelectorAll('figure svg')].filter((drawing) => "
+    "!(drawing.getBoundingClientRect().width && drawing.children.length)).length"
 )
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no playwright: pip install playwright"
+    )
+    program = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if program is None:
         pytest.skip("no Chromium: apt-get install chromium")
     with playwright.sync_playwright() as driver:
@@ -66,7 +73,9 @@ def page(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
     complaints: list[str] = []
 
     def note(message: Any) -> None:
-        if message.type in ("error", "warning") and not any(hint in message.text for hint in OF_SPEED):
+        if message.type in ("error", "warning") and not any(
+            hint in message.text for hint in OF_SPEED
+        ):
             complaints.append(f"{message.text}: {message.location['url']}")
 
     asked: list[str] = []
@@ -76,7 +85,9 @@ def page(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
     yield found
     context.close()
     assert complaints == []
-    assert [url for url in asked if not url.startswith(OURS)] == [], "the page asks others for something"
+    assert [url for url in asked if not url.startswith(OURS)] == [], (
+        "the page asks others for something"
+    )
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -89,9 +100,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the documentation is served, built as CONTRIBUTING.md says."""
     pytest.importorskip("sphinx", reason="no Sphinx: pip install -e '.[docs]'")
     built = tmp_path_factory.mktemp("site")
-    subprocess.run([sys.executable, "-m", "sphinx", "-nWq", "-c", "docs", ".", built], cwd=Path(__file__).parents[1], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "sphinx", "-nWq", "-c", "docs", ".", built],
+        cwd=Path(__file__).parents[1],
+        check=True,
+    )
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=built)) as found:
-        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread = threading.Thread(
+            target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         thread.start()
         yield f"http://127.0.0.1:{found.server_port}"
         found.shutdown()
@@ -111,7 +128,9 @@ def assert_fits(page: Any) -> None:
     assert page.evaluate(EMPTY_DRAWINGS) == 0
 
 
-def test_the_live_page_of_a_finished_study(page: Any, study: Study, places: Places, address: str) -> None:
+def test_the_live_page_of_a_finished_study(
+    page: Any, study: Study, places: Places, address: str
+) -> None:
     tasks = fill(study, Store(places.store))
     page.goto(address)
     page.get_by_text("Finished: every task is done.").wait_for()
@@ -128,7 +147,9 @@ def test_the_live_page_of_a_finished_study(page: Any, study: Study, places: Plac
     assert_fits(page)
 
 
-def test_the_live_page_follows_a_study_from_its_beginning(page: Any, study: Study, places: Places, address: str) -> None:
+def test_the_live_page_follows_a_study_from_its_beginning(
+    page: Any, study: Study, places: Places, address: str
+) -> None:
     page.goto(address)
     page.get_by_text("Nothing has run yet").wait_for()
     assert "borarun submit mini.yaml" in page.locator("#driver").inner_text()
@@ -139,9 +160,13 @@ def test_the_live_page_follows_a_study_from_its_beginning(page: Any, study: Stud
     page.locator(".stage .count", has_text="1/2").first.wait_for()
 
 
-def test_a_failure_is_shown_as_it_was_written(page: Any, study: Study, places: Places, address: str) -> None:
+def test_a_failure_is_shown_as_it_was_written(
+    page: Any, study: Study, places: Places, address: str
+) -> None:
     task = expand(study, {}).tasks[0]
-    Store(places.store).write_failure(task, Failure("EngineError", NASTY, f"mend {NASTY}", "x" * 500 + NASTY))
+    Store(places.store).write_failure(
+        task, Failure("EngineError", NASTY, f"mend {NASTY}", "x" * 500 + NASTY)
+    )
     page.goto(address)
     page.get_by_text(f"What to do: mend {NASTY}").wait_for()
     assert page.title() == "mini - borarun"
@@ -153,7 +178,9 @@ def test_a_failure_is_shown_as_it_was_written(page: Any, study: Study, places: P
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a study with a result for every task; beside it that of its cell."""
     home = tmp_path_factory.mktemp("home")
-    shutil.copytree(STUDIES / "structures", home / "structures", ignore=shutil.ignore_patterns("*.py"))
+    shutil.copytree(
+        STUDIES / "structures", home / "structures", ignore=shutil.ignore_patterns("*.py")
+    )
     (home / "mini.yaml").write_text(MINI_STUDY)
     study, store = load_study(home / "mini.yaml"), Store(home / "store")
     return write_report(collect(study, fill(study, store), store), home / "report")
@@ -194,12 +221,16 @@ def test_the_cell_in_three_dimensions(page: Any, report: Path) -> None:
 def test_the_documentation(page: Any, site: str) -> None:
     page.goto(site)
     page.wait_for_url("**/docs/index.html")
-    links = page.locator(".sidebar-tree a.internal").evaluate_all("links => [...new Set(links.map((link) => link.href.split('#')[0]))]")
+    links = page.locator(".sidebar-tree a.internal").evaluate_all(
+        "links => [...new Set(links.map((link) => link.href.split('#')[0]))]"
+    )
     assert len(links) > 20
     for link in links:
         page.goto(link)
         assert page.locator("h1").count() == 1, link
-        assert page.locator("article .math svg").count() == page.locator("article .math").count(), link
+        assert page.locator("article .math svg").count() == page.locator("article .math").count(), (
+            link
+        )
         assert page.evaluate(IS_WITHIN), f"{link} scrolls sideways"
         assert page.evaluate(BROKEN_PICTURES) == 0, link
 

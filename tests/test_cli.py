@@ -62,39 +62,66 @@ def test_init_overwrites_nothing(borarun, tmp_path: Path) -> None:  # type: igno
 
 
 def test_a_mistyped_key_is_named_with_its_place_and_the_way_out(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
-    text = mini_study.read_text().replace("  temperatures_K: [200, 300]", "  temperature_K: [200, 300]")
+    text = mini_study.read_text().replace(
+        "  temperatures_K: [200, 300]", "  temperature_K: [200, 300]"
+    )
     mini_study.write_text(text)
     line = text.splitlines().index("  temperature_K: [200, 300]") + 1
     answer = borarun("submit", "mini.yaml")
     assert answer.code == 2
-    assert f"mini.yaml:{line}: diffusion.temperature_K" in answer.err and "temperatures_K" in answer.err
+    assert (
+        f"mini.yaml:{line}: diffusion.temperature_K" in answer.err
+        and "temperatures_K" in answer.err
+    )
     assert "Traceback" not in answer.err
 
 
 def test_a_line_number_is_no_picture(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
-    mini_study.write_text(mini_study.read_text().rstrip() + "\n" * (100 - mini_study.read_text().count("\n")) + "diffusions: {}\n")
+    mini_study.write_text(
+        mini_study.read_text().rstrip()
+        + "\n" * (100 - mini_study.read_text().count("\n"))
+        + "diffusions: {}\n"
+    )
     assert "mini.yaml:100: diffusions: unknown key." in borarun("validate", "mini.yaml").err
 
 
 def test_validate_prints_every_mistake_as_json(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
-    mini_study.write_text(mini_study.read_text().replace("level: 8", "level: 7").replace("threshold_save: 4000", "threshold_save: 0"))
+    mini_study.write_text(
+        mini_study.read_text()
+        .replace("level: 8", "level: 7")
+        .replace("threshold_save: 4000", "threshold_save: 0")
+    )
     answer = borarun("validate", "--json", "mini.yaml")
     assert answer.code == 2
-    assert {problem["key"] for problem in json.loads(answer.out)} == {"potential.level", "active_learning.threshold_save"}
+    assert {problem["key"] for problem in json.loads(answer.out)} == {
+        "potential.level",
+        "active_learning.threshold_save",
+    }
 
 
 def test_validate_as_json_tells_warnings_apart(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     answer = borarun("validate", "--json", "mini.yaml")
-    assert answer.code == 0 and json.loads(answer.out) == [] and answer.err.startswith("mini.yaml: warning: ")
+    assert (
+        answer.code == 0
+        and json.loads(answer.out) == []
+        and answer.err.startswith("mini.yaml: warning: ")
+    )
 
 
 def test_validate_takes_site_files_too(borarun, mini_study: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "site.yaml").write_text("borarun: 1\nname: x\nexecutors:\n  cpu: {provider: slurn}\nprogram: {}\n")
+    (tmp_path / "site.yaml").write_text(
+        "borarun: 1\nname: x\nexecutors:\n  cpu: {provider: slurn}\nprogram: {}\n"
+    )
     answer = borarun("validate", "mini.yaml", "site.yaml")
     assert answer.code == 2 and "mini.yaml: valid study" in answer.out
-    assert "site.yaml:4: executors.cpu: its provider must be one of local, slurm, pbspro, torque (got 'slurn'). Did you mean slurm?" in answer.err
+    assert (
+        "site.yaml:4: executors.cpu: its provider must be one of local, slurm, pbspro, "
+        "torque (got 'slurn'). Did you mean slurm?" in answer.err
+    )
     assert "site.yaml:5: program: unknown key. Did you mean programs?" in answer.err
-    (tmp_path / "site.yaml").write_text("borarun: 1\nname: x\nexecutors:\n  cpu: {provider: local}\n")
+    (tmp_path / "site.yaml").write_text(
+        "borarun: 1\nname: x\nexecutors:\n  cpu: {provider: local}\n"
+    )
     answer = borarun("validate", "site.yaml")
     assert answer.code == 0 and answer.out == "site.yaml: valid site\n"
 
@@ -115,7 +142,10 @@ def test_a_missing_file_is_no_bug(borarun) -> None:  # type: ignore[no-untyped-d
 
 
 def test_plan_counts_tasks_by_stage(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
-    rows = {row["stage"]: row for row in json.loads(borarun("plan", "--json", "mini.yaml").out)["stages"]}
+    rows = {
+        row["stage"]: row
+        for row in json.loads(borarun("plan", "--json", "mini.yaml").out)["stages"]
+    }
     assert rows["training_set"]["tasks"] == 2
     assert rows["heating"]["tasks"] == 2
     assert rows["diffusion"]["tasks"] == 4
@@ -129,21 +159,35 @@ def test_status_of_a_study_that_was_never_run(borarun, mini_study: Path) -> None
     assert all(row["done"] == 0 and not row["running"] and not row["failed"] for row in rows)
 
 
-def test_status_tells_how_the_potential_learnt_and_what_runs_where(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+def test_status_tells_how_the_potential_learnt_and_what_runs_where(
+    borarun, mini_study: Path
+) -> None:  # type: ignore[no-untyped-def]
     study, places = load_study(mini_study), Places.of(Path("runs"), "mini")
     tasks = fill(study, Store(places.store))
     (places.store / f"{tasks[-1].key}.zarr.zip").unlink()
     claim = claim_of(places.work, tasks[-1].key)
     assert claim.take()
     try:
-        (row,) = [row for row in json.loads(borarun("status", "--json", "mini.yaml").out)["stages"] if row["running"]]
+        (row,) = [
+            row
+            for row in json.loads(borarun("status", "--json", "mini.yaml").out)["stages"]
+            if row["running"]
+        ]
         lines = borarun("status", "mini.yaml").out.splitlines()
     finally:
         claim.release()
-    assert row["running"][0]["task"] == tasks[-1].label and row["running"][0]["where"].startswith("process ")
+    assert row["running"][0]["task"] == tasks[-1].label and row["running"][0]["where"].startswith(
+        "process "
+    )
     assert "PBE-D3, training 0: 1 meV/atom, 0.1 eV/A, 1 kbar on held-out labels" in lines
-    assert "PBE-D3, round 0, exploration with 1 vacancy, run 0: completed, largest grade 1.5" in lines
-    assert any(line.startswith(f"running: {tasks[-1].name} (") for line in lines) and lines[-2].startswith("at least ") and lines[-2].endswith(" left")
+    assert (
+        "PBE-D3, round 0, exploration with 1 vacancy, run 0: completed, largest grade 1.5" in lines
+    )
+    assert (
+        any(line.startswith(f"running: {tasks[-1].name} (") for line in lines)
+        and lines[-2].startswith("at least ")
+        and lines[-2].endswith(" left")
+    )
     assert lines[-1] == "No driver is running this study. To run it: borarun submit mini.yaml"
 
 
@@ -156,46 +200,73 @@ def test_why_shows_cause_evidence_and_remedy(borarun, mini_study: Path) -> None:
     for part in (task.name, "it broke", "its last line", "mend it", "borarun submit mini.yaml"):
         assert part in answer.out
     assert json.loads(borarun("why", "--json", "mini.yaml").out)["failed"][0]["key"] == task.key
-    assert json.loads(borarun("status", "--json", "mini.yaml").out)["stages"][0]["failed"] == [task.label]
+    assert json.loads(borarun("status", "--json", "mini.yaml").out)["stages"][0]["failed"] == [
+        task.label
+    ]
 
 
 def test_why_of_a_healthy_study(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     assert "Nothing has failed" in borarun("why", "mini.yaml").out
 
 
-def test_a_study_goes_to_another_group_and_comes_back_whole(borarun, mini_study: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_study_goes_to_another_group_and_comes_back_whole(
+    borarun, mini_study: Path, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
     mini_study.write_text(mini_study.read_text().split("active_learning:")[0])
     study = load_study(mini_study)
     fill(study, Store(Places.of(Path("runs"), "mini").store))
     answer = borarun("pack", "mini.yaml")
     sha256 = hashlib.sha256(Path("mini.borarun.zip").read_bytes()).hexdigest()
-    assert answer.code == 0 and answer.out.startswith("mini.borarun.zip: 3 results, ") and answer.out.endswith(f"SHA-256 {sha256}\n")
+    assert (
+        answer.code == 0
+        and answer.out.startswith("mini.borarun.zip: 3 results, ")
+        and answer.out.endswith(f"SHA-256 {sha256}\n")
+    )
     assert borarun("pack", "mini.yaml").code == 1
     answer = borarun("unpack", "mini.borarun.zip", "theirs")
     assert answer.code == 0
     assert answer.out.splitlines() == [
-        "theirs/study/mini.yaml: unpacked, with 3 results in theirs/runs/store; nothing that is known of it is missing",
+        "theirs/study/mini.yaml: unpacked, with 3 results in theirs/runs/store; nothing that "
+        "is known of it is missing",
         "Next: borarun plan theirs/study/mini.yaml --runs theirs/runs",
     ]
-    assert [row["done"] for row in json.loads(borarun("plan", "theirs/study/mini.yaml", "--runs", "theirs/runs", "--json").out)["stages"]] == [2, 1]
+    assert [
+        row["done"]
+        for row in json.loads(
+            borarun("plan", "theirs/study/mini.yaml", "--runs", "theirs/runs", "--json").out
+        )["stages"]
+    ] == [2, 1]
     answer = borarun("unpack", "mini.borarun.zip")
     assert answer.code == 0 and (tmp_path / "mini" / "study" / "mini.yaml").exists()
     answer = borarun("unpack", "mini.borarun.zip")
-    assert answer.code == 1 and answer.err == "mini: is there already. Give another name, or move it away.\n"
+    assert (
+        answer.code == 1
+        and answer.err == "mini: is there already. Give another name, or move it away.\n"
+    )
     answer = borarun("pack", "mini.yaml", "--output", "small.zip", "--without", "training_set")
     assert answer.code == 0 and "2 results of training_set left behind" in answer.out
     answer = borarun("unpack", "mini.yaml")
     assert answer.code == 2 and answer.err.startswith("mini.yaml: is no pack, or is cut short")
 
 
-def test_what_was_made_under_licence_is_named_where_it_is_missing(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_made_under_licence_is_named_where_it_is_missing(
+    borarun, mini_study: Path
+) -> None:  # type: ignore[no-untyped-def]
     mini_study.write_text(mini_study.read_text().split("potential:")[0])
     study, store = load_study(mini_study), Store(Places.of(Path("runs"), "mini").store)
     for task in fill(study, store):
-        facts = {**store.attributes(task.key)["facts"], "potcars": {"Li": {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}}}
+        facts = {
+            **store.attributes(task.key)["facts"],
+            "potcars": {
+                "Li": {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}
+            },
+        }
         store.write(task, Result(facts), {})
     assert borarun("pack", "mini.yaml").code == 0
-    line = f"Made with a POTCAR of Li, PAW_PBE Li_sv 10Sep2004 (sha256 {'a' * 64}), which is not in it."
+    line = (
+        f"Made with a POTCAR of Li, PAW_PBE Li_sv 10Sep2004 (sha256 {'a' * 64}), which is not in "
+        "it."
+    )
     assert borarun("unpack", "mini.borarun.zip").out.splitlines().count(line) == 1
 
 
@@ -203,42 +274,66 @@ def test_an_export_is_new_and_says_what_repositories_ask_for(borarun, mini_study
     mini_study.write_text(mini_study.read_text().split("training_set:")[0] + "relax: {}\n")
     fill(load_study(mini_study), Store(Places.of(Path("runs"), "mini").store))
     answer = borarun("export", "mini.yaml", "--output", "out")
-    assert answer.code == 0 and answer.out.startswith("out: ") and "Repositories ask for authors and a licence" in answer.out
+    assert (
+        answer.code == 0
+        and answer.out.startswith("out: ")
+        and "Repositories ask for authors and a licence" in answer.out
+    )
     assert (Path("out") / "structures" / "Pa-3_PBE-D3.cif").exists()
     answer = borarun("export", "mini.yaml", "--output", "out")
-    assert answer.code == 1 and answer.err == "out: is there already. Give another name, or move it away.\n"
-    answer = borarun("export", "mini.yaml", "--output", "other", "--author", "Ada Lovelace", "--license", "MIT")
+    assert (
+        answer.code == 1
+        and answer.err == "out: is there already. Give another name, or move it away.\n"
+    )
+    answer = borarun(
+        "export", "mini.yaml", "--output", "other", "--author", "Ada Lovelace", "--license", "MIT"
+    )
     assert answer.code == 0 and len(answer.out.splitlines()) == 1
 
 
-def test_results_of_other_versions_are_told(borarun, mini_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_results_of_other_versions_are_told(
+    borarun, mini_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
     mini_study.write_text(mini_study.read_text().split("potential:")[0])
     fill(load_study(mini_study), Store(Places.of(Path("runs"), "mini").store))
     assert borarun("pack", "mini.yaml").code == 0
     monkeypatch.setattr(bundled, "version", lambda settings: "format 2")
     answer = borarun("unpack", "mini.borarun.zip")
     assert answer.code == 0
-    assert "2 results of no task that the study has here: bundled is format 2 here, and was format 1, potential " in answer.out
+    assert (
+        "2 results of no task that the study has here: bundled is format 2 here, and was "
+        "format 1, potential " in answer.out
+    )
 
 
-def test_a_bug_leaves_a_log_and_no_traceback(borarun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_bug_leaves_a_log_and_no_traceback(
+    borarun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("borarun.cli.load_study", lambda path: 1 / 0)
     answer = borarun("plan", "any.yaml")
     assert answer.code == 3 and "Traceback" not in answer.err
     assert "ZeroDivisionError" in (tmp_path / "borarun-bug.log").read_text()
 
 
-def test_a_bug_where_no_file_can_be_written_leaves_its_log_elsewhere(borarun, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_bug_where_no_file_can_be_written_leaves_its_log_elsewhere(
+    borarun, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("borarun.cli.load_study", lambda path: 1 / 0)
     monkeypatch.chdir("/proc")
     answer = borarun("plan", "any.yaml")
-    log = Path(answer.err.removeprefix("This is a bug in borarun. What happened is in ").removesuffix("; please report it.\n"))
+    log = Path(
+        answer.err.removeprefix("This is a bug in borarun. What happened is in ").removesuffix(
+            "; please report it.\n"
+        )
+    )
     assert answer.code == 3 and "ZeroDivisionError" in log.read_text()
     log.unlink()
 
 
 @pytest.mark.parametrize("command", [("submit", "--runs"), ("render", "--out")])
-def test_a_folder_that_cannot_be_written_is_no_bug(borarun, mini_study: Path, command: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_that_cannot_be_written_is_no_bug(
+    borarun, mini_study: Path, command: tuple[str, str]
+) -> None:  # type: ignore[no-untyped-def]
     verb, option = command
     answer = borarun(verb, "mini.yaml", option, "/dev/null/x")
     assert answer.code == 1 and "/dev/null" in answer.err and "Not a directory" in answer.err
@@ -246,41 +341,84 @@ def test_a_folder_that_cannot_be_written_is_no_bug(borarun, mini_study: Path, co
 
 
 @pytest.mark.parametrize("command", [("submit", "mini.yaml", "--runs"), ("schema",), ("init",)])
-def test_a_folder_where_none_can_be_is_no_bug(borarun, mini_study: Path, command: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_where_none_can_be_is_no_bug(
+    borarun, mini_study: Path, command: tuple[str, ...]
+) -> None:  # type: ignore[no-untyped-def]
     """/proc exists, and takes no folder: the system says that there is no such one."""
     answer = borarun(*command, "/proc/nowhere")
-    assert answer.code in (1, 2) and "/proc/nowhere" in answer.err and "cannot be written" in answer.err
+    assert (
+        answer.code in (1, 2)
+        and "/proc/nowhere" in answer.err
+        and "cannot be written" in answer.err
+    )
 
 
 def test_a_report_of_no_results_says_where_it_looked(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     answer = borarun("report", "mini.yaml", "--runs", "typo")
-    assert answer.code == 1 and answer.err.startswith("typo: holds no results.") and not Path("typo").exists()
+    assert (
+        answer.code == 1
+        and answer.err.startswith("typo: holds no results.")
+        and not Path("typo").exists()
+    )
 
 
 def test_a_file_of_another_kind_is_told_by_its_kind(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     Path("site.yaml").write_text("borarun: 1\nname: x\nexecutors:\n  cpu: {provider: local}\n")
     answer = borarun("plan", "site.yaml")
-    assert answer.code == 2 and answer.err == "site.yaml: holds a site, where a study is meant. Check which file stands where.\n"
+    assert (
+        answer.code == 2
+        and answer.err
+        == "site.yaml: holds a site, where a study is meant. Check which file stands where.\n"
+    )
     answer = borarun("plan", "mini.yaml", "--site", "mini.yaml")
-    assert answer.code == 2 and answer.err == "mini.yaml: holds a study, where a site is meant. Check which file stands where.\n"
+    assert (
+        answer.code == 2
+        and answer.err
+        == "mini.yaml: holds a study, where a site is meant. Check which file stands where.\n"
+    )
 
 
 def test_a_report_that_finds_no_room_is_named(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     Places.of(Path("runs"), "mini").store.mkdir(parents=True)
     with largest_file(1000):
         answer = borarun("report", "mini.yaml")
-    assert answer.code == 1 and "no room to write it" in answer.err and "/runs/mini/report/" in answer.err
+    assert (
+        answer.code == 1
+        and "no room to write it" in answer.err
+        and "/runs/mini/report/" in answer.err
+    )
 
 
 def test_a_command_to_type_next_is_quoted_and_whole(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     assert borarun("init", "a b").out.endswith("Next: borarun validate 'a b/study.yaml'\n")
     store = Store(Places.of(Path("other runs"), "mini").store)
-    store.write_failure(expand(load_study(mini_study), {}).tasks[0], Failure("EngineError", "it broke", "mend it", ""))
-    assert "borarun submit mini.yaml --runs 'other runs'" in borarun("why", "mini.yaml", "--runs", "other runs").out
+    store.write_failure(
+        expand(load_study(mini_study), {}).tasks[0],
+        Failure("EngineError", "it broke", "mend it", ""),
+    )
+    assert (
+        "borarun submit mini.yaml --runs 'other runs'"
+        in borarun("why", "mini.yaml", "--runs", "other runs").out
+    )
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "init-site", "validate", "doctor", "plan", "submit", "status", "why", "report", "pack", "unpack", "export", "schema"]
+    "command",
+    [
+        "init",
+        "init-site",
+        "validate",
+        "doctor",
+        "plan",
+        "submit",
+        "status",
+        "why",
+        "report",
+        "pack",
+        "unpack",
+        "export",
+        "schema",
+    ],
 )
 def test_every_command_has_help(borarun, command: str) -> None:  # type: ignore[no-untyped-def]
     answer = borarun(command, "--help")
@@ -297,7 +435,11 @@ def test_an_output_that_is_not_utf_8_is_no_bug(mini_study: Path) -> None:
         text=True,
         check=False,
     )
-    assert answer.returncode == 2 and "gr??e.yaml: valid study" in answer.stdout and "f?ll.yaml: no such file" in answer.stderr
+    assert (
+        answer.returncode == 2
+        and "gr??e.yaml: valid study" in answer.stdout
+        and "f?ll.yaml: no such file" in answer.stderr
+    )
 
 
 def test_planning_loads_neither_parsl_nor_zarr(mini_study: Path) -> None:
@@ -307,5 +449,11 @@ def test_planning_loads_neither_parsl_nor_zarr(mini_study: Path) -> None:
         "try:\n    main()\n"
         "finally:\n    print(sorted({'parsl', 'zarr'} & set(sys.modules)))"
     )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=mini_study.parent, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=mini_study.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert answer.stdout.splitlines()[-1] == "[]"

@@ -1,7 +1,7 @@
 """Studies on a real Slurm, through real accidents: nothing finished is lost or done twice.
 
-Each test submits a study to a cluster of its own (``cluster.py``) and does to it what happens on supercomputers. docs/accidents.md promises what is
-checked here.
+Each test submits a study to a cluster of its own (``cluster.py``) and does to it what happens on
+supercomputers. docs/accidents.md promises what is checked here.
 """
 
 from __future__ import annotations
@@ -82,13 +82,19 @@ retries: {limit: 2, pause_s: 3}
 class Run:
     """A study in a folder of its own, and the driver that runs it."""
 
-    def __init__(self, cluster: Cluster, folder: Path, study: str = STUDY, site: str = SITE) -> None:
+    def __init__(
+        self, cluster: Cluster, folder: Path, study: str = STUDY, site: str = SITE
+    ) -> None:
         self.cluster = cluster
         self.folder = folder
         self.counted: Counter[str] = Counter()
         self.said = ""
         folder.mkdir(exist_ok=True)
-        shutil.copytree(Path(__file__).parents[1] / "studies/structures", folder / "structures", ignore=shutil.ignore_patterns("*.py"))
+        shutil.copytree(
+            Path(__file__).parents[1] / "studies/structures",
+            folder / "structures",
+            ignore=shutil.ignore_patterns("*.py"),
+        )
         (folder / "study.yaml").write_text(study)
         (folder / "site.yaml").write_text(site)
         self.places = Places.of(folder / "runs", re.findall(r"^name: (.*)", study, re.MULTILINE)[0])
@@ -98,28 +104,41 @@ class Run:
         """Start a driver."""
         command = [sys.executable, "-m", "borarun", "submit", study, "--site", "site.yaml"]
         return subprocess.Popen(
-            command, cwd=self.folder, env={**self.cluster.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command, cwd=self.folder, env={**self.cluster.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,  # noqa: E501
             start_new_session=True,
         )  # fmt: skip
 
-    def end(self, process: subprocess.Popen[str], code: int | None = 0, timeout_s: float = 900) -> str:
+    def end(
+        self, process: subprocess.Popen[str], code: int | None = 0, timeout_s: float = 900
+    ) -> str:
         """Wait until a driver ends; what it said."""
         output, _ = process.communicate(timeout=timeout_s)
         assert code is None or process.returncode == code, output
-        self.counted.update(line.split("done   ")[1].split(" (")[0] for line in output.splitlines() if "  done   " in line)
+        self.counted.update(
+            line.split("done   ")[1].split(" (")[0]
+            for line in output.splitlines()
+            if "  done   " in line
+        )
         self.said += output
         return output
 
     def running(self) -> list[str]:
         """Keys of the tasks that are being worked on."""
-        keys = {path.name.partition(".")[0] for path in self.places.work.glob("*.claim.*")} if self.places.work.exists() else set()
+        keys = (
+            {path.name.partition(".")[0] for path in self.places.work.glob("*.claim.*")}
+            if self.places.work.exists()
+            else set()
+        )
         return sorted(key for key in keys if is_running(self.places.work, key))
 
     def wait_for_work(self, count: int = 2) -> None:
         """Until so many tasks have begun to leave files that they can go on from."""
 
         def begun() -> bool:
-            return sum((self.places.work / key / "state.json").exists() for key in self.running()) >= count
+            return (
+                sum((self.places.work / key / "state.json").exists() for key in self.running())
+                >= count
+            )
 
         self.cluster.wait_until(begun, f"{count} tasks are at work", 300)
 
@@ -166,7 +185,11 @@ def cancel_a_block(run: Run) -> None:
 
 def kill_a_worker(run: Run) -> None:
     """One process of the pool is killed, as by the kernel when memory is short."""
-    program = next(process for process in run.left() if any("borarun.programs" in word for word in process.cmdline()))
+    program = next(
+        process
+        for process in run.left()
+        if any("borarun.programs" in word for word in process.cmdline())
+    )
     worker = program.parent()
     assert worker is not None
     worker.kill()
@@ -174,7 +197,11 @@ def kill_a_worker(run: Run) -> None:
 
 def kill_a_program(run: Run) -> None:
     """The program of a task is killed."""
-    next(process for process in run.left() if any("borarun.programs" in word for word in process.cmdline())).kill()
+    next(
+        process
+        for process in run.left()
+        if any("borarun.programs" in word for word in process.cmdline())
+    ).kill()
 
 
 def kill_a_manager(run: Run) -> None:
@@ -185,7 +212,12 @@ def kill_a_manager(run: Run) -> None:
 def _is_pool(process: psutil.Process) -> bool:
     try:
         words = process.cmdline()
-        return any("process_worker_pool" in word for word in words) and "python" in process.name() and "--after" in words and "--around" not in words
+        return (
+            any("process_worker_pool" in word for word in words)
+            and "python" in process.name()
+            and "--after" in words
+            and "--around" not in words
+        )
     except psutil.Error:
         return False
 
@@ -205,7 +237,14 @@ def restart_the_controller(run: Run) -> None:
     run.cluster.start_controller()
 
 
-ACCIDENTS = [cancel_a_block, kill_a_worker, kill_a_program, kill_a_manager, kill_a_node, restart_the_controller]
+ACCIDENTS = [
+    cancel_a_block,
+    kill_a_worker,
+    kill_a_program,
+    kill_a_manager,
+    kill_a_node,
+    restart_the_controller,
+]
 
 
 @pytest.mark.parametrize("accident", ACCIDENTS, ids=lambda accident: accident.__name__)
@@ -254,14 +293,17 @@ def test_stop_ends_the_jobs_of_a_dead_driver(run: Run) -> None:
 
 
 def test_scheduler_commands_that_fail_for_a_while(cluster: Cluster, tmp_path: Path) -> None:
-    """squeue, sbatch and scancel fail for a while, twice: jobs run on, and new ones are asked for later. The study outlasts it."""
+    """squeue, sbatch and scancel fail for a while, twice: jobs run on, and new ones are asked for
+    later. The study outlasts it.
+    """
     run = Run(cluster, tmp_path, STUDY.replace("time_ps: 2.0", "time_ps: 16.0"))
     bin_folder, broken = run.folder / "bin", run.folder / "broken"
     bin_folder.mkdir()
     for name in ("squeue", "sbatch", "scancel"):
         script = bin_folder / name
         script.write_text(
-            f'#!/bin/sh\n[ -e {broken} ] && {{ echo "{name}: error: Unable to contact slurm controller" >&2; exit 1; }}\nexec {shutil.which(name)} "$@"\n'
+            f'#!/bin/sh\n[ -e {broken} ] && {{ echo "{name}: error: Unable to contact slurm '
+            f'controller" >&2; exit 1; }}\nexec {shutil.which(name)} "$@"\n'
         )
         script.chmod(0o755)
     broken.touch()  # from the beginning: not even the first job can be submitted
@@ -278,23 +320,44 @@ def test_scheduler_commands_that_fail_for_a_while(cluster: Cluster, tmp_path: Pa
 
 def test_tasks_longer_than_a_job_go_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
     """Molecular dynamics of the reference, training and LAMMPS, each cut by the wall."""
-    study = STUDY.replace("time_ps: 2.0", "time_ps: 90.0").replace("[300, 600]", "300").replace("vacancies: [0, 1]", "vacancies: 0")
+    study = (
+        STUDY.replace("time_ps: 2.0", "time_ps: 90.0")
+        .replace("[300, 600]", "300")
+        .replace("vacancies: [0, 1]", "vacancies: 0")
+    )
     study += "supercell: [1, 1, 1]\n"
-    study += "heating: {from_K: 50, to_K: 80, rate_K_per_ps: 0.6, cooling_rate_K_per_ps: 0.3, timestep_fs: 1, sample_every_fs: 100}\n"
+    study += (
+        "heating: {from_K: 50, to_K: 80, rate_K_per_ps: 0.6, cooling_rate_K_per_ps: 0.3, "
+        "timestep_fs: 1, sample_every_fs: 100}\n"
+    )
     site = SITE.replace('"0:10:00"', '"0:01:00"')
     run = Run(cluster, tmp_path, study, site)
-    said = run.end(run.start(), timeout_s=900)  # on a busy machine a minute is hardly more than it takes to begin
+    said = run.end(
+        run.start(), timeout_s=900
+    )  # on a busy machine a minute is hardly more than it takes to begin
     assert "goes on in another job" in said
     assert not run.store.failures() and all(times == 1 for times in run.counted.values()), said
     run.wait_for_silence()
 
 
 def test_vasp_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
-    """A stand-in for VASP, a second a step, cut by the wall at an ionic step as often as it takes; its labels are those of one piece."""
+    """A stand-in for VASP, a second a step, cut by the wall at an ionic step as often as it takes;
+    its labels are those of one piece.
+    """
     vasp = shlex.join([sys.executable, str(Path(__file__).parent / "standins" / "vasp.py")])
-    study = STUDY.replace("{engine: bundled}", f"{{engine: vasp, potcar: {{{', '.join(f'{name}: {titel}' for name, titel in TITELS.items())}}}}}")
-    study = study.replace("[300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]", "300, time_ps: 0.07, sample_every_fs: 1, vacancies: 0")
-    programs = f"programs:\n  vasp: {{command: {vasp!r}, potcar_directory: {write_potcars(tmp_path / 'potpaw')}, walltime_margin_s: 45}}\n"
+    study = STUDY.replace(
+        "{engine: bundled}",
+        f"{{engine: vasp, potcar: "
+        f"{{{', '.join(f'{name}: {titel}' for name, titel in TITELS.items())}}}}}",
+    )
+    study = study.replace(
+        "[300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]",
+        "300, time_ps: 0.07, sample_every_fs: 1, vacancies: 0",
+    )
+    programs = (
+        f"programs:\n  vasp: {{command: {vasp!r}, potcar_directory: "
+        f"{write_potcars(tmp_path / 'potpaw')}, walltime_margin_s: 45}}\n"
+    )
     cut = Run(cluster, tmp_path / "cut", study, SITE.replace('"0:10:00"', '"0:02:00"') + programs)
     said = cut.end(cut.start(STANDIN_PAUSE="1"), timeout_s=900)
     assert "the wall of the batch job was reached before VASP was done" in said
@@ -302,31 +365,62 @@ def test_vasp_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: 
     whole = Run(cluster, tmp_path / "whole", study, SITE + programs)
     whole.end(whole.start())
     assert cut.store.keys() == whole.store.keys()
-    runs = [task for task in expand(load_study(cut.folder / "study.yaml"), StoredRecords(cut.store)).tasks if task.stage == "training_set"]
+    runs = [
+        task
+        for task in expand(load_study(cut.folder / "study.yaml"), StoredRecords(cut.store)).tasks
+        if task.stage == "training_set"
+    ]
     for store in (cut.store, whole.store):
         assert [len(store.get(Ref(task.key, "labels"))) for task in runs] == [70]
     cut.wait_for_silence()
 
 
 def test_training_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
-    """A stand-in for `mlp`, a second an iteration: none is lost at the wall, and each begins where the last one ended."""
+    """A stand-in for `mlp`, a second an iteration: none is lost at the wall, and each begins where
+    the last one ended.
+    """
     mlp = shlex.join([sys.executable, str(Path(__file__).parent / "standins" / "mlp.py")])
-    study = STUDY.replace("[300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]", "300, time_ps: 0.5, sample_every_fs: 25, vacancies: 0")
-    study = study.replace("{level: 6, max_evaluations: 5}", "{engine: mlip-3, level: 6, iteration_limit: 60, al_mode: nbh}")
-    run = Run(cluster, tmp_path, study, SITE.replace('"0:10:00"', '"0:01:00"') + f"programs: {{mlip-3: {{command: {mlp!r}}}}}\n")
+    study = STUDY.replace(
+        "[300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]",
+        "300, time_ps: 0.5, sample_every_fs: 25, vacancies: 0",
+    )
+    study = study.replace(
+        "{level: 6, max_evaluations: 5}",
+        "{engine: mlip-3, level: 6, iteration_limit: 60, al_mode: nbh}",
+    )
+    run = Run(
+        cluster,
+        tmp_path,
+        study,
+        SITE.replace('"0:10:00"', '"0:01:00"') + f"programs: {{mlip-3: {{command: {mlp!r}}}}}\n",
+    )
     said = run.end(run.start(STANDIN_PAUSE="1"))
     assert re.search(r"again  potential .*goes on in another job", said), said
     assert not run.store.failures() and all(times == 1 for times in run.counted.values()), said
-    (training,) = [task for task in expand(load_study(tmp_path / "study.yaml"), StoredRecords(run.store)).tasks if task.engine == "mlip-3"]
+    (training,) = [
+        task
+        for task in expand(load_study(tmp_path / "study.yaml"), StoredRecords(run.store)).tasks
+        if task.engine == "mlip-3"
+    ]
     losses = run.store.array(training.key, "loss")
-    assert len(losses) >= 60 and (np.diff(losses) <= 1e-9 * losses[0]).all(), "it began again from the start"
+    assert len(losses) >= 60 and (np.diff(losses) <= 1e-9 * losses[0]).all(), (
+        "it began again from the start"
+    )
     run.wait_for_silence()
 
 
-@pytest.mark.skipif(shutil.which("qsub") is None, reason="no qsub: apt-get install slurm-wlm-torque")
+@pytest.mark.skipif(
+    shutil.which("qsub") is None, reason="no qsub: apt-get install slurm-wlm-torque"
+)
 def test_the_commands_of_pbs_do_as_well(cluster: Cluster, tmp_path: Path) -> None:
-    """qsub, qstat and qdel, as Slurm brings them; the administrator cancels a job, the driver is killed, and the next one ends what it left."""
-    site = SITE.replace("slurm", "torque").replace("partition", "queue").replace("    exclusive: false\n", "")
+    """qsub, qstat and qdel, as Slurm brings them; the administrator cancels a job, the driver is
+    killed, and the next one ends what it left.
+    """
+    site = (
+        SITE.replace("slurm", "torque")
+        .replace("partition", "queue")
+        .replace("    exclusive: false\n", "")
+    )
     run = Run(cluster, tmp_path, STUDY, site)
     first = run.start()
     run.wait_for_work()
@@ -351,15 +445,25 @@ diffusion: {temperatures_K: [600, 700], vacancies: [0, 2], equilibrate_ns: 0.001
 
 
 def test_the_quickstart_runs_to_its_report(cluster: Cluster, tmp_path: Path) -> None:
-    """Every stage of the quickstart, smaller, in jobs of Slurm; the report that comes of it says all that the quickstart's says."""
+    """Every stage of the quickstart, smaller, in jobs of Slurm; the report that comes of it says
+    all that the quickstart's says.
+    """
     run = Run(cluster, tmp_path, QUICK)
     shutil.copy(Path(__file__).parents[1] / "studies" / "quickstart.yaml", tmp_path)
     said = run.end(run.start(), timeout_s=900)
     report = run.places.study / "report"
-    assert f"report: {report.relative_to(run.folder) / 'report.html'}" in said or str(report) in said
+    assert (
+        f"report: {report.relative_to(run.folder) / 'report.html'}" in said or str(report) in said
+    )
     assert not run.store.failures() and all(times == 1 for times in run.counted.values()), said
     page = (report / "report.html").read_text()
-    for title in ("Lattice parameter", "Conductivity", "Activation energy", "Reorientation", "Learning"):
+    for title in (
+        "Lattice parameter",
+        "Conductivity",
+        "Activation energy",
+        "Reorientation",
+        "Learning",
+    ):
         assert title.lower() in page.lower(), title
     run.wait_for_silence()
 
@@ -382,7 +486,11 @@ def small_quota(folder: Path) -> Iterator[Path]:
     whole.mkdir()
     with image.open("wb") as file:
         file.truncate(300_000_000)
-    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: dict[str, Any] = {
+        "check": True,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
     subprocess.run(["mkfs.btrfs", "-q", str(image)], **quiet)
     subprocess.run(["mount", "-o", "loop", str(image), str(whole)], check=True)
     try:
@@ -402,13 +510,20 @@ def small_quota(folder: Path) -> Iterator[Path]:
         pytest.param(
             small_quota,
             "Disk quota exceeded",
-            marks=pytest.mark.skipif(shutil.which("mkfs.btrfs") is None, reason="no file system with quotas: apt-get install btrfs-progs"),
+            marks=pytest.mark.skipif(
+                shutil.which("mkfs.btrfs") is None,
+                reason="no file system with quotas: apt-get install btrfs-progs",
+            ),
         ),
     ],
     ids=["disk", "quota"],
 )
-def test_room_that_runs_out_and_is_given_again(run: Run, room: Callable[[Path], AbstractContextManager[Path]], words: str) -> None:
-    """The disk is full, or the quota reached, in the middle; when there is room again, everything is done."""
+def test_room_that_runs_out_and_is_given_again(
+    run: Run, room: Callable[[Path], AbstractContextManager[Path]], words: str
+) -> None:
+    """The disk is full, or the quota reached, in the middle; when there is room again, everything
+    is done.
+    """
     with room(run.folder / "runs") as runs:
         process = run.start()
         run.wait_for_work()
@@ -467,29 +582,54 @@ supercell: [1, 1, 1]
 
 
 def misbehaving(folder: Path) -> str:
-    """The command of a LAMMPS that misbehaves in another way at each of its first four starts, and notes in which task."""
+    """The command of a LAMMPS that misbehaves in another way at each of its first four starts, and
+    notes in which task.
+    """
     stand_in = str(Path(__file__).parent / "standins/lmp.py")
-    real = f"import subprocess\ndef lammps(): subprocess.run([sys.executable, {stand_in!r}, *sys.argv[1:]], check=True)"
+    real = (
+        f"import subprocess\ndef lammps(): subprocess.run([sys.executable, {stand_in!r}, "
+        "*sys.argv[1:]], check=True)"
+    )
     (folder / "lmp.py").write_text(MISBEHAVING.format(real=real, folder=str(folder)))
     return shlex.join([sys.executable, str(folder / "lmp.py")])
 
 
-def test_a_program_that_hangs_leaves_rubbish_says_error_or_is_cut_short(cluster: Cluster, tmp_path: Path) -> None:
-    """Each once. No wrong number is stored; what is whole counts; the rest is done again; and where nothing is tried again, `why` has the evidence."""
-    study = STUDY.replace("vacancies: [0, 1]", "vacancies: 0").replace("[300, 600]", "300") + OF_LAMMPS
+def test_a_program_that_hangs_leaves_rubbish_says_error_or_is_cut_short(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Each once. No wrong number is stored; what is whole counts; the rest is done again; and where
+    nothing is tried again, `why` has the evidence.
+    """
+    study = (
+        STUDY.replace("vacancies: [0, 1]", "vacancies: 0").replace("[300, 600]", "300") + OF_LAMMPS
+    )
     folder = tmp_path / "run"
     run = Run(cluster, folder, study)
-    program = f"programs: {{lammps: {{flavour: mlip, command: {misbehaving(folder)!r}, silence_minutes: 0.8}}}}\n"
+    program = (
+        f"programs: {{lammps: {{flavour: mlip, command: {misbehaving(folder)!r}, "
+        f"silence_minutes: 0.8}}}}\n"
+    )
     (folder / "site.yaml").write_text(SITE.replace("limit: 2", "limit: 0") + program)
     said = run.end(run.start(), code=1)
     assert said.count("failed: diffusion") == 3, said
-    which = {name: (folder / name).read_text() for name in ("hangs", "leaves rubbish", "says error", "is cut short")}
-    found = {each["key"]: each for each in json.loads(borarun(run, "why", "study.yaml", "--json"))["failed"]}
+    which = {
+        name: (folder / name).read_text()
+        for name in ("hangs", "leaves rubbish", "says error", "is cut short")
+    }
+    found = {
+        each["key"]: each
+        for each in json.loads(borarun(run, "why", "study.yaml", "--json"))["failed"]
+    }
     assert len(found) == 3 and which["says error"] not in found
     assert Store(run.places.store).attributes(which["says error"])["facts"]["stop"] == "completed"
-    assert "wrote nothing for 0.8 minutes" in found[which["hangs"]]["message"] and "silence_minutes" in found[which["hangs"]]["remedy"]
+    assert (
+        "wrote nothing for 0.8 minutes" in found[which["hangs"]]["message"]
+        and "silence_minutes" in found[which["hangs"]]["remedy"]
+    )
     for name in ("leaves rubbish", "is cut short"):
-        assert found[which[name]]["kind"] == "ParseError" and ".unread" in found[which[name]]["remedy"], found[which[name]]
+        assert (
+            found[which[name]]["kind"] == "ParseError" and ".unread" in found[which[name]]["remedy"]
+        ), found[which[name]]
     assert all(each["remedy"] for each in found.values())
     (folder / "site.yaml").write_text(SITE + program)
     run.end(run.start())
@@ -498,9 +638,13 @@ def test_a_program_that_hangs_leaves_rubbish_says_error_or_is_cut_short(cluster:
 
 
 def test_two_studies_share_a_store_at_the_same_time(cluster: Cluster, tmp_path: Path) -> None:
-    """They begin together and have tasks in common, which count for both; that each is done once is in test_work.py."""
+    """They begin together and have tasks in common, which count for both; that each is done once is
+    in test_work.py.
+    """
     run = Run(cluster, tmp_path)
-    (tmp_path / "other.yaml").write_text(STUDY.replace("name: faults", "name: other").replace("[300, 600]", "[300, 900]"))
+    (tmp_path / "other.yaml").write_text(
+        STUDY.replace("name: faults", "name: other").replace("[300, 600]", "[300, 900]")
+    )
     first, second = run.start(), run.start("other.yaml")
     run.end(first)
     run.end(second)
@@ -539,32 +683,63 @@ def test_a_study_begun_at_one_site_is_finished_at_another(run: Run) -> None:
     run.end(process, code=130)
     before = run.store.keys()
     here = [sys.executable, "-m", "borarun", "submit", "study.yaml"]
-    said = subprocess.run(here, cwd=run.folder, capture_output=True, text=True, check=True, timeout=400).stdout
+    said = subprocess.run(
+        here, cwd=run.folder, capture_output=True, text=True, check=True, timeout=400
+    ).stdout
     assert said.count("  done   ") == 5 - len(before)
     assert len(run.store.keys()) == 5
 
 
 DRIVER = """
 driver: {provider: slurm, partition: main, cores_per_node: 1, exclusive: false, walltime: "0:02:00", walltime_margin_s: 30}
-"""
+"""  # noqa: E501
 
 
 def borarun(run: Run, *arguments: str) -> str:
     """What a command says that ends well."""
     command = [sys.executable, "-m", "borarun", *arguments]
-    done = subprocess.run(command, cwd=run.folder, env=run.cluster.environment, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(
+        command,
+        cwd=run.folder,
+        env=run.cluster.environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.mark.parametrize("skew", [0, 86400], ids=["clocks agree", "a day ahead"])
 def test_another_login_node_follows_and_stops_the_driver(run: Run, skew: int) -> None:
-    """Another host name, and a clock that is wrong where the files' times are looked at: what is there is asked, stops in order, and goes on there."""
-    elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname login2; exec "$@"', "sh", sys.executable, "-c", ANOTHER_CLOCK, str(skew)]
+    """Another host name, and a clock that is wrong where the files' times are looked at: what is
+    there is asked, stops in order, and goes on there.
+    """
+    elsewhere = [
+        "unshare",
+        "--uts",
+        "sh",
+        "-c",
+        'hostname login2; exec "$@"',
+        "sh",
+        sys.executable,
+        "-c",
+        ANOTHER_CLOCK,
+        str(skew),
+    ]
 
     def there(*arguments: str) -> str:
         command, environment = [*elsewhere, *arguments], run.cluster.environment
-        done = subprocess.run(command, cwd=run.folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command,
+            cwd=run.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -581,15 +756,41 @@ def test_another_login_node_follows_and_stops_the_driver(run: Run, skew: int) ->
     run.check_complete()
 
 
-ANOTHER_CLOCK = "import sys, time; now = time.time; skew = float(sys.argv.pop(1)); time.time = lambda: now() + skew; from borarun.cli import main; main()"
+ANOTHER_CLOCK = (
+    "import sys, time; now = time.time; skew = float(sys.argv.pop(1)); time.time = lambda: now() "
+    "+ skew; from borarun.cli import main; main()"
+)
 
 
 def test_a_driver_in_a_job_hands_over_before_its_wall(cluster: Cluster, tmp_path: Path) -> None:
-    """The study takes longer than the driver's job; `attach` follows from one to the next, and none is left in the end."""
+    """The study takes longer than the driver's job; `attach` follows from one to the next, and none
+    is left in the end.
+    """
     run = Run(cluster, tmp_path, STUDY.replace("time_ps: 2.0", "time_ps: 40.0"), SITE + DRIVER)
-    assert "will be run by job" in borarun(run, "submit", "study.yaml", "--site", "site.yaml", "--detach")
-    again = [sys.executable, "-m", "borarun", "submit", "study.yaml", "--site", "site.yaml", "--detach"]
-    assert subprocess.run(again, cwd=run.folder, env=run.cluster.environment, capture_output=True, timeout=60, check=False).returncode == 1
+    assert "will be run by job" in borarun(
+        run, "submit", "study.yaml", "--site", "site.yaml", "--detach"
+    )
+    again = [
+        sys.executable,
+        "-m",
+        "borarun",
+        "submit",
+        "study.yaml",
+        "--site",
+        "site.yaml",
+        "--detach",
+    ]
+    assert (
+        subprocess.run(
+            again,
+            cwd=run.folder,
+            env=run.cluster.environment,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        ).returncode
+        == 1
+    )
     said = borarun(run, "attach", "study.yaml")
     assert said.count("goes on after it") >= 2 and "All tasks are done" in said
     assert jobs.noted(run.places.study, jobs.DRIVERS) == []
@@ -620,11 +821,15 @@ def test_stop_ends_a_driver_in_a_job_and_its_successor(cluster: Cluster, tmp_pat
 
 
 def test_the_page_on_clusters_holds_command_by_command(cluster: Cluster, tmp_path: Path) -> None:
-    """What a new user types, in the page's order. The nodes pretend to have more cores than there are; one program goes to the executor for MPI."""
+    """What a new user types, in the page's order. The nodes pretend to have more cores than there
+    are; one program goes to the executor for MPI.
+    """
     run = Run(
         cluster,
         tmp_path,
-        STUDY.replace("time_ps: 2.0, sample_every_fs: 100", "time_ps: 0.1, sample_every_fs: 5").replace("[300, 600]", "600").replace("[0, 1]", "0"),
+        STUDY.replace("time_ps: 2.0, sample_every_fs: 100", "time_ps: 0.1, sample_every_fs: 5")
+        .replace("[300, 600]", "600")
+        .replace("[0, 1]", "0"),
     )
     (tmp_path / "site.yaml").unlink()
     said = {}
@@ -633,22 +838,44 @@ def test_the_page_on_clusters_holds_command_by_command(cluster: Cluster, tmp_pat
             if name == "validate":
                 site = (tmp_path / "site.yaml").read_text()
                 assert "mpi_launcher: srun" in site
-                site = site.replace("cores_per_node: 4", "cores_per_node: 2\n    max_idletime: 10").replace(
-                    "#programs:", "programs:\n  motep: {executor: node}"
-                )
+                site = site.replace(
+                    "cores_per_node: 4", "cores_per_node: 2\n    max_idletime: 10"
+                ).replace("#programs:", "programs:\n  motep: {executor: node}")
                 (tmp_path / "site.yaml").write_text(site)
             said[name] = borarun(run, name, *rest)
             if name == "submit":
                 said["attach"] = borarun(run, "attach", "study.yaml")
-    assert list(said) == ["init-site", "validate", "doctor", "plan", "render", "submit", "attach", "status", "report", "why", "stop"]
-    assert "FAILS" not in said["doctor"] and "All tasks are done" in said["attach"] and "Nothing has failed" in said["why"]
+    assert list(said) == [
+        "init-site",
+        "validate",
+        "doctor",
+        "plan",
+        "render",
+        "submit",
+        "attach",
+        "status",
+        "report",
+        "why",
+        "stop",
+    ]
+    assert (
+        "FAILS" not in said["doctor"]
+        and "All tasks are done" in said["attach"]
+        and "Nothing has failed" in said["why"]
+    )
     assert (tmp_path / "runs/faults/report/report.html").exists()
     run.wait_for_silence()
 
 
 def test_an_executor_that_cannot_start_says_why(cluster: Cluster, tmp_path: Path) -> None:
-    site = SITE.replace("    max_blocks", '    worker_init: "echo there is no such module >&2; exit 7"\n    max_blocks')
+    site = SITE.replace(
+        "    max_blocks",
+        '    worker_init: "echo there is no such module >&2; exit 7"\n    max_blocks',
+    )
     run = Run(cluster, tmp_path, STUDY, site)
     said = run.end(run.start(), code=1)
-    assert "jobs of executor cpu failed before a worker connected" in said and "there is no such module" in said
+    assert (
+        "jobs of executor cpu failed before a worker connected" in said
+        and "there is no such module" in said
+    )
     run.wait_for_silence()

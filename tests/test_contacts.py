@@ -37,8 +37,14 @@ def moved(crystal: Atoms, atoms: Atoms) -> np.ndarray:
 
 def share(atoms: Atoms, some: np.ndarray, others: np.ndarray) -> float:
     """The nearest contact between two sets of atoms, in sums of van der Waals radii."""
-    distances = get_distances(atoms.positions[some], atoms.positions[others], cell=atoms.cell, pbc=True)[1]
-    return float((distances / (vdw_radii[atoms.numbers[some]][:, None] + vdw_radii[atoms.numbers[others]])).min())
+    distances = get_distances(
+        atoms.positions[some], atoms.positions[others], cell=atoms.cell, pbc=True
+    )[1]
+    return float(
+        (
+            distances / (vdw_radii[atoms.numbers[some]][:, None] + vdw_radii[atoms.numbers[others]])
+        ).min()
+    )
 
 
 def test_ions_and_anions_take_turns_and_the_rest_stays(crystal: Atoms, made: Frames) -> None:
@@ -52,7 +58,9 @@ def test_ions_and_anions_take_turns_and_the_rest_stays(crystal: Atoms, made: Fra
             assert tuple(np.flatnonzero(np.linalg.norm(apart, axis=1) > SLACK)) in anions
         else:
             assert len(who) == 1 and crystal.symbols[who[0]] == "Li"
-        assert (atoms.cell.array == crystal.cell.array).all() and (atoms.numbers == crystal.numbers).all()
+        assert (atoms.cell.array == crystal.cell.array).all() and (
+            atoms.numbers == crystal.numbers
+        ).all()
 
 
 def test_contacts_are_as_near_as_is_said(crystal: Atoms, made: Frames) -> None:
@@ -86,31 +94,47 @@ def test_the_seed_decides(crystal: Atoms, made: Frames) -> None:
 
 
 def test_in_a_cell_with_one_ion_and_one_anion_the_ion_moves(crystal: Atoms) -> None:
-    anion, ion = find_anions(crystal, "B12H12", "Li")[0], int(np.flatnonzero(crystal.symbols == "Li")[0])
+    anion, ion = (
+        find_anions(crystal, "B12H12", "Li")[0],
+        int(np.flatnonzero(crystal.symbols == "Li")[0]),
+    )
     alone = crystal[[*anion, ion]]
     for atoms in contacts(alone, Contacts(number=3, anion="B12H12", mobile="Li")):
         assert share(atoms, np.array([24]), np.arange(24)) < OF_IONS[1] + 0.05
 
 
-@pytest.mark.parametrize(("file", "anion", "shortest_A"), [("Li2B12H12-Pa-3.cif", "B12H12", 1.2), ("LiCB11H12-Pca21.cif", "CB11H12", 1.08)])
-def test_one_hydrogen_is_pushed_in_or_pulled_out_along_its_bond(file: str, anion: str, shortest_A: float) -> None:
+@pytest.mark.parametrize(
+    ("file", "anion", "shortest_A"),
+    [("Li2B12H12-Pa-3.cif", "B12H12", 1.2), ("LiCB11H12-Pca21.cif", "CB11H12", 1.08)],
+)
+def test_one_hydrogen_is_pushed_in_or_pulled_out_along_its_bond(
+    file: str, anion: str, shortest_A: float
+) -> None:
     atoms = read_structure(STRUCTURES / file)
-    for number, made in enumerate(contacts(atoms, Contacts(number=0, strained=8, anion=anion, mobile="Li"))):
-        lengths = made.get_all_distances(mic=True)[np.ix_(atoms.symbols == "H", (atoms.symbols == "B") | (atoms.symbols == "C"))].min(axis=1)
+    for number, made in enumerate(
+        contacts(atoms, Contacts(number=0, strained=8, anion=anion, mobile="Li"))
+    ):
+        lengths = made.get_all_distances(mic=True)[
+            np.ix_(atoms.symbols == "H", (atoms.symbols == "B") | (atoms.symbols == "C"))
+        ].min(axis=1)
         strained, *rest = sorted(lengths, reverse=bool(number % 2))
         assert shortest_A - SLACK < min(rest) and max(rest) < 1.2 + SLACK
         low, high = STRAINS[number % 2]
         assert low * shortest_A - SLACK < strained < high * 1.2 + SLACK
 
 
-def test_contacts_come_first_and_are_the_same_without_strained_bonds(crystal: Atoms, made: Frames) -> None:
+def test_contacts_come_first_and_are_the_same_without_strained_bonds(
+    crystal: Atoms, made: Frames
+) -> None:
     both = contacts(crystal, Contacts(number=12, strained=2, anion="B12H12", mobile="Li", seed=4))
     assert len(both) == 14
     assert (both.take(range(12)).positions == made.positions).all()
 
 
 def test_ends_of_bonds_are_the_oxygen_of_a_sulfate_and_none_of_a_lone_ion() -> None:
-    corners = np.array([(0, 0, 0), (1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]) * 1.49 / 3**0.5
+    corners = (
+        np.array([(0, 0, 0), (1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]) * 1.49 / 3**0.5
+    )
     sulfate = Atoms("SO4", corners + 4, cell=[8, 8, 8], pbc=True)
     found = bond_ends(sulfate, np.arange(5)[None])
     assert [atom for atom, _ in found] == [1, 2, 3, 4]
@@ -130,7 +154,11 @@ def test_an_engine_labels_them_part_by_part(crystal: Atoms, made: Frames) -> Non
             cell=Cell(text=Frames.of([crystal]).to_extxyz()),
             contacts=Contacts(number=5, anion="B12H12", mobile="Li", seed=4),
         )
-        frames = Frames.from_extxyz(str(bundled.render(settings, {}, bundled.Program())["frames.extxyz"]))
-        np.testing.assert_allclose(frames.positions, made.take(range(part, 5, 2)).positions, atol=1e-6)
+        frames = Frames.from_extxyz(
+            str(bundled.render(settings, {}, bundled.Program())["frames.extxyz"])
+        )
+        np.testing.assert_allclose(
+            frames.positions, made.take(range(part, 5, 2)).positions, atol=1e-6
+        )
         sizes.append(len(frames))
     assert sizes == [3, 2]

@@ -47,7 +47,9 @@ def test_no_room_is_told_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_disk_that_is_full_only_when_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_disk_that_is_full_only_when_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     def full(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -59,7 +61,10 @@ def test_a_disk_that_is_full_only_when_flushed(tmp_path: Path, monkeypatch: pyte
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot be written"), replacing(tmp_path / "file" / "a.txt"):
+    with (
+        pytest.raises(StoreError, match="cannot be written"),
+        replacing(tmp_path / "file" / "a.txt"),
+    ):
         pass
 
 
@@ -101,7 +106,11 @@ def test_a_folder_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseExce
 
 
 def test_a_folder_without_room_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    with largest_file(1000), pytest.raises(StoreError, match="folder: no room to write it"), appearing(tmp_path / "folder") as place:
+    with (
+        largest_file(1000),
+        pytest.raises(StoreError, match="folder: no room to write it"),
+        appearing(tmp_path / "folder") as place,
+    ):
         (place / "a.txt").write_bytes(bytes(10_000))
     assert names(tmp_path) == []
 

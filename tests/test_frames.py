@@ -15,9 +15,18 @@ SIZES = [3, 1, 5]
 
 def image(n_atoms: int, seed: int, labels: bool = True) -> Atoms:
     rng = np.random.default_rng(seed)
-    atoms = Atoms(rng.integers(1, 90, n_atoms), rng.normal(size=(n_atoms, 3)) * 10, cell=rng.normal(size=(3, 3)) + 5 * np.eye(3), pbc=True)
+    atoms = Atoms(
+        rng.integers(1, 90, n_atoms),
+        rng.normal(size=(n_atoms, 3)) * 10,
+        cell=rng.normal(size=(3, 3)) + 5 * np.eye(3),
+        pbc=True,
+    )
     if labels:
-        results = {"energy": rng.normal() * 500, "forces": rng.normal(size=(n_atoms, 3)) * 1e-7, "stress": rng.normal(size=6)}
+        results = {
+            "energy": rng.normal() * 500,
+            "forces": rng.normal(size=(n_atoms, 3)) * 1e-7,
+            "stress": rng.normal(size=6),
+        }
         atoms.calc = SinglePointCalculator(atoms, **results)
     return atoms
 
@@ -84,7 +93,13 @@ def test_a_label_that_one_frame_lacks_is_dropped_for_all() -> None:
 
 
 def test_labels_of_a_configuration_that_has_moved_on_are_none() -> None:
-    atoms = Atoms("Ar2", positions=[[0, 0, 0], [0, 0, 4.0]], cell=[9, 9, 9], pbc=True, calculator=LennardJones())
+    atoms = Atoms(
+        "Ar2",
+        positions=[[0, 0, 0], [0, 0, 4.0]],
+        cell=[9, 9, 9],
+        pbc=True,
+        calculator=LennardJones(),
+    )
     atoms.get_forces()
     assert Frames.of([atoms]).forces is not None
     atoms.positions[0, 0] += 0.1

@@ -1,7 +1,9 @@
-"""What the published studies render, kept as text, so that a change of any input file shows in review.
+"""What the published studies render, kept as text, so that a change of any input file shows in
+review.
 
-``python tests/test_golden.py`` writes the files anew. Inputs that would come from earlier tasks are stood in for by the structure file, an untrained
-potential and made-up labels; of data files that are long and depend on those nothing is kept.
+``python tests/test_golden.py`` writes the files anew. Inputs that would come from earlier tasks are
+stood in for by the structure file, an untrained potential and made-up labels; of data files that
+are long and depend on those nothing is kept.
 """
 
 from __future__ import annotations
@@ -32,9 +34,17 @@ WANTED = {
     "relax": lambda about: about["phase"] in ("Pa-3", "Pca2_1"),
     "training_set": lambda about: True,
     "potential": lambda about: about["functional"] == "rev-vdW-DF2",
-    "active_learning": lambda about: about["functional"] == "rev-vdW-DF2" and about["round"] == 0 and about.get("vacancies", 0) == 0,
+    "active_learning": lambda about: (
+        about["functional"] == "rev-vdW-DF2"
+        and about["round"] == 0
+        and about.get("vacancies", 0) == 0
+    ),
     "heating": lambda about: about["functional"] == "rev-vdW-DF2",
-    "diffusion": lambda about: about["functional"] == "rev-vdW-DF2" and about["temperature_K"] == 700 and about["vacancies"] in (0, 12),
+    "diffusion": lambda about: (
+        about["functional"] == "rev-vdW-DF2"
+        and about["temperature_K"] == 700
+        and about["vacancies"] in (0, 12)
+    ),
 }
 """Stage -> which of its tasks are kept."""
 
@@ -47,7 +57,9 @@ def stand_ins(study: Study) -> dict[str, Any]:
         image = structure[0].copy()
         image.positions[0] += shift
         image.info["grade"] = 3.0
-        image.calc = SinglePointCalculator(image, energy=-500.0, forces=np.zeros((len(image), 3)), stress=np.zeros(6))
+        image.calc = SinglePointCalculator(
+            image, energy=-500.0, forces=np.zeros((len(image), 3)), stress=np.zeros(6)
+        )
         images.append(image)
     frames = Frames.of(images)
     species = list(dict.fromkeys(structure.numbers.tolist()))
@@ -68,12 +80,20 @@ def rendered(study: Study) -> dict[str, str]:
     site, results, found = load_site(GOLDEN / "site.yaml"), stand_ins(study), {}
     for task in expand(study, {}, forecast=True).tasks:
         if task.stage in WANTED and WANTED[task.stage](task.about):
-            engine, program, settings = ENGINES[task.engine], site.program(task.engine), ENGINES[task.engine].Settings(**task.settings)
+            engine, program, settings = (
+                ENGINES[task.engine],
+                site.program(task.engine),
+                ENGINES[task.engine].Settings(**task.settings),
+            )
             files = engine.render(settings, {name: results[name] for name in task.inputs}, program)
-            command = shlex.join(engine.command(settings, site.on(task).cores, program)).replace(sys.executable, "python")
+            command = shlex.join(engine.command(settings, site.on(task).cores, program)).replace(
+                sys.executable, "python"
+            )
             for name, content in {**files, "command": command + "\n"}.items():
                 if name in (*KEPT, "command"):
-                    found[f"{study.name}/{place(task)}/{name}"] = content if isinstance(content, str) else content.decode()
+                    found[f"{study.name}/{place(task)}/{name}"] = (
+                        content if isinstance(content, str) else content.decode()
+                    )
     return found
 
 
@@ -85,7 +105,11 @@ def place(task: Task) -> str:
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_published_studies_render_as_recorded(name: str) -> None:
     found = rendered(load_study(ROOT / "studies" / f"{name}.yaml"))
-    recorded = {str(path.relative_to(GOLDEN)): path.read_text() for path in (GOLDEN / name).rglob("*") if path.is_file()}
+    recorded = {
+        str(path.relative_to(GOLDEN)): path.read_text()
+        for path in (GOLDEN / name).rglob("*")
+        if path.is_file()
+    }
     assert {place.split("/")[1] for place in found} == {*WANTED}
     assert found.keys() == recorded.keys()
     for file in found:

@@ -44,4 +44,8 @@ def test_a_record_that_is_set_aside_is_lost(tmp_path: Path) -> None:
         store.write(task, Result(facts={"steps": 3}), {})
         assert task.key in records
     store.set_aside(TASK.key)
-    assert records.lost([TASK.key, OTHER.key]) == {TASK.key} and TASK.key not in records and OTHER.key in records
+    assert (
+        records.lost([TASK.key, OTHER.key]) == {TASK.key}
+        and TASK.key not in records
+        and OTHER.key in records
+    )

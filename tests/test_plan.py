@@ -14,7 +14,11 @@ from borarun.stages import Expansion
 from borarun.study import load_study
 from borarun.task import Record, Ref, Task
 
-FIRST, NEXT, LAST = Task("motep", {"name": "first"}), Task("motep", {"name": "next"}), Task("motep", {"name": "last"})
+FIRST, NEXT, LAST = (
+    Task("motep", {"name": "first"}),
+    Task("motep", {"name": "next"}),
+    Task("motep", {"name": "last"}),
+)
 
 
 def record(task: Task) -> dict[str, Record]:
@@ -22,7 +26,9 @@ def record(task: Task) -> dict[str, Record]:
 
 
 class _Stages:
-    """``early`` goes on with NEXT when FIRST is there; ``late`` builds on what ``early`` says, and looks at no record."""
+    """``early`` goes on with NEXT when FIRST is there; ``late`` builds on what ``early`` says, and
+    looks at no record.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -30,7 +36,10 @@ class _Stages:
     def early(self, study: Any, products: Any, records: Any, *, forecast: bool) -> Expansion:
         self.asked.append("early")
         done = forecast or FIRST.key in records
-        return Expansion((FIRST, NEXT) if done else (FIRST,), {"potential": Ref((NEXT if done else FIRST).key, "x")})
+        return Expansion(
+            (FIRST, NEXT) if done else (FIRST,),
+            {"potential": Ref((NEXT if done else FIRST).key, "x")},
+        )
 
     def late(self, study: Any, products: Any, records: Any, *, forecast: bool) -> Expansion:
         self.asked.append("late")
@@ -40,11 +49,20 @@ class _Stages:
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> _Stages:
     made = _Stages()
-    monkeypatch.setattr(plan, "STAGES", [SimpleNamespace(NAME="early", expand=made.early), SimpleNamespace(NAME="late", expand=made.late)])
+    monkeypatch.setattr(
+        plan,
+        "STAGES",
+        [
+            SimpleNamespace(NAME="early", expand=made.early),
+            SimpleNamespace(NAME="late", expand=made.late),
+        ],
+    )
     return made
 
 
-def test_nothing_is_asked_twice_while_nothing_has_changed(stages: _Stages, mini_study: Path) -> None:
+def test_nothing_is_asked_twice_while_nothing_has_changed(
+    stages: _Stages, mini_study: Path
+) -> None:
     records: dict[str, Record] = {}
     planner = Planner(load_study(mini_study), records)
     first = planner.expand()
@@ -52,7 +70,9 @@ def test_nothing_is_asked_twice_while_nothing_has_changed(stages: _Stages, mini_
     assert planner.expand() is first and stages.asked == ["early", "late"]
 
 
-def test_a_record_that_was_looked_for_makes_its_stage_and_those_that_build_on_it_anew(stages: _Stages, mini_study: Path) -> None:
+def test_a_record_that_was_looked_for_makes_its_stage_and_those_that_build_on_it_anew(
+    stages: _Stages, mini_study: Path
+) -> None:
     records: dict[str, Record] = {}
     planner = Planner(load_study(mini_study), records)
     before = planner.expand()

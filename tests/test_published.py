@@ -1,4 +1,6 @@
-"""Files of published values: those that ship are whole, a study's own is checked at the door and goes before them."""
+"""Files of published values: those that ship are whole, a study's own is checked at the door and
+goes before them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ functionals: [PBE-D3]
 reference: {engine: bundled}
 relax: {}
 training_set: {}
-"""
+"""  # noqa: E501
 
 OWN = """\
 borarun: 1
@@ -31,7 +33,7 @@ sources:
   ours2024: {short: Ours 2024, citation: "A. Author, A Journal 1, 2 (2024)", doi: 10.1000/xyz}
 values:
   - {quantity: transition_temperature, low: 600, high: 640, unit: K, kind: experiment, source: ours2024, place: Figure 3}
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -54,20 +56,35 @@ def problems(folder: Path, own: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT / "borarun/published").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "borarun/published").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_what_ships_is_valid_and_every_source_is_cited(path: Path) -> None:
     found, wrong = read_published(path, path.stem)
     assert wrong == []
     assert found.values
-    assert {n.source for n in found.values} | {t.source for t in found.training} == set(found.sources)
-    assert path.read_text().startswith("# yaml-language-server: $schema=../../schemas/published.schema.json\n")
+    assert {n.source for n in found.values} | {t.source for t in found.training} == set(
+        found.sources
+    )
+    assert path.read_text().startswith(
+        "# yaml-language-server: $schema=../../schemas/published.schema.json\n"
+    )
 
 
 def test_the_paper_s_number_is_that_of_our_functional_where_it_has_one() -> None:
     known = shipped("Li2B12H12")
-    own, other = known.paper("transition_temperature", "PBE-D3"), known.paper("lattice_parameter", "PBE-D3", temperature_K=300)
+    own, other = (
+        known.paper("transition_temperature", "PBE-D3"),
+        known.paper("lattice_parameter", "PBE-D3", temperature_K=300),
+    )
     assert own is not None and other is not None
-    assert (own.number, own.half_width, other.number, other.half_width, other.functional) == (950, None, 9.53, 0.03, "rev-vdW-DF2")
+    assert (own.number, own.half_width, other.number, other.half_width, other.functional) == (
+        950,
+        None,
+        9.53,
+        0.03,
+        "rev-vdW-DF2",
+    )
     assert shipped("NaCl").paper("lattice_parameter", "PBE") is None
 
 
@@ -103,34 +120,76 @@ def test_what_is_compared_changes_no_task(folder: Path) -> None:
     assert keys[0] and keys[0] == keys[1] == keys[2]
 
 
-NUMBER = "  - {quantity: transition_temperature, low: 600, high: 640, unit: K, kind: experiment, source: ours2024, place: Figure 3}\n"
+NUMBER = (
+    "  - {quantity: transition_temperature, low: 600, high: 640, unit: K, kind: experiment, "
+    "source: ours2024, place: Figure 3}\n"
+)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("transition_temperature", "transition_temp"), "own.yaml:6: values.0.quantity: must be one of "),
-        (("unit: K", "unit: C"), "own.yaml:6: values.0: the unit of transition_temperature must be K (got C)."),
-        (("source: ours2024", "source: our2024"), "must be a key under sources, which has ours2024 (got our2024). Did you mean ours2024?"),
+        (
+            ("transition_temperature", "transition_temp"),
+            "own.yaml:6: values.0.quantity: must be one of ",
+        ),
+        (
+            ("unit: K", "unit: C"),
+            "own.yaml:6: values.0: the unit of transition_temperature must be K (got C).",
+        ),
+        (
+            ("source: ours2024", "source: our2024"),
+            "must be a key under sources, which has ours2024 (got our2024). Did you mean ours2024?",
+        ),
         (("low: 600, high: 640, ", ""), "a value or a range, low and high, must be given"),
         (("low: 600", "low: 700"), "low must be below high (got 700 and 640)."),
         (("low: 600, ", ""), "low and high must stand together, the two ends of one range"),
-        (("low: 600", "value: 500, low: 600"), "value must lie between low and high (got 500, 600 and 640)."),
-        (("low: 600, high: 640", "uncertainty: 3, low: 600, high: 640"), "an uncertainty needs a value that it belongs to"),
-        (("kind: experiment", "kind: paper"), "a number of kind paper needs the functional of its simulation"),
-        (("quantity: transition_temperature, low: 600, high: 640, unit: K", "quantity: conductivity, value: 1, unit: S/cm"), "needs a temperature_K"),
-        (("place: Figure 3", "plase: Figure 3"), "values.0.plase: unknown key. Did you mean place?"),
-        (("material: Li2B12H12", "material: LiCB11H12"), "own.yaml:2: material: must be the study's, Li2B12H12 (got LiCB11H12)."),
-        (("doi: 10.1000/xyz", "doi: https://doi.org/10.1000/xyz"), "sources.ours2024.doi: has characters that do not fit"),
+        (
+            ("low: 600", "value: 500, low: 600"),
+            "value must lie between low and high (got 500, 600 and 640).",
+        ),
+        (
+            ("low: 600, high: 640", "uncertainty: 3, low: 600, high: 640"),
+            "an uncertainty needs a value that it belongs to",
+        ),
+        (
+            ("kind: experiment", "kind: paper"),
+            "a number of kind paper needs the functional of its simulation",
+        ),
+        (
+            (
+                "quantity: transition_temperature, low: 600, high: 640, unit: K",
+                "quantity: conductivity, value: 1, unit: S/cm",
+            ),
+            "needs a temperature_K",
+        ),
+        (
+            ("place: Figure 3", "plase: Figure 3"),
+            "values.0.plase: unknown key. Did you mean place?",
+        ),
+        (
+            ("material: Li2B12H12", "material: LiCB11H12"),
+            "own.yaml:2: material: must be the study's, Li2B12H12 (got LiCB11H12).",
+        ),
+        (
+            ("doi: 10.1000/xyz", "doi: https://doi.org/10.1000/xyz"),
+            "sources.ours2024.doi: has characters that do not fit",
+        ),
         ((NUMBER, NUMBER + NUMBER), "own.yaml:7: values.1: the same number as values.0"),
         ((OWN, "a: [\n"), "own.yaml:2: is not valid YAML"),
     ],
 )
-def test_every_mistake_is_told_with_its_place(folder: Path, change: tuple[str, str], said: str) -> None:
+def test_every_mistake_is_told_with_its_place(
+    folder: Path, change: tuple[str, str], said: str
+) -> None:
     assert any(said in message for message in problems(folder, OWN.replace(*change)))
 
 
 def test_a_file_that_is_not_there_or_elsewhere_is_refused(folder: Path) -> None:
-    for name, said in (("no.yaml", "no such file"), ("../own.yaml", "must be a file in the study's own folder"), ("structures", "is a folder")):
+    for name, said in (
+        ("no.yaml", "no such file"),
+        ("../own.yaml", "must be a file in the study's own folder"),
+        ("structures", "is a folder"),
+    ):
         with pytest.raises(StudyError, match=said):
             load_study(study(folder, f"compare: {{file: {name}}}\n"))

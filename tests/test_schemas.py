@@ -22,16 +22,23 @@ SHIPPED = {
     "site": [*PROJECT.glob("site-configs/*.yaml")],
     "published": [*PROJECT.glob("borarun/published/*.yaml")],
 }
-ALL = pytest.mark.parametrize(("name", "schema"), [("study", study_schema), ("site", site_schema), ("published", published_schema)])
+ALL = pytest.mark.parametrize(
+    ("name", "schema"),
+    [("study", study_schema), ("site", site_schema), ("published", published_schema)],
+)
 
 
 def properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for model in [schema, *schema.get("$defs", {}).values()]:
-        yield from ((f"{model['title']}.{key}", value) for key, value in model.get("properties", {}).items())
+        yield from (
+            (f"{model['title']}.{key}", value) for key, value in model.get("properties", {}).items()
+        )
 
 
 @ALL
-def test_the_schema_in_the_repository_is_current(name: str, schema: Callable[[], dict[str, Any]]) -> None:
+def test_the_schema_in_the_repository_is_current(
+    name: str, schema: Callable[[], dict[str, Any]]
+) -> None:
     current = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
     assert current == schema(), "run: borarun schema schemas"
 
@@ -42,25 +49,40 @@ def test_every_key_is_described(name: str, schema: Callable[[], dict[str, Any]])
 
 
 @ALL
-def test_unknown_keys_are_refused_everywhere(name: str, schema: Callable[[], dict[str, Any]]) -> None:
+def test_unknown_keys_are_refused_everywhere(
+    name: str, schema: Callable[[], dict[str, Any]]
+) -> None:
     whole = schema()
     models = [whole, *whole.get("$defs", {}).values()]
     assert all(model["additionalProperties"] is False for model in models)
 
 
-@pytest.mark.parametrize(("name", "path"), [(name, path) for name, paths in SHIPPED.items() for path in sorted(paths)], ids=lambda each: Path(each).stem)
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [(name, path) for name, paths in SHIPPED.items() for path in sorted(paths)],
+    ids=lambda each: Path(each).stem,
+)
 def test_what_ships_is_valid_for_editors_and_a_mistyped_key_is_not(name: str, path: Path) -> None:
     judge = Draft202012Validator(json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
     content = read_yaml(path)[0].plain()
     assert [error.message for error in judge.iter_errors(content)] == []
-    sections = {key: value for key, value in content.items() if isinstance(value, dict) and key not in ("executors", "sources")}
-    for wrong in ({"heatings": {}}, *({key: {**value, "to_C": 700}} for key, value in sections.items())):
+    sections = {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, dict) and key not in ("executors", "sources")
+    }
+    for wrong in (
+        {"heatings": {}},
+        *({key: {**value, "to_C": 700}} for key, value in sections.items()),
+    ):
         assert not judge.is_valid({**content, **wrong}), wrong
 
 
 def test_a_study_that_extends_another_needs_no_more(tmp_path: Path) -> None:
     judge = Draft202012Validator(study_schema())
-    assert judge.is_valid({"borarun": 1, "name": "child", "extends": "base.yaml", "heating": {"to_K": 900}})
+    assert judge.is_valid(
+        {"borarun": 1, "name": "child", "extends": "base.yaml", "heating": {"to_K": 900}}
+    )
     assert not judge.is_valid({"borarun": 1, "name": "child", "heating": {"to_K": 900}})
 
 

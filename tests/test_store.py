@@ -45,7 +45,14 @@ FRAMES = Frames(
 )
 POSITIONS = RNG.normal(scale=30, size=(40, 3, 500)).astype(np.float32)
 RESULT = Result(
-    facts={"stop": "completed", "steps": 10, "grade_max": None, "range": [0.5, 1e300], "errors": {"valid": {"x": 0.1}}, "ok": True},
+    facts={
+        "stop": "completed",
+        "steps": 10,
+        "grade_max": None,
+        "range": [0.5, 1e300],
+        "errors": {"valid": {"x": 0.1}},
+        "ok": True,
+    },
     texts={"potential": "MTP\nversion = 1.1.0\nå\n", "empty": ""},
     arrays={
         "positions": Quantity(POSITIONS, "angstrom", TRAJECTORY),
@@ -96,7 +103,12 @@ def test_facts_and_provenance(full: Store) -> None:
     record = full.record(TASK.key)
     assert record is not None
     assert record.done
-    assert (record.key, record.engine, record.stage, record.label) == (TASK.key, "lammps", "heating", "PBE/heating")
+    assert (record.key, record.engine, record.stage, record.label) == (
+        TASK.key,
+        "lammps",
+        "heating",
+        "PBE/heating",
+    )
     assert record.facts == RESULT.facts
     assert full.attributes(TASK.key) == {
         "borarun_store": FORMAT,
@@ -124,13 +136,19 @@ def test_arrays_are_exact(full: Store, item: str) -> None:
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_a_trajectory_is_rounded_to_its_resolution(store: Store, kind: type) -> None:
-    store.write(TASK, Result(arrays={"positions": Quantity(POSITIONS.astype(kind), "angstrom", TRAJECTORY)}), {})
+    store.write(
+        TASK,
+        Result(arrays={"positions": Quantity(POSITIONS.astype(kind), "angstrom", TRAJECTORY)}),
+        {},
+    )
     found = store.array(TASK.key, "positions")
     assert found.dtype == np.float32
     assert np.abs(found - POSITIONS).max() <= RESOLUTION_A / 2
     assert (found / RESOLUTION_A % 1 == 0).all()
     np.testing.assert_array_equal(store.array(TASK.key, "positions", slice(5, 9)), found[5:9])
-    np.testing.assert_array_equal(store.array(TASK.key, "positions", np.array([1, 2, 30])), found[[1, 2, 30]])
+    np.testing.assert_array_equal(
+        store.array(TASK.key, "positions", np.array([1, 2, 30])), found[[1, 2, 30]]
+    )
 
 
 def test_a_trajectory_is_read_by_shards_and_by_frames(store: Store) -> None:
@@ -141,12 +159,17 @@ def test_a_trajectory_is_read_by_shards_and_by_frames(store: Store) -> None:
     blocks = list(store.atom_blocks(TASK.key, "positions", slice(100, 8900)))
     assert [atom for rows, _ in blocks for atom in range(rows.start, rows.stop)] == list(range(400))
     assert len(blocks) > 1
-    np.testing.assert_array_equal(np.concatenate([part for _, part in blocks]), whole[:, :, 100:8900])
+    np.testing.assert_array_equal(
+        np.concatenate([part for _, part in blocks]), whole[:, :, 100:8900]
+    )
     for rows in ([], [399, 0, 1, 1, 250], range(0, 400, 7)):
         atoms = np.array(rows, int)
         np.testing.assert_array_equal(store.array(TASK.key, "positions", atoms), whole[atoms])
     assert store.chunk_frames(TASK.key, "positions") == 8192
-    assert all(part.shape[2] == 0 for _, part in store.atom_blocks(TASK.key, "positions", slice(9000, 9000)))
+    assert all(
+        part.shape[2] == 0
+        for _, part in store.atom_blocks(TASK.key, "positions", slice(9000, 9000))
+    )
 
 
 def test_texts_and_frames(full: Store) -> None:
@@ -159,7 +182,9 @@ def test_texts_and_frames(full: Store) -> None:
 
 def test_get_knows_what_an_item_is(full: Store) -> None:
     assert full.get(Ref(TASK.key, "empty")) == ""
-    np.testing.assert_array_equal(full.get(Ref(TASK.key, "thermo/temperature")), RESULT.arrays["thermo/temperature"].values)
+    np.testing.assert_array_equal(
+        full.get(Ref(TASK.key, "thermo/temperature")), RESULT.arrays["thermo/temperature"].values
+    )
     nothing = full.get(Ref(TASK.key, "none"))
     assert isinstance(nothing, Frames)
     assert len(nothing) == 0
@@ -173,11 +198,17 @@ def test_missing_records_and_items_are_told(full: Store) -> None:
 
 
 def test_numpy_numbers_in_facts_become_plain(store: Store) -> None:
-    store.write(TASK, Result(facts={"n": np.int64(3), "x": [np.float32(0.5)], "a": np.arange(2), "t": (1, 2)}), {})
+    store.write(
+        TASK,
+        Result(facts={"n": np.int64(3), "x": [np.float32(0.5)], "a": np.arange(2), "t": (1, 2)}),
+        {},
+    )
     assert store.record(TASK.key).facts == {"n": 3, "x": [0.5], "a": [0, 1], "t": [1, 2]}
 
 
-@pytest.mark.parametrize("value", [float("nan"), np.float64("inf"), np.array([1, np.nan]), Path(), object()])
+@pytest.mark.parametrize(
+    "value", [float("nan"), np.float64("inf"), np.array([1, np.nan]), Path(), object()]
+)
 def test_a_fact_that_json_cannot_hold_is_named(store: Store, value: object) -> None:
     with pytest.raises(EngineError, match=r"lammps: facts\.errors\.valid.*cannot be stored"):
         store.write(TASK, Result(facts={"errors": {"valid": value}}), {})
@@ -206,7 +237,10 @@ def test_equal_results_are_equal_files(full: Store) -> None:
     assert record_file(full).read_bytes() == before
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 1), (104, 3, 200), (104, 3, 100_000), (2808, 3, 20_000), (100_000, 3, 50), (5, 3, 0)])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 3, 1), (104, 3, 200), (104, 3, 100_000), (2808, 3, 20_000), (100_000, 3, 50), (5, 3, 0)],
+)
 def test_chunks_and_shards_have_a_sound_size(shape: tuple[int, int, int]) -> None:
     chunk, shard = trajectory_chunks(*shape)
     assert all(outer % inner == 0 and inner >= 1 for outer, inner in zip(shard, chunk, strict=True))
@@ -220,9 +254,22 @@ def test_chunks_and_shards_have_a_sound_size(shape: tuple[int, int, int]) -> Non
 def test_a_record_of_a_newer_format_is_refused_with_both_versions(store: Store) -> None:
     store.root.mkdir()
     with zipfile.ZipFile(record_file(store), "w") as archive:
-        archive.writestr("zarr.json", json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {"borarun_store": FORMAT + 1}}))
+        archive.writestr(
+            "zarr.json",
+            json.dumps(
+                {
+                    "zarr_format": 3,
+                    "node_type": "group",
+                    "attributes": {"borarun_store": FORMAT + 1},
+                }
+            ),
+        )
     for read in (store.record, lambda key: store.get(Ref(key, "potential"))):
-        with pytest.raises(StoreError, match=rf"format {FORMAT + 1}, this one reads up to {FORMAT}.*pip install --upgrade borarun"):
+        with pytest.raises(
+            StoreError,
+            match=rf"format {FORMAT + 1}, this one reads up to {FORMAT}.*pip install --upgrade "
+            r"borarun",
+        ):
             read(TASK.key)
 
 
@@ -312,7 +359,7 @@ for line in sys.stdin:
         own = Task("own", {"pid": os.getpid(), "number": number % 5})
         for task in (same, own):
             store.write(task, Result({"value": value}, {"text": str(value)}, {"positions": array}), {})
-"""
+"""  # noqa: E501
 
 
 def assert_whole(store: Store, key: str) -> None:
@@ -325,7 +372,13 @@ def test_killed_writers_leave_whole_records_or_none(store: Store) -> None:
     chance = random.Random(1)
     patience = time.monotonic() + 60
     command = [sys.executable, "-c", WRITERS]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent) as nursery:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    ) as nursery:
         assert nursery.stdin is not None
         assert nursery.stdout is not None
         for _ in range(15):
@@ -346,7 +399,11 @@ def test_killed_writers_leave_whole_records_or_none(store: Store) -> None:
 
 def test_a_record_is_whole_to_readers_while_it_is_replaced(store: Store) -> None:
     def result(value: float) -> Result:
-        return Result({"value": value}, {"text": str(value)}, {"positions": Quantity(np.full((30, 3, 300), value), "angstrom", TRAJECTORY)})
+        return Result(
+            {"value": value},
+            {"text": str(value)},
+            {"positions": Quantity(np.full((30, 3, 300), value), "angstrom", TRAJECTORY)},
+        )
 
     store.write(TASK, result(0.0), {})
 
@@ -373,12 +430,21 @@ def test_many_records_are_as_many_files(store: Store) -> None:
 
 
 def test_a_record_says_which_arrays_it_has(full: Store) -> None:
-    assert full.has(TASK.key, "active_set") and full.has(TASK.key, "texts/potential") and not full.has(TASK.key, "almtp")
+    assert (
+        full.has(TASK.key, "active_set")
+        and full.has(TASK.key, "texts/potential")
+        and not full.has(TASK.key, "almtp")
+    )
 
 
 def test_a_record_tells_its_task(full: Store) -> None:
     told = full.task(TASK.key)
-    assert (told.name, told.engine, told.about, told.key) == (TASK.name, TASK.engine, TASK.about, TASK.key)
+    assert (told.name, told.engine, told.about, told.key) == (
+        TASK.name,
+        TASK.engine,
+        TASK.about,
+        TASK.key,
+    )
 
 
 def test_a_record_is_taken_over_once(full: Store, tmp_path: Path) -> None:
@@ -386,4 +452,7 @@ def test_a_record_is_taken_over_once(full: Store, tmp_path: Path) -> None:
     assert other.adopt(TASK.key, record_file(full)) == [record_file(other)]
     assert record_file(other).read_bytes() == record_file(full).read_bytes()
     store_before = record_file(other).stat().st_mtime_ns
-    assert other.adopt(TASK.key, record_file(full)) == [] and record_file(other).stat().st_mtime_ns == store_before
+    assert (
+        other.adopt(TASK.key, record_file(full)) == []
+        and record_file(other).stat().st_mtime_ns == store_before
+    )

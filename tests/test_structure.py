@@ -15,7 +15,16 @@ from pydantic import ValidationError
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.structure import Cell, Tearing, build, find_anions, formula_units, is_torn, read_structure, whole_anions
+from borarun.structure import (
+    Cell,
+    Tearing,
+    build,
+    find_anions,
+    formula_units,
+    is_torn,
+    read_structure,
+    whole_anions,
+)
 
 PA3 = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 CUBE = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
@@ -33,7 +42,9 @@ def in_text(text: str, tmp_path: Path, name: str) -> Path:
 
 
 def lattice_of(molecule_: Atoms, ion: str, edge: float) -> Atoms:
-    """One molecule in the corner of a cube, so that the boundary cuts it in eight, and an ion in the middle."""
+    """One molecule in the corner of a cube, so that the boundary cuts it in eight, and an ion in
+    the middle.
+    """
     atoms = molecule_ + Atoms(ion, positions=[[edge / 2] * 3])
     return Atoms(atoms.numbers, atoms.positions, cell=[edge] * 3, pbc=True)
 
@@ -49,15 +60,26 @@ def test_cif_symmetry_makes_every_atom_of_the_cell(crystal: Atoms) -> None:
 
 
 def test_cif_with_operations_but_no_group_name(tmp_path: Path, crystal: Atoms) -> None:
-    lines = [line for line in PA3.read_text().splitlines() if "space_group" not in line and "Int_Tables" not in line]
+    lines = [
+        line
+        for line in PA3.read_text().splitlines()
+        if "space_group" not in line and "Int_Tables" not in line
+    ]
     assert len(read_structure(in_text("\n".join(lines), tmp_path, "nameless.cif"))) == len(crystal)
 
 
-@pytest.mark.parametrize(("name", "form"), [("POSCAR", "vasp"), ("cell.vasp", "vasp"), ("cell.xyz", "extxyz"), ("cell.extxyz", "extxyz")])
-def test_other_formats_give_the_same_structure(tmp_path: Path, crystal: Atoms, name: str, form: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("POSCAR", "vasp"), ("cell.vasp", "vasp"), ("cell.xyz", "extxyz"), ("cell.extxyz", "extxyz")],
+)
+def test_other_formats_give_the_same_structure(
+    tmp_path: Path, crystal: Atoms, name: str, form: str
+) -> None:
     write(tmp_path / name, crystal[crystal.numbers.argsort()], format=form)
     found = read_structure(tmp_path / name)
-    np.testing.assert_allclose(found.positions, crystal.positions[crystal.numbers.argsort()], atol=1e-7)
+    np.testing.assert_allclose(
+        found.positions, crystal.positions[crystal.numbers.argsort()], atol=1e-7
+    )
     np.testing.assert_allclose(found.cell.array, crystal.cell.array)
 
 
@@ -69,18 +91,36 @@ def test_other_formats_give_the_same_structure(tmp_path: Path, crystal: Atoms, n
         ("POSCAR", "one line", "cannot be read"),
         ("cell.xyz", f"1\n{CUBE}\nLi 0 0\n", "cannot be read"),
         ("cell.xyz", "1\nno lattice\nLi 0 0 0\n", "no cell"),
-        ("cell.xyz", '1\nLattice="4 0 0 0 4 0 4 4 0" Properties=species:S:1:pos:R:3\nLi 0 0 0\n', "no cell"),
-        ("cell.xyz", '1\nLattice="0 4 0 4 0 0 0 0 4" Properties=species:S:1:pos:R:3\nLi 0 0 0\n', "left-handed"),
+        (
+            "cell.xyz",
+            '1\nLattice="4 0 0 0 4 0 4 4 0" Properties=species:S:1:pos:R:3\nLi 0 0 0\n',
+            "no cell",
+        ),
+        (
+            "cell.xyz",
+            '1\nLattice="0 4 0 4 0 0 0 0 4" Properties=species:S:1:pos:R:3\nLi 0 0 0\n',
+            "left-handed",
+        ),
         ("cell.xyz", f"0\n{CUBE}\n", "no atoms"),
         ("cell.xyz", f"1\n{CUBE}\nLi nan 0 0\n", "no number"),
         ("cell.xyz", f"1\n{CUBE}\nX 0 0 0\n", "no known element"),
         ("cell.xyz", f"1\n{CUBE}\nLi 0 0 0\n" * 2, "2 configurations"),
-        ("cell.xyz", f"2\n{CUBE}\nLi 0.1 0 0\nB 3.9 0 0\n", r"atoms 1 \(Li\) and 2 \(B\) overlap \(got 0.200 A"),
-        ("cell.xyz", '1\nLattice="0.4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3\nLi 0 0 0\n', "overlap"),
+        (
+            "cell.xyz",
+            f"2\n{CUBE}\nLi 0.1 0 0\nB 3.9 0 0\n",
+            r"atoms 1 \(Li\) and 2 \(B\) overlap \(got 0.200 A",
+        ),
+        (
+            "cell.xyz",
+            '1\nLattice="0.4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3\nLi 0 0 0\n',
+            "overlap",
+        ),
         ("cell.vasp", "\x00\xff", "cannot be read"),
     ],
 )
-def test_a_wrong_file_is_named_with_its_mistake(tmp_path: Path, name: str, text: str, message: str) -> None:
+def test_a_wrong_file_is_named_with_its_mistake(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
     path = in_text(text, tmp_path, name)
     with pytest.raises(StudyError, match=message) as caught:
         read_structure(path)
@@ -89,7 +129,9 @@ def test_a_wrong_file_is_named_with_its_mistake(tmp_path: Path, name: str, text:
 
 def test_partial_occupancy_is_refused(tmp_path: Path) -> None:
     text = re.sub(r"(?m)^(  Li  .*) 1$", r"\1 0.5", PA3.read_text())
-    with pytest.raises(StudyError, match=r"site at \(0.147, 0.647, 0.853\) is partly occupied \(got Li:0.5\)"):
+    with pytest.raises(
+        StudyError, match=r"site at \(0.147, 0.647, 0.853\) is partly occupied \(got Li:0.5\)"
+    ):
         read_structure(in_text(text, tmp_path, "half.cif"))
 
 
@@ -131,7 +173,9 @@ def test_anions_survive_shift_shuffle_and_heat(crystal: Atoms) -> None:
 def test_anions_that_share_no_cell_face_stay_where_they_are() -> None:
     water = lattice_of(molecule("H2O"), "Li", 10.0)
     water.positions += 3.0
-    np.testing.assert_allclose(whole_anions(water, find_anions(water, "OH2", "Li")), [water.positions[:3]])
+    np.testing.assert_allclose(
+        whole_anions(water, find_anions(water, "OH2", "Li")), [water.positions[:3]]
+    )
 
 
 def test_whole_anions_have_the_bonds_of_the_molecule() -> None:
@@ -139,14 +183,19 @@ def test_whole_anions_have_the_bonds_of_the_molecule() -> None:
     atoms = lattice_of(methane, "Li", 6.0)
     atoms.wrap()
     whole = whole_anions(atoms, find_anions(atoms, "CH4", "Li"))[0]
-    np.testing.assert_allclose(np.linalg.norm(whole[1:] - whole[0], axis=1), np.linalg.norm(methane.positions[1:], axis=1))
+    np.testing.assert_allclose(
+        np.linalg.norm(whole[1:] - whole[0], axis=1), np.linalg.norm(methane.positions[1:], axis=1)
+    )
     np.testing.assert_allclose(whole[0], atoms.positions[0])
 
 
 def test_an_anion_is_torn_when_a_bond_is_far_longer_than_it_vibrates(crystal: Atoms) -> None:
     anion = find_anions(crystal, "B12H12", "Li")[0]
     hydrogen = int(anion[crystal.symbols[anion] == "H"][0])
-    boron = min((int(k) for k in anion if crystal.symbols[k] == "B"), key=lambda k: crystal.get_distance(hydrogen, k, mic=True))
+    boron = min(
+        (int(k) for k in anion if crystal.symbols[k] == "B"),
+        key=lambda k: crystal.get_distance(hydrogen, k, mic=True),
+    )
     for length, torn in ((1.2, False), (1.7, False), (2.1, True)):
         stretched = crystal.copy()
         stretched.set_distance(boron, hydrogen, length, fix=0, mic=True)
@@ -156,8 +205,16 @@ def test_an_anion_is_torn_when_a_bond_is_far_longer_than_it_vibrates(crystal: At
 @pytest.fixture
 def argyrodite() -> Atoms:
     """Li6PS5Cl with every 24g site taken: PS4 beside sulfide and chloride."""
-    scaled = [(0.25, 0.017, 0.25), (0, 0, 0.5), (0.1195, -0.1195, 0.6195), (0.25, 0.25, 0.75), (0, 0, 0)]
-    made: Atoms = crystal_of(["Li", "P", "S", "S", "Cl"], scaled, spacegroup=216, cellpar=[9.859] * 3 + [90] * 3)
+    scaled = [
+        (0.25, 0.017, 0.25),
+        (0, 0, 0.5),
+        (0.1195, -0.1195, 0.6195),
+        (0.25, 0.25, 0.75),
+        (0, 0, 0),
+    ]
+    made: Atoms = crystal_of(
+        ["Li", "P", "S", "S", "Cl"], scaled, spacegroup=216, cellpar=[9.859] * 3 + [90] * 3
+    )
     return made
 
 
@@ -179,7 +236,9 @@ def test_an_atom_that_left_its_anion_is_no_ion_of_its_own(argyrodite: Atoms) -> 
 
 
 def test_an_anion_of_two_atoms_that_fell_apart_is_no_two_ions() -> None:
-    hydroxide = lattice_of(Atoms("OH", positions=[[0, 0, 0], [0.97, 0, 0]]), "Li", 6.0).repeat((2, 1, 1))
+    hydroxide = lattice_of(Atoms("OH", positions=[[0, 0, 0], [0.97, 0, 0]]), "Li", 6.0).repeat(
+        (2, 1, 1)
+    )
     assert find_anions(hydroxide, "OH", "Li").shape == (2, 2)
     hydroxide.positions[int(np.flatnonzero(hydroxide.symbols == "H")[0])] += 2.0
     with pytest.raises(StudyError, match="found 3 groups: 1 x O, 1 x H, 1 x HO"):
@@ -187,8 +246,12 @@ def test_an_anion_of_two_atoms_that_fell_apart_is_no_two_ions() -> None:
 
 
 def test_anions_that_meet_are_not_torn() -> None:
-    """Sulfur atoms of two anions at 3.2 angstrom: nearer than a stretched bond of sulfur with sulfur may be, though no bond."""
-    anion = 2.05 / np.sqrt(3) * np.array([[0, 0, 0], [1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    """Sulfur atoms of two anions at 3.2 angstrom: nearer than a stretched bond of sulfur with
+    sulfur may be, though no bond.
+    """
+    anion = (
+        2.05 / np.sqrt(3) * np.array([[0, 0, 0], [1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    )
     other = anion * [-1, 1, 1] + [2 * anion[1, 0] + 3.2, 0, 0]
     atoms = Atoms("PS4PS4Na", positions=[*anion, *other, [6, 6, 6]], cell=3 * [14], pbc=True)
     sulfur = np.flatnonzero(atoms.symbols == "S")
@@ -226,7 +289,9 @@ def test_wrong_anions(crystal: Atoms, anion: str, message: str) -> None:
 
 
 def test_a_network_is_no_anion() -> None:
-    chain = Atoms("BBLi", positions=[[0, 0, 0], [1.7, 0, 0], [1, 5, 5]], cell=[3.4, 10, 10], pbc=True)
+    chain = Atoms(
+        "BBLi", positions=[[0, 0, 0], [1.7, 0, 0], [1, 5, 5]], cell=[3.4, 10, 10], pbc=True
+    )
     with pytest.raises(StudyError, match="bonded to their own periodic images"):
         find_anions(chain, "B2", "Li")
 
@@ -267,12 +332,23 @@ def test_supercell_keeps_the_order_and_the_density(crystal: Atoms) -> None:
 def test_mobile_ions_come_first_and_the_rest_keeps_its_order() -> None:
     mixed = Atoms("HLiHO", positions=[[x, 0, 0] for x in range(4)], cell=[4, 4, 4])
     made = build(Cell(supercell=(2, 1, 1), mobile="Li"), mixed)
-    assert "".join(made.symbols) == "LiLiHHOHHO" and made.positions[:, 0].tolist() == [1, 5, 0, 2, 3, 4, 6, 7]
+    assert "".join(made.symbols) == "LiLiHHOHHO" and made.positions[:, 0].tolist() == [
+        1,
+        5,
+        0,
+        2,
+        3,
+        4,
+        6,
+        7,
+    ]
 
 
 def test_vacancies_depend_on_the_seed_alone_and_are_nested(crystal: Atoms) -> None:
     def left(vacancies: int, seed: int) -> set[tuple[float, ...]]:
-        made = build(Cell(supercell=(2, 1, 1), mobile="Li", vacancies=vacancies, seed=seed), crystal)
+        made = build(
+            Cell(supercell=(2, 1, 1), mobile="Li", vacancies=vacancies, seed=seed), crystal
+        )
         assert len(made) == 208 - vacancies
         assert (made.symbols == "Li").sum() == 16 - vacancies
         return {tuple(position) for position in made.positions}
@@ -309,7 +385,11 @@ def test_tearing_is_told_from_stretching() -> None:
     tearing = Tearing(atoms, "B12H12", "Li")
     assert not tearing.torn(atoms)
     hydrogen = int(np.flatnonzero(atoms.symbols == "H")[0])
-    boron = int(np.flatnonzero(atoms.symbols == "B")[atoms.get_distances(hydrogen, np.flatnonzero(atoms.symbols == "B"), mic=True).argmin()])
+    boron = int(
+        np.flatnonzero(atoms.symbols == "B")[
+            atoms.get_distances(hydrogen, np.flatnonzero(atoms.symbols == "B"), mic=True).argmin()
+        ]
+    )
     bond = atoms.get_distance(boron, hydrogen, mic=True, vector=True)
     for longer_A, torn in ((0.5, False), (1.0, True)):
         pulled = atoms.copy()

@@ -1,4 +1,6 @@
-"""The study file: what is valid loads, what is not gets every mistake at once with its place and way out."""
+"""The study file: what is valid loads, what is not gets every mistake at once with its place and
+way out.
+"""
 
 from __future__ import annotations
 
@@ -82,10 +84,16 @@ def test_a_loaded_study_holds_its_structures_and_counts(folder: Path) -> None:
 
 
 def test_a_sweep_is_a_number_a_list_or_a_range_with_both_ends(folder: Path) -> None:
-    text = MINIMAL + "training_set: {}\npotential: {}\ndiffusion: {temperatures_K: {from: 200, to: 700, step: 25}, vacancies: [4, 0, 4]}\n"
+    text = (
+        MINIMAL
+        + "training_set: {}\npotential: {}\ndiffusion: {temperatures_K: {from: 200, to: 700, "
+        "step: 25}, vacancies: [4, 0, 4]}\n"
+    )
     study = load_study(write(folder, text + "heating: {vacancies: 3}\n"))
     assert study.diffusion is not None and study.heating is not None
-    assert study.diffusion.temperatures_K == tuple(range(200, 701, 25)) == Diffusion().temperatures_K
+    assert (
+        study.diffusion.temperatures_K == tuple(range(200, 701, 25)) == Diffusion().temperatures_K
+    )
     assert study.diffusion.vacancies == (0, 4) and study.heating.vacancies == (3,)
     assert all(type(count) is int for count in study.diffusion.vacancies)
 
@@ -96,13 +104,26 @@ def test_a_range_of_fractions_meets_its_end(folder: Path) -> None:
 
 
 def test_a_study_survives_its_own_dump(folder: Path) -> None:
-    study = load_study(write(folder, MINIMAL + "training_set: {}\npotential: {}\nheating: {vacancies: [0, 2]}\n"))
+    study = load_study(
+        write(folder, MINIMAL + "training_set: {}\npotential: {}\nheating: {vacancies: [0, 2]}\n")
+    )
     assert Study.model_validate_json(study.model_dump_json()).heating == study.heating
 
 
 def test_numbers_are_read_by_yaml_1_2(folder: Path) -> None:
-    study = load_study(write(folder, MINIMAL.replace("name: test", "name: no") + "seed: 010\nrelax: {max_force_eV_per_A: 1e-2}\n"))
-    assert study.name == "no" and study.seed == 10 and study.relax is not None and study.relax.max_force_eV_per_A == 0.01
+    study = load_study(
+        write(
+            folder,
+            MINIMAL.replace("name: test", "name: no")
+            + "seed: 010\nrelax: {max_force_eV_per_A: 1e-2}\n",
+        )
+    )
+    assert (
+        study.name == "no"
+        and study.seed == 10
+        and study.relax is not None
+        and study.relax.max_force_eV_per_A == 0.01
+    )
 
 
 def test_half_the_cell_is_a_warning_for_the_cutoff_of_production(folder: Path) -> None:
@@ -115,15 +136,27 @@ def test_half_the_cell_is_a_warning_for_the_cutoff_of_production(folder: Path) -
 def test_exploring_colder_than_what_is_to_be_known_is_a_warning(folder: Path) -> None:
     text = MINIMAL + "training_set: {}\npotential: {}\nactive_learning: {heat_to_K: 900}\n"
     assert load_study(write(folder, text + "heating: {to_K: 900}\n")).warnings == []
-    (warning,) = load_study(write(folder, text + "heating: {to_K: 950}\nvibrations: {temperatures_K: [300, 1000]}\n")).warnings
-    assert warning.startswith("active_learning.heat_to_K: 900 K is colder than heating and vibrations, up to 1000 K,")
+    (warning,) = load_study(
+        write(folder, text + "heating: {to_K: 950}\nvibrations: {temperatures_K: [300, 1000]}\n")
+    ).warnings
+    assert warning.startswith(
+        "active_learning.heat_to_K: 900 K is colder than heating and vibrations, up to 1000 K,"
+    )
 
 
 def test_a_single_temperature_is_a_warning(folder: Path) -> None:
     text = MINIMAL + "training_set: {}\npotential: {}\n"
-    assert load_study(write(folder, text + "diffusion: {temperatures_K: [300, 400]}\n")).warnings == []
-    (warning,) = load_study(write(folder, text + "diffusion: {temperatures_K: [300, 400], vacancy_temperatures_K: 500}\n")).warnings
-    assert warning.startswith("diffusion.temperatures_K: one temperature gives no activation energy.")
+    assert (
+        load_study(write(folder, text + "diffusion: {temperatures_K: [300, 400]}\n")).warnings == []
+    )
+    (warning,) = load_study(
+        write(
+            folder, text + "diffusion: {temperatures_K: [300, 400], vacancy_temperatures_K: 500}\n"
+        )
+    ).warnings
+    assert warning.startswith(
+        "diffusion.temperatures_K: one temperature gives no activation energy."
+    )
 
 
 def test_no_study_takes_a_folder_that_all_share(tmp_path: Path) -> None:
@@ -135,17 +168,31 @@ def test_tags_that_overrule_the_study_are_a_warning(folder: Path) -> None:
     potcar = "{Li: PAW_PBE Li_sv 10Sep2004, B: PAW_PBE B 06Sep2000, H: PAW_PBE H 15Jun2001}"
     text = MINIMAL.replace("reference: {engine: bundled}\n", "")
     assert text != MINIMAL
-    found = load_study(write(folder, text + f"reference: {{engine: vasp, potcar: {potcar}, incar: {{NCORE: 4, ENCUT: 500, ISIF: 2}}}}\n")).warnings
+    found = load_study(
+        write(
+            folder,
+            text + f"reference: {{engine: vasp, potcar: {potcar}, incar: {{NCORE: 4, ENCUT: 500, "
+            f"ISIF: 2}}}}\n",
+        )
+    ).warnings
     assert found == [
         "reference.incar.ENCUT: 500 overrules reference.encut_eV.",
-        "reference.incar.ISIF: 2 holds for relaxations, labels and molecular dynamics alike, which differ in it by nature.",
+        "reference.incar.ISIF: 2 holds for relaxations, labels and molecular dynamics alike, "
+        "which differ in it by nature.",
     ]
 
 
 def test_extends_merges_mappings_replaces_the_rest_and_drops_what_is_null(folder: Path) -> None:
-    base = MINIMAL + "training_set: {aimd: {time_ps: 2, temperature_K: [300, 600]}}\npotential: {level: 8}\nheating: {}\n"
+    base = (
+        MINIMAL
+        + "training_set: {aimd: {time_ps: 2, temperature_K: [300, 600]}}\npotential: {level: "
+        "8}\nheating: {}\n"
+    )
     write(folder, base, "base.yaml")
-    text = "extends: base.yaml\nname: child\ntraining_set: {aimd: {temperature_K: 900}}\nheating: null\nreference: {engine: sevennet}\n"
+    text = (
+        "extends: base.yaml\nname: child\ntraining_set: {aimd: {temperature_K: 900}}\nheating: "
+        "null\nreference: {engine: sevennet}\n"
+    )
     study = load_study(write(folder, text))
     assert study.name == "child" and study.heating is None and study.training_set is not None
     assert study.training_set.aimd.time_ps == 2 and study.training_set.aimd.temperature_K == (900,)
@@ -153,14 +200,33 @@ def test_extends_merges_mappings_replaces_the_rest_and_drops_what_is_null(folder
 
 
 def test_another_engine_takes_nothing_from_the_one_it_replaces(folder: Path) -> None:
-    write(folder, MINIMAL.replace("{engine: bundled}", "{engine: sevennet, labels_per_task: 3}"), "base.yaml")
-    assert load_study(write(folder, "extends: base.yaml\nreference: {engine: bundled}\n")).reference.engine == "bundled"
+    write(
+        folder,
+        MINIMAL.replace("{engine: bundled}", "{engine: sevennet, labels_per_task: 3}"),
+        "base.yaml",
+    )
+    assert (
+        load_study(
+            write(folder, "extends: base.yaml\nreference: {engine: bundled}\n")
+        ).reference.engine
+        == "bundled"
+    )
 
 
 def test_a_mistake_is_placed_in_the_file_that_holds_it(folder: Path) -> None:
-    write(folder, MINIMAL + "training_set: {}\npotential: {level: 7}\nheating: {to_K: 5}\n", "base.yaml")
-    found = messages(write(folder, "extends: base.yaml\nheating: {from_K: 300}\ndiffusion: {vacancies: 900}\n"))
-    assert [message.split(" ")[0] for message in found] == ["base.yaml:11:", "base.yaml:12:", "study.yaml:3:"]
+    write(
+        folder,
+        MINIMAL + "training_set: {}\npotential: {level: 7}\nheating: {to_K: 5}\n",
+        "base.yaml",
+    )
+    found = messages(
+        write(folder, "extends: base.yaml\nheating: {from_K: 300}\ndiffusion: {vacancies: 900}\n")
+    )
+    assert [message.split(" ")[0] for message in found] == [
+        "base.yaml:11:",
+        "base.yaml:12:",
+        "study.yaml:3:",
+    ]
 
 
 def test_structures_of_a_base_in_a_subfolder_are_found_beside_it(folder: Path) -> None:
@@ -172,7 +238,9 @@ def test_structures_of_a_base_in_a_subfolder_are_found_beside_it(folder: Path) -
 def test_studies_that_extend_each_other_are_refused(folder: Path) -> None:
     write(folder, "extends: b.yaml\n", "a.yaml")
     write(folder, "extends: a.yaml\n", "b.yaml")
-    assert messages(Path("a.yaml")) == ["b.yaml:1: extends: studies extend each other in a circle (got 'a.yaml'). Break it."]
+    assert messages(Path("a.yaml")) == [
+        "b.yaml:1: extends: studies extend each other in a circle (got 'a.yaml'). Break it."
+    ]
 
 
 @pytest.mark.parametrize("key", ["structures/link.cif", "linked/Li2B12H12-Pa-3.cif"])
@@ -194,18 +262,26 @@ def test_a_link_to_itself_is_refused(folder: Path) -> None:
 def test_files_that_are_no_study_are_named(folder: Path) -> None:
     (folder / "large.yaml").write_text("# " + "x" * 1_000_001)
     os.mkfifo(folder / "pipe")
-    assert messages(Path("absent.yaml")) == ["absent.yaml: no such file. Check the path, or write a new study with `borarun init`."]
+    assert messages(Path("absent.yaml")) == [
+        "absent.yaml: no such file. Check the path, or write a new study with `borarun init`."
+    ]
     assert messages(Path("structures")) == ["structures: is a folder. Name the YAML file in it."]
     assert messages(Path("pipe")) == ["pipe: is not a regular file. Name a YAML file."]
-    assert messages(Path("large.yaml"))[0].startswith("large.yaml: is larger than 1 MB (got 1000003 bytes).")
-    assert messages(Path("a" * 5000))[0].endswith("cannot be read (File name too long). Check the path and its permissions.")
+    assert messages(Path("large.yaml"))[0].startswith(
+        "large.yaml: is larger than 1 MB (got 1000003 bytes)."
+    )
+    assert messages(Path("a" * 5000))[0].endswith(
+        "cannot be read (File name too long). Check the path and its permissions."
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_a_file_without_permission_is_named(folder: Path) -> None:
     path = write(folder, MINIMAL)
     path.chmod(0)
-    assert messages(path) == ["study.yaml: cannot be read (Permission denied). Check the path and its permissions."]
+    assert messages(path) == [
+        "study.yaml: cannot be read (Permission denied). Check the path and its permissions."
+    ]
 
 
 def test_no_study_reaches_a_python_object(folder: Path) -> None:
@@ -220,8 +296,12 @@ def test_the_new_study_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
     assert study.relax == Relax()
     for name in ("training_set", "potential", "active_learning", "heating", "reorientation"):
         section = getattr(study, name)
-        assert section == type(section)(**({"aimd": Aimd()} if name == "training_set" else {})), name
-        untold = {"potential": {"engine"}, "training_set": {"labels", "cfg_elements"}}.get(name, set())
+        assert section == type(section)(**({"aimd": Aimd()} if name == "training_set" else {})), (
+            name
+        )
+        untold = {"potential": {"engine"}, "training_set": {"labels", "cfg_elements"}}.get(
+            name, set()
+        )
         stated = section.model_fields_set | untold
         assert stated == set(type(section).model_fields), name
     assert study.diffusion == Diffusion(functional="PBE-D3")
@@ -253,26 +333,50 @@ def test_init_overwrites_nothing(tmp_path: Path) -> None:
 
 def test_the_new_structure_is_the_one_of_the_examples() -> None:
     name = "structures/Li2B12H12-Pa-3.cif"
-    assert (PROJECT / "borarun/new_study" / name).read_bytes() == (PROJECT / "studies" / name).read_bytes()
+    assert (PROJECT / "borarun/new_study" / name).read_bytes() == (
+        PROJECT / "studies" / name
+    ).read_bytes()
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "studies").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_every_example_is_valid_and_points_editors_to_the_schema(path: Path) -> None:
     assert load_study(path).n_atoms() in (100, 104)
-    assert path.read_text().startswith("# yaml-language-server: $schema=../schemas/study.schema.json\n")
+    assert path.read_text().startswith(
+        "# yaml-language-server: $schema=../schemas/study.schema.json\n"
+    )
 
 
-KEYS = sorted({*Study.model_fields, *Diffusion.model_fields, "from", "to", "step", "aimd", "engine", "Pa-3", "formula", "phases", "<<"})
+KEYS = sorted(
+    {
+        *Study.model_fields,
+        *Diffusion.model_fields,
+        "from",
+        "to",
+        "step",
+        "aimd",
+        "engine",
+        "Pa-3",
+        "formula",
+        "phases",
+        "<<",
+    }
+)
 NAMES = st.sampled_from(KEYS) | st.text(max_size=3)
 WORDS = st.sampled_from(["PBE", "Li", "B12H12", "bundled", "..", "."])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | WORDS
-TREES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=6))
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=6)
+)
 
 
 def flow(value: object) -> str:
     """A tree as YAML in flow style."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {flow(item)}" for key, item in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{json.dumps(key)}: {flow(item)}" for key, item in value.items()) + "}"
+        )
     return "[" + ", ".join(map(flow, value)) + "]" if isinstance(value, list) else json.dumps(value)
 
 
@@ -283,7 +387,12 @@ def only_study_errors(path: Path) -> None:
         assert error.problems and all(str(problem).isprintable() for problem in error.problems)
 
 
-HARD = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+HARD = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
 
 
 @HARD
@@ -294,34 +403,66 @@ def test_no_bytes_raise_anything_but_a_study_error(folder: Path, content: bytes)
 
 
 @HARD
-@given(text=st.text(alphabet=st.sampled_from("ab:- \n\t[]{}&*!<>|#%@'\"\\,?~01.e\u2028"), max_size=60))
+@given(
+    text=st.text(alphabet=st.sampled_from("ab:- \n\t[]{}&*!<>|#%@'\"\\,?~01.e\u2028"), max_size=60)
+)
 def test_no_yaml_like_text_raises_anything_but_a_study_error(folder: Path, text: str) -> None:
     only_study_errors(write(folder, text))
 
 
 @HARD
 @given(sections=st.dictionaries(NAMES, TREES, max_size=5))
-def test_no_values_raise_anything_but_a_study_error(folder: Path, sections: dict[str, object]) -> None:
+def test_no_values_raise_anything_but_a_study_error(
+    folder: Path, sections: dict[str, object]
+) -> None:
     head = [line for line in MINIMAL.splitlines() if line.split(":")[0] not in sections]
     lines = [f"{json.dumps(key)}: {flow(value)}" for key, value in sections.items()]
     only_study_errors(write(folder, "\n".join(head + lines)))
 
 
-JUNK = [None, [], {}, -1, 0, "x", "2,5", "10 K", 1e300, True, [1, "a"], {"a": 1}, [[]], {"engine": "vasp"}, {"from": 1, "to": 2, "step": 0.3}, ["Pa-3"]]
+JUNK = [
+    None,
+    [],
+    {},
+    -1,
+    0,
+    "x",
+    "2,5",
+    "10 K",
+    1e300,
+    True,
+    [1, "a"],
+    {"a": 1},
+    [[]],
+    {"engine": "vasp"},
+    {"from": 1, "to": 2, "step": 0.3},
+    ["Pa-3"],
+]
 
 
 def _places(content: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    for step, value in content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ():
+    for step, value in (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    ):
         yield (*above, step)
         yield from _places(value, (*above, step))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_no_change_of_a_study_raises_anything_but_a_study_error(seed: int, tmp_path: Path) -> None:
-    """Values replaced by others, keys left out or renamed, several at once: whatever is judged beside a mistake."""
+    """Values replaced by others, keys left out or renamed, several at once: whatever is judged
+    beside a mistake.
+    """
     chance = random.Random(seed)
     shutil.copytree(PROJECT / "studies/structures", tmp_path / "structures")
-    whole = [read_yaml(PROJECT / "studies" / name)[0].plain() for name in ("quickstart.yaml", "li2b12h12.yaml")]
+    whole = [
+        read_yaml(PROJECT / "studies" / name)[0].plain()
+        for name in ("quickstart.yaml", "li2b12h12.yaml")
+    ]
     for _ in range(25):
         content = copy.deepcopy(chance.choice(whole))
         for _ in range(chance.randint(1, 5)):

@@ -14,7 +14,10 @@ from borarun.task import Cost, Failure, Given, Quantity, Record, Ref, Settings, 
 TASK = Task(
     engine="lammps",
     settings={"seed": 1, "segments": [{"name": "heat", "time_ps": 1.0}]},
-    inputs={"potential": Ref("a" * 24, "potential"), "labels": (Ref("b" * 24, "labels"), Ref("c" * 24, "labels"))},
+    inputs={
+        "potential": Ref("a" * 24, "potential"),
+        "labels": (Ref("b" * 24, "labels"), Ref("c" * 24, "labels")),
+    },
     version="2025.7",
 )
 
@@ -67,7 +70,15 @@ def test_needs_are_the_keys_of_all_inputs() -> None:
 
 
 def frames(energy: float = -1.0) -> Frames:
-    return Frames(np.array([0, 1]), np.array([3], np.int32), np.zeros((1, 3)), 4 * np.eye(3)[None], np.array([energy]), np.zeros((1, 3)), np.zeros((1, 6)))
+    return Frames(
+        np.array([0, 1]),
+        np.array([3], np.int32),
+        np.zeros((1, 3)),
+        4 * np.eye(3)[None],
+        np.array([energy]),
+        np.zeros((1, 3)),
+        np.zeros((1, 6)),
+    )
 
 
 def test_what_is_given_is_in_the_key_by_its_numbers() -> None:
@@ -99,7 +110,9 @@ def test_an_axis_without_a_name_is_refused() -> None:
 
 def test_a_failure_is_not_done() -> None:
     assert Record("k", "vasp", "relax", "PBE").done
-    assert not Record("k", "vasp", "relax", "PBE", failure=Failure("EngineError", "no licence")).done
+    assert not Record(
+        "k", "vasp", "relax", "PBE", failure=Failure("EngineError", "no licence")
+    ).done
 
 
 def test_settings_are_frozen_and_know_their_keys() -> None:

@@ -15,12 +15,16 @@ import os, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-m", "borarun.tether", str(os.getpid()), "sleep", "600"], stdin=subprocess.DEVNULL)
 print(child.pid, flush=True)
 time.sleep(600)
-"""
+"""  # noqa: E501
 
 
-@pytest.mark.parametrize("child_runs", [False, True], ids=["killed as the child starts", "killed when the child runs"])
+@pytest.mark.parametrize(
+    "child_runs", [False, True], ids=["killed as the child starts", "killed when the child runs"]
+)
 def test_child_ends_when_its_parent_is_killed(child_runs: bool) -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         while child_runs and child.cmdline() != ["sleep", "600"]:
@@ -31,14 +35,29 @@ def test_child_ends_when_its_parent_is_killed(child_runs: bool) -> None:
 
 
 def test_nothing_is_started_for_a_parent_that_is_not_there() -> None:
-    ended = subprocess.run([sys.executable, "-m", "borarun.tether", "1", "echo", "started"], capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(
+        [sys.executable, "-m", "borarun.tether", "1", "echo", "started"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert ended.stdout == "" and ended.returncode == 1
 
 
 def test_a_module_ends_with_the_process_that_it_runs_beside() -> None:
     with subprocess.Popen(["sleep", "600"]) as other:
-        command = [sys.executable, "-m", "borarun.tether", "--beside", str(other.pid), "http.server", "0"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as beside:
+        command = [
+            sys.executable,
+            "-m",
+            "borarun.tether",
+            "--beside",
+            str(other.pid),
+            "http.server",
+            "0",
+        ]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as beside:
             time.sleep(2)
             assert beside.poll() is None
             other.kill()
@@ -49,7 +68,15 @@ def test_a_module_ends_with_the_process_that_it_runs_beside() -> None:
 def test_a_module_that_runs_beside_a_process_long_gone_ends_at_once() -> None:
     with subprocess.Popen(["true"]) as other:
         other.wait()
-    command = [sys.executable, "-m", "borarun.tether", "--beside", str(other.pid), "http.server", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "borarun.tether",
+        "--beside",
+        str(other.pid),
+        "http.server",
+        "0",
+    ]
     assert subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 1
 
 
@@ -59,7 +86,7 @@ child = subprocess.Popen([sys.executable, "-c", "import subprocess, time; subpro
 print(child.pid, flush=True)
 time.sleep(1.0)
 os.kill(os.getpid(), signal.SIGKILL)
-"""
+"""  # noqa: E501
 
 
 def test_what_a_killed_command_leaves_behind_is_ended() -> None:
@@ -84,14 +111,27 @@ def work(file):
 if __name__ == "__main__":
     multiprocessing.get_context("spawn").Process(target=work, args=(sys.argv[1],)).start()
     time.sleep(600)
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("asked", ["all", "outermost"])
 def test_workers_end_in_order_before_their_pool(tmp_path: Path, asked: str) -> None:
-    """Asked to end by a batch system, which asks all processes of a job at once, or by somebody who asks the first one."""
+    """Asked to end by a batch system, which asks all processes of a job at once, or by somebody who
+    asks the first one.
+    """
     (tmp_path / "pool.py").write_text(POOL)
-    command = [sys.executable, "-m", "borarun.tether", "--around", sys.executable, "-m", "borarun.tether", "--after", "pool", str(tmp_path / "left")]
+    command = [
+        sys.executable,
+        "-m",
+        "borarun.tether",
+        "--around",
+        sys.executable,
+        "-m",
+        "borarun.tether",
+        "--after",
+        "pool",
+        str(tmp_path / "left"),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as around:
         assert around.stdout is not None and around.stdout.readline() == "at work\n"
         process = psutil.Process(around.pid)
@@ -102,5 +142,13 @@ def test_workers_end_in_order_before_their_pool(tmp_path: Path, asked: str) -> N
 
 
 def test_the_exit_code_is_the_command_s() -> None:
-    command = [sys.executable, "-m", "borarun.tether", "--around", sys.executable, "-c", "raise SystemExit(7)"]
+    command = [
+        sys.executable,
+        "-m",
+        "borarun.tether",
+        "--around",
+        sys.executable,
+        "-c",
+        "raise SystemExit(7)",
+    ]
     assert subprocess.run(command, timeout=30, check=False).returncode == 7

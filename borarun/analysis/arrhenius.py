@@ -27,7 +27,8 @@ class Arrhenius:
     low, high : 95 % interval, eV
     log_prefactor : ln(sigma_0 / (S/cm))
     covariance : (2, 2), of (``log_prefactor``, ``activation_energy_eV``), scaled as the error is
-    chi2_reduced : sum of squares of residuals over their errors, by degree of freedom; nan for two points
+    chi2_reduced : sum of squares of residuals over their errors, by degree of freedom; nan for two
+        points
     n_points : points that the line was drawn through
     usable : whether there is a line
     reason : why not; empty where there is
@@ -55,7 +56,13 @@ class Arrhenius:
         -------
         sigma, low, high : (m,) S/cm each
         """
-        row = np.stack([np.ones(len(temperatures_K)), -1 / (BOLTZMANN_EV_PER_K * np.asarray(temperatures_K, float))], axis=1)
+        row = np.stack(
+            [
+                np.ones(len(temperatures_K)),
+                -1 / (BOLTZMANN_EV_PER_K * np.asarray(temperatures_K, float)),
+            ],
+            axis=1,
+        )
         line = row @ np.array([self.log_prefactor, self.activation_energy_eV])
         reach = _NORMAL_95 * np.sqrt(np.einsum("mi,ij,mj->m", row, self.covariance, row))
         return np.exp(line), np.exp(line - reach), np.exp(line + reach)
@@ -64,13 +71,14 @@ class Arrhenius:
 def fit(temperatures_K: Array, sigma: Array, sigma_error: Array) -> Arrhenius:
     """Weighted straight line through ln sigma over 1/T, sigma = sigma_0 exp(-E_a / k_B T).
 
-    Each point weighs by its own error. Where the points scatter about the line by more than their errors say, all errors are scaled
-    by the square root of the reduced chi^2; never down. The interval is the normal one: the errors come from the runs, not from the
-    scatter about the line, so three temperatures do not make it a Student t of one degree of freedom. Trials with errors from ten
-    blocks covered 94 to 97 %, from five blocks 90 to 95 %.
+    Each point weighs by its own error. Where the points scatter about the line by more than their
+    errors say, all errors are scaled by the square root of the reduced chi^2; never down. The
+    interval is the normal one: the errors come from the runs, not from the scatter about the line,
+    so three temperatures do not make it a Student t of one degree of freedom. Trials with errors
+    from ten blocks covered 94 to 97 %, from five blocks 90 to 95 %.
 
-    Points that are not finite and positive, or have no positive error, are left out; points on both sides of a phase transition must
-    not be given.
+    Points that are not finite and positive, or have no positive error, are left out; points on both
+    sides of a phase transition must not be given.
 
     Parameters
     ----------
@@ -83,17 +91,37 @@ def fit(temperatures_K: Array, sigma: Array, sigma_error: Array) -> Arrhenius:
 
     Source
     ------
-    Maltsev, Chepkasov, Oganov, ACS Appl. Mater. Interfaces 15 (2023), eq. (3): the activation energy is that of sigma, not of sigma T.
+    Maltsev, Chepkasov, Oganov, ACS Appl. Mater. Interfaces 15 (2023), eq. (3): the activation
+    energy is that of sigma, not of sigma T.
     """
-    temperatures_K, sigma, sigma_error = (np.asarray(values, float) for values in (temperatures_K, sigma, sigma_error))
+    temperatures_K, sigma, sigma_error = (
+        np.asarray(values, float) for values in (temperatures_K, sigma, sigma_error)
+    )
     good = np.isfinite(sigma) & np.isfinite(sigma_error) & (sigma > 0) & (sigma_error > 0)
     n_points = int(good.sum())
     if len(np.unique(temperatures_K[good])) < 2:
-        reason = f"an activation energy needs two temperatures with diffusion, there are {len(np.unique(temperatures_K[good]))}"
+        reason = (
+            "an activation energy needs two temperatures with diffusion, there are "
+            f"{len(np.unique(temperatures_K[good]))}"
+        )
         nan = math.nan
-        return Arrhenius(nan, nan, nan, nan, nan, np.full((2, 2), nan), nan, n_points, usable=False, reason=reason)
+        return Arrhenius(
+            nan,
+            nan,
+            nan,
+            nan,
+            nan,
+            np.full((2, 2), nan),
+            nan,
+            n_points,
+            usable=False,
+            reason=reason,
+        )
     relative = sigma_error[good] / sigma[good]
-    rows = np.stack([np.ones(n_points), -1 / (BOLTZMANN_EV_PER_K * temperatures_K[good])], axis=1) / relative[:, None]
+    rows = (
+        np.stack([np.ones(n_points), -1 / (BOLTZMANN_EV_PER_K * temperatures_K[good])], axis=1)
+        / relative[:, None]
+    )
     target = np.log(sigma[good]) / relative
     solution = np.linalg.lstsq(rows, target, rcond=None)[0]
     chi2 = float(np.sum((target - rows @ solution) ** 2))

@@ -18,15 +18,20 @@ from borarun.analysis.trajectory import whole_images
 Array = NDArray[Any]
 
 TOLERANCE = 1.35
-"""Two atoms are bonded when nearer than this times the sum of their covalent radii: in a closo-borane B-B 2.27 and B-H 1.55 angstrom, between the bonds
-(1.78 and 1.19) and the next distances (2.9 and 2.6), which a hot first frame brings close."""
+"""Two atoms are bonded when nearer than this times the sum of their covalent radii: in a
+closo-borane B-B 2.27 and B-H 1.55 angstrom, between the bonds (1.78 and 1.19) and the next
+distances (2.9 and 2.6), which a hot first frame brings close.
+"""
 
 _LEAST, _MOST = 0.7, 1.5
-"""A bond is intact between these multiples of its kind's mean length in the first frame; the next distance in a cage is 1.6 times its edge."""
+"""A bond is intact between these multiples of its kind's mean length in the first frame; the next
+distance in a cage is 1.6 times its edge.
+"""
 
 _LASTING = 3
-"""Frames that a bond must be outside of them one after the other. A cage at 1000 K stretches an edge by half now and then, for less than 50 fs, and is
-whole again; the more frames, the surer."""
+"""Frames that a bond must be outside of them one after the other. A cage at 1000 K stretches an
+edge by half now and then, for less than 50 fs, and is whole again; the more frames, the surer.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Bonds:
     n : number of bonds
     start_A : mean length in the first frame, angstrom
     shortest_A, longest_A : over all bonds and frames, angstrom
-    lasting_A : the shortest and the longest that lasted: which a bond reached or passed in three frames that follow each other, angstrom
+    lasting_A : the shortest and the longest that lasted: which a bond reached or passed in three
+        frames that follow each other, angstrom
     """
 
     pair: tuple[int, int]
@@ -51,7 +57,9 @@ class Bonds:
 
     @property
     def intact(self) -> bool:
-        """Whether none stayed shorter than 0.7 or longer than 1.5 times ``start_A`` for three frames."""
+        """Whether none stayed shorter than 0.7 or longer than 1.5 times ``start_A`` for three
+        frames.
+        """
         shortest, longest = self.lasting_A
         return shortest >= _LEAST * self.start_A and longest <= _MOST * self.start_A
 
@@ -76,11 +84,17 @@ def check_bonds(positions: Array, cell: Array, anions: Array, numbers: Array) ->
     lengths: dict[tuple[int, int], list[Array]] = {}
     for one, other in bonded(positions[:, :, 0] + images @ cell[0], anions, numbers):
         low, high = sorted((int(numbers[one]), int(numbers[other])))
-        apart = positions[one] - positions[other] + np.einsum("i,fij->jf", images[one] - images[other], cell)
+        apart = (
+            positions[one]
+            - positions[other]
+            + np.einsum("i,fij->jf", images[one] - images[other], cell)
+        )
         length = np.linalg.norm(apart, axis=0)
         in_turn = sliding_window_view(length, min(_LASTING, len(length)))
         lasting = in_turn.max(axis=1).min(), in_turn.min(axis=1).max()
-        lengths.setdefault((low, high), []).append(np.array([length[0], length.min(), length.max(), *lasting]))
+        lengths.setdefault((low, high), []).append(
+            np.array([length[0], length.min(), length.max(), *lasting])
+        )
     return tuple(_bonds(pair, np.array(rows)) for pair, rows in sorted(lengths.items()))
 
 
@@ -115,7 +129,8 @@ def bonded(positions: Array, anions: Array, numbers: Array) -> Array:
 
 
 def grown_together(positions: Array, cell: Array, anions: Array, numbers: Array) -> int:
-    """How many anions have an atom at a bond's length from another anion's: they have reacted, and are no anions of the study any more.
+    """How many anions have an atom at a bond's length from another anion's: they have reacted, and
+    are no anions of the study any more.
 
     Parameters
     ----------
@@ -132,6 +147,15 @@ def grown_together(positions: Array, cell: Array, anions: Array, numbers: Array)
 
 
 def _bonds(pair: tuple[int, int], rows: Array) -> Bonds:
-    """Bonds of one kind from their lengths: (n, 5), in the first frame, shortest, longest, and the same two of what lasted."""
+    """Bonds of one kind from their lengths: (n, 5), in the first frame, shortest, longest, and the
+    same two of what lasted.
+    """
     lowest, highest = rows.min(axis=0), rows.max(axis=0)
-    return Bonds(pair, len(rows), float(rows[:, 0].mean()), float(lowest[1]), float(highest[2]), (float(lowest[3]), float(highest[4])))
+    return Bonds(
+        pair,
+        len(rows),
+        float(rows[:, 0].mean()),
+        float(lowest[1]),
+        float(highest[2]),
+        (float(lowest[3]), float(highest[4])),
+    )

@@ -34,7 +34,12 @@ class Conductivity:
 
 
 def nernst_einstein(
-    diffusivity_cm2_per_s: float, n_ions: int, volume_A3: float, temperature_K: float, charge: float = 1.0, haven_ratio: float = 1.0
+    diffusivity_cm2_per_s: float,
+    n_ions: int,
+    volume_A3: float,
+    temperature_K: float,
+    charge: float = 1.0,
+    haven_ratio: float = 1.0,
 ) -> float:
     """Conductivity of ions of one kind, sigma = n q^2 D / (H_R k_B T).
 
@@ -53,21 +58,34 @@ def nernst_einstein(
 
     Source
     ------
-    Maltsev, Chepkasov, Oganov, ACS Appl. Mater. Interfaces 15 (2023), eq. (2), which takes a Haven ratio of 1.
+    Maltsev, Chepkasov, Oganov, ACS Appl. Mater. Interfaces 15 (2023), eq. (2), which takes a Haven
+    ratio of 1.
     """
     density_per_cm3 = n_ions / (volume_A3 * _CM3_PER_A3)
     # With k_B T in eV one elementary charge is left of two: C cm^-3 cm^2 s^-1 V^-1 = S/cm.
     thermal_V = BOLTZMANN_EV_PER_K * temperature_K
-    return density_per_cm3 * charge**2 * ELEMENTARY_CHARGE_C * diffusivity_cm2_per_s / (haven_ratio * thermal_V)
+    return (
+        density_per_cm3
+        * charge**2
+        * ELEMENTARY_CHARGE_C
+        * diffusivity_cm2_per_s
+        / (haven_ratio * thermal_V)
+    )
 
 
 def conductivity(
-    diffusivity: Diffusivity, n_ions: int, volume_A3: float, temperature_K: float, charge: float = 1.0, haven_ratio: float = 1.0
+    diffusivity: Diffusivity,
+    n_ions: int,
+    volume_A3: float,
+    temperature_K: float,
+    charge: float = 1.0,
+    haven_ratio: float = 1.0,
 ) -> Conductivity:
     """Conductivity with the interval of the diffusivity.
 
-    A tracer diffusivity gives the Nernst-Einstein conductivity, a collective one the conductivity of the charge itself.
-    Parameters are those of `nernst_einstein`; volume and temperature are taken as exact.
+    A tracer diffusivity gives the Nernst-Einstein conductivity, a collective one the conductivity
+    of the charge itself. Parameters are those of `nernst_einstein`; volume and temperature are
+    taken as exact.
     """
     factor = nernst_einstein(1.0, n_ions, volume_A3, temperature_K, charge, haven_ratio)
     return Conductivity(

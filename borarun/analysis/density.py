@@ -22,7 +22,8 @@ class Density:
 
     Attributes
     ----------
-    values : (na, nb, nc) ions per angstrom^3; voxel i of n is centred on the scaled coordinate (i + 0.5)/n
+    values : (na, nb, nc) ions per angstrom^3; voxel i of n is centred on the scaled coordinate (i +
+        0.5)/n
     cell : (3, 3) angstrom, the mean unit cell, rows are vectors
     """
 
@@ -40,7 +41,9 @@ class Density:
         return float(self.values.sum()) * self.voxel_A3
 
 
-def fold(positions: Array, cell: Array, supercell: Sequence[int], origin: Array, voxel_A: float = VOXEL_A) -> Density:
+def fold(
+    positions: Array, cell: Array, supercell: Sequence[int], origin: Array, voxel_A: float = VOXEL_A
+) -> Density:
     """Density of ions over a run.
 
     Parameters
@@ -53,7 +56,8 @@ def fold(positions: Array, cell: Array, supercell: Sequence[int], origin: Array,
 
     Returns
     -------
-    Density; a and b have the same number of voxels, so that the diagonal between them passes through voxels
+    Density; a and b have the same number of voxels, so that the diagonal between them passes
+    through voxels
     """
     unit = cell / np.asarray(supercell, float)[:, None]
     lengths = np.linalg.norm(unit, axis=1)
@@ -64,26 +68,37 @@ def fold(positions: Array, cell: Array, supercell: Sequence[int], origin: Array,
     for ion in positions:
         scaled = (ion.T.astype(float) - origin) @ inverse
         index = np.minimum(((scaled - np.floor(scaled)) * shape).astype(int), shape - 1)
-        counts += np.bincount(np.ravel_multi_index(tuple(index.T), tuple(shape)), minlength=len(counts))
+        counts += np.bincount(
+            np.ravel_multi_index(tuple(index.T), tuple(shape)), minlength=len(counts)
+        )
     voxel = abs(np.linalg.det(unit)) / len(counts)
-    return Density(counts.reshape(tuple(shape)) / (positions.shape[2] * np.prod(supercell) * voxel), unit)
+    return Density(
+        counts.reshape(tuple(shape)) / (positions.shape[2] * np.prod(supercell) * voxel), unit
+    )
 
 
 def smooth(density: Density, width_A: float) -> Density:
-    """The density under a Gaussian of standard deviation ``width_A`` along each edge; it keeps the number of ions."""
+    """The density under a Gaussian of standard deviation ``width_A`` along each edge; it keeps the
+    number of ions.
+    """
     spacing = np.linalg.norm(density.cell, axis=1) / density.values.shape
     return Density(gaussian_filter(density.values, width_A / spacing, mode="wrap"), density.cell)
 
 
 def projection(density: Density, axis: int = 2) -> Array:
-    """(n, m) ions per angstrom^2: the density summed along one edge of the cell, over the area that the other two span."""
+    """(n, m) ions per angstrom^2: the density summed along one edge of the cell, over the area that
+    the other two span.
+    """
     first, second = (density.cell[k] for k in range(3) if k != axis)
-    pixel = np.linalg.norm(np.cross(first, second)) / (density.values.size / density.values.shape[axis])
+    pixel = np.linalg.norm(np.cross(first, second)) / (
+        density.values.size / density.values.shape[axis]
+    )
     return np.asarray(density.values.sum(axis=axis) * density.voxel_A3 / pixel)
 
 
 def diagonal_section(density: Density) -> Array:
-    """The plane through the corner of the cell that a + b and c span: in an fcc lattice of anions it holds all kinds of sites.
+    """The plane through the corner of the cell that a + b and c span: in an fcc lattice of anions
+    it holds all kinds of sites.
 
     Returns
     -------
@@ -105,7 +120,8 @@ def unit_cell_places(points: Array, cell: Array, supercell: Sequence[int], origi
 
     Returns
     -------
-    (n / repeats, 3) angstrom; points within a sixth of the unit cell's shortest edge of each other are the same
+    (n / repeats, 3) angstrom; points within a sixth of the unit cell's shortest edge of each other
+    are the same
     """
     unit = cell / np.asarray(supercell, float)[:, None]
     left = (points - origin) @ np.linalg.inv(unit)

@@ -1,4 +1,6 @@
-"""How well functionals do: the order of phases, lattice parameters, and positions of vibrational peaks against measured ones."""
+"""How well functionals do: the order of phases, lattice parameters, and positions of vibrational
+peaks against measured ones.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,20 @@ from scipy.signal import find_peaks
 Array = NDArray[Any]
 
 PROMINENCE = 0.02
-"""A maximum counts as a peak when it rises this part of the tallest one above the valleys beside it."""
+"""A maximum counts as a peak when it rises this part of the tallest one above the valleys beside
+it.
+"""
 
 
 def phases_below(energies: Mapping[str, float], ground_state: str) -> frozenset[str]:
-    """The phases that a functional puts below the one that is measured to be stable; none where it orders them rightly.
+    """The phases that a functional puts below the one that is measured to be stable; none where it
+    orders them rightly.
 
     Parameters
     ----------
     energies : phase -> energy per atom, eV
-    ground_state : the measured phase; where its energy is not known, nothing can be said and nothing is returned
+    ground_state : the measured phase; where its energy is not known, nothing can be said and
+        nothing is returned
     """
     if ground_state not in energies:
         return frozenset()
@@ -51,7 +57,8 @@ def peaks(frequency: ArrayLike, dos: ArrayLike) -> Array:
 
     Returns
     -------
-    (p,) in the unit of ``frequency``, rising; the vertex of the parabola through the three points at each maximum
+    (p,) in the unit of ``frequency``, rising; the vertex of the parabola through the three points
+    at each maximum
     """
     x, y = np.asarray(frequency, float), np.asarray(dos, float)
     at, _ = find_peaks(y, prominence=PROMINENCE * y.max())
@@ -77,16 +84,19 @@ class Match:
 
 
 def match(computed: ArrayLike, measured: ArrayLike) -> Match | None:
-    """Pair every measured peak with a computed one of its own so that the sum of squared differences is least.
+    """Pair every measured peak with a computed one of its own so that the sum of squared
+    differences is least.
 
-    Computed peaks may be left over: a measurement shows not all of them. None where there are fewer computed peaks than measured.
+    Computed peaks may be left over: a measurement shows not all of them. None where there are fewer
+    computed peaks than measured.
 
     Parameters
     ----------
     computed : (p,) positions of computed peaks
     measured : (m,) positions of measured peaks, in the same unit
 
-    Source: the assignment problem as scipy solves it; Crouse, IEEE Trans. Aerosp. Electron. Syst. 52, 1679 (2016).
+    Source: the assignment problem as scipy solves it; Crouse, IEEE Trans. Aerosp. Electron. Syst.
+    52, 1679 (2016).
     """
     ours, theirs = np.sort(np.asarray(computed, float)), np.sort(np.asarray(measured, float))
     if len(ours) < len(theirs):

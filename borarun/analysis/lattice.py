@@ -90,7 +90,11 @@ def block_mean(values: Array, n_blocks: int = 10) -> Mean:
     n_blocks : blocks of time; each should last much longer than the slowest fluctuation
     """
     n_blocks = min(n_blocks, len(values))
-    parts = np.array([part.mean() for part in np.array_split(np.asarray(values, float), n_blocks)]) if n_blocks else np.zeros(0)
+    parts = (
+        np.array([part.mean() for part in np.array_split(np.asarray(values, float), n_blocks)])
+        if n_blocks
+        else np.zeros(0)
+    )
     value = float(np.mean(values)) if n_blocks else math.nan
     error = float(parts.std(ddof=1)) / math.sqrt(n_blocks) if n_blocks > 1 else math.nan
     return _mean(value, error, n_blocks)
@@ -99,12 +103,14 @@ def block_mean(values: Array, n_blocks: int = 10) -> Mean:
 def binned(temperature_K: Array, values: Array, width_K: float = 25.0) -> Binned:
     """Average a ramp in bins of temperature.
 
-    The error of a bin comes from five blocks of time within it, after a straight line is taken off. It understates where a bin lasts
-    less than several periods of the cell's breathing (about 1 ps each).
+    The error of a bin comes from five blocks of time within it, after a straight line is taken off.
+    It understates where a bin lasts less than several periods of the cell's breathing (about 1 ps
+    each).
 
     Parameters
     ----------
-    temperature_K : (F,) K, in the order of time: the thermostat's set temperature, because that of a hundred atoms scatters by 8 %
+    temperature_K : (F,) K, in the order of time: the thermostat's set temperature, because that of
+        a hundred atoms scatters by 8 %
     values : (F,)
     width_K : K; bins begin at multiples of it
     """
@@ -114,14 +120,21 @@ def binned(temperature_K: Array, values: Array, width_K: float = 25.0) -> Binned
     for index in np.unique(number):
         inside = number == index
         x, y = temperature_K[inside], values[inside]
-        flat = y - np.polyval(np.polyfit(x - x.mean(), y, 1), x - x.mean()) if len(y) >= 2 * _BIN_BLOCKS and np.ptp(x) > 0 else y
+        flat = (
+            y - np.polyval(np.polyfit(x - x.mean(), y, 1), x - x.mean())
+            if len(y) >= 2 * _BIN_BLOCKS and np.ptp(x) > 0
+            else y
+        )
         rows.append((x.mean(), y.mean(), block_mean(flat, _BIN_BLOCKS).error, len(y)))
     columns = np.array(rows).reshape(-1, 4).T
     return Binned(columns[0], columns[1], columns[2], columns[3].astype(int))
 
 
-def at_temperature(temperature_K: Array, values: Array, at_K: float, half_width_K: float = 50.0) -> Mean:
-    """Value of a ramp at one temperature, from a straight line through the samples near it; error by the jackknife over blocks of time.
+def at_temperature(
+    temperature_K: Array, values: Array, at_K: float, half_width_K: float = 50.0
+) -> Mean:
+    """Value of a ramp at one temperature, from a straight line through the samples near it; error
+    by the jackknife over blocks of time.
 
     Parameters
     ----------
@@ -144,7 +157,9 @@ def at_temperature(temperature_K: Array, values: Array, at_K: float, half_width_
 
     every = np.arange(len(near))
     without = np.array([intercept(np.setdiff1d(every, part)) for part in np.array_split(every, 10)])
-    return _mean(intercept(every), float(math.sqrt(0.9 * np.sum((without - without.mean()) ** 2))), 10)
+    return _mean(
+        intercept(every), float(math.sqrt(0.9 * np.sum((without - without.mean()) ** 2))), 10
+    )
 
 
 def _mean(value: float, error: float, n_blocks: int) -> Mean:

@@ -2,8 +2,9 @@
 
     MSD(m) = 1/(F - m) sum_t |x(t + m) - x(t)|^2 = S1(m) - 2 S2(m)
 
-S1 is a running sum of squares and S2 the autocorrelation. The power spectra are summed over atoms and directions *before* the one inverse
-transform. Each series is centred first and everything is double precision: far from the origin S1 and S2 are large and nearly equal.
+S1 is a running sum of squares and S2 the autocorrelation. The power spectra are summed over atoms
+and directions *before* the one inverse transform. Each series is centred first and everything is
+double precision: far from the origin S1 and S2 are large and nearly equal.
 
 Source
 ------
@@ -21,7 +22,9 @@ from scipy import fft
 Array = NDArray[Any]
 
 _BLOCK_BYTES = 4 * 2**20
-"""Size of the padded double-precision copy of one block of atoms; working memory is about three times that. Larger ones leave the cache."""
+"""Size of the padded double-precision copy of one block of atoms; working memory is about three
+times that. Larger ones leave the cache.
+"""
 
 
 def mean_squared_displacement(positions: Array) -> Array:
@@ -49,7 +52,8 @@ def mean_squared_displacement(positions: Array) -> Array:
     origins = n_frames - np.arange(n_frames)
     correlation = fft.irfft(parts[::2] + parts[1::2], length)[:n_frames]
     total = np.cumsum(square)
-    # Sum over origins of |x(t)|^2 + |x(t + m)|^2: the first F - m squares and the last F - m squares.
+    # Sum over origins of |x(t)|^2 + |x(t + m)|^2: the first F - m squares and the last F - m
+    # squares.
     both = total[::-1] + np.concatenate([[total[-1]], total[-1] - total[:-1]])
     msd = (both - 2.0 * correlation) / (origins * n_atoms)
     msd[0] = 0.0

@@ -17,7 +17,9 @@ from borarun.analysis.sites import KINDS, Sites
 Array = NDArray[Any]
 
 SETTLE_FS = 300.0
-"""An ion has changed its site when it stays nearest to another for this long: a vibration that carries it across the border and back is no hop."""
+"""An ion has changed its site when it stays nearest to another for this long: a vibration that
+carries it across the border and back is no hop.
+"""
 
 CONFIDENCE = 0.95
 
@@ -32,7 +34,8 @@ class Residence:
     time_fs : time that ions spent there, all together, fs
     departures : hops that left such a site
     mean_fs : mean residence time, fs; nan where nothing left
-    low_fs, high_fs : exact 95 % interval for departures at random times, fs; the upper end is infinite where nothing left
+    low_fs, high_fs : exact 95 % interval for departures at random times, fs; the upper end is
+        infinite where nothing left
     """
 
     kind: str
@@ -48,7 +51,8 @@ def nearest_site(positions: Array, sites: Sites, cell: Array) -> Array:
 
     Parameters
     ----------
-    positions : (n, 3, F) angstrom in the mean cell, in the frame of the anions that the sites were found from
+    positions : (n, 3, F) angstrom in the mean cell, in the frame of the anions that the sites were
+        found from
     sites : of that cell
     cell : (3, 3) angstrom, rows are vectors
 
@@ -67,7 +71,8 @@ def nearest_site(positions: Array, sites: Sites, cell: Array) -> Array:
 
 
 def settled(site: Array, interval_fs: float, settle_fs: float = SETTLE_FS) -> Array:
-    """Sites with short visits left out: an ion stays on its site until it has been nearest to one other for ``settle_fs`` without a break.
+    """Sites with short visits left out: an ion stays on its site until it has been nearest to one
+    other for ``settle_fs`` without a break.
 
     Parameters
     ----------
@@ -101,7 +106,8 @@ def fractions(site: Array, sites: Sites) -> dict[str, Array]:
 
     Returns
     -------
-    Kind -> (F,), in the order of `sites.KINDS`; kinds of which there is no site are left out, the others sum to 1
+    Kind -> (F,), in the order of `sites.KINDS`; kinds of which there is no site are left out, the
+    others sum to 1
     """
     return {kind: np.mean(sites.of(kind)[site], axis=0) for kind in KINDS if sites.of(kind).any()}
 
@@ -116,16 +122,24 @@ def hops(site: Array, sites: Sites) -> dict[tuple[str, str], int]:
     """
     rows, frames = np.nonzero(np.diff(site, axis=1))
     pairs, counts = np.unique(
-        np.stack([sites.kinds[site[rows, frames]], sites.kinds[site[rows, frames + 1]]], axis=1).astype(str).reshape(-1, 2), axis=0, return_counts=True
+        np.stack([sites.kinds[site[rows, frames]], sites.kinds[site[rows, frames + 1]]], axis=1)
+        .astype(str)
+        .reshape(-1, 2),
+        axis=0,
+        return_counts=True,
     )
-    return {(str(before), str(after)): int(count) for (before, after), count in zip(pairs, counts, strict=True)}
+    return {
+        (str(before), str(after)): int(count)
+        for (before, after), count in zip(pairs, counts, strict=True)
+    }
 
 
 def residence(site: Array, sites: Sites, interval_fs: float) -> tuple[Residence, ...]:
     """Mean residence times: all the time on sites of a kind, over the departures from there.
 
-    Stays that the run cuts at its ends count with the time that was seen of them, so that they bias nothing. The interval is that of a Poisson process,
-    which hops that follow each other at random are; hops that come in bursts make it too narrow.
+    Stays that the run cuts at its ends count with the time that was seen of them, so that they bias
+    nothing. The interval is that of a Poisson process, which hops that follow each other at random
+    are; hops that come in bursts make it too narrow.
 
     Parameters
     ----------
@@ -143,12 +157,18 @@ def residence(site: Array, sites: Sites, interval_fs: float) -> tuple[Residence,
     """
     departures = hops(site, sites)
     time_fs = {kind: float(sites.of(kind)[site[:, :-1]].sum()) * interval_fs for kind in KINDS}
-    gone = {kind: sum(count for (before, _), count in departures.items() if before == kind) for kind in KINDS}
-    return tuple(residence_time(kind, time_fs[kind], gone[kind]) for kind in KINDS if time_fs[kind] > 0)
+    gone = {
+        kind: sum(count for (before, _), count in departures.items() if before == kind)
+        for kind in KINDS
+    }
+    return tuple(
+        residence_time(kind, time_fs[kind], gone[kind]) for kind in KINDS if time_fs[kind] > 0
+    )
 
 
 def residence_time(kind: str, time_fs: float, departures: int) -> Residence:
-    """Mean residence time from the time on sites of a kind and the departures from there, which may be those of several runs.
+    """Mean residence time from the time on sites of a kind and the departures from there, which may
+    be those of several runs.
 
     Parameters
     ----------
@@ -159,4 +179,11 @@ def residence_time(kind: str, time_fs: float, departures: int) -> Residence:
     tail = (1 - CONFIDENCE) / 2
     low = time_fs / (stats.chi2.ppf(1 - tail, 2 * departures + 2) / 2)
     high = time_fs / (stats.chi2.ppf(tail, 2 * departures) / 2) if departures else math.inf
-    return Residence(kind, time_fs, departures, time_fs / departures if departures else math.nan, float(low), float(high))
+    return Residence(
+        kind,
+        time_fs,
+        departures,
+        time_fs / departures if departures else math.nan,
+        float(low),
+        float(high),
+    )

@@ -1,15 +1,19 @@
 """Orientational order of the anions: how much of a reference orientation is left.
 
-Two answers, because anions are symmetric. *Memory* follows each vertex: the mean cosine between where it points and where it pointed. An anion that has
-turned onto itself has lost it, although the crystal looks the same. *Order* does not ask which vertex is where: it compares the anion's shape as a whole,
+Two answers, because anions are symmetric. *Memory* follows each vertex: the mean cosine between
+where it points and where it pointed. An anion that has turned onto itself has lost it, although the
+crystal looks the same. *Order* does not ask which vertex is where: it compares the anion's shape as
+a whole,
 
     order = sum_ij P_l(r_i . s_j) / sum_ij P_l(s_i . s_j)
 
-over the vertices r of now and s of the reference. It is 1 in the reference orientation and in all that symmetry makes equal to it, and 0 on average over
-all orientations. l is the lowest order that the shape has at all: 6 for an icosahedron, whose lower ones vanish.
+over the vertices r of now and s of the reference. It is 1 in the reference orientation and in all
+that symmetry makes equal to it, and 0 on average over all orientations. l is the lowest order that
+the shape has at all: 6 for an icosahedron, whose lower ones vanish.
 
-Whether disorder is static or dynamic depends on how long one looks. `disorder` decides it for the length of a run, from the order that is left and from
-how often anions took a new place. An order that is not the reference's shows in anions that point alike, whichever way: `mutual_order`.
+Whether disorder is static or dynamic depends on how long one looks. `disorder` decides it for the
+length of a run, from the order that is left and from how often anions took a new place. An order
+that is not the reference's shows in anions that point alike, whichever way: `mutual_order`.
 """
 
 from __future__ import annotations
@@ -24,15 +28,20 @@ from scipy.special import eval_legendre, sph_harm_y
 Array = NDArray[Any]
 
 LEAST_MOMENT = 0.05
-"""A shape has an order l when the mean of P_l over all pairs of its vertices is larger than this; thermal noise leaves less."""
+"""A shape has an order l when the mean of P_l over all pairs of its vertices is larger than this;
+thermal noise leaves less.
+"""
 
 HIGHEST = 12
 
 ORDERED = 0.5
-"""Anions are ordered while at least this much of the order of their settled orientations is left. A turn of an icosahedron by 17 degrees leaves it."""
+"""Anions are ordered while at least this much of the order of their settled orientations is left. A
+turn of an icosahedron by 17 degrees leaves it.
+"""
 
 ALIKE = 0.9
-"""Two anions point alike in the reference where so much of the order of one is found in the other."""
+"""Two anions point alike in the reference where so much of the order of one is found in the other.
+"""
 
 TURNING = 1.0
 """Anions turn within a run when each of them has taken a new place so often on average."""
@@ -59,28 +68,35 @@ def disorder(order: float, mutual: float, reorientations: float) -> str:
 
     Parameters
     ----------
-    order : mean of `Order.order` of the `settled` orientations over the run, against the ordered structure
+    order : mean of `Order.order` of the `settled` orientations over the run, against the ordered
+        structure
     mutual : `mutual_order` of the same; NaN where it cannot be told
-    reorientations : new places an anion took within the run, on average over anions; `rotation.Rotations.reorientations`
+    reorientations : new places an anion took within the run, on average over anions;
+        `rotation.Rotations.reorientations`
 
     Returns
     -------
-    ``ordered``; ``another order`` where anions point alike, but not as in the ordered structure; either with ``, jumping onto itself`` where they jump
-    between orientations that look the same; ``dynamic`` disorder where they take many orientations within the run; ``static`` disorder where each keeps
-    one that is not that of the ordered structure
+    ``ordered``; ``another order`` where anions point alike, but not as in the ordered structure;
+    either with ``, jumping onto itself`` where they jump between orientations that look the same;
+    ``dynamic`` disorder where they take many orientations within the run; ``static`` disorder where
+    each keeps one that is not that of the ordered structure
 
     Source
     ------
-    The order parameters are those of orientational glasses and plastic crystals: Lynden-Bell, Michel, Rev. Mod. Phys. 66, 721 (1994). The limits are ours.
+    The order parameters are those of orientational glasses and plastic crystals: Lynden-Bell,
+    Michel, Rev. Mod. Phys. 66, 721 (1994). The limits are ours.
     """
     turning = reorientations >= TURNING
     if max(order, np.nan_to_num(mutual)) >= ORDERED:
-        return ("ordered" if order >= ORDERED else "another order") + (", jumping onto itself" if turning else "")
+        return ("ordered" if order >= ORDERED else "another order") + (
+            ", jumping onto itself" if turning else ""
+        )
     return "dynamic" if turning else "static"
 
 
 def settled(vectors: Array, frames: int) -> Array:
-    """Mean directions over consecutive parts of a run, in which libration leaves no trace: as orders are counted, it would pass for disorder.
+    """Mean directions over consecutive parts of a run, in which libration leaves no trace: as
+    orders are counted, it would pass for disorder.
 
     Parameters
     ----------
@@ -94,8 +110,14 @@ def settled(vectors: Array, frames: int) -> Array:
     frames = min(frames, vectors.shape[3])
     n_parts = vectors.shape[3] // frames
     means = np.empty((*vectors.shape[:3], n_parts))
-    for out, anion in zip(means, vectors, strict=True):  # a part of the frames cannot be reshaped without a copy
-        out[:] = anion[..., : n_parts * frames].reshape(*anion.shape[:2], n_parts, frames).mean(axis=3, dtype=float)
+    for out, anion in zip(
+        means, vectors, strict=True
+    ):  # a part of the frames cannot be reshaped without a copy
+        out[:] = (
+            anion[..., : n_parts * frames]
+            .reshape(*anion.shape[:2], n_parts, frames)
+            .mean(axis=3, dtype=float)
+        )
     return np.asarray(means / np.linalg.norm(means, axis=2, keepdims=True))
 
 
@@ -107,7 +129,10 @@ def shape_order(reference: Array) -> int:
     reference : (A, V, 3) unit vectors
     """
     cosines = np.einsum("avi,awi->avw", reference, reference).clip(-1, 1)
-    return next((l for l in range(1, HIGHEST) if float(eval_legendre(l, cosines).mean()) > LEAST_MOMENT), HIGHEST)  # noqa: E741
+    degrees = range(1, HIGHEST)
+    moments = (float(eval_legendre(degree, cosines).mean()) for degree in degrees)
+    found = (d for d, moment in zip(degrees, moments, strict=True) if moment > LEAST_MOMENT)
+    return next(found, HIGHEST)
 
 
 def orientational_order(vectors: Array, reference: Array) -> Order:
@@ -136,8 +161,9 @@ def orientational_order(vectors: Array, reference: Array) -> Order:
 def mutual_order(vectors: Array, reference: Array) -> float:
     """How alike anions point, whichever way.
 
-    The order of one anion against another, on average over pairs and frames: of anions that point alike in the reference, and of all of them; the larger
-    of the two. Anions that all turned alike have another order, and no disorder.
+    The order of one anion against another, on average over pairs and frames: of anions that point
+    alike in the reference, and of all of them; the larger of the two. Anions that all turned alike
+    have another order, and no disorder.
 
     Parameters
     ----------
@@ -152,12 +178,16 @@ def mutual_order(vectors: Array, reference: Array) -> float:
     now, before = _moments(vectors.astype(float), l), _moments(unit[..., None], l)[..., 0]
     likeness = (before @ before.conj().T).real
     power = np.diag(likeness)
-    groups = {tuple(np.flatnonzero(row > ALIKE * power).tolist()) for row in likeness} | {tuple(range(len(before)))}
+    groups = {tuple(np.flatnonzero(row > ALIKE * power).tolist()) for row in likeness} | {
+        tuple(range(len(before)))
+    }
     found = []
     for group in groups:
         if (n := len(group)) > 1:
             part = now[list(group)]
-            pairs = (np.abs(part.sum(axis=0)) ** 2).sum(axis=0) - (np.abs(part) ** 2).sum(axis=(0, 1))
+            pairs = (np.abs(part.sum(axis=0)) ** 2).sum(axis=0) - (np.abs(part) ** 2).sum(
+                axis=(0, 1)
+            )
             found.append((n, float(pairs.mean()) / (n * (n - 1)) / float(power.mean())))
     if not found:
         return float("nan")
@@ -166,7 +196,9 @@ def mutual_order(vectors: Array, reference: Array) -> float:
 
 
 def _moments(vectors: Array, l: int) -> Array:  # noqa: E741
-    """(A, 2 l + 1, F): spherical harmonics averaged over the vertices; their scalar product is the mean of P_l over pairs, but for a factor."""
+    """(A, 2 l + 1, F): spherical harmonics averaged over the vertices; their scalar product is the
+    mean of P_l over pairs, but for a factor.
+    """
     x, y, z = np.moveaxis(vectors, 2, 0)
     theta, phi = np.arccos(z.clip(-1, 1)), np.arctan2(y, x)
     return np.stack([sph_harm_y(l, m, theta, phi).mean(axis=1) for m in range(-l, l + 1)], axis=1)

@@ -1,4 +1,6 @@
-"""Radial distribution functions and coordination numbers, exact up to half the smallest width of the cell."""
+"""Radial distribution functions and coordination numbers, exact up to half the smallest width of
+the cell.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,14 @@ STEP_A = 0.05
 """Width of a bin, angstrom."""
 
 SMOOTHED_A = 0.1
-"""Standard deviation of the Gaussian that g(r) is smoothed by before its first shell is looked for, angstrom."""
+"""Standard deviation of the Gaussian that g(r) is smoothed by before its first shell is looked for,
+angstrom.
+"""
 
 SHARE_OF_PEAK = 0.7
-"""The first shell ends at a minimum lower than this part of its peak: what is higher is noise on the peak."""
+"""The first shell ends at a minimum lower than this part of its peak: what is higher is noise on
+the peak.
+"""
 
 _BLOCK_PAIRS = 2**20
 
@@ -59,7 +65,8 @@ class Shell:
 
 
 def reach(cell: Array) -> float:
-    """Half the smallest distance between opposite faces in any frame, angstrom: as far as every distance is seen once.
+    """Half the smallest distance between opposite faces in any frame, angstrom: as far as every
+    distance is seen once.
 
     Parameters
     ----------
@@ -68,7 +75,9 @@ def reach(cell: Array) -> float:
     return float(0.5 / np.linalg.norm(np.linalg.inv(cell), axis=1).max())
 
 
-def radial_distribution(first: Array, second: Array | None, cell: Array, step_A: float = STEP_A) -> Radial:
+def radial_distribution(
+    first: Array, second: Array | None, cell: Array, step_A: float = STEP_A
+) -> Radial:
     """g(r) of ``second`` around ``first``; of ``first`` around itself where there is no second.
 
     Parameters
@@ -89,19 +98,29 @@ def radial_distribution(first: Array, second: Array | None, cell: Array, step_A:
     block = max(_BLOCK_PAIRS // max(len(others), 1), 1)
     for frame, box in enumerate(cell):
         inverse = np.linalg.inv(box)
-        places, around = first[:, :, frame].astype(float) @ inverse, others[:, :, frame].astype(float) @ inverse
+        places, around = (
+            first[:, :, frame].astype(float) @ inverse,
+            others[:, :, frame].astype(float) @ inverse,
+        )
         for start in range(0, len(places), block):
             apart = places[start : start + block, None] - around[None]
             distance = np.linalg.norm((apart - np.round(apart)) @ box, axis=2)
             if second is None:
                 distance[np.arange(len(distance)), start + np.arange(len(distance))] = math.inf
-            counts += np.bincount((distance[distance < edges[-1]] / step_A).astype(int), minlength=n_bins)[:n_bins]
+            counts += np.bincount(
+                (distance[distance < edges[-1]] / step_A).astype(int), minlength=n_bins
+            )[:n_bins]
         density += n_others / abs(np.linalg.det(box))
     n_frames = len(cell)
     per_atom = counts / (len(first) * n_frames)
     shells = 4 / 3 * math.pi * np.diff(edges**3)
     ideal = shells * density / n_frames
-    return Radial(0.5 * (edges[1:] + edges[:-1]), per_atom / ideal if n_others else np.zeros(n_bins), np.cumsum(per_atom), n_frames)
+    return Radial(
+        0.5 * (edges[1:] + edges[:-1]),
+        per_atom / ideal if n_others else np.zeros(n_bins),
+        np.cumsum(per_atom),
+        n_frames,
+    )
 
 
 def first_shell(radial: Radial) -> Shell | None:
@@ -121,5 +140,7 @@ def first_shell(radial: Radial) -> Shell | None:
             highest = index
         elif g[highest] > 1 and g[index] < SHARE_OF_PEAK * g[highest] and g[index] <= g[index + 1]:
             end = index + int(np.argmin(g[index : index + 2]))
-            return Shell(float(radial.r_A[highest]), float(radial.r_A[end]), float(radial.coordination[end]))
+            return Shell(
+                float(radial.r_A[highest]), float(radial.r_A[end]), float(radial.coordination[end])
+            )
     return None

@@ -1,16 +1,20 @@
-"""A second opinion on diffusivities: generalised least squares through the mean squared displacement.
+"""A second opinion on diffusivities: generalised least squares through the mean squared
+displacement.
 
-The displacements of different lags come from the same walk, so their errors go together; for ions that walk each for itself, the covariance of two lags
-follows from the scatter of square displacements at the shorter one and from how many of them do not overlap at the longer one. With it, the best line and
-its error follow in closed form; sampling its posterior, as kinisi does, gives the same two numbers
-(benchmarks/second_opinion.py).
+The displacements of different lags come from the same walk, so their errors go together; for ions
+that walk each for itself, the covariance of two lags follows from the scatter of square
+displacements at the shorter one and from how many of them do not overlap at the longer one. With
+it, the best line and its error follow in closed form; sampling its posterior, as kinisi does, gives
+the same two numbers (benchmarks/second_opinion.py).
 
-It makes better use of a run than the time blocks of `diffusion`, and knows nothing of ions that move together: for groups of twelve its errors
-are three times too small (benchmarks/diffusivity_calibration.py). That is why it is the second opinion.
+It makes better use of a run than the time blocks of `diffusion`, and knows nothing of ions that
+move together: for groups of twelve its errors are three times too small
+(benchmarks/diffusivity_calibration.py). That is why it is the second opinion.
 
 Source
 ------
-McCluskey, Coles, Morgan, J. Chem. Theory Comput. 21, 79 (2025); McCluskey, Squires, Dunn, Coles, Morgan, J. Open Source Softw. 9, 5984 (2024), kinisi.
+McCluskey, Coles, Morgan, J. Chem. Theory Comput. 21, 79 (2025); McCluskey, Squires, Dunn, Coles,
+Morgan, J. Open Source Softw. 9, 5984 (2024), kinisi.
 """
 
 from __future__ import annotations
@@ -75,11 +79,14 @@ def regression(positions: Array, interval_fs: float, *, onset_fs: float = 500.0)
     if len(lags) < 3:
         return Regression(math.nan, math.nan)
     mean, variance = np.array([_square_displacement(positions, int(lag)) for lag in lags]).T
-    # Independent observations of each lag. Scatter times their number grows as the lag, but for noise, with which the covariance could be none.
+    # Independent observations of each lag. Scatter times their number grows as the lag, but for
+    # noise, with which the covariance could be none.
     count = n_ions * n_frames / lags
     scatter = np.maximum.accumulate(variance * count / lags**_GROWTH) * lags**_GROWTH / count
     shorter = np.minimum.outer(np.arange(len(lags)), np.arange(len(lags)))
-    covariance = scatter[shorter] / count[np.maximum.outer(np.arange(len(lags)), np.arange(len(lags)))]
+    covariance = (
+        scatter[shorter] / count[np.maximum.outer(np.arange(len(lags)), np.arange(len(lags)))]
+    )
     if not scatter[0] > 0:
         return Regression(0.0, 0.0)
     design = np.stack([np.ones(len(lags)), lags * interval_fs], axis=1)

@@ -1,4 +1,6 @@
-"""Reorientation of the anions: autocorrelation of their vertices, angles, deflection, full rotations."""
+"""Reorientation of the anions: autocorrelation of their vertices, angles, deflection, full
+rotations.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,10 @@ from borarun.units import FS_PER_NS, FS_PER_PS
 Array = NDArray[Any]
 
 REORIENTED_DEG = 60.0
-"""An anion has reoriented when it is farther than this from its place: less than 72 degrees, the smallest rotation that brings an
-icosahedron onto itself, and more than the widest libration of a settled anion (45 degrees in the published work)."""
+"""An anion has reoriented when it is farther than this from its place: less than 72 degrees, the
+smallest rotation that brings an icosahedron onto itself, and more than the widest libration of a
+settled anion (45 degrees in the published work).
+"""
 
 SETTLE_FS = 300.0
 """Orientations are averaged over about one libration before reorientations are counted."""
@@ -77,7 +81,8 @@ class Rotations:
     ----------
     full : (A,) int, full rotations: times that an anion turned by a net 360 degrees
     reorientations : (A,) int, times that an anion left its place by more than `REORIENTED_DEG`
-    time_fs, so_far : (w,) end of each time over which orientations were averaged, and full rotations of all anions up to there
+    time_fs, so_far : (w,) end of each time over which orientations were averaged, and full
+        rotations of all anions up to there
     per_ns : full rotations of all anions together, 1/ns
     """
 
@@ -93,7 +98,9 @@ class Rotations:
         return int(self.full.sum())
 
 
-def vertex_vectors(positions: Array, anions: Array, vertices: Array, masses: Array, mean_cell: Array) -> Array:
+def vertex_vectors(
+    positions: Array, anions: Array, vertices: Array, masses: Array, mean_cell: Array
+) -> Array:
     """Unit vectors from each anion's centre of mass to its vertices.
 
     Parameters
@@ -118,7 +125,8 @@ def vertex_vectors(positions: Array, anions: Array, vertices: Array, masses: Arr
 
 
 def autocorrelation(vectors: Array) -> Array:
-    """Angular autocorrelation xi(t) = <r(t) . r(0)> of each anion, over its vertices and all time origins.
+    """Angular autocorrelation xi(t) = <r(t) . r(0)> of each anion, over its vertices and all time
+    origins.
 
     Parameters
     ----------
@@ -133,7 +141,8 @@ def autocorrelation(vectors: Array) -> Array:
     out = np.empty((len(vectors), n_frames))
     weights = 1.0 / (n_frames - np.arange(n_frames))
     for anion, xi in zip(vectors, out, strict=True):
-        # The transform keeps the type of the vectors; single precision costs 1e-7 of xi, and more only at the last lags.
+        # The transform keeps the type of the vectors; single precision costs 1e-7 of xi, and more
+        # only at the last lags.
         spectrum = fft.rfft(anion, length, axis=2)
         parts = spectrum.view(spectrum.real.dtype)  # real and imaginary parts in turn
         power = np.einsum("vif,vif->f", parts, parts)
@@ -143,9 +152,11 @@ def autocorrelation(vectors: Array) -> Array:
 
 
 def relaxation_time(xi: Array, interval_fs: float) -> Relaxation:
-    """Lag at which the mean xi of all anions falls to 1/e, its interval by the jackknife over anions; only lags up to half the run are trusted.
+    """Lag at which the mean xi of all anions falls to 1/e, its interval by the jackknife over
+    anions; only lags up to half the run are trusted.
 
-    Anions are taken to turn each for itself. Where xi of all but one anion does not fall to 1/e, one anion makes the difference, and there is no interval.
+    Anions are taken to turn each for itself. Where xi of all but one anion does not fall to 1/e,
+    one anion makes the difference, and there is no interval.
 
     Parameters
     ----------
@@ -157,13 +168,26 @@ def relaxation_time(xi: Array, interval_fs: float) -> Relaxation:
     mean = xi[:, : half + 1].mean(axis=0)
     time = _decay(mean)
     if math.isnan(time):
-        reason = f"longer than the run: xi stays at {mean.min():.2f} or more up to {half * interval_fs / FS_PER_PS:.3g} ps"
+        reason = (
+            f"longer than the run: xi stays at {mean.min():.2f} or more up to "
+            f"{half * interval_fs / FS_PER_PS:.3g} ps"
+        )
         return Relaxation(math.nan, math.nan, math.nan, decayed=False, reason=reason)
     # Of its logarithm, because times of decay scatter by factors.
-    without = np.log([_decay((n_anions * mean - own) / (n_anions - 1)) for own in xi[:, : half + 1]]) if n_anions > 1 else np.array([math.nan])
+    without = (
+        np.log([_decay((n_anions * mean - own) / (n_anions - 1)) for own in xi[:, : half + 1]])
+        if n_anions > 1
+        else np.array([math.nan])
+    )
     error = math.sqrt((n_anions - 1) / n_anions * np.sum((without - without.mean()) ** 2))
     factor = math.exp(error * float(stats.t.ppf(0.975, n_anions - 1))) if n_anions > 1 else math.nan
-    return Relaxation(time * interval_fs, time / factor * interval_fs, time * factor * interval_fs, decayed=True, reason="")
+    return Relaxation(
+        time * interval_fs,
+        time / factor * interval_fs,
+        time * factor * interval_fs,
+        decayed=True,
+        reason="",
+    )
 
 
 def _decay(xi: Array) -> float:
@@ -209,7 +233,12 @@ def deflection(vectors: Array) -> Deflection:
         square += float(np.mean(degrees**2))
         counts += np.histogram(degrees, DEFLECTION_BINS_DEG)[0]
     density = counts / counts.sum() / np.diff(DEFLECTION_BINS_DEG)
-    return Deflection(largest_deg=largest, overall_deg=float(largest.max()), rms_deg=math.sqrt(square / len(vectors)), density=density)
+    return Deflection(
+        largest_deg=largest,
+        overall_deg=float(largest.max()),
+        rms_deg=math.sqrt(square / len(vectors)),
+        density=density,
+    )
 
 
 def rotation_matrices(vectors: Array) -> Array:
@@ -232,23 +261,28 @@ def rotation_matrices(vectors: Array) -> Array:
     for index, anion in enumerate(vectors):
         for start in range(0, n_frames, _CHUNK_FRAMES):
             part = slice(start, start + _CHUNK_FRAMES)
-            out[index, :, :, part] = np.moveaxis(_nearest_rotation(np.einsum("vif,vj->fij", anion[:, :, part], anion[:, :, 0])), 0, 2)
+            out[index, :, :, part] = np.moveaxis(
+                _nearest_rotation(np.einsum("vif,vj->fij", anion[:, :, part], anion[:, :, 0])), 0, 2
+            )
     return out
 
 
 def full_rotations(matrices: Array, interval_fs: float) -> Rotations:
     """Count full rotations and reorientations so that libration and noise cannot pass for them.
 
-    Orientations are averaged over `SETTLE_FS`. An anion has a place: the mean of its orientations since it came there, with a memory of
-    `MEMORY_FS`. When it is more than `REORIENTED_DEG` away, it has left, and its place is where it is now. Every rotation of the place, a
-    vector, is added to an account; each time the account has moved by 360 degrees since the last full rotation, one more is counted.
-    Going there and back again therefore counts as two reorientations and no rotation, tumbling about ever new axes counts only by its
-    net turn, and a slow steady turn counts as rotation without reorientations.
+    Orientations are averaged over `SETTLE_FS`. An anion has a place: the mean of its orientations
+    since it came there, with a memory of `MEMORY_FS`. When it is more than `REORIENTED_DEG` away,
+    it has left, and its place is where it is now. Every rotation of the place, a vector, is added
+    to an account; each time the account has moved by 360 degrees since the last full rotation, one
+    more is counted. Going there and back again therefore counts as two reorientations and no
+    rotation, tumbling about ever new axes counts only by its net turn, and a slow steady turn
+    counts as rotation without reorientations.
 
     Parameters
     ----------
     matrices : (A, 3, 3, F), from `rotation_matrices`
-    interval_fs : time between frames, fs; an anion may turn by less than 180 degrees in the larger of this and `SETTLE_FS`
+    interval_fs : time between frames, fs; an anion may turn by less than 180 degrees in the larger
+        of this and `SETTLE_FS`
 
     Source
     ------
@@ -257,7 +291,11 @@ def full_rotations(matrices: Array, interval_fs: float) -> Rotations:
     n_anions, _, _, n_frames = matrices.shape
     window = max(1, round(SETTLE_FS / interval_fs))
     n_windows = max(1, n_frames // window)
-    coarse = matrices[..., : n_windows * window].reshape(n_anions, 3, 3, n_windows, -1).mean(axis=4, dtype=float)
+    coarse = (
+        matrices[..., : n_windows * window]
+        .reshape(n_anions, 3, 3, n_windows, -1)
+        .mean(axis=4, dtype=float)
+    )
     orientation = _nearest_rotation(np.moveaxis(coarse, 3, 0))
     least_share = min(window * interval_fs / MEMORY_FS, 1.0)
     account, counted = np.zeros((n_anions, 3)), np.zeros((n_anions, 3))

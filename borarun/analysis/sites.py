@@ -1,8 +1,11 @@
-"""Sites between the anions: tetrahedral and octahedral holes of their sublattice, and the windows that join them.
+"""Sites between the anions: tetrahedral and octahedral holes of their sublattice, and the windows
+that join them.
 
-Anions, taken as points, leave holes whose centres are the vertices of their Voronoi diagram. In a crystal several vertices lie close together where more
-than four anions surround one hole: an octahedron that heat or symmetry has distorted is cut into four tetrahedra. Such vertices are joined, and the hole
-is the middle of all anions that any of them touches. Two holes that share three anions share the triangle between them; its middle is a window.
+Anions, taken as points, leave holes whose centres are the vertices of their Voronoi diagram. In a
+crystal several vertices lie close together where more than four anions surround one hole: an
+octahedron that heat or symmetry has distorted is cut into four tetrahedra. Such vertices are
+joined, and the hole is the middle of all anions that any of them touches. Two holes that share
+three anions share the triangle between them; its middle is a window.
 """
 
 from __future__ import annotations
@@ -21,17 +24,23 @@ from scipy.spatial import Voronoi, cKDTree
 Array = NDArray[Any]
 
 JOINED = 0.4
-"""Voronoi vertices nearer than this part of a hole's radius are one hole. In an fcc lattice the nearest holes are 0.87 apart."""
+"""Voronoi vertices nearer than this part of a hole's radius are one hole. In an fcc lattice the
+nearest holes are 0.87 apart.
+"""
 
 TOUCHING = 1e-3
-"""Anions farther from a vertex than the nearest one by less than this part belong to it: what the diagram's rounding leaves."""
+"""Anions farther from a vertex than the nearest one by less than this part belong to it: what the
+diagram's rounding leaves.
+"""
 
 TETRAHEDRAL, OCTAHEDRAL, WINDOW, OTHER = "tetrahedral", "octahedral", "window", "other"
 KINDS = (TETRAHEDRAL, WINDOW, OCTAHEDRAL, OTHER)
 _KIND = {3: WINDOW, 4: TETRAHEDRAL, 6: OCTAHEDRAL}
 
 _MANY = 32
-"""Anions from which one layer of images is enough; below it two are taken, because a hole may then reach beyond the next image."""
+"""Anions from which one layer of images is enough; below it two are taken, because a hole may then
+reach beyond the next image.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,8 @@ class Sites:
     ----------
     scaled : (S, 3) scaled coordinates, 0 to 1
     neighbours : (S,) int, anions around each
-    kinds : (S,) names, of `KINDS`: by their number 3 is a window, 4 tetrahedral, 6 octahedral, anything else ``other``
+    kinds : (S,) names, of `KINDS`: by their number 3 is a window, 4 tetrahedral, 6 octahedral,
+        anything else ``other``
     """
 
     scaled: Array
@@ -71,7 +81,8 @@ def find_sites(centres: Array, cell: Array) -> Sites:
 
     Source
     ------
-    Blatov, Cryst. Rev. 10, 249 (2004), on Voronoi vertices as the voids of a crystal; the joining of vertices is borarun's own.
+    Blatov, Cryst. Rev. 10, 249 (2004), on Voronoi vertices as the voids of a crystal; the joining
+    of vertices is borarun's own.
     """
     holes = _holes(centres @ np.linalg.inv(cell), cell)
     middles = [np.mean(list(hole.values()), axis=0) for hole in holes]
@@ -79,7 +90,12 @@ def find_sites(centres: Array, cell: Array) -> Sites:
     windows = _windows(holes)
     scaled = np.array([*middles, *windows]).reshape(-1, 3)
     neighbours = np.array([*counts, *[3] * len(windows)], int)
-    kinds = np.array([OTHER if index < len(holes) and n == 3 else _KIND.get(int(n), OTHER) for index, n in enumerate(neighbours)])
+    kinds = np.array(
+        [
+            OTHER if index < len(holes) and n == 3 else _KIND.get(int(n), OTHER)
+            for index, n in enumerate(neighbours)
+        ]
+    )
     return Sites(scaled - np.floor(scaled), neighbours, kinds)
 
 
@@ -94,10 +110,18 @@ def _holes(scaled: Array, cell: Array) -> list[Hole]:
     reach = 1 if len(scaled) >= _MANY else 2
     shifts = np.array(list(product(range(-reach, reach + 1), repeat=3)))
     points = (scaled[None] + shifts[:, None]).reshape(-1, 3)
-    names = np.concatenate([np.tile(np.arange(len(scaled)), len(shifts))[:, None], np.repeat(shifts, len(scaled), axis=0)], axis=1)
+    names = np.concatenate(
+        [
+            np.tile(np.arange(len(scaled)), len(shifts))[:, None],
+            np.repeat(shifts, len(scaled), axis=0),
+        ],
+        axis=1,
+    )
     vertices = Voronoi(points @ cell).vertices @ np.linalg.inv(cell)
     origin = scaled.mean(axis=0) - 0.5
-    margin = 1e-6  # a vertex on the cell's face must not be lost on both sides; doubles are joined below
+    margin = (
+        1e-6  # a vertex on the cell's face must not be lost on both sides; doubles are joined below
+    )
     inside = vertices[((vertices > origin - margin) & (vertices < origin + 1 + margin)).all(axis=1)]
     tree = cKDTree(points @ cell)
     radius = tree.query(inside @ cell)[0]
@@ -122,7 +146,9 @@ def _joined(vertices: Array, cell: Array, within: float) -> list[Array]:
     n = len(vertices)
     rows = np.repeat(np.arange(n), [len(near) for near in pairs])
     columns = np.concatenate([np.array(near) % n for near in pairs])
-    labels = connected_components(coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n)), directed=False)[1]
+    labels = connected_components(
+        coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n)), directed=False
+    )[1]
     return [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
 
 

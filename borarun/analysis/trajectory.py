@@ -1,8 +1,9 @@
 """Trajectories at constant pressure: unwrapping, drift, anions in one piece.
 
-LAMMPS's unwrapped coordinates are the wrapped ones plus image flags times the *present* cell. When the cell breathes, an ion that has
-crossed the boundary n times is shaken by n times that breathing, which inflates its mean squared displacement. Here positions become
-scaled coordinates times the mean cell; a second, independent way (toroidal view) is there to compare with.
+LAMMPS's unwrapped coordinates are the wrapped ones plus image flags times the *present* cell. When
+the cell breathes, an ion that has crossed the boundary n times is shaken by n times that breathing,
+which inflates its mean squared displacement. Here positions become scaled coordinates times the
+mean cell; a second, independent way (toroidal view) is there to compare with.
 
 An origin of the box that moves with time shifts all atoms alike; it leaves together with the drift.
 """
@@ -36,7 +37,8 @@ def unwrap(positions: Array, cell: Array) -> Array:
 
     Source
     ------
-    Bullerjahn, von Bülow, Heidari, Hénin, Hummer, J. Chem. Theory Comput. 19, 3406 (2023), on what goes wrong with image flags.
+    Bullerjahn, von Bülow, Heidari, Hénin, Hummer, J. Chem. Theory Comput. 19, 3406 (2023), on what
+    goes wrong with image flags.
     """
     to_mean = np.linalg.inv(cell) @ cell.mean(axis=0)
     out = np.empty_like(positions)
@@ -46,7 +48,8 @@ def unwrap(positions: Array, cell: Array) -> Array:
 
 
 def unwrap_toroidal(positions: Array, cell: Array) -> Array:
-    """Toroidal-view unwrapping: wrapped coordinates, joined by the shortest displacement from frame to frame.
+    """Toroidal-view unwrapping: wrapped coordinates, joined by the shortest displacement from frame
+    to frame.
 
     Correct as long as no atom moves by half a cell between two frames.
 
@@ -77,9 +80,11 @@ def unwrap_toroidal(positions: Array, cell: Array) -> Array:
 
 
 def remove_drift(positions: Array, framework: Array, masses: Array) -> Array:
-    """Positions relative to the framework's centre of mass, which stays where it was in the first frame.
+    """Positions relative to the framework's centre of mass, which stays where it was in the first
+    frame.
 
-    The centre is weighted by mass because an anion that turns about its own centre of mass then leaves it at rest.
+    The centre is weighted by mass because an anion that turns about its own centre of mass then
+    leaves it at rest.
 
     Parameters
     ----------
@@ -95,13 +100,17 @@ def remove_drift(positions: Array, framework: Array, masses: Array) -> Array:
 
 
 def framework_weights(framework: Array, masses: Array) -> Array:
-    """(N,) share of each atom in the framework's centre of mass; parameters as for `remove_drift`."""
+    """(N,) share of each atom in the framework's centre of mass; parameters as for
+    `remove_drift`.
+    """
     weights = np.where(framework, masses, 0.0)
     return np.asarray(weights / weights.sum())
 
 
 def weighted_sum(positions: Array, weights: Array) -> Array:
-    """(3, F) sum of (n, 3, F) positions times (n,) weights; sums over parts of all atoms add up to their centre."""
+    """(3, F) sum of (n, 3, F) positions times (n,) weights; sums over parts of all atoms add up to
+    their centre.
+    """
     total = np.zeros(positions.shape[1:])
     for part in _blocks(positions):
         total += np.einsum("n,nif->if", weights[part], positions[part].astype(float))
@@ -109,7 +118,9 @@ def weighted_sum(positions: Array, weights: Array) -> Array:
 
 
 def without_drift(positions: Array, centre: Array) -> Array:
-    """(n, 3, F) positions relative to a (3, F) centre, which stays where it was in the first frame; same type as ``positions``."""
+    """(n, 3, F) positions relative to a (3, F) centre, which stays where it was in the first frame;
+    same type as ``positions``.
+    """
     return np.asarray(positions - (centre - centre[:, :1]).astype(positions.dtype))
 
 
@@ -133,8 +144,8 @@ def unwrapping_disagreement(first: Array, second: Array) -> float:
 def whole_images(positions: Array, groups: Array, cell: Array) -> Array:
     """Cell vectors to add to each atom so that every group of bonded atoms is in one piece.
 
-    Each group grows from its first atom by the nearest atom not yet in it, so it may be larger than half the cell; only
-    neighbours must be nearer than that.
+    Each group grows from its first atom by the nearest atom not yet in it, so it may be larger than
+    half the cell; only neighbours must be nearer than that.
 
     Parameters
     ----------
@@ -178,7 +189,10 @@ def anion_centres(positions: Array, anions: Array, masses: Array, mean_cell: Arr
     centres = np.empty((len(anions), *positions.shape[1:]))
     for index, anion in enumerate(anions):
         weights = masses[anion] / masses[anion].sum()
-        centres[index] = np.einsum("k,kif->if", weights, positions[anion].astype(float)) + (weights @ shift[anion])[:, None]
+        centres[index] = (
+            np.einsum("k,kif->if", weights, positions[anion].astype(float))
+            + (weights @ shift[anion])[:, None]
+        )
     return centres
 
 

@@ -1,20 +1,24 @@
 """Transition temperature from the step of the lattice parameter (or volume) on heating and cooling.
 
-A branch is fitted with two baselines, straight but for a common curvature (plain thermal expansion has one), joined by a logistic
-step; its centre is the temperature at half height. For every centre and width on a grid the five linear coefficients follow exactly, so
-the best fit is found without starting values and a bootstrap replicate costs one matrix product.
+A branch is fitted with two baselines, straight but for a common curvature (plain thermal expansion
+has one), joined by a logistic step; its centre is the temperature at half height. For every centre
+and width on a grid the five linear coefficients follow exactly, so the best fit is found without
+starting values and a bootstrap replicate costs one matrix product.
 
 A step is called a transition when all of these hold:
 
-* it describes the branch better than a cubic does, by more than `LEAST_BIC` in the Bayesian information criterion, where the number of
+* it describes the branch better than a cubic does, by more than `LEAST_BIC` in the Bayesian
+  information criterion, where the number of
   samples is reduced for their correlation;
 * its height is at least `LEAST_STEP` of the value at the step;
-* the range encloses it: neither its centre nor the interval of that lies at an end of the grid, a tenth within the range, where the best
+* the range encloses it: neither its centre nor the interval of that lies at an end of the grid, a
+  tenth within the range, where the best
   fit is one that would rather lie outside.
 
-The interval is the scatter of the fit under a bootstrap of its residuals, as noise that remembers its neighbours; how well it covers on ramps of
-known step is measured by benchmarks/transition_calibration.py. It does not hold what one run cannot show: that nucleation comes sooner or later in
-another run, and that a slower ramp narrows the hysteresis.
+The interval is the scatter of the fit under a bootstrap of its residuals, as noise that remembers
+its neighbours; how well it covers on ramps of known step is measured by
+benchmarks/transition_calibration.py. It does not hold what one run cannot show: that nucleation
+comes sooner or later in another run, and that a slower ramp narrows the hysteresis.
 """
 
 from __future__ import annotations
@@ -52,12 +56,16 @@ class Branch:
     ----------
     found : whether there is a transition
     reason : why there is none; empty where there is
-    temperature_K, error : temperature at half height and its standard error, K; nan where there is none
+    temperature_K, error : temperature at half height and its standard error, K; nan where there is
+        none
     low, high : 95 % interval, K
-    step : height of the step at ``temperature_K``, high minus low temperature, in the unit of the values
-    relative_step, relative_low, relative_high : the same as a part of the value just below the step, and its 95 % interval
+    step : height of the step at ``temperature_K``, high minus low temperature, in the unit of the
+        values
+    relative_step, relative_low, relative_high : the same as a part of the value just below the
+        step, and its 95 % interval
     width_K : from 10 to 90 % of the step, K
-    curve_temperature_K, curve : (c,) the fitted curve; the cubic where a step describes the branch no better
+    curve_temperature_K, curve : (c,) the fitted curve; the cubic where a step describes the branch
+        no better
     """
 
     found: bool
@@ -82,10 +90,12 @@ class Transition:
     Attributes
     ----------
     found : whether any branch shows it
-    temperature_K, error, low, high : mean of the branches that show it, its standard error and 95 % interval, K; where cooling orders above
+    temperature_K, error, low, high : mean of the branches that show it, its standard error and 95 %
+        interval, K; where cooling orders above
         where heating disorders, their difference is scatter, and the error no less than half of it
     bracket_K : lower and upper of the two branches' temperatures, K
-    hysteresis_K, hysteresis_error : heating minus cooling and its standard error, K; nan where only one branch shows it
+    hysteresis_K, hysteresis_error : heating minus cooling and its standard error, K; nan where only
+        one branch shows it
     reason : what is missing; empty where both branches show it
     """
 
@@ -100,7 +110,9 @@ class Transition:
     reason: str
 
 
-def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, seed: int = 1) -> Branch:
+def fit_branch(
+    temperature_K: Array, values: Array, *, n_bootstrap: int = 200, seed: int = 1
+) -> Branch:
     """Find the step of one branch.
 
     Parameters
@@ -112,7 +124,10 @@ def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, s
     """
     temperature_K, values = np.asarray(temperature_K, float), np.asarray(values, float)
     if len(values) < FEWEST_SAMPLES or np.ptp(temperature_K) == 0:
-        reason = f"a branch needs {FEWEST_SAMPLES} samples over a range of temperature, there are {len(values)}"
+        reason = (
+            f"a branch needs {FEWEST_SAMPLES} samples over a range of temperature, there are "
+            f"{len(values)}"
+        )
         return _none(reason, temperature_K[:0], values[:0])
     x, y = _averaged(temperature_K, values)
     smooth = np.polynomial.Polynomial.fit(x, y, 3)(x)
@@ -123,12 +138,20 @@ def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, s
     residual = y - step_fit
     effective = _effective(residual)
     ratio = float(np.sum((y - smooth) ** 2)) / max(float(np.sum(residual**2)), np.finfo(float).tiny)
-    gain = effective * math.log(max(ratio, np.finfo(float).tiny)) - (_STEP_PARAMETERS - _CUBIC_PARAMETERS) * math.log(effective)
+    gain = effective * math.log(max(ratio, np.finfo(float).tiny)) - (
+        _STEP_PARAMETERS - _CUBIC_PARAMETERS
+    ) * math.log(effective)
     level = float(np.mean(y))
     if gain <= LEAST_BIC:
-        reason = f"a step describes the data no better than a smooth curve does (gain in BIC {gain:.1f}, needed {LEAST_BIC:g})"
+        reason = (
+            "a step describes the data no better than a smooth curve does (gain in BIC "
+            f"{gain:.1f}, needed {LEAST_BIC:g})"
+        )
     elif abs(height) < LEAST_STEP * abs(level):
-        reason = f"the largest step is {100 * abs(height / level):.2f} % of the value, needed {100 * LEAST_STEP:g} %"
+        reason = (
+            f"the largest step is {100 * abs(height / level):.2f} % of the value, needed "
+            f"{100 * LEAST_STEP:g} %"
+        )
     else:
         reason = ""
     none = f"no transition between {x[0]:.0f} and {x[-1]:.0f} K"
@@ -139,10 +162,18 @@ def fit_branch(temperature_K: Array, values: Array, *, n_bootstrap: int = 200, s
     low, high = np.percentile(centres, [2.5, 97.5])
     first, last = grid.steps[[1, -2]]
     if not first <= min(low, centre[0]) <= max(high, centre[0]) <= last:
-        reason = f"the range does not enclose it; the best step lies at an end of {first:.0f} to {last:.0f} K, where it is looked for"
+        reason = (
+            f"the range does not enclose it; the best step lies at an end of {first:.0f} to "
+            f"{last:.0f} K, where it is looked for"
+        )
         return _none(f"{none}: {reason}", x, step_fit)
-    fitted = [grid.curve(y, *place)[1:] for y, *place in zip(replicas.T, centres, grid.widths[chosen], strict=True)]
-    relative_low, relative_high = np.percentile([rise / start for start, rise in fitted], [2.5, 97.5])
+    fitted = [
+        grid.curve(y, *place)[1:]
+        for y, *place in zip(replicas.T, centres, grid.widths[chosen], strict=True)
+    ]
+    relative_low, relative_high = np.percentile(
+        [rise / start for start, rise in fitted], [2.5, 97.5]
+    )
     return Branch(
         found=True,
         reason="",
@@ -178,7 +209,9 @@ def transition(heating: Branch, cooling: Branch | None = None) -> Transition:
     centres = [branch.temperature_K for branch in found.values()]
     hysteresis = centres[0] - centres[1] if len(centres) == 2 else nan
     both = math.sqrt(sum(branch.error**2 for branch in found.values()))
-    if hysteresis < 0.0:  # no crystal orders above where it disorders: single runs scatter by so much, which neither can know of itself
+    # No crystal orders above where it disorders: single runs scatter by so much, which neither can
+    # know of itself.
+    if hysteresis < 0.0:
         both = max(both, -hysteresis)
     mean, error = float(np.mean(centres)), both / len(found)
     return Transition(
@@ -195,7 +228,9 @@ def transition(heating: Branch, cooling: Branch | None = None) -> Transition:
 
 
 class _Grid:
-    """Every step on a grid of centres and widths, as orthonormal bases over the sampled temperatures."""
+    """Every step on a grid of centres and widths, as orthonormal bases over the sampled
+    temperatures.
+    """
 
     def __init__(self, x: Array) -> None:
         span = x[-1] - x[0]
@@ -214,7 +249,9 @@ class _Grid:
         return np.stack([np.ones_like(rise), slope, slope**2, rise, rise * slope], axis=2)
 
     def fit(self, y: Array) -> tuple[Array, Array]:
-        """Centre refined between grid points and grid index of the best step, for each column of (n, r) ``y``."""
+        """Centre refined between grid points and grid index of the best step, for each column of
+        (n, r) ``y``.
+        """
         inside = np.zeros((len(self.centres), y.shape[1]))
         shifted = y - y.mean(axis=0)
         for column in range(self.bases.shape[2]):
@@ -224,7 +261,9 @@ class _Grid:
         replicate = np.arange(y.shape[1])
         place = best % _CENTRES
         edge = (place == 0) | (place == _CENTRES - 1)
-        left, middle, right = (rest[np.where(edge, best, best + shift), replicate] for shift in (-1, 0, 1))
+        left, middle, right = (
+            rest[np.where(edge, best, best + shift), replicate] for shift in (-1, 0, 1)
+        )
         bend = left - 2 * middle + right
         offset = np.where(bend > 0, 0.5 * (left - right) / np.where(bend > 0, bend, 1), 0)
         return self.centres[best] + offset * (self.steps[1] - self.steps[0]), best
@@ -240,7 +279,9 @@ def _averaged(temperature_K: Array, values: Array) -> tuple[Array, Array]:
     """At most `_POINTS` averages over neighbouring temperatures."""
     order = np.argsort(temperature_K, kind="stable")
     groups = np.array_split(order, min(_POINTS, len(order)))
-    return np.array([temperature_K[group].mean() for group in groups]), np.array([values[group].mean() for group in groups])
+    return np.array([temperature_K[group].mean() for group in groups]), np.array(
+        [values[group].mean() for group in groups]
+    )
 
 
 def _correlation(residual: Array) -> float:
@@ -257,9 +298,11 @@ def _effective(residual: Array) -> float:
 
 
 def _resampled(residual: Array, n_replicates: int, seed: int) -> Array:
-    """Noise like that of the fit, (n, r): each sample remembers the one before it, and what is new in it is drawn from what was new in the residuals.
+    """Noise like that of the fit, (n, r): each sample remembers the one before it, and what is new
+    in it is drawn from what was new in the residuals.
 
-    The fit follows slow noise, so that residuals vary less than the noise and remember less of it; both are put right by the share that it took.
+    The fit follows slow noise, so that residuals vary less than the noise and remember less of it;
+    both are put right by the share that it took.
     """
     n = len(residual)
     seen = _correlation(residual)
@@ -267,7 +310,9 @@ def _resampled(residual: Array, n_replicates: int, seed: int) -> Array:
     memory = min(seen + (1 - seen) * taken, _MOST_CORRELATED)
     new = residual[1:] - seen * residual[:-1]
     new = (new - new.mean()) * (residual.std() / max(float(new.std()), np.finfo(float).tiny))
-    drawn = np.random.default_rng(seed).choice(new, size=(n + _FORGOTTEN, n_replicates)) * math.sqrt((1 - memory**2) / (1 - taken))
+    drawn = np.random.default_rng(seed).choice(
+        new, size=(n + _FORGOTTEN, n_replicates)
+    ) * math.sqrt((1 - memory**2) / (1 - taken))
     return np.asarray(lfilter([1.0], [1.0, -memory], drawn, axis=0)[_FORGOTTEN:])
 
 

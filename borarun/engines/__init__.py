@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from borarun.engines import bundled, lammps, mlip_3, motep, phonopy, quantum_espresso, sevennet, vasp
+from borarun.engines import (
+    bundled,
+    lammps,
+    mlip_3,
+    motep,
+    phonopy,
+    quantum_espresso,
+    sevennet,
+    vasp,
+)
 from borarun.engines.base import Engine
 
 ENGINES: dict[str, Engine] = {

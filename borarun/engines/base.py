@@ -20,7 +20,9 @@ from borarun.messages import Section, did_you_mean
 from borarun.task import Cost, Result, Settings
 
 Inputs = Mapping[str, Any]
-"""Results of earlier tasks as the store gave them: a str, an array or a ``Frames``, or a list of one of these."""
+"""Results of earlier tasks as the store gave them: a str, an array or a ``Frames``, or a list of
+one of these.
+"""
 
 Files = dict[str, str | bytes]
 """File name -> content."""
@@ -41,7 +43,10 @@ def _command(value: str) -> str:
     for placeholder in re.findall(r"\{\w*\}", value):
         if placeholder not in PLACEHOLDERS:
             known = f"{', '.join(PLACEHOLDERS[:-1])} and {LAUNCH}"
-            raise ValueError(f"{placeholder} stands for nothing: {known} do (got {value!r}).{did_you_mean(placeholder, PLACEHOLDERS)}")
+            raise ValueError(
+                f"{placeholder} stands for nothing: {known} do (got "
+                f"{value!r}).{did_you_mean(placeholder, PLACEHOLDERS)}"
+            )
     if LAUNCH in value and words.count(LAUNCH) != 1:
         raise ValueError(f"{LAUNCH} must stand once and be a word of its own")
     return value
@@ -49,7 +54,9 @@ def _command(value: str) -> str:
 
 def _absolute(value: str) -> str:
     if not Path(value).is_absolute():
-        raise ValueError("must be an absolute path, written out: each task runs in a directory of its own")
+        raise ValueError(
+            "must be an absolute path, written out: each task runs in a directory of its own"
+        )
     return value
 
 
@@ -60,8 +67,13 @@ AbsolutePath = Annotated[str, Field(max_length=1000), AfterValidator(_absolute)]
 
 
 def words(command: str, cores: int, threads: int = 1) -> list[str]:
-    """The words of a command, with its numbers of cores and of processes. ``{launch}`` stays for whoever knows the nodes."""
-    return [word.replace("{cores}", str(cores)).replace("{ranks}", str(ranks(cores, threads))) for word in shlex.split(command)]
+    """The words of a command, with its numbers of cores and of processes. ``{launch}`` stays for
+    whoever knows the nodes.
+    """
+    return [
+        word.replace("{cores}", str(cores)).replace("{ranks}", str(ranks(cores, threads)))
+        for word in shlex.split(command)
+    ]
 
 
 def ranks(cores: int, threads: int) -> int:
@@ -70,7 +82,9 @@ def ranks(cores: int, threads: int) -> int:
 
 
 def first(command: str) -> str:
-    """The program that must be found before a command can start; empty where options of the launcher hide it."""
+    """The program that must be found before a command can start; empty where options of the
+    launcher hide it.
+    """
     name = next(word for word in shlex.split(command) if word != LAUNCH)
     return "" if name.startswith("-") else name
 
@@ -85,28 +99,43 @@ class Program(Section):
     """How a program runs on a site: the same for all its runs there, and never part of a key."""
 
     cores: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        default=None, description="Cores that one run takes; without it, as many as its kind of run can use."
+        default=None,
+        description="Cores that one run takes; without it, as many as its kind of run can use.",
     )
-    executor: str | None = Field(default=None, description="The executor that it runs on; without it the smallest that has the cores.")
+    executor: str | None = Field(
+        default=None,
+        description="The executor that it runs on; without it the smallest that has the cores.",
+    )
     threads: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1,
-        description="Threads of each of its processes, as OMP_NUM_THREADS; `{launch}` starts `cores` / `threads` processes, for which `{ranks}` stands.",
+        description="Threads of each of its processes, as OMP_NUM_THREADS; `{launch}` starts "
+        "`cores` / `threads` processes, for which `{ranks}` stands.",
     )
     init: Annotated[str, Field(max_length=10_000)] = Field(
-        default="", description="Shell commands before it, e.g. `module load vasp`, where programs cannot share what `worker_init` loads."
+        default="",
+        description="Shell commands before it, e.g. `module load vasp`, where programs cannot "
+        "share what `worker_init` loads.",
     )
-    environment: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], str] = Field(default={}, description="Environment variables that it is given.")
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], str] = Field(
+        default={}, description="Environment variables that it is given."
+    )
     silence_minutes: Annotated[float, Field(gt=0, le=1e5)] = Field(
-        default=60, description="A run that writes nothing for so long hangs: it is ended, and started again as after an accident."
+        default=60,
+        description="A run that writes nothing for so long hangs: it is ended, and started again "
+        "as after an accident.",
     )
     cost_factor: Annotated[float, Field(gt=0, le=1e6)] = Field(
-        default=1.0, description="Core time on this machine over that which `borarun plan` assumes: 0.5 where it is twice as fast."
+        default=1.0,
+        description="Core time on this machine over that which `borarun plan` assumes: 0.5 where "
+        "it is twice as fast.",
     )
 
     @model_validator(mode="after")
     def _whole_processes(self) -> Self:
         if self.cores is not None and self.cores % self.threads:
-            raise ValueError(f"cores must be a multiple of threads, {self.threads} (got {self.cores})")
+            raise ValueError(
+                f"cores must be a multiple of threads, {self.threads} (got {self.cores})"
+            )
         return self
 
     def finds(self, command: str) -> bool:
@@ -114,7 +143,9 @@ class Program(Section):
         return bool(self.init) or found(command)
 
     def usable(self, settings: Mapping[str, Any], cores: int) -> int:
-        """How many of ``cores`` a task with these settings can use, by the commands that it is given here."""
+        """How many of ``cores`` a task with these settings can use, by the commands that it is
+        given here.
+        """
         return cores
 
 
@@ -139,7 +170,8 @@ BY_HAND = "Start the command by hand on a node."
 
 @dataclass(frozen=True)
 class Probe:
-    """A short command that shows what an installed program is. It starts in an empty directory and is given nothing to read; its exit code says nothing.
+    """A short command that shows what an installed program is. It starts in an empty directory and
+    is given nothing to read; its exit code says nothing.
 
     Attributes
     ----------
@@ -184,8 +216,9 @@ def installed(package: str) -> str:
 class Engine(Protocol):
     """A module that knows one program: what it reads, how it starts, what it leaves.
 
-    ``RESUMABLE`` says whether a directory that an interrupted run left is continued (True) or emptied first (False).
-    ``Program`` is the model of what a site file may say about it: ``base.Program``, or one with its commands and directories.
+    ``RESUMABLE`` says whether a directory that an interrupted run left is continued (True) or
+    emptied first (False). ``Program`` is the model of what a site file may say about it:
+    ``base.Program``, or one with its commands and directories.
     """
 
     NAME: str
@@ -203,7 +236,9 @@ class Engine(Protocol):
         """Version of the program and of the files this module writes; part of every key."""
 
     def missing(self, settings: Any, program: Any) -> str:
-        """What must be installed before ``settings`` can run here, with the way to it; empty where nothing is missing."""
+        """What must be installed before ``settings`` can run here, with the way to it; empty where
+        nothing is missing.
+        """
 
     def render(self, settings: Any, inputs: Inputs, program: Any) -> Files:
         """Every input file. Pure: same arguments, same text."""
@@ -223,13 +258,31 @@ class Engine(Protocol):
         """
 
     def probes(self, program: Any) -> list[Probe]:
-        """What to ask of the program as a site has it, before it is trusted. Pure; of an engine without one of its own, ``base.probes``."""
+        """What to ask of the program as a site has it, before it is trusted. Pure; of an engine
+        without one of its own, ``base.probes``.
+        """
 
     def paths(self, program: Any) -> dict[str, str]:
-        """Files and folders of the site that must be readable, by their key in the site file; of an engine that needs none, ``base.paths``."""
+        """Files and folders of the site that must be readable, by their key in the site file; of an
+        engine that needs none, ``base.paths``.
+        """
 
     def cost(self, settings: Any, n_atoms: int) -> Cost:
         """Estimated core time and size of the record, for plans."""
 
 
-__all__ = ["Cost", "Engine", "Files", "Frames", "Inputs", "Probe", "Program", "Result", "Settings", "Told", "installed", "paths", "probes"]
+__all__ = [
+    "Cost",
+    "Engine",
+    "Files",
+    "Frames",
+    "Inputs",
+    "Probe",
+    "Program",
+    "Result",
+    "Settings",
+    "Told",
+    "installed",
+    "paths",
+    "probes",
+]

@@ -1,4 +1,5 @@
-"""The reference that ships with borarun: moment tensor potentials for Li2B12H12, trained on SevenNet-0.
+"""The reference that ships with borarun: moment tensor potentials for Li2B12H12, trained on
+SevenNet-0.
 
 They stand in for DFT so that the whole chain can run anywhere, and are none: see ``record``.
 """
@@ -27,7 +28,9 @@ POTENTIALS = {functional: f"Li2B12H12-{functional}" for functional in ("PBE-D3",
 """Functional -> name of the potential and of its record in ``borarun/potentials``."""
 
 SECONDS_PER_ATOM = 9e-6
-"""Core time of one evaluation at level 12, as molecular dynamics with such a potential takes it; a common core."""
+"""Core time of one evaluation at level 12, as molecular dynamics with such a potential takes it; a
+common core.
+"""
 
 
 class Settings(reference.ReferenceSettings):
@@ -46,8 +49,12 @@ def potential(functional: str) -> str:
 
 @cache
 def record(functional: str) -> dict[str, Any]:
-    """Where the bundled potential comes from and how good it is; ``borarun/potentials/README.md`` explains the fields."""
-    content: dict[str, Any] = json.loads((files("borarun") / "potentials" / f"{POTENTIALS[functional]}.json").read_text())
+    """Where the bundled potential comes from and how good it is; ``borarun/potentials/README.md``
+    explains the fields.
+    """
+    content: dict[str, Any] = json.loads(
+        (files("borarun") / "potentials" / f"{POTENTIALS[functional]}.json").read_text()
+    )
     return content
 
 
@@ -75,7 +82,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     try:
         Potential.read(text).types(frames.numbers)
     except ValueError as error:
-        raise EngineError(f"bundled: {error}", remedy="Choose another reference engine, e.g. sevennet.") from error
+        raise EngineError(
+            f"bundled: {error}", remedy="Choose another reference engine, e.g. sevennet."
+        ) from error
     return {**reference.render(settings, frames, "mtp"), "potential.mtp": text}
 
 

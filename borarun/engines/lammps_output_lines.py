@@ -1,16 +1,21 @@
 """The lines ``id type x y z ix iy iz`` of a LAMMPS text dump as numbers, compiled.
 
-Almost all lines are as ``dump_modify format float %.5f`` writes them: all coordinates have as many decimals. They are read 256 at a time, in two passes.
-The first finds where words end: 64 bytes are compared at once, and the ends follow from the bits of the outcome. Each word is then the last bytes of a
-whole number of 64 bits; the second pass turns the words of a column into numbers, eight digits with three multiplications, without a branch, so that the
-compiler does several lines in one instruction. Coordinates stay whole numbers, the power of ten goes into what they are multiplied by. The type of an
-atom, which nobody asks for, is passed over.
+Almost all lines are as ``dump_modify format float %.5f`` writes them: all coordinates have as many
+decimals. They are read 256 at a time, in two passes. The first finds where words end: 64 bytes are
+compared at once, and the ends follow from the bits of the outcome. Each word is then the last bytes
+of a whole number of 64 bits; the second pass turns the words of a column into numbers, eight digits
+with three multiplications, without a branch, so that the compiler does several lines in one
+instruction. Coordinates stay whole numbers, the power of ten goes into what they are multiplied by.
+The type of an atom, which nobody asks for, is passed over.
 
-Whatever else a line may hold (an exponent, other decimals, more than eight digits, more than 64 bytes) is read character by character from there on.
+Whatever else a line may hold (an exponent, other decimals, more than eight digits, more than 64
+bytes) is read character by character from there on.
 
-Bytes of a word lie in the order of little-endian processors, which all are that LAMMPS is built for.
+Bytes of a word lie in the order of little-endian processors, which all are that LAMMPS is built
+for.
 
-Source: Langdale, Lemire, The VLDB Journal 28, 941 (2019), for bits instead of branches; Johnny Lee, "Fast numeric string to int" (2016), for eight digits.
+Source: Langdale, Lemire, The VLDB Journal 28, 941 (2019), for bits instead of branches; Johnny Lee,
+"Fast numeric string to int" (2016), for eight digits.
 """
 
 from __future__ import annotations
@@ -29,7 +34,8 @@ BEFORE, BEHIND = 16, 80
 """Bytes that must lie in memory before the first line and behind the last, whatever they hold."""
 
 AT_ONCE = 256
-"""Lines whose words are found before they are turned into numbers: they stay in the fastest cache."""
+"""Lines whose words are found before they are turned into numbers: they stay in the fastest cache.
+"""
 
 MOST_DIGITS = 18
 """Digits that an integer of 64 bits holds for certain; a double has sixteen."""
@@ -50,20 +56,37 @@ MINUS = U(0x1D)
 """What is left of a minus then."""
 
 ABOVE_NINE, HIGH = U(0x7676_7676_7676_7676), U(0x8080_8080_8080_8080)
-"""Added to a byte that is more than nine, the first sets its highest bit, which the second holds."""
+"""Added to a byte that is more than nine, the first sets its highest bit, which the second holds.
+"""
 
-PAIRS, TO_UPPER, TO_LOWER = U(0x0000_00FF_0000_00FF), U(0x000F_4240_0000_0064), U(0x0000_2710_0000_0001)
+PAIRS, TO_UPPER, TO_LOWER = (
+    U(0x0000_00FF_0000_00FF),
+    U(0x000F_4240_0000_0064),
+    U(0x0000_2710_0000_0001),
+)
 """Every second of four pairs of digits, and what they count: 1,000,000 and 100; 10,000 and 1."""
 
 
 @njit(cache=True)
-def read_frame(text: Array, bounds: int, tilted: bool, start: int, filled: int, rotation: Array, cell: Array, out: Array) -> int:
-    """Read the bounds and the lines of one frame: where they end, or 0 where they end early or hold what is no number.
+def read_frame(
+    text: Array,
+    bounds: int,
+    tilted: bool,
+    start: int,
+    filled: int,
+    rotation: Array,
+    cell: Array,
+    out: Array,
+) -> int:
+    """Read the bounds and the lines of one frame: where they end, or 0 where they end early or hold
+    what is no number.
 
     Parameters
     ----------
-    text : (n,) uint8 with at least ``BEFORE`` bytes before the lines, and ``BEHIND`` after ``filled``
-    bounds, start, filled : where the bounds and the lines begin, and where what is read of the file ends; there is a zero byte there
+    text : (n,) uint8 with at least ``BEFORE`` bytes before the lines, and ``BEHIND`` after
+        ``filled``
+    bounds, start, filled : where the bounds and the lines begin, and where what is read of the file
+        ends; there is a zero byte there
     tilted : whether the bounds hold tilt factors
     rotation : (3, 3) what positions from the corner of the cell are multiplied by
     cell : (3, 3) float64, filled with the vectors of the cell times ``rotation``, angstrom
@@ -75,7 +98,11 @@ def read_frame(text: Array, bounds: int, tilted: bool, start: int, filled: int, 
     if not _cell(text[: filled + 1], U(bounds), tilted, rotation, origin, cell):
         return 0
     done, at = _usual(text, U(start), U(filled), n_atoms, origin, cell, rotation, out)
-    return int(np.int64(at)) if done == n_atoms else _unusual(text[: filled + 1], at, done, n_atoms, origin, cell, rotation, out)
+    return (
+        int(np.int64(at))
+        if done == n_atoms
+        else _unusual(text[: filled + 1], at, done, n_atoms, origin, cell, rotation, out)
+    )
 
 
 @intrinsic
@@ -92,15 +119,21 @@ def _eight(context: Any, text: Any, at: Any) -> Any:
 
 @intrinsic
 def _where(context: Any, text: Any, at: Any, byte: Any) -> Any:
-    """Which of 64 bytes from a place on are equal to one: a bit for each, the first is the lowest."""
+    """Which of 64 bytes from a place on are equal to one: a bit for each, the first is the
+    lowest.
+    """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         vector = ir.VectorType(ir.IntType(8), 64)
-        found = builder.load(builder.bitcast(builder.gep(data, [arguments[1]]), vector.as_pointer()), align=1)
+        found = builder.load(
+            builder.bitcast(builder.gep(data, [arguments[1]]), vector.as_pointer()), align=1
+        )
         nothing = ir.Constant(vector, ir.Undefined)
         first = builder.insert_element(nothing, arguments[2], ir.Constant(ir.IntType(32), 0))
-        everywhere = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64))
+        everywhere = builder.shuffle_vector(
+            first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
+        )
         return builder.bitcast(builder.icmp_unsigned("==", found, everywhere), ir.IntType(64))
 
     return types.uint64(text, at, byte), code
@@ -117,10 +150,27 @@ def _lowest(context: Any, bits: Any) -> Any:
 
 
 @njit(cache=True)
-def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, images: Array, rotation: Array, out: Array) -> tuple[int, Any]:
-    """Read lines until all are read, or some of the next 256 are not of the usual form: how many were, and where they end."""
-    ends = np.full((9, AT_ONCE), ALL, np.uint64)  # of the words of a line, from its begin; "before the first" is one byte before it
-    words, shifted, stops = np.empty((8, AT_ONCE), np.uint64), np.empty((3, AT_ONCE), np.uint64), np.empty(AT_ONCE, np.uint64)
+def _usual(
+    text: Array,
+    at: Any,
+    filled: Any,
+    n_atoms: int,
+    origin: Array,
+    images: Array,
+    rotation: Array,
+    out: Array,
+) -> tuple[int, Any]:
+    """Read lines until all are read, or some of the next 256 are not of the usual form: how many
+    were, and where they end.
+    """
+    ends = np.full(
+        (9, AT_ONCE), ALL, np.uint64
+    )  # of the words of a line, from its begin; "before the first" is one byte before it
+    words, shifted, stops = (
+        np.empty((8, AT_ONCE), np.uint64),
+        np.empty((3, AT_ONCE), np.uint64),
+        np.empty(AT_ONCE, np.uint64),
+    )
     values = np.empty((8, AT_ONCE))
     decimals = _decimals(text, at)
     atom = 0
@@ -163,7 +213,9 @@ def _usual(text: Array, at: Any, filled: Any, n_atoms: int, origin: Array, image
 
 @njit(cache=True)
 def _cell(text: Array, at: Any, tilted: bool, rotation: Array, origin: Array, cell: Array) -> bool:
-    """Fill origin and cell from the lines of bounds at a place; whether these are as they must be."""
+    """Fill origin and cell from the lines of bounds at a place; whether these are as they
+    must be.
+    """
     low, high, tilts = np.empty(3), np.empty(3), np.zeros(3)
     for axis in range(3):
         low[axis], at = _real(text, at)
@@ -176,8 +228,16 @@ def _cell(text: Array, at: Any, tilted: bool, rotation: Array, origin: Array, ce
             return False
         at += ONE
     xy, xz, yz = tilts
-    origin[0], origin[1], origin[2] = low[0] - min(0.0, xy, xz, xy + xz), low[1] - min(0.0, yz), low[2]
-    x, y, z = high[0] - max(0.0, xy, xz, xy + xz) - origin[0], high[1] - max(0.0, yz) - origin[1], high[2] - origin[2]
+    origin[0], origin[1], origin[2] = (
+        low[0] - min(0.0, xy, xz, xy + xz),
+        low[1] - min(0.0, yz),
+        low[2],
+    )
+    x, y, z = (
+        high[0] - max(0.0, xy, xz, xy + xz) - origin[0],
+        high[1] - max(0.0, yz) - origin[1],
+        high[2] - origin[2],
+    )
     for axis in range(3):
         a, b, c = rotation[0, axis], rotation[1, axis], rotation[2, axis]
         cell[0, axis], cell[1, axis], cell[2, axis] = x * a, xy * a + y * b, xz * a + yz * b + z * c
@@ -186,7 +246,9 @@ def _cell(text: Array, at: Any, tilted: bool, rotation: Array, origin: Array, ce
 
 @njit(cache=True)
 def _decimals(text: Array, at: Any) -> Any:
-    """How many digits follow the first point of a line; where it has none, that is more than any number has."""
+    """How many digits follow the first point of a line; where it has none, that is more than any
+    number has.
+    """
     point = at
     while text[point] != POINT:
         if text[point] == END:
@@ -195,30 +257,37 @@ def _decimals(text: Array, at: Any) -> Any:
     return _digits(text, point + ONE, 0)[1] - point - ONE
 
 
-# Columns are told by their number, not cut out: the parts of arrays that compiled code makes are counted, which takes longer than their numbers do.
+# Columns are told by their number, not cut out: the parts of arrays that compiled code makes are
+# counted, which takes longer than their numbers do.
 
 
 @njit(cache=True)
 def _join(words: Array, shifted: Array, ends: Array, word: int, n: int, decimals: Any) -> Any:
-    """Close the gap of a point: digits behind are in ``words``, those before, one byte further on, in ``shifted``. Not zero where it is misplaced."""
+    """Close the gap of a point: digits behind are in ``words``, those before, one byte further on,
+    in ``shifted``. Not zero where it is misplaced.
+    """
     wrong = U(0)
     behind = ALL << (EIGHT * ((EIGHT - decimals) & SEVEN))
     place = EIGHT * ((SEVEN - decimals) & SEVEN)
     for m in range(n):
         digits = words[word, m]
-        wrong |= (((digits >> place) & LAST) ^ U(POINT)) | U(ends[word + 1, m] - ends[word, m] - TWO - decimals > EIGHT)
+        wrong |= (((digits >> place) & LAST) ^ U(POINT)) | U(
+            ends[word + 1, m] - ends[word, m] - TWO - decimals > EIGHT
+        )
         words[word, m] = (digits & behind) | (shifted[word - 2, m] & ~behind)
     return wrong
 
 
 @njit(cache=True)
 def _numbers(words: Array, ends: Array, word: int, n: int, others: Any, values: Array) -> Any:
-    """Whole numbers from the words of a column, which end with the last byte; not zero where one is none.
+    """Whole numbers from the words of a column, which end with the last byte; not zero where one is
+    none.
 
     Parameters
     ----------
     words : (8, n or more) of which the last bytes count
-    ends : (9, n or more) ends of words from the begin of their line, from the one before the first on
+    ends : (9, n or more) ends of words from the begin of their line, from the one before the first
+        on
     word : the column
     others : how many bytes between two ends are no digit and no sign
     values : (8, n or more) float64; the column is filled
@@ -240,22 +309,54 @@ def _numbers(words: Array, ends: Array, word: int, n: int, others: Any, values: 
 
 
 @njit(cache=True)
-def _unwrap(values: Array, n: int, unit: float, origin: Array, images: Array, rotation: Array, axis: int, out: Array, first: int) -> None:
-    """One coordinate of n atoms from the numbers of their lines, of which coordinates count units of a part of an angstrom.
+def _unwrap(
+    values: Array,
+    n: int,
+    unit: float,
+    origin: Array,
+    images: Array,
+    rotation: Array,
+    axis: int,
+    out: Array,
+    first: int,
+) -> None:
+    """One coordinate of n atoms from the numbers of their lines, of which coordinates count units
+    of a part of an angstrom.
 
     What each number adds to it is in a column of ``images`` and ``rotation``, both (3, 3).
     """
-    along_x, along_y, along_z = rotation[0, axis] / unit, rotation[1, axis] / unit, rotation[2, axis] / unit
+    along_x, along_y, along_z = (
+        rotation[0, axis] / unit,
+        rotation[1, axis] / unit,
+        rotation[2, axis] / unit,
+    )
     along_i, along_j, along_k = images[0, axis], images[1, axis], images[2, axis]
-    corner = origin[0] * rotation[0, axis] + origin[1] * rotation[1, axis] + origin[2] * rotation[2, axis]
+    corner = (
+        origin[0] * rotation[0, axis]
+        + origin[1] * rotation[1, axis]
+        + origin[2] * rotation[2, axis]
+    )
     for m in range(n):
         inside = values[2, m] * along_x + values[3, m] * along_y + values[4, m] * along_z - corner
-        out[axis, first + m] = inside + (values[5, m] * along_i + values[6, m] * along_j + values[7, m] * along_k)
+        out[axis, first + m] = inside + (
+            values[5, m] * along_i + values[6, m] * along_j + values[7, m] * along_k
+        )
 
 
 @njit(cache=True)
-def _unusual(text: Array, at: Any, done: int, n_atoms: int, origin: Array, images: Array, rotation: Array, out: Array) -> int:
-    """The lines from atom ``done`` on, character by character: where they end, or 0. The last byte of the text is zero and ends numbers and lines."""
+def _unusual(
+    text: Array,
+    at: Any,
+    done: int,
+    n_atoms: int,
+    origin: Array,
+    images: Array,
+    rotation: Array,
+    out: Array,
+) -> int:
+    """The lines from atom ``done`` on, character by character: where they end, or 0. The last byte
+    of the text is zero and ends numbers and lines.
+    """
     for atom in range(done, n_atoms):
         number, at = _integer(text, at)
         if number != atom + 1:
@@ -275,13 +376,17 @@ def _unusual(text: Array, at: Any, done: int, n_atoms: int, origin: Array, image
         x, y, z = x - origin[0], y - origin[1], z - origin[2]
         for axis in range(3):
             inside = x * rotation[0, axis] + y * rotation[1, axis] + z * rotation[2, axis]
-            out[axis, atom] = inside + (i * images[0, axis] + j * images[1, axis] + k * images[2, axis])
+            out[axis, atom] = inside + (
+                i * images[0, axis] + j * images[1, axis] + k * images[2, axis]
+            )
     return int(np.int64(at))
 
 
 @njit(cache=True)
 def _digits(text: Array, at: Any, value: Any) -> Any:
-    """A whole number that begins as ``value`` and goes on with the digits from a byte on, and where they end."""
+    """A whole number that begins as ``value`` and goes on with the digits from a byte on, and where
+    they end.
+    """
     digit = np.uint8(text[at] - 48)
     while digit < 10:
         value = 10 * value + digit
@@ -292,7 +397,9 @@ def _digits(text: Array, at: Any, value: Any) -> Any:
 
 @njit(cache=True)
 def _integer(text: Array, at: Any) -> Any:
-    """A whole number behind spaces, and where it ends: before a space or the end of the line. Where there is none, that is the end of the text."""
+    """A whole number behind spaces, and where it ends: before a space or the end of the line. Where
+    there is none, that is the end of the text.
+    """
     while text[at] == SPACE:
         at += ONE
     minus = text[at] == 45
@@ -307,7 +414,9 @@ def _integer(text: Array, at: Any) -> Any:
 
 @njit(cache=True)
 def _real(text: Array, at: Any) -> Any:
-    """The same of a number with a fraction or an exponent. Its digits are taken as one whole number where that is exact, and divided once."""
+    """The same of a number with a fraction or an exponent. Its digits are taken as one whole number
+    where that is exact, and divided once.
+    """
     while text[at] == SPACE:
         at += ONE
     minus = text[at] == 45

@@ -1,6 +1,8 @@
-"""Training of moment tensor potentials and D-optimal selection: motep's data and maxvol, borarun's kernels and Levenberg-Marquardt fit.
+"""Training of moment tensor potentials and D-optimal selection: motep's data and maxvol, borarun's
+kernels and Levenberg-Marquardt fit.
 
-Two operations: ``train`` fits a potential to labelled frames and finds its active set; ``select`` finds the candidates worth a label.
+Two operations: ``train`` fits a potential to labelled frames and finds its active set; ``select``
+finds the candidates worth a label.
 """
 
 from __future__ import annotations
@@ -20,7 +22,13 @@ from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
-from borarun.engines.training import AGAIN, CONFIGURATIONS, GRADIENT_SECONDS, TrainingSettings, split
+from borarun.engines.training import (
+    AGAIN,
+    CONFIGURATIONS,
+    GRADIENT_SECONDS,
+    TrainingSettings,
+    split,
+)
 from borarun.errors import ParseError
 from borarun.task import Quantity
 
@@ -30,7 +38,16 @@ FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
 
 FACTS = {
-    "train": {"level", "n_parameters", "n_train", "n_valid", "evaluations", "converged", "errors", "ranges"},
+    "train": {
+        "level",
+        "n_parameters",
+        "n_train",
+        "n_valid",
+        "evaluations",
+        "converged",
+        "errors",
+        "ranges",
+    },
     "select": {"n_candidates", "n_selected", "grades"},
 }
 
@@ -59,7 +76,9 @@ def missing(settings: Settings, program: Program) -> str:
 
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
-    """The input files: ``job.json``, configurations as extended XYZ, and the potential to start from or to select for."""
+    """The input files: ``job.json``, configurations as extended XYZ, and the potential to start
+    from or to select for.
+    """
     files: Files = {}
     if "potential" in inputs:
         files["start.mtp"] = inputs["potential"]
@@ -92,18 +111,28 @@ def parse(settings: Settings, directory: Path) -> Result:
     """
     facts = _facts(settings, directory / "result.json")
     if settings.operation == "select":
-        return Result(facts=facts, frames={"selected": _selected(directory / "selected.extxyz", facts)})
+        return Result(
+            facts=facts, frames={"selected": _selected(directory / "selected.extxyz", facts)}
+        )
     file = directory / "potential.mtp"
     text = _read(file).decode(errors="replace")
     if not text.endswith("}\n") or "moment_coeffs" not in text:
         raise ParseError(file, "is cut short", remedy=AGAIN)
     p = facts["n_parameters"]
     arrays = {
-        "active_set": Quantity(_array(directory / "active_set.npy", (p, p)), "1", ("neighbourhood", "parameter")),
+        "active_set": Quantity(
+            _array(directory / "active_set.npy", (p, p)), "1", ("neighbourhood", "parameter")
+        ),
         "loss": Quantity(_array(directory / "loss.npy", (None,)), "1", ("iteration",)),
     }
-    for name, unit in (("energy", "eV/atom"), ("forces", "eV/angstrom"), ("stress", "eV/angstrom^3")):
-        arrays[f"parity/{name}"] = Quantity(_array(directory / f"parity_{name}.npy", (2, None)), unit, ("source", name))
+    for name, unit in (
+        ("energy", "eV/atom"),
+        ("forces", "eV/angstrom"),
+        ("stress", "eV/angstrom^3"),
+    ):
+        arrays[f"parity/{name}"] = Quantity(
+            _array(directory / f"parity_{name}.npy", (2, None)), unit, ("source", name)
+        )
     return Result(facts=facts, texts={"potential": text}, arrays=arrays)
 
 
@@ -123,7 +152,11 @@ def _selected(file: Path, facts: dict[str, Any]) -> Frames:
     except Exception as error:  # ASE raises whatever its reader stumbles over
         raise ParseError(file, f"is no extended XYZ ({error})", remedy=AGAIN) from error
     if len(frames) != facts["n_selected"] or (len(frames) and frames.grade is None):
-        raise ParseError(file, f"holds {len(frames)} graded configurations of {facts['n_selected']}", remedy=AGAIN)
+        raise ParseError(
+            file,
+            f"holds {len(frames)} graded configurations of {facts['n_selected']}",
+            remedy=AGAIN,
+        )
     return frames
 
 
@@ -132,7 +165,9 @@ def _array(file: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
         values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ParseError(file, f"is missing or cut short ({error})", remedy=AGAIN) from error
-    if values.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, values.shape, strict=True)):
+    if values.ndim != len(shape) or any(
+        want not in (None, got) for want, got in zip(shape, values.shape, strict=True)
+    ):
         raise ParseError(file, f"has the wrong shape {values.shape}", remedy=AGAIN)
     if not np.isfinite(values).all():
         raise ParseError(file, "holds what is no number")
@@ -143,7 +178,11 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
 
 
 def _npy(values: NDArray[Any]) -> bytes:

@@ -1,6 +1,7 @@
 """Phonons by finite displacements, with phonopy; the forces come from a reference engine.
 
-Two operations: ``displace`` gives the supercells that symmetry leaves to be computed, ``phonons`` reads their forces.
+Two operations: ``displace`` gives the supercells that symmetry leaves to be computed, ``phonons``
+reads their forces.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def missing(settings: Settings, program: Program) -> str:
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The input files: ``job.json``, the structure, and the forces of the displaced supercells.
 
-    ``inputs["labels"]`` are the parts that label tasks took: part i of n holds the displacements i, i + n, i + 2n ...
+    ``inputs["labels"]`` are the parts that label tasks took: part i of n holds the displacements i,
+    i + n, i + 2n ...
     """
     structure: Frames = inputs["structure"]
     files: Files = {"structure.extxyz": structure.take([-1]).to_extxyz()}
@@ -117,7 +119,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         job = settings.model_dump(mode="json")
         parts: list[Frames] = inputs["labels"]
         longest = max(len(part) for part in parts)
-        files["forces.extxyz"] = Frames.of(part[row] for row in range(longest) for part in parts if row < len(part)).to_extxyz()
+        files["forces.extxyz"] = Frames.of(
+            part[row] for row in range(longest) for part in parts if row < len(part)
+        ).to_extxyz()
     files["job.json"] = json.dumps(job, indent=1) + "\n"
     return files
 
@@ -147,7 +151,10 @@ def parse(settings: Settings, directory: Path) -> Result:
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
     if settings.operation == "displace":
-        return Result(facts=facts, frames={"displaced": _displaced(directory / "displaced.extxyz", size, facts)})
+        return Result(
+            facts=facts,
+            frames={"displaced": _displaced(directory / "displaced.extxyz", size, facts)},
+        )
     return Result(facts=facts, arrays=_arrays(directory / "phonons.npz", size))
 
 
@@ -158,7 +165,9 @@ def _displaced(file: Path, size: int, facts: dict[str, Any]) -> Frames:
     except Exception as error:  # ASE raises whatever its reader stumbles over
         raise ParseError(file, f"is no extended XYZ ({error})", remedy=AGAIN) from error
     if len(frames) != facts["n_displacements"] or len(frames) == 0:
-        raise ParseError(file, f"holds {len(frames)} of {facts['n_displacements']} displacements", remedy=AGAIN)
+        raise ParseError(
+            file, f"holds {len(frames)} of {facts['n_displacements']} displacements", remedy=AGAIN
+        )
     return frames
 
 
@@ -180,7 +189,9 @@ def _arrays(file: Path, size: int) -> dict[str, Quantity]:
 def _whole(file: Path, size: int) -> bytes:
     content = _read(file)
     if len(content) != size:
-        raise ParseError(file, f"is cut short or damaged ({len(content)} of {size} bytes)", remedy=AGAIN)
+        raise ParseError(
+            file, f"is cut short or damaged ({len(content)} of {size} bytes)", remedy=AGAIN
+        )
     return content
 
 
@@ -188,12 +199,17 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
 
 
 @cache
 def count_displacements(text: str, supercell: tuple[int, int, int]) -> int:
-    """How many displacements a structure needs, for plans: its relaxed form, which has the same symmetry, needs as many.
+    """How many displacements a structure needs, for plans: its relaxed form, which has the same
+    symmetry, needs as many.
 
     Parameters
     ----------
@@ -204,8 +220,15 @@ def count_displacements(text: str, supercell: tuple[int, int, int]) -> int:
     from phonopy.structure.atoms import PhonopyAtoms
 
     atoms = Frames.from_extxyz(text)[0]
-    cell = PhonopyAtoms(numbers=atoms.numbers, cell=atoms.cell.array, scaled_positions=atoms.get_scaled_positions())
-    phonons = Phonopy(cell, np.diag(supercell), primitive_matrix="P", symprec=Settings(operation="displace").symmetry_A)
+    cell = PhonopyAtoms(
+        numbers=atoms.numbers, cell=atoms.cell.array, scaled_positions=atoms.get_scaled_positions()
+    )
+    phonons = Phonopy(
+        cell,
+        np.diag(supercell),
+        primitive_matrix="P",
+        symprec=Settings(operation="displace").symmetry_A,
+    )
     phonons.generate_displacements()
     return len(phonons.displacements)
 
@@ -215,4 +238,6 @@ def cost(settings: Settings, n_atoms: int) -> Cost:
     if settings.operation == "displace":
         return Cost(core_seconds=5.0, bytes=1e4 * n_atoms)
     points = int(np.prod(settings.mesh)) / 4 + 200
-    return Cost(core_seconds=10.0 + points * 0.04 * (n_atoms / 104) ** 3, bytes=1e5 + 200 * 24.0 * n_atoms)
+    return Cost(
+        core_seconds=10.0 + points * 0.04 * (n_atoms / 104) ** 3, bytes=1e5 + 200 * 24.0 * n_atoms
+    )

@@ -1,11 +1,12 @@
 """Quantum ESPRESSO as reference: density functional theory that anyone may install.
 
-pw.x runs behind ASE's socket, many configurations a process (``borarun.programs.pw``); its own output is kept as evidence: a label counts only
-where pw.x printed its energy as converged.
+pw.x runs behind ASE's socket, many configurations a process (``borarun.programs.pw``); its own
+output is kept as evidence: a label counts only where pw.x printed its energy as converged.
 
-Source: Giannozzi et al., J. Phys.: Condens. Matter 29, 465901 (2017); rev-vdW-DF2: Hamada, Phys. Rev. B 89, 121103 (2014), ``vdw-df2-b86r``;
-D3: Grimme, Antony, Ehrlich, Krieg, J. Chem. Phys. 132, 154104 (2010), with Becke-Johnson damping J. Comput. Chem. 32, 1456 (2011), both
-without the three-body term, as VASP's IVDW.
+Source: Giannozzi et al., J. Phys.: Condens. Matter 29, 465901 (2017); rev-vdW-DF2: Hamada, Phys.
+Rev. B 89, 121103 (2014), ``vdw-df2-b86r``; D3: Grimme, Antony, Ehrlich, Krieg, J. Chem. Phys. 132,
+154104 (2010), with Becke-Johnson damping J. Comput. Chem. 32, 1456 (2011), both without the
+three-body term, as VASP's IVDW.
 """
 
 from __future__ import annotations
@@ -36,14 +37,26 @@ OUTPUT = "pw.out"
 
 XC: dict[str, dict[str, str | int | bool]] = {
     "PBE": {"input_dft": "PBE"},
-    "PBE-D3": {"input_dft": "PBE", "vdw_corr": "dft-d3", "dftd3_version": 4, "dftd3_threebody": False},
-    "PBE-D3-zero": {"input_dft": "PBE", "vdw_corr": "dft-d3", "dftd3_version": 3, "dftd3_threebody": False},
+    "PBE-D3": {
+        "input_dft": "PBE",
+        "vdw_corr": "dft-d3",
+        "dftd3_version": 4,
+        "dftd3_threebody": False,
+    },
+    "PBE-D3-zero": {
+        "input_dft": "PBE",
+        "vdw_corr": "dft-d3",
+        "dftd3_version": 3,
+        "dftd3_threebody": False,
+    },
     "rev-vdW-DF2": {"input_dft": "vdw-df2-b86r"},
     "vdW-DF2": {"input_dft": "vdw-df2"},
     "optB86b-vdW": {"input_dft": "vdw-df-ob86"},
     "optB88-vdW": {"input_dft": "vdw-df-obk8"},
 }
-"""Functional -> QE's keys. ``input_dft`` overrules the functional that the pseudopotentials were made with."""
+"""Functional -> QE's keys. ``input_dft`` overrules the functional that the pseudopotentials were
+made with.
+"""
 
 OURS = frozenset(
     {
@@ -72,11 +85,14 @@ OURS = frozenset(
         "dftd3_threebody",
     }
 )
-"""QE's keys that follow from the settings or that the socket needs; ``espresso`` does not change them."""
+"""QE's keys that follow from the settings or that the socket needs; ``espresso`` does not change
+them.
+"""
 
 SECONDS_PER_ATOM = 4.0
-"""Core time of one electronic cycle of 104 atoms at Gamma, with forces and stress: 2 s were measured at 60/360 Ry, and the default cutoffs take
-about twice as many plane waves."""
+"""Core time of one electronic cycle of 104 atoms at Gamma, with forces and stress: 2 s were
+measured at 60/360 Ry, and the default cutoffs take about twice as many plane waves.
+"""
 
 KERNEL_S = 75.0
 """Core time of the kernel table of the van der Waals functionals, once a process."""
@@ -84,7 +100,11 @@ KERNEL_S = 75.0
 ENERGY_TOLERANCE_EV = 1e-5
 """pw.x prints 1e-8 Ry."""
 
-Mesh = tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]]
+Mesh = tuple[
+    Annotated[int, Field(ge=1, le=100)],
+    Annotated[int, Field(ge=1, le=100)],
+    Annotated[int, Field(ge=1, le=100)],
+]
 
 
 class Program(base.Program):
@@ -92,10 +112,12 @@ class Program(base.Program):
 
     command: base.Command = Field(
         default="pw.x",
-        description="What starts pw.x; `{cores}` stands for the number of cores, e.g. `mpirun -np {cores} pw.x -nk 4`; borarun adds `-in` and `--ipi`.",
+        description="What starts pw.x; `{cores}` stands for the number of cores, e.g. `mpirun -np "
+        "{cores} pw.x -nk 4`; borarun adds `-in` and `--ipi`.",
     )
     pseudopotential_directory: base.AbsolutePath | None = Field(
-        default=None, description="Absolute path of the folder that holds the pseudopotentials (UPF files)."
+        default=None,
+        description="Absolute path of the folder that holds the pseudopotentials (UPF files).",
     )
 
 
@@ -105,11 +127,14 @@ class Settings(reference.ReferenceSettings):
     Attributes
     ----------
     pseudopotentials : element -> UPF file in the site's ``pseudopotential_directory``
-    pseudopotential_md5 : element -> hash that the file must have, as pw.x prints it and SSSP lists it
+    pseudopotential_md5 : element -> hash that the file must have, as pw.x prints it and SSSP lists
+        it
     ecutwfc_Ry, ecutrho_Ry : cutoffs of wave functions and density
     kpoints : Gamma-centred mesh for the study's cell
-    kpoints_cell_A : edges of that cell, angstrom; a cell that repeats it gets a mesh coarser by as much. Without them, all cells get ``kpoints``
-    degauss_Ry : width of Gaussian smearing; without it occupations are fixed, which needs an even number of electrons
+    kpoints_cell_A : edges of that cell, angstrom; a cell that repeats it gets a mesh coarser by as
+        much. Without them, all cells get ``kpoints``
+    degauss_Ry : width of Gaussian smearing; without it occupations are fixed, which needs an even
+        number of electrons
     conv_thr_Ry : the electronic cycle ends when the estimated error of the cell's energy is smaller
     charge : of every cell, elementary charges, against a uniform background
     version : that pw.x must have
@@ -141,21 +166,32 @@ class Settings(reference.ReferenceSettings):
     @field_validator("pseudopotentials")
     @classmethod
     def _names_of_files(cls, value: dict[str, str]) -> dict[str, str]:
-        if wrong := [name for name in value.values() if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name)]:
-            raise ValueError(f"must name files, without a folder (got {', '.join(wrong)}). The site file says where they are.")
+        if wrong := [
+            name
+            for name in value.values()
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name)
+        ]:
+            raise ValueError(
+                f"must name files, without a folder (got {', '.join(wrong)}). The site file "
+                "says where they are."
+            )
         return value
 
     @field_validator("pseudopotential_md5")
     @classmethod
     def _hashes(cls, value: dict[str, str]) -> dict[str, str]:
         if wrong := [md5 for md5 in value.values() if not re.fullmatch("[0-9a-f]{32}", md5)]:
-            raise ValueError(f"must hold MD5 hashes, 32 digits 0-9 a-f each (got {', '.join(wrong)}).")
+            raise ValueError(
+                f"must hold MD5 hashes, 32 digits 0-9 a-f each (got {', '.join(wrong)})."
+            )
         return value
 
     @field_validator("espresso")
     @classmethod
     def _keys_of_pw(cls, value: dict[str, Any]) -> dict[str, Any]:
-        from ase.io.espresso_namelist.keys import pw_keys  # loads scipy whole: a plan need not wait for it
+        from ase.io.espresso_namelist.keys import (
+            pw_keys,
+        )  # loads scipy whole: a plan need not wait for it
 
         known = {key for keys in pw_keys.values() for key in keys}
         for key, item in value.items():
@@ -164,18 +200,25 @@ class Settings(reference.ReferenceSettings):
             if key not in known:
                 raise ValueError(f"pw.x has no key {key}. See its INPUT_PW.")
             if isinstance(item, str) and not re.fullmatch(r"[A-Za-z0-9 ._+-]*", item):
-                raise ValueError(f"{key} holds characters that pw.x's values do not have (got {item!r}).")
+                raise ValueError(
+                    f"{key} holds characters that pw.x's values do not have (got {item!r})."
+                )
         return value
 
     @model_validator(mode="after")
     def _cutoffs(self) -> Self:
         if self.ecutrho_Ry < 4 * self.ecutwfc_Ry:
-            raise ValueError(f"ecutrho_Ry must be at least four times ecutwfc_Ry (got {self.ecutrho_Ry:g} and {self.ecutwfc_Ry:g}).")
+            raise ValueError(
+                f"ecutrho_Ry must be at least four times ecutwfc_Ry (got {self.ecutrho_Ry:g} "
+                f"and {self.ecutwfc_Ry:g})."
+            )
         return self
 
 
 def version(settings: Settings) -> str:
-    """Version of the files; that of pw.x is a fact of the record, and a setting where the study asks for one."""
+    """Version of the files; that of pw.x is a fact of the record, and a setting where the study
+    asks for one.
+    """
     return f"format {reference.FORMAT}.{FORMAT}"
 
 
@@ -184,10 +227,14 @@ def missing(settings: Settings, program: Program) -> str:
     if not program.finds(program.command):
         first = base.first(program.command)
         return (
-            f"{first} is not found. Install Quantum ESPRESSO (Debian: apt-get install quantum-espresso), or set programs.{NAME}.command in the site file."
+            f"{first} is not found. Install Quantum ESPRESSO (Debian: apt-get install "
+            f"quantum-espresso), or set programs.{NAME}.command in the site file."
         )
     if program.pseudopotential_directory is None:
-        return f"set programs.{NAME}.pseudopotential_directory in the site file to the folder that holds {', '.join(settings.pseudopotentials.values())}."
+        return (
+            f"set programs.{NAME}.pseudopotential_directory in the site file to the folder that "
+            f"holds {', '.join(settings.pseudopotentials.values())}."
+        )
     for element, name in settings.pseudopotentials.items():
         file = Path(program.pseudopotential_directory) / name
         try:
@@ -195,12 +242,23 @@ def missing(settings: Settings, program: Program) -> str:
         except OSError:
             return f"the pseudopotential {file} cannot be read. Put it there."
         text = content.decode(errors="replace")
-        made_for = re.search(r'element\s*=\s*"\s*(\w+)\s*"', text) or re.search(r"^\s*(\w+)\s+Element$", text, re.MULTILINE)
+        made_for = re.search(r'element\s*=\s*"\s*(\w+)\s*"', text) or re.search(
+            r"^\s*(\w+)\s+Element$", text, re.MULTILINE
+        )
         if made_for is None or made_for[1] != element:
-            return f"the pseudopotential {file} is not for {element}. Name another one in reference.pseudopotentials."
-        wanted, md5 = settings.pseudopotential_md5.get(element), hashlib.md5(content, usedforsecurity=False).hexdigest()
+            return (
+                f"the pseudopotential {file} is not for {element}. Name another one in "
+                "reference.pseudopotentials."
+            )
+        wanted, md5 = (
+            settings.pseudopotential_md5.get(element),
+            hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        )
         if wanted not in (None, md5):
-            return f"the pseudopotential {file} is not the one of the study (MD5 {md5}, wanted {wanted}). Put that one there."
+            return (
+                f"the pseudopotential {file} is not the one of the study (MD5 {md5}, wanted "
+                f"{wanted}). Put that one there."
+            )
     return ""
 
 
@@ -209,29 +267,44 @@ def probes(program: Program) -> list[Probe]:
 
     def read(text: str) -> Told:
         found = re.search(r"Program PWSCF v\.(\S+) starts", text)
-        return Told(f"pw.x {found[1]}") if found else Told(trouble="did not say that it is pw.x", remedy=base.BY_HAND)
+        return (
+            Told(f"pw.x {found[1]}")
+            if found
+            else Told(trouble="did not say that it is pw.x", remedy=base.BY_HAND)
+        )
 
     return [Probe("command", program.command, read)]
 
 
 def paths(program: Program) -> dict[str, str]:
     """The folder of pseudopotentials."""
-    return {"pseudopotential_directory": program.pseudopotential_directory} if program.pseudopotential_directory else {}
+    return (
+        {"pseudopotential_directory": program.pseudopotential_directory}
+        if program.pseudopotential_directory
+        else {}
+    )
 
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
-    """The input files: one ``pw-N.in`` for each list of atoms, ``pw.json``, and those of the reference program."""
+    """The input files: one ``pw-N.in`` for each list of atoms, ``pw.json``, and those of the
+    reference program.
+    """
     frames = reference.configurations(settings, inputs)
     files = reference.render(settings, frames, NAME)
     starts: dict[tuple[int, ...], Atoms] = {}
     for atoms in frames:
         starts.setdefault(tuple(atoms.numbers), atoms)
-    texts = {f"pw-{number}.in": _pw_input(settings, atoms, program) for number, atoms in enumerate(starts.values(), 1)}
+    texts = {
+        f"pw-{number}.in": _pw_input(settings, atoms, program)
+        for number, atoms in enumerate(starts.values(), 1)
+    }
     return {**files, **texts, "pw.json": json.dumps({"inputs": list(texts)}, indent=1) + "\n"}
 
 
 def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
-    """Input of pw.x behind a socket, which moves atoms and cell as it likes: as ``vc-relax``, and without the start's symmetry."""
+    """Input of pw.x behind a socket, which moves atoms and cell as it likes: as ``vc-relax``, and
+    without the start's symmetry.
+    """
     data = {
         "calculation": "vc-relax",
         "outdir": "./pw",
@@ -245,7 +318,11 @@ def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
         "tot_charge": settings.charge,
         "conv_thr": settings.conv_thr_Ry,
         "cell_factor": 2.0,
-        **({"occupations": "fixed"} if settings.degauss_Ry is None else {"occupations": "smearing", "degauss": settings.degauss_Ry}),
+        **(
+            {"occupations": "fixed"}
+            if settings.degauss_Ry is None
+            else {"occupations": "smearing", "degauss": settings.degauss_Ry}
+        ),
         **XC[settings.functional],
         **settings.espresso,
     }
@@ -257,15 +334,23 @@ def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
         text,
         atoms,
         input_data=data,
-        pseudopotentials={symbol: settings.pseudopotentials[symbol] for symbol in dict.fromkeys(atoms.symbols)},
-        kpts=None if mesh == (1, 1, 1) else mesh,  # None: the Gamma point with real wave functions, at half the cost
+        pseudopotentials={
+            symbol: settings.pseudopotentials[symbol] for symbol in dict.fromkeys(atoms.symbols)
+        },
+        kpts=None
+        if mesh == (1, 1, 1)
+        else mesh,  # None: the Gamma point with real wave functions, at half the cost
     )
     return text.getvalue()
 
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The command to start."""
-    return [*reference.command(settings, cores), "--", *base.words(program.command, cores, program.threads)]
+    return [
+        *reference.command(settings, cores),
+        "--",
+        *base.words(program.command, cores, program.threads),
+    ]
 
 
 def parse(settings: Settings, directory: Path) -> Result:
@@ -274,7 +359,8 @@ def parse(settings: Settings, directory: Path) -> Result:
     Raises
     ------
     ParseError
-        Where a file is missing or cut short, or a label is not what pw.x printed as converged with this functional.
+        Where a file is missing or cut short, or a label is not what pw.x printed as converged with
+        this functional.
     EngineError
         Where pw.x gave no result, e.g. because its electronic cycle did not converge.
     """
@@ -286,11 +372,22 @@ def parse(settings: Settings, directory: Path) -> Result:
     printed = read_output(file)
     reference.check_version(settings.version, printed.programs, directory)
     if printed.functionals != {str(XC[settings.functional]["input_dft"]).upper()}:
-        raise ParseError(file, f"is of another functional ({', '.join(sorted(printed.functionals)) or 'none'})")
+        raise ParseError(
+            file, f"is of another functional ({', '.join(sorted(printed.functionals)) or 'none'})"
+        )
     for index, energy in enumerate(_energies(labels)):
         if not np.isclose(printed.energy, energy, rtol=0, atol=ENERGY_TOLERANCE_EV).any():
-            raise ParseError(file, f"has no converged cycle of the energy of label {index + 1}, {energy:.6f} eV")
-    return Result({**result.facts, "program": ", ".join(printed.programs), "pseudopotentials": printed.pseudopotentials}, frames=result.frames)
+            raise ParseError(
+                file, f"has no converged cycle of the energy of label {index + 1}, {energy:.6f} eV"
+            )
+    return Result(
+        {
+            **result.facts,
+            "program": ", ".join(printed.programs),
+            "pseudopotentials": printed.pseudopotentials,
+        },
+        frames=result.frames,
+    )
 
 
 def _energies(labels: Frames) -> list[float]:

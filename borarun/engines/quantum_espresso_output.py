@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 from borarun.errors import ParseError
 from borarun.task import Json
 
-_ENERGY = re.compile(r"^!\s+total energy\s+=\s*(\S+) Ry$(?:(?!^!).)*?^\s+convergence has been achieved in", re.MULTILINE | re.DOTALL)
-_PSEUDOPOTENTIAL = re.compile(r"PseudoPot\. #\s*\d+ for (\w+)\s+read from file:\s*\n\s*(\S+)\s*\n\s*MD5 check sum: ([0-9a-f]{32})")
+_ENERGY = re.compile(
+    r"^!\s+total energy\s+=\s*(\S+) Ry$(?:(?!^!).)*?^\s+convergence has been achieved in",
+    re.MULTILINE | re.DOTALL,
+)
+_PSEUDOPOTENTIAL = re.compile(
+    r"PseudoPot\. #\s*\d+ for (\w+)\s+read from file:\s*\n\s*(\S+)\s*\n\s*MD5 check sum: "
+    r"([0-9a-f]{32})"
+)
 
 
 @dataclass(frozen=True)
@@ -46,13 +52,26 @@ def read_output(file: Path) -> Output:
     try:
         text = file.read_text(errors="replace")
     except OSError as error:
-        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
     versions = re.findall(r"Program PWSCF v\.(\S+)", text)
     if not versions or not re.search(r"^\s+JOB DONE\.\n=-+=\n\Z", text, re.MULTILINE):
-        raise ParseError(file, "is cut short: it does not end with pw.x's JOB DONE", remedy="Submit again: it is done anew.")
+        raise ParseError(
+            file,
+            "is cut short: it does not end with pw.x's JOB DONE",
+            remedy="Submit again: it is done anew.",
+        )
     return Output(
         programs=tuple(dict.fromkeys(f"PWSCF {version}" for version in versions)),
-        functionals=frozenset(name.upper() for name in re.findall(r"Exchange-correlation\s*=\s*(\S+)", text)),
-        pseudopotentials={element: {"file": Path(path).name, "md5": md5} for element, path, md5 in _PSEUDOPOTENTIAL.findall(text)},
+        functionals=frozenset(
+            name.upper() for name in re.findall(r"Exchange-correlation\s*=\s*(\S+)", text)
+        ),
+        pseudopotentials={
+            element: {"file": Path(path).name, "md5": md5}
+            for element, path, md5 in _PSEUDOPOTENTIAL.findall(text)
+        },
         energy=np.array([float(energy) for energy in _ENERGY.findall(text)]) * Ry,
     )

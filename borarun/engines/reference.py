@@ -1,4 +1,5 @@
-"""What the reference engines share: their settings, the files of ``borarun.programs.reference``, and how these are read.
+"""What the reference engines share: their settings, the files of ``borarun.programs.reference``,
+and how these are read.
 
 A reference engine gives the energies, forces and stresses that a potential is trained on.
 """
@@ -14,7 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from borarun.contacts import Contacts, contacts
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
@@ -25,7 +33,9 @@ FORMAT = "1"
 """Version of the files below: part of every key."""
 
 Version = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
-"""Version of a program that the study asks for, whole or its beginning. Where it asks for none, keys hold nothing of it."""
+"""Version of a program that the study asks for, whole or its beginning. Where it asks for none,
+keys hold nothing of it.
+"""
 
 RELAX_STEPS = 60
 """Steps that a relaxation usually takes, for estimates."""
@@ -33,7 +43,15 @@ RELAX_STEPS = 60
 AGAIN = "Submit again: it is done anew."
 
 FACTS = {
-    "relax": {"energy_eV_per_atom", "lattice_A", "angles_deg", "volume_A3", "max_force_eV_per_A", "space_group", "steps"},
+    "relax": {
+        "energy_eV_per_atom",
+        "lattice_A",
+        "angles_deg",
+        "volume_A3",
+        "max_force_eV_per_A",
+        "space_group",
+        "steps",
+    },
     "label": {"n_labels"},
     "aimd": {"n_labels", "temperature_K", "steps", "ensemble"},
 }
@@ -45,7 +63,8 @@ class ReferenceSettings(Settings):
 
     Attributes
     ----------
-    operation : ``relax`` a structure, ``label`` the input ``frames`` or close contacts of a structure, or ``aimd``: a short NPT Langevin run
+    operation : ``relax`` a structure, ``label`` the input ``frames`` or close contacts of a
+        structure, or ``aimd``: a short NPT Langevin run
     functional : one of the engine's ``FUNCTIONALS``
     part : ``label`` takes the frames i, i + n, i + 2 n ... of its input, (i, n)
     contacts : close contacts to make of the cell, and to label
@@ -98,15 +117,26 @@ class ReferenceSettings(Settings):
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in cls.FUNCTIONALS:
-            raise ValueError(f"{cls.ENGINE} has {' and '.join(cls.FUNCTIONALS)} (got {value}). Choose of these, or another engine.")
+            raise ValueError(
+                f"{cls.ENGINE} has {' and '.join(cls.FUNCTIONALS)} (got {value}). Choose of "
+                "these, or another engine."
+            )
         return value
 
     @model_validator(mode="after")
     def _samples_fall_on_steps(self) -> Self:
-        if self.sample_every < 1 or not math.isclose(self.sample_every * self.timestep_fs, self.sample_every_fs, rel_tol=1e-6):
-            raise ValueError(f"sample_every_fs is no multiple of timestep_fs (got {self.sample_every_fs} and {self.timestep_fs})")
+        if self.sample_every < 1 or not math.isclose(
+            self.sample_every * self.timestep_fs, self.sample_every_fs, rel_tol=1e-6
+        ):
+            raise ValueError(
+                f"sample_every_fs is no multiple of timestep_fs (got {self.sample_every_fs} "
+                f"and {self.timestep_fs})"
+            )
         if self.operation == "aimd" and self.steps < self.sample_every:
-            raise ValueError(f"the run ends before its first sample (got time_ps {self.time_ps}, sample_every_fs {self.sample_every_fs})")
+            raise ValueError(
+                f"the run ends before its first sample (got time_ps {self.time_ps}, "
+                f"sample_every_fs {self.sample_every_fs})"
+            )
         return self
 
 
@@ -128,8 +158,8 @@ def check_version(asked: str | None, programs: Iterable[str], directory: Path) -
         if not re.match(rf"{re.escape(asked or '')}(?!\d)", version):
             raise EngineError(
                 f"version: the study asks for {name} {asked} (got {version}).",
-                remedy=f"Name that version in the site file, or load it in worker_init; or change reference.version. Then delete {directory}, "
-                "and submit again.",
+                remedy="Name that version in the site file, or load it in worker_init; or "
+                f"change reference.version. Then delete {directory}, and submit again.",
             )
 
 
@@ -138,7 +168,9 @@ def configurations(settings: ReferenceSettings, inputs: Inputs) -> Frames:
     base: Frames | None = inputs.get("structure")
     if settings.operation != "label":
         return Frames.of([build(settings.cell, None if base is None else base[-1])])
-    made = settings.contacts and contacts(build(settings.cell, None if base is None else base[-1]), settings.contacts)
+    made = settings.contacts and contacts(
+        build(settings.cell, None if base is None else base[-1]), settings.contacts
+    )
     frames: Frames = made or inputs["frames"]
     first, step = settings.part
     frames = frames.take(range(first, len(frames), step))
@@ -154,17 +186,28 @@ def render(settings: ReferenceSettings, frames: Frames, calculator: str) -> File
     frames : from ``configurations``
     calculator : name that the program knows it by
     """
-    job: dict[str, Any] = {"operation": settings.operation, "calculator": calculator, "functional": settings.functional}
+    job: dict[str, Any] = {
+        "operation": settings.operation,
+        "calculator": calculator,
+        "functional": settings.functional,
+    }
     if settings.operation == "relax":
-        job |= settings.model_dump(include={"fmax_eV_per_A", "max_stress_kbar", "max_steps", "relax_cell", "keep_symmetry"})
+        job |= settings.model_dump(
+            include={"fmax_eV_per_A", "max_stress_kbar", "max_steps", "relax_cell", "keep_symmetry"}
+        )
     elif settings.operation == "aimd":
-        job |= settings.model_dump(include={"temperature_K", "timestep_fs", "friction_per_ps", "pressure_bar", "seed"})
+        job |= settings.model_dump(
+            include={"temperature_K", "timestep_fs", "friction_per_ps", "pressure_bar", "seed"}
+        )
         job |= {"steps": settings.steps, "sample_every": settings.sample_every}
     return {"job.json": json.dumps(job, indent=1) + "\n", _input_file(settings): frames.to_extxyz()}
 
 
-def mesh(kpoints: tuple[int, int, int], cell_A: Sequence[float] | None, edges_A: Sequence[float]) -> tuple[int, int, int]:
-    """The mesh of k-points for a cell: that of the study's cell, made coarser by as many times as the cell repeats it.
+def mesh(
+    kpoints: tuple[int, int, int], cell_A: Sequence[float] | None, edges_A: Sequence[float]
+) -> tuple[int, int, int]:
+    """The mesh of k-points for a cell: that of the study's cell, made coarser by as many times as
+    the cell repeats it.
 
     Parameters
     ----------
@@ -199,32 +242,46 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     try:
         result = json.loads(_read(file))
         if "failed" in result:
-            raise EngineError(result["failed"], remedy=result["remedy"], evidence=result["evidence"])
+            raise EngineError(
+                result["failed"], remedy=result["remedy"], evidence=result["evidence"]
+            )
         facts = {name: result["facts"][name] for name in FACTS[settings.operation]}
         size, n_labels = int(result["bytes"]), int(result["facts"]["n_labels"])
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
-    numbers = np.concatenate([np.ravel(value) for value in facts.values() if not isinstance(value, str)])
+    numbers = np.concatenate(
+        [np.ravel(value) for value in facts.values() if not isinstance(value, str)]
+    )
     if not np.isfinite(numbers.astype(float)).all():
         raise ParseError(file, "holds a value that is no number")
 
     file = directory / "labels.extxyz"
     text = _read(file)
     if len(text) != size:
-        raise ParseError(file, f"is cut short or damaged ({len(text)} of {size} bytes)", remedy=AGAIN)
+        raise ParseError(
+            file, f"is cut short or damaged ({len(text)} of {size} bytes)", remedy=AGAIN
+        )
     labels, asked = _frames(file), _frames(directory / _input_file(settings))
     expected = np.tile(asked.numbers, 1 if settings.operation == "label" else n_labels)
     if len(labels) != n_labels or not np.array_equal(labels.numbers, expected):
-        raise ParseError(file, f"holds other configurations than were asked for ({len(labels)} of {n_labels}, {len(labels.numbers)} atoms)")
+        raise ParseError(
+            file,
+            f"holds other configurations than were asked for ({len(labels)} of {n_labels}, "
+            f"{len(labels.numbers)} atoms)",
+        )
     if n_labels and not labels.labelled:
         raise ParseError(file, "holds a configuration without energy, forces or stress")
     for name, values in labels.arrays().items():
         if not np.isfinite(values).all():
             raise ParseError(file, f"holds {name} that are no numbers")
-    return Result(facts=facts, frames={"structure" if settings.operation == "relax" else "labels": labels})
+    return Result(
+        facts=facts, frames={"structure" if settings.operation == "relax" else "labels": labels}
+    )
 
 
-def cost(settings: ReferenceSettings, n_atoms: int, seconds_per_atom: float, start_s: float) -> Cost:
+def cost(
+    settings: ReferenceSettings, n_atoms: int, seconds_per_atom: float, start_s: float
+) -> Cost:
     """Estimate from the time of one evaluation.
 
     Parameters
@@ -236,7 +293,10 @@ def cost(settings: ReferenceSettings, n_atoms: int, seconds_per_atom: float, sta
     """
     evaluations = {"relax": RELAX_STEPS, "label": 1, "aimd": settings.steps}[settings.operation]
     labels = settings.steps // settings.sample_every if settings.operation == "aimd" else 1
-    return Cost(core_seconds=start_s + evaluations * n_atoms * seconds_per_atom, bytes=5e3 + labels * n_atoms * 50.0)
+    return Cost(
+        core_seconds=start_s + evaluations * n_atoms * seconds_per_atom,
+        bytes=5e3 + labels * n_atoms * 50.0,
+    )
 
 
 def _input_file(settings: ReferenceSettings) -> str:
@@ -247,7 +307,11 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
 
 
 def _frames(file: Path) -> Frames:

@@ -14,22 +14,41 @@ from borarun.engines.base import Frames
 
 AGAIN = "Submit again: it is done anew."
 
-GRADIENT_SECONDS = {6: 0.01, 8: 0.02, 10: 0.03, 12: 0.05, 14: 0.1, 16: 0.2, 18: 0.4, 20: 0.8, 22: 1.6, 24: 3.2, 26: 6.4, 28: 13.0}
-"""Core time of the derivatives of 104 atoms by level, s, in borarun's kernels; measured at 8 and 12."""
+GRADIENT_SECONDS = {
+    6: 0.01,
+    8: 0.02,
+    10: 0.03,
+    12: 0.05,
+    14: 0.1,
+    16: 0.2,
+    18: 0.4,
+    20: 0.8,
+    22: 1.6,
+    24: 3.2,
+    26: 6.4,
+    28: 13.0,
+}
+"""Core time of the derivatives of 104 atoms by level, s, in borarun's kernels; measured at 8 and
+12.
+"""
 
 CONFIGURATIONS = 150
 """In a training set, for estimates: how many there will be is not known before."""
 
 
 class TrainingSettings(base.Settings):
-    """Settings of both operations: ``train`` a potential on labelled frames, ``select`` the candidates worth a label.
+    """Settings of both operations: ``train`` a potential on labelled frames, ``select`` the
+    candidates worth a label.
 
     Attributes
     ----------
-    level, cutoff_A, radial_basis_size : shape of the potential, where it does not start from an earlier one
+    level, cutoff_A, radial_basis_size : shape of the potential, where it does not start from an
+        earlier one
     energy_weight, force_weight, stress_weight : weights of squared errors, as in MLIP-3
-    validation_fraction : part of the input ``labels`` that is held out; a configuration once held out stays so when others are added. The input
-        ``selected`` is learnt whole: each of its configurations was chosen because the potential does not know its like
+    validation_fraction : part of the input ``labels`` that is held out; a configuration once held
+        out stays so when others are added. The input
+        ``selected`` is learnt whole: each of its configurations was chosen because the potential
+        does not know its like
     seed : of the untrained radial functions and of what is held out
     max_selected : configurations that ``select`` gives at most
     """
@@ -47,7 +66,9 @@ class TrainingSettings(base.Settings):
 
 
 def split(inputs: base.Inputs, settings: TrainingSettings) -> tuple[Frames, Frames]:
-    """The frames to train on and those held out for validation, from the inputs ``labels`` and ``selected``."""
+    """The frames to train on and those held out for validation, from the inputs ``labels`` and
+    ``selected``.
+    """
     labels = Frames.join(inputs["labels"])
     held_out = _held_out(labels, settings)
     train = Frames.join([labels.take(np.flatnonzero(~held_out)), *inputs.get("selected", ())])
@@ -55,7 +76,8 @@ def split(inputs: base.Inputs, settings: TrainingSettings) -> tuple[Frames, Fram
 
 
 def _held_out(labels: Frames, settings: TrainingSettings) -> NDArray[np.bool_]:
-    """(F,) which frames are for validation: a matter of each frame's own positions, so that new frames move no old one.
+    """(F,) which frames are for validation: a matter of each frame's own positions, so that new
+    frames move no old one.
 
     Identical frames fall together, so none is in both sets.
     """

@@ -1,7 +1,9 @@
-"""VASP's input files: which tags make a functional, a relaxation, molecular dynamics; the order of atoms; where a POTCAR lies.
+"""VASP's input files: which tags make a functional, a relaxation, molecular dynamics; the order of
+atoms; where a POTCAR lies.
 
-Source: VASP wiki, pages of each tag and "Nonlocal vdW-DF functionals"; rev-vdW-DF2: Hamada, Phys. Rev. B 89, 121103 (2014); D3: Grimme, Antony,
-Ehrlich, Krieg, J. Chem. Phys. 132, 154104 (2010), with Becke-Johnson damping J. Comput. Chem. 32, 1456 (2011).
+Source: VASP wiki, pages of each tag and "Nonlocal vdW-DF functionals"; rev-vdW-DF2: Hamada, Phys.
+Rev. B 89, 121103 (2014); D3: Grimme, Antony, Ehrlich, Krieg, J. Chem. Phys. 132, 154104 (2010),
+with Becke-Johnson damping J. Comput. Chem. 32, 1456 (2011).
 """
 
 from __future__ import annotations
@@ -26,15 +28,42 @@ FUNCTIONALS: dict[str, Tags] = {
     "PBE": {"GGA": "PE"},
     "PBE-D3": {"GGA": "PE", "IVDW": 12},
     "PBE-D3-zero": {"GGA": "PE", "IVDW": 11},
-    "rev-vdW-DF2": {"GGA": "MK", "PARAM1": 0.1234568, "PARAM2": 0.711357, "LUSE_VDW": True, "ZAB_VDW": VDW_DF2_ZAB, "AGGAC": 0.0},
+    "rev-vdW-DF2": {
+        "GGA": "MK",
+        "PARAM1": 0.1234568,
+        "PARAM2": 0.711357,
+        "LUSE_VDW": True,
+        "ZAB_VDW": VDW_DF2_ZAB,
+        "AGGAC": 0.0,
+    },
     "vdW-DF2": {"GGA": "ML", "LUSE_VDW": True, "ZAB_VDW": VDW_DF2_ZAB, "AGGAC": 0.0},
     "optB86b-vdW": {"GGA": "MK", "PARAM1": 0.1234, "PARAM2": 1.0, "LUSE_VDW": True, "AGGAC": 0.0},
-    "optB88-vdW": {"GGA": "BO", "PARAM1": 0.1833333333, "PARAM2": 0.22, "LUSE_VDW": True, "AGGAC": 0.0},
+    "optB88-vdW": {
+        "GGA": "BO",
+        "PARAM1": 0.1833333333,
+        "PARAM2": 0.22,
+        "LUSE_VDW": True,
+        "AGGAC": 0.0,
+    },
     "optPBE-vdW": {"GGA": "OR", "LUSE_VDW": True, "AGGAC": 0.0},
-    "SCAN+rVV10": {"METAGGA": "SCAN", "LUSE_VDW": True, "BPARAM": 15.7, "CPARAM": 0.0093, "ALGO": "All"},
-    "r2SCAN+rVV10": {"METAGGA": "R2SCAN", "LUSE_VDW": True, "BPARAM": 11.95, "CPARAM": 0.0093, "ALGO": "All"},
+    "SCAN+rVV10": {
+        "METAGGA": "SCAN",
+        "LUSE_VDW": True,
+        "BPARAM": 15.7,
+        "CPARAM": 0.0093,
+        "ALGO": "All",
+    },
+    "r2SCAN+rVV10": {
+        "METAGGA": "R2SCAN",
+        "LUSE_VDW": True,
+        "BPARAM": 11.95,
+        "CPARAM": 0.0093,
+        "ALGO": "All",
+    },
 }
-"""Functional -> tags, all with LASPH and PBE POTCARs. ALGO: the damped search that VASP asks for with meta-GGAs."""
+"""Functional -> tags, all with LASPH and PBE POTCARs. ALGO: the damped search that VASP asks for
+with meta-GGAs.
+"""
 
 STUDY_KEYS = {
     "ENCUT": "reference.encut_eV",
@@ -50,19 +79,28 @@ STUDY_KEYS = {
 """Tags that a key of the study says; in ``incar`` they overrule it."""
 
 KIND_OF_RUN = ("NSW", "IBRION", "ISIF", "MDALGO", "NBLOCK")
-"""Tags that make a run a relaxation, a label or molecular dynamics; in ``incar`` they hold for all three."""
+"""Tags that make a run a relaxation, a label or molecular dynamics; in ``incar`` they hold for all
+three.
+"""
 
 PMASS_AMU = 100
-"""Mass of the cell. A cell of edge L, volume V and bulk modulus B swings with (2 pi / T)^2 = 3 B V / (PMASS L^2): for Li2B12H12 (9.6 angstrom, about
-15 GPa) T is 0.4 ps, slow against the anions' vibrations, fast enough to follow the temperature within a picosecond. VASP's default, 1000, gives 1.2 ps."""
+"""Mass of the cell. A cell of edge L, volume V and bulk modulus B swings with (2 pi / T)^2 = 3 B V
+/ (PMASS L^2): for Li2B12H12 (9.6 angstrom, about 15 GPa) T is 0.4 ps, slow against the anions'
+vibrations, fast enough to follow the temperature within a picosecond. VASP's default, 1000, gives
+1.2 ps.
+"""
 
 CELL_FRICTION_PER_PS = 10
 
 
 @cache
 def known_tags() -> frozenset[str]:
-    """Tags that VASP has, by pymatgen's list and three that it lacks: VASP passes over one that it does not know without a word."""
-    return frozenset(json.loads((files("pymatgen") / "io" / "vasp" / "incar_parameters.json").read_text())) | {"BPARAM", "CPARAM", "IVDW_NL"}
+    """Tags that VASP has, by pymatgen's list and three that it lacks: VASP passes over one that it
+    does not know without a word.
+    """
+    return frozenset(
+        json.loads((files("pymatgen") / "io" / "vasp" / "incar_parameters.json").read_text())
+    ) | {"BPARAM", "CPARAM", "IVDW_NL"}
 
 
 def order(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -74,7 +112,8 @@ def order(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
 
     Returns
     -------
-    (N,) indices: atom i of the POSCAR is atom ``order[i]``. Elements stand in the order of their first atoms, and so do the atoms of each.
+    (N,) indices: atom i of the POSCAR is atom ``order[i]``. Elements stand in the order of their
+    first atoms, and so do the atoms of each.
     """
     first = {number: index for index, number in reversed(list(enumerate(numbers.tolist())))}
     return np.argsort([first[number] for number in numbers.tolist()], kind="stable")
@@ -86,13 +125,21 @@ def elements(atoms: Atoms) -> list[str]:
 
 
 def poscar(atoms: Atoms) -> str:
-    """The POSCAR of atoms, grouped by element; VASP's own precision, so that it holds what it is given."""
-    from pymatgen.io.ase import AseAtomsAdaptor  # here and below: its import takes longer than a plan, which needs none of it
+    """The POSCAR of atoms, grouped by element; VASP's own precision, so that it holds what it is
+    given.
+    """
+    from pymatgen.io.ase import (
+        AseAtomsAdaptor,
+    )  # here and below: its import takes longer than a plan, which needs none of it
     from pymatgen.io.vasp.inputs import Poscar
 
     grouped = atoms[order(atoms.numbers)]
-    structure = AseAtomsAdaptor.get_structure(Atoms(grouped.numbers, grouped.positions, cell=grouped.cell, pbc=True))
-    return str(Poscar(structure, comment=grouped.get_chemical_formula()).get_str(significant_figures=16))
+    structure = AseAtomsAdaptor.get_structure(
+        Atoms(grouped.numbers, grouped.positions, cell=grouped.cell, pbc=True)
+    )
+    return str(
+        Poscar(structure, comment=grouped.get_chemical_formula()).get_str(significant_figures=16)
+    )
 
 
 def kpoints(mesh: tuple[int, int, int]) -> str:
@@ -110,5 +157,7 @@ def incar(tags: Tags) -> str:
 
 
 def potcar_path(directory: str, titel: str) -> Path:
-    """Where VASP's own tree of potentials holds the POTCAR of a TITEL: ``PAW_PBE Li_sv 10Sep2004`` in ``Li_sv/POTCAR``."""
+    """Where VASP's own tree of potentials holds the POTCAR of a TITEL: ``PAW_PBE Li_sv 10Sep2004``
+    in ``Li_sv/POTCAR``.
+    """
     return Path(directory) / titel.split()[1] / "POTCAR"

@@ -1,9 +1,11 @@
 """What VASP left: read whole or not at all, and the gate that every label passes.
 
-Numbers come from ``vasprun.xml``, which has more digits than the OUTCAR; the OUTCAR must agree with it and have its last lines.
-The energy is TOTEN, the free energy, of which the forces are the derivative. VASP's stress in kbar is positive where the cell wants to grow.
+Numbers come from ``vasprun.xml``, which has more digits than the OUTCAR; the OUTCAR must agree with
+it and have its last lines. The energy is TOTEN, the free energy, of which the forces are the
+derivative. VASP's stress in kbar is positive where the cell wants to grow.
 
-Source: VASP's wiki; the OSZICAR is read by pymatgen, Ong et al., Comput. Mater. Sci. 68, 314 (2013).
+Source: VASP's wiki; the OSZICAR is read by pymatgen, Ong et al., Comput. Mater. Sci. 68, 314
+(2013).
 """
 
 from __future__ import annotations
@@ -33,15 +35,49 @@ POSITION_TOLERANCE_A = 1e-5
 """The XML holds eight decimals of fractional coordinates."""
 
 SCIENCE = (
-    *("GGA", "METAGGA", "IVDW", "LUSE_VDW", "PARAM1", "PARAM2", "ZAB_VDW", "AGGAC", "BPARAM", "CPARAM", "LASPH"),
-    *("ENCUT", "EDIFF", "PREC", "ISMEAR", "SIGMA", "ISPIN", "ISIF", "IBRION", "MDALGO", "POTIM", "TEBEG", "TEEND", "PSTRESS"),
+    *(
+        "GGA",
+        "METAGGA",
+        "IVDW",
+        "LUSE_VDW",
+        "PARAM1",
+        "PARAM2",
+        "ZAB_VDW",
+        "AGGAC",
+        "BPARAM",
+        "CPARAM",
+        "LASPH",
+    ),
+    *(
+        "ENCUT",
+        "EDIFF",
+        "PREC",
+        "ISMEAR",
+        "SIGMA",
+        "ISPIN",
+        "ISIF",
+        "IBRION",
+        "MDALGO",
+        "POTIM",
+        "TEBEG",
+        "TEEND",
+        "PSTRESS",
+    ),
 )
-"""Tags that decide what a label means: they must be in force as they were asked for, whatever custodian mended."""
+"""Tags that decide what a label means: they must be in force as they were asked for, whatever
+custodian mended.
+"""
 
 ALIASES = {"ENCUT": "ENMAX"}
 """Names that the XML's parameters have for tags."""
 
-UNSET: dict[str, Json] = {"IVDW": 0, "LUSE_VDW": False, "METAGGA": "--", "LASPH": False, "PSTRESS": 0.0}
+UNSET: dict[str, Json] = {
+    "IVDW": 0,
+    "LUSE_VDW": False,
+    "METAGGA": "--",
+    "LASPH": False,
+    "PSTRESS": 0.0,
+}
 """What it means that a tag is absent, where that is a statement of its own."""
 
 
@@ -57,7 +93,8 @@ class Run:
     titels : TITEL of each POTCAR that VASP says it read
     corrections : what custodian mended, each {``handler``, ``errors``, ``actions``}
     stopped : whether the wall ended it
-    tags : INCAR and parameters as VASP understood them, by the names of ``SCIENCE`` and NELECT, NELM
+    tags : INCAR and parameters as VASP understood them, by the names of ``SCIENCE`` and NELECT,
+        NELM
     mdalgo : what the OUTCAR says of it; None where it says nothing
     mesh : divisions of the mesh of k-points
     symbols : (N,) chemical symbols
@@ -89,7 +126,9 @@ class Run:
     temperature: NDArray[np.float64]
 
     def frames(self, asked: Asked, steps: Sequence[int]) -> Frames:
-        """Labelled frames in the study's order of atoms, each atom next to where it stood at the start."""
+        """Labelled frames in the study's order of atoms, each atom next to where it stood at the
+        start.
+        """
         assert self.stress is not None  # the gate saw to it
         start, place = asked.start, np.argsort(asked.order)
         anchor = start.get_scaled_positions(wrap=False)
@@ -97,8 +136,14 @@ class Run:
         for step in steps:
             fractional = self.fractional[step][place]
             fractional = fractional - np.round(fractional - anchor)
-            image = Atoms(start.numbers, scaled_positions=fractional, cell=self.cell[step], pbc=True)
-            labels = {"energy": float(self.energy[step]), "forces": self.forces[step][place], "stress": self.stress[step]}
+            image = Atoms(
+                start.numbers, scaled_positions=fractional, cell=self.cell[step], pbc=True
+            )
+            labels = {
+                "energy": float(self.energy[step]),
+                "forces": self.forces[step][place],
+                "stress": self.stress[step],
+            }
             image.calc = SinglePointCalculator(image, **labels)
             images.append(image)
         return Frames.of(images)
@@ -140,12 +185,22 @@ def read_records(directory: Path) -> list[dict[str, Json]]:
     try:
         result = json.loads(_read(file))
         if "failed" in result:
-            raise EngineError(result["failed"], remedy=result["remedy"], evidence=result["evidence"], passing=result.get("passing", False))
-        records: list[dict[str, Json]] = [json.loads(_read(directory / f"run-{number}" / "run.json")) for number in range(1, result["runs"] + 1)]
+            raise EngineError(
+                result["failed"],
+                remedy=result["remedy"],
+                evidence=result["evidence"],
+                passing=result.get("passing", False),
+            )
+        records: list[dict[str, Json]] = [
+            json.loads(_read(directory / f"run-{number}" / "run.json"))
+            for number in range(1, result["runs"] + 1)
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
     if result["stopped"] or not records:
-        raise TimeUpError("the wall of the batch job was reached before VASP was done.", remedy=SUBMIT_AGAIN)
+        raise TimeUpError(
+            "the wall of the batch job was reached before VASP was done.", remedy=SUBMIT_AGAIN
+        )
     return records
 
 
@@ -160,19 +215,30 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
     Raises
     ------
     ParseError
-        Where a file is missing, empty, cut short or contradicts another one; the message names the file and the place.
+        Where a file is missing, empty, cut short or contradicts another one; the message names the
+        file and the place.
     """
     file = directory / "vasprun.xml"
     xml = read_vasprun(file)
     outcar = read_outcar(directory / "OUTCAR")
     steps = len(xml.energy)
     if not steps:
-        raise ParseError(file, "holds no step: VASP ended before its first energy", evidence=_tail(directory / "OUTCAR"))
+        raise ParseError(
+            file,
+            "holds no step: VASP ended before its first energy",
+            evidence=_tail(directory / "OUTCAR"),
+        )
     tags = _tags(xml)
     if absent := {"NELECT", "NELM", "IBRION"} - tags.keys():
         raise ParseError(file, f"does not tell {', '.join(sorted(absent))}", remedy=AGAIN)
-    if len(outcar.energy) != steps or not np.allclose(outcar.energy, xml.energy, rtol=0, atol=ENERGY_TOLERANCE_EV, equal_nan=True):
-        raise ParseError(directory / "OUTCAR", f"its {len(outcar.energy)} energies TOTEN are not the {steps} of vasprun.xml", remedy=AGAIN)
+    if len(outcar.energy) != steps or not np.allclose(
+        outcar.energy, xml.energy, rtol=0, atol=ENERGY_TOLERANCE_EV, equal_nan=True
+    ):
+        raise ParseError(
+            directory / "OUTCAR",
+            f"its {len(outcar.energy)} energies TOTEN are not the {steps} of vasprun.xml",
+            remedy=AGAIN,
+        )
     return Run(
         directory=directory,
         program=f"VASP {xml.version}",
@@ -190,14 +256,18 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
         forces=xml.forces,
         stress=xml.stress,
         converged=xml.cycles < tags["NELM"],
-        temperature=_temperatures(directory / "OSZICAR", steps) if tags["IBRION"] == 0 else np.zeros(steps),
+        temperature=_temperatures(directory / "OSZICAR", steps)
+        if tags["IBRION"] == 0
+        else np.zeros(steps),
     )
 
 
 def join(runs: Sequence[Run]) -> Run:
     """Runs that go on from one another, as one."""
     names = ("cell", "fractional", "energy", "forces", "stress", "converged", "temperature")
-    joined: dict[str, Any] = {name: np.concatenate([getattr(run, name) for run in runs]) for name in names}
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(run, name) for run in runs]) for name in names
+    }
     return replace(runs[-1], **joined)
 
 
@@ -225,15 +295,26 @@ def check_moving_cell(run: Run) -> None:
     """
     remedy = "Use a VASP that was built with -Dtbdyn."
     if run.mdalgo != 3:
-        raise ParseError(run.directory / "OUTCAR", f"moving cell: VASP did not run MDALGO = 3 (got {run.mdalgo})", remedy=remedy)
+        raise ParseError(
+            run.directory / "OUTCAR",
+            f"moving cell: VASP did not run MDALGO = 3 (got {run.mdalgo})",
+            remedy=remedy,
+        )
     if len(run.cell) > 1 and np.ptp(run.cell, axis=0).max() == 0:
-        raise ParseError(run.directory / "vasprun.xml", "moving cell: the cell of every step is the same", remedy=remedy)
+        raise ParseError(
+            run.directory / "vasprun.xml",
+            "moving cell: the cell of every step is the same",
+            remedy=remedy,
+        )
 
 
 def _atoms(run: Run, asked: Asked) -> Iterator[str]:
     wanted = [asked.start.symbols[index] for index in asked.order]
     if list(run.symbols) != wanted:
-        yield f"{len(run.symbols)} atoms, {' '.join(dict.fromkeys(run.symbols))}, instead of {len(wanted)}, {' '.join(dict.fromkeys(wanted))}"
+        yield (
+            f"{len(run.symbols)} atoms, {' '.join(dict.fromkeys(run.symbols))}, instead of "
+            f"{len(wanted)}, {' '.join(dict.fromkeys(wanted))}"
+        )
 
 
 def _potcars(run: Run, asked: Asked) -> Iterator[str]:
@@ -277,7 +358,10 @@ def _configuration(run: Run, asked: Asked) -> Iterator[str]:
     wanted = asked.start.get_scaled_positions(wrap=False)[asked.order]
     away = run.fractional[0] - wanted
     cell = asked.start.cell.array
-    if np.abs(run.cell[0] - cell).max() > POSITION_TOLERANCE_A or np.abs((away - np.round(away)) @ cell).max() > POSITION_TOLERANCE_A:
+    if (
+        np.abs(run.cell[0] - cell).max() > POSITION_TOLERANCE_A
+        or np.abs((away - np.round(away)) @ cell).max() > POSITION_TOLERANCE_A
+    ):
         yield "the atoms do not stand where the configuration has them"
 
 
@@ -296,14 +380,18 @@ GATE: dict[str, Callable[[Run, Asked], Iterator[str]]] = {
 def _same(wanted: Any, found: Any) -> bool:
     if isinstance(wanted, str) or isinstance(found, str):
         one, other = str(wanted).strip().upper(), str(found).strip().upper()
-        return one == other or (len(other) == 6 and one.startswith(other))  # the XML cuts PREC to six letters
+        return one == other or (
+            len(other) == 6 and one.startswith(other)
+        )  # the XML cuts PREC to six letters
     if found is None:
         return False
     return bool(np.isclose(float(wanted), float(found), rtol=1e-6, atol=1e-8))
 
 
 def _tags(xml: Vasprun) -> dict[str, Any]:
-    """Every tag that matters, from the parameters in force, or from the INCAR as VASP read it where these are silent."""
+    """Every tag that matters, from the parameters in force, or from the INCAR as VASP read it where
+    these are silent.
+    """
     found: dict[str, Any] = {}
     for tag in (*SCIENCE, "NELECT", "NELM"):
         value = xml.parameters.get(ALIASES.get(tag, tag))
@@ -345,11 +433,20 @@ def read_outcar(file: Path) -> Outcar:
                 elif line.startswith("                         Elapsed time (sec):"):
                     ended = True
     except OSError as error:
-        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
     except IndexError as error:
         raise ParseError(file, f"is cut short after step {len(energies)}", remedy=AGAIN) from error
     if not ended:
-        raise ParseError(file, f"is cut short after step {len(energies)}: it does not end with VASP's timing", remedy=AGAIN, evidence=_tail(file))
+        raise ParseError(
+            file,
+            f"is cut short after step {len(energies)}: it does not end with VASP's timing",
+            remedy=AGAIN,
+            evidence=_tail(file),
+        )
     try:
         return Outcar(titels, mdalgo, np.array([float(energy) for energy in energies]))
     except ValueError as error:
@@ -364,7 +461,9 @@ def _temperatures(file: Path, steps: int) -> NDArray[np.float64]:
     except Exception as error:  # pymatgen raises whatever its reader stumbles over
         raise ParseError(file, f"is cut short or damaged ({error})", remedy=AGAIN) from error
     if len(temperatures) != steps:
-        raise ParseError(file, f"tells the temperature of {len(temperatures)} steps of {steps}", remedy=AGAIN)
+        raise ParseError(
+            file, f"tells the temperature of {len(temperatures)} steps of {steps}", remedy=AGAIN
+        )
     return temperatures
 
 
@@ -372,7 +471,11 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
 
 
 def _tail(file: Path) -> str:

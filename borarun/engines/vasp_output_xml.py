@@ -1,9 +1,12 @@
-"""``vasprun.xml`` as a stream: each step becomes numbers as soon as it is read and its XML is dropped, so that memory holds one step besides the arrays.
+"""``vasprun.xml`` as a stream: each step becomes numbers as soon as it is read and its XML is
+dropped, so that memory holds one step besides the arrays.
 
-An own reader, because those of the field keep the XML or an object for every atom of every step, or do not tell the settings in force:
-benchmarks/results/vasprun.md compares pymatgen's and ASE's. py4vasp reads VASP's HDF5 alone, dpdata the frames alone.
+An own reader, because those of the field keep the XML or an object for every atom of every step, or
+do not tell the settings in force: benchmarks/results/vasprun.md compares pymatgen's and ASE's.
+py4vasp reads VASP's HDF5 alone, dpdata the frames alone.
 
-Source: the format is that of VASP 5 and 6, as pymatgen reads it (Ong et al., Comput. Mater. Sci. 68, 314 (2013)); the tests compare both.
+Source: the format is that of VASP 5 and 6, as pymatgen reads it (Ong et al., Comput. Mater. Sci.
+68, 314 (2013)); the tests compare both.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ CUT_SYMBOLS = {"X": "Xe", "r": "Zr"}
 """Symbols that VASP cuts."""
 
 KEPT = frozenset({"structure", "varray", "energy"})
-"""Parts of a step that are read when it ends; levels, densities of states and electronic cycles are dropped at once."""
+"""Parts of a step that are read when it ends; levels, densities of states and electronic cycles are
+dropped at once.
+"""
 
 CONVERT: dict[str, Callable[[str], Json]] = {"logical": "T".__eq__, "int": int, "string": str}
 """How a tag's text becomes a value, by its type; those without a type are floats."""
@@ -48,7 +53,8 @@ class Vasprun:
     symbols : (N,) chemical symbols
     cell : (F, 3, 3) angstrom
     fractional : (F, N, 3)
-    energy : (F,) eV, ``e_fr_energy``, which is the OUTCAR's TOTEN; not a number where VASP printed stars, here and below
+    energy : (F,) eV, ``e_fr_energy``, which is the OUTCAR's TOTEN; not a number where VASP printed
+        stars, here and below
     forces : (F, N, 3) eV/angstrom
     stress : (F, 6) eV/angstrom^3, ASE's sign and order; None where a step has none
     cycles : (F,) electronic cycles of each step
@@ -69,7 +75,9 @@ class Vasprun:
 
 @dataclass(frozen=True)
 class _Step:
-    """One ``calculation``: the fields of ``Vasprun`` without their first axis; ``stress`` (3, 3) in kbar and VASP's sign."""
+    """One ``calculation``: the fields of ``Vasprun`` without their first axis; ``stress`` (3, 3) in
+    kbar and VASP's sign.
+    """
 
     cell: NDArray[np.float64]
     fractional: NDArray[np.float64]
@@ -85,7 +93,8 @@ def read_vasprun(file: Path) -> Vasprun:
     Raises
     ------
     ParseError
-        Where the file is missing, empty, cut short or damaged; the message has line and column, or the step.
+        Where the file is missing, empty, cut short or damaged; the message has line and column, or
+        the step.
     """
     head: dict[str, Element] = {}
     steps: list[_Step] = []
@@ -99,19 +108,33 @@ def read_vasprun(file: Path) -> Vasprun:
             elif part.tag == "atominfo":
                 symbols = _symbols(part)
             else:
-                head.setdefault(part.tag, part)  # the first structure is that of the start, and there may be a second mesh
+                head.setdefault(
+                    part.tag, part
+                )  # the first structure is that of the start, and there may be a second mesh
         version = head["generator"].findtext("i[@name='version']", "").strip()
-        incar, parameters, mesh = _tags(head["incar"]), _tags(head["parameters"]), _mesh(head["kpoints"])
+        incar, parameters, mesh = (
+            _tags(head["incar"]),
+            _tags(head["parameters"]),
+            _mesh(head["kpoints"]),
+        )
     except OSError as error:
-        raise ParseError(file, f"cannot be read ({error.strerror})", remedy="See the program's last lines in stderr.txt.") from error
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
     except KeyError as error:
         raise ParseError(file, f"has no part {error}", remedy=AGAIN) from error
     except (ElementTree.ParseError, ValueError) as error:
-        raise ParseError(file, f"is cut short or damaged after step {len(steps)} ({error})", remedy=AGAIN) from error
+        raise ParseError(
+            file, f"is cut short or damaged after step {len(steps)} ({error})", remedy=AGAIN
+        ) from error
     n = len(symbols)
     stress = None
     if steps and all(step.stress is not None for step in steps):
-        stress = np.array([-full_3x3_to_voigt_6_stress(step.stress) / EV_PER_A3_IN_KBAR for step in steps])
+        stress = np.array(
+            [-full_3x3_to_voigt_6_stress(step.stress) / EV_PER_A3_IN_KBAR for step in steps]
+        )
     return Vasprun(
         version=version,
         incar=incar,
@@ -128,7 +151,9 @@ def read_vasprun(file: Path) -> Vasprun:
 
 
 def _parts(file: Path) -> Iterator[tuple[Element, int]]:
-    """The parts of the document, one at a time, each with the electronic cycles in it; a part is gone when the next is asked for."""
+    """The parts of the document, one at a time, each with the electronic cycles in it; a part is
+    gone when the next is asked for.
+    """
     above: list[Element] = []
     cycles = 0
     for event, element in ElementTree.iterparse(file, ("start", "end")):
@@ -180,10 +205,14 @@ def _numbers(text: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
 
 
 def _tags(element: Element) -> dict[str, Json]:
-    """Tags of all groups of a part. Of one that stands twice the last counts, but for those of linear response, which are never the run's own."""
+    """Tags of all groups of a part. Of one that stands twice the last counts, but for those of
+    linear response, which are never the run's own.
+    """
     tags: dict[str, Json] = {}
     for item in element:
-        name = item.get("name", "").strip().upper()  # VASP 6.4.3 writes blanks behind some, and `Zab_VDW`
+        name = (
+            item.get("name", "").strip().upper()
+        )  # VASP 6.4.3 writes blanks behind some, and `Zab_VDW`
         if item.tag in ("i", "v"):
             tags[name] = _value(item)
         else:
@@ -201,9 +230,14 @@ def _value(item: Element) -> Json:
 
 
 def _symbols(atominfo: Element) -> tuple[str, ...]:
-    symbols = [(row.findtext("c") or "").strip() for row in atominfo.iterfind("array[@name='atoms']/set/rc")]
+    symbols = [
+        (row.findtext("c") or "").strip()
+        for row in atominfo.iterfind("array[@name='atoms']/set/rc")
+    ]
     return tuple(CUT_SYMBOLS.get(symbol, symbol) for symbol in symbols)
 
 
 def _mesh(kpoints: Element) -> tuple[int, ...]:
-    return tuple(int(word) for word in kpoints.findtext("generation/v[@name='divisions']", "").split())
+    return tuple(
+        int(word) for word in kpoints.findtext("generation/v[@name='divisions']", "").split()
+    )

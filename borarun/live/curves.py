@@ -1,4 +1,6 @@
-"""What grows while a study runs: grades of explorations, the lattice on ramps, displacements of mobile ions."""
+"""What grows while a study runs: grades of explorations, the lattice on ramps, displacements of
+mobile ions.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ class Curve:
 
     Attributes
     ----------
-    figure : ``grade`` (against time, ps), ``lattice`` (angstrom, against temperature, K) or ``msd`` (angstrom^2, against lag, ps)
+    figure : ``grade`` (against time, ps), ``lattice`` (angstrom, against temperature, K) or ``msd``
+        (angstrom^2, against lag, ps)
     functional, label : which run it is of
     x, y : (P,) points
     growing : whether the run still goes on
@@ -55,7 +58,9 @@ class Curve:
 
 
 class Drawn:
-    """The curves of a study, as often as asked: those of finished runs from memory, those of running ones anew."""
+    """The curves of a study, as often as asked: those of finished runs from memory, those of
+    running ones anew.
+    """
 
     def __init__(self, study: Study, places: Places) -> None:
         self._study = study
@@ -95,15 +100,23 @@ def is_drawn(task: Task) -> bool:
 
 
 def of_record(study: Study, task: Task, store: Store) -> Curve | None:
-    """The curve of a finished run; None where it has too few frames, or its record cannot be read."""
+    """The curve of a finished run; None where it has too few frames, or its record cannot
+    be read.
+    """
     source = Source([task], store)
     try:
         for done in source.done:
             if task.stage == "heating":
                 cell = store.array(task.key, "cell")
-                return _ramp(done, store.array(task.key, "step"), lattice.lattice_parameter(cell, study.supercell))
+                return _ramp(
+                    done,
+                    store.array(task.key, "step"),
+                    lattice.lattice_parameter(cell, study.supercell),
+                )
             if task.stage == "diffusion":
-                run = read(study, source, done, "produce", directions=False, bonds=False, toroidal=False)
+                run = read(
+                    study, source, done, "produce", directions=False, bonds=False, toroidal=False
+                )
                 return None if run is None else _moved(task, run.ions, run.interval_fs)
             found = exploration(source, done)
             return _graded(task, found.grade_time_ps, found.grade)
@@ -113,7 +126,9 @@ def of_record(study: Study, task: Task, store: Store) -> Curve | None:
 
 
 def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
-    """The curve of a run as far as it has come, from the files that it is writing; None where these do not say enough yet."""
+    """The curve of a run as far as it has come, from the files that it is writing; None where these
+    do not say enough yet.
+    """
     settings = lammps.Settings(**task.settings)
     if task.stage == "heating":
         thermo = lammps.thermo_so_far(directory)
@@ -125,7 +140,9 @@ def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
             return None
         mobile = found.numbers == atomic_numbers[study.material.mobile]
         interval_fs = float(np.median(np.diff(found.steps))) * settings.timestep_fs
-        still = remove_drift(unwrap(found.positions, found.cell), ~mobile, atomic_masses[found.numbers])
+        still = remove_drift(
+            unwrap(found.positions, found.cell), ~mobile, atomic_masses[found.numbers]
+        )
         return _growing(_moved(task, still[mobile], interval_fs))
     grades = lammps.grades_so_far(directory)
     return _growing(_graded(task, grades[:, 0] * settings.timestep_fs / FS_PER_PS, grades[:, 1]))
@@ -143,7 +160,9 @@ def _ramp(done: Done, step: Array, a: Array) -> Curve:
 def _moved(task: Task, ions: Array, interval_fs: float) -> Curve:
     lags = thin_log(max(ions.shape[2] // 2, 2))
     lags = lags[lags > 0]
-    return _curve("msd", task, lags * interval_fs / FS_PER_PS, mean_squared_displacement(ions)[lags])
+    return _curve(
+        "msd", task, lags * interval_fs / FS_PER_PS, mean_squared_displacement(ions)[lags]
+    )
 
 
 def _graded(task: Task, time_ps: Array, grade: Array) -> Curve:
@@ -153,4 +172,10 @@ def _graded(task: Task, time_ps: Array, grade: Array) -> Curve:
 
 
 def _curve(figure: str, task: Task, x: Array, y: Array) -> Curve:
-    return Curve(figure, task.about["functional"], task.label.removeprefix(f"{task.about['functional']}, "), x, y)
+    return Curve(
+        figure,
+        task.about["functional"],
+        task.label.removeprefix(f"{task.about['functional']}, "),
+        x,
+        y,
+    )

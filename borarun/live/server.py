@@ -1,4 +1,6 @@
-"""A server of this machine alone, for whoever has its address. It answers GET with what an `Observer` sees, and can do nothing else."""
+"""A server of this machine alone, for whoever has its address. It answers GET with what an
+`Observer` sees, and can do nothing else.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,15 @@ from borarun.study import Study
 
 HOST = "127.0.0.1"
 HOST_NAMES = {HOST, "localhost"}
-"""Names under which the page may be asked for, with whatever port a tunnel has: a site elsewhere whose name was bent to this machine has another."""
+"""Names under which the page may be asked for, with whatever port a tunnel has: a site elsewhere
+whose name was bent to this machine has another.
+"""
 
 LOOK_S = 1.0
 PAUSE = 4.0
-"""Rest after a look, in units of the time that it took: looking never takes more than a fifth of one core."""
+"""Rest after a look, in units of the time that it took: looking never takes more than a fifth of
+one core.
+"""
 
 CURVES_S = 0.5
 """Time for curves of finished tasks at one look; the others come with the next ones."""
@@ -38,8 +44,9 @@ CURVES_S = 0.5
 DIGITS = 5
 
 _SAFE = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action "
+    "'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -47,7 +54,9 @@ _SAFE = {
 }
 
 
-def serve(study: Study, file: str, observer: Observer, port: int, say: Callable[[str], None]) -> None:
+def serve(
+    study: Study, file: str, observer: Observer, port: int, say: Callable[[str], None]
+) -> None:
     """Serve the page until Ctrl-C.
 
     Parameters
@@ -65,8 +74,14 @@ def serve(study: Study, file: str, observer: Observer, port: int, say: Callable[
     with server:
         number = server.server_address[1]
         say(f"{study.name} is shown at {server.address}")
-        say(f"From another machine: ssh -L {number}:{HOST}:{number} {socket.gethostname()}, then the same address there.")
-        say("Whoever has the address can read the page; nobody can change anything with it. Ctrl-C ends it, and nothing else.")
+        say(
+            f"From another machine: ssh -L {number}:{HOST}:{number} {socket.gethostname()}, "
+            "then the same address there."
+        )
+        say(
+            "Whoever has the address can read the page; nobody can change anything with it. "
+            "Ctrl-C ends it, and nothing else."
+        )
         server.serve_forever(poll_interval=0.2)
 
 
@@ -75,7 +90,10 @@ def make_server(study: Study, file: str, observer: Observer, port: int) -> Serve
     try:
         return Server(Page(study, file, observer), port)
     except OSError as error:
-        raise BorarunError(f"--port: {error.strerror or error} (got {port}). Choose another one, or leave it out to get one that is free.") from error
+        raise BorarunError(
+            f"--port: {error.strerror or error} (got {port}). Choose another one, or leave "
+            "it out to get one that is free."
+        ) from error
 
 
 class Page:
@@ -112,7 +130,9 @@ class Page:
 
     def _draw(self) -> bytes:
         curves, missing = self._drawn.look(self._state or self._seen(), CURVES_S)
-        found = [asdict(curve) | {"x": _rounded(curve.x), "y": _rounded(curve.y)} for curve in curves]
+        found = [
+            asdict(curve) | {"x": _rounded(curve.x), "y": _rounded(curve.y)} for curve in curves
+        ]
         return _json({"curves": found, "missing": missing})
 
 
@@ -133,8 +153,14 @@ class _Paced:
                     self._value = self._make()
                 except (BorarunError, OSError) as error:
                     self._value = _json({"error": str(error)})
-                except Exception as error:  # what is wrong with one look need not be with the next, and is to be seen
-                    self._value = _json({"error": f"This is a bug in borarun, please report it: {type(error).__name__}: {error}"})
+                # what is wrong with one look need not be with the next, and is to be seen
+                except Exception as error:
+                    self._value = _json(
+                        {
+                            "error": "This is a bug in borarun, please report it: "
+                            f"{type(error).__name__}: {error}"
+                        }
+                    )
                 ended = time.monotonic()
                 self._next = ended + max(LOOK_S, PAUSE * (ended - began))
             return self._value
@@ -168,8 +194,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         token, _, name = self.path.removeprefix("/").partition("?")[0].partition("/")
         host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        if host not in HOST_NAMES or not hmac.compare_digest(token.encode(), self.server.token.encode()):
-            self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"This page has another address: take the whole one that `borarun watch --web` said.\n")
+        if host not in HOST_NAMES or not hmac.compare_digest(
+            token.encode(), self.server.token.encode()
+        ):
+            self._answer(
+                HTTPStatus.FORBIDDEN,
+                "text/plain",
+                b"This page has another address: take the whole one that `borarun watch "
+                b"--web` said.\n",
+            )
             return
         found = self.server.page.get(name)
         if found is None:
@@ -208,7 +241,13 @@ def _told(study: Study, file: str, state: State) -> dict[str, Any]:
             "name": stage.name,
             "more": stage.more,
             "tasks": [
-                {"label": each.task.label, "condition": each.condition, "part": each.part, "where": each.where, "seconds": each.seconds}
+                {
+                    "label": each.task.label,
+                    "condition": each.condition,
+                    "part": each.part,
+                    "where": each.where,
+                    "seconds": each.seconds,
+                }
                 for each in stage.tasks
             ],
         }
@@ -221,7 +260,10 @@ def _told(study: Study, file: str, state: State) -> dict[str, Any]:
         "driver": state.driver,
         "left_s": float(f"{state.left_s:.2g}"),
         "stages": stages,
-        "failed": [{"task": each.task.name, **asdict(each.failure), "waiting": each.waiting} for each in state.failed],
+        "failed": [
+            {"task": each.task.name, **asdict(each.failure), "waiting": each.waiting}
+            for each in state.failed
+        ],
         "stuck": state.stuck,
         "trained": [asdict(each) for each in state.trained],
         "explored": [asdict(each) for each in state.explored],
@@ -230,7 +272,10 @@ def _told(study: Study, file: str, state: State) -> dict[str, Any]:
 
 def _rounded(values: Any) -> list[float | None]:
     """Numbers for drawing; None where they are not finite."""
-    return [float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None for value in np.asarray(values, float).tolist()]
+    return [
+        float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+        for value in np.asarray(values, float).tolist()
+    ]
 
 
 def _json(content: Any) -> bytes:

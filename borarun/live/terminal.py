@@ -41,10 +41,15 @@ FIGURES = {
 
 
 def progress_of(state: State, command: str) -> Iterator[Part]:
-    """Stages, what runs where, how well the potential has learnt, the time left, and who runs it or the ``command`` that does."""
+    """Stages, what runs where, how well the potential has learnt, the time left, and who runs it or
+    the ``command`` that does.
+    """
     table = _table("stage", "tasks", "done", "running", "failed")
     for stage in state.stages:
-        counts = (len(stage.tasks), *(len(stage.in_condition(condition)) for condition in ("done", "running", "failed")))
+        counts = (
+            len(stage.tasks),
+            *(len(stage.in_condition(condition)) for condition in ("done", "running", "failed")),
+        )
         table.add_row(stage.name, *map(str, counts))
     yield table
     for each in state.tasks:
@@ -52,15 +57,25 @@ def progress_of(state: State, command: str) -> Iterator[Part]:
             part = "" if each.part is None else f"{each.part:.0%}, "
             yield f"running: {each.task.name} ({part}{duration(each.seconds)}, {each.where})"
     for one in state.trained:
-        errors = f"{one.energy_meV_per_atom:.3g} meV/atom, {one.forces_eV_per_A:.3g} eV/A, {one.stress_kbar:.3g} kbar"
+        errors = (
+            f"{one.energy_meV_per_atom:.3g} meV/atom, {one.forces_eV_per_A:.3g} eV/A, "
+            f"{one.stress_kbar:.3g} kbar"
+        )
         yield f"{one.functional}, training {one.number}: {errors} on held-out labels"
     for run in state.explored:
         grade = "" if run.grade_max is None else f", largest grade {run.grade_max:.3g}"
         why = f" ({run.reason})" if run.reason else ""
-        yield f"{run.functional}, round {run.round}, exploration with {plural(run.vacancies, 'vacancy')}, run {run.run}: {run.stop}{why}{grade}"
+        yield (
+            f"{run.functional}, round {run.round}, exploration with "
+            f"{plural(run.vacancies, 'vacancy')}, run {run.run}: {run.stop}{why}{grade}"
+        )
     if any(each.condition != "done" for each in state.tasks):
         yield f"at least {duration(state.left_s)} left"
-        yield f"Run by {state.driver}." if state.driver else f"No driver is running this study. To run it: {command}"
+        yield (
+            f"Run by {state.driver}."
+            if state.driver
+            else f"No driver is running this study. To run it: {command}"
+        )
 
 
 def failures_of(state: State) -> Iterator[str]:
@@ -79,7 +94,8 @@ def _failure(each: Failed) -> Iterator[str]:
     if failure.remedy:
         yield f"  what to do: {failure.remedy}"
     if waiting:
-        yield f"  waiting for it: {', '.join(waiting[:MOST_WAITING])}{' and more' if len(waiting) > MOST_WAITING else ''}"
+        more = " and more" if len(waiting) > MOST_WAITING else ""
+        yield f"  waiting for it: {', '.join(waiting[:MOST_WAITING])}{more}"
 
 
 def curves_of(curves: Sequence[Curve]) -> Iterator[Part]:
@@ -92,7 +108,11 @@ def curves_of(curves: Sequence[Curve]) -> Iterator[Part]:
                 column.no_wrap = True
             for curve in drawn:
                 limit = f" of {curve.limit:.5g}" if np.isfinite(curve.limit) else ""
-                y = f"up to {np.max(curve.y):.3g}{limit}" if name == "grade" else f"{_short(curve.y[0])} to {_short(curve.y[-1])}"
+                y = (
+                    f"up to {np.max(curve.y):.3g}{limit}"
+                    if name == "grade"
+                    else f"{_short(curve.y[0])} to {_short(curve.y[-1])}"
+                )
                 row = (
                     f"{curve.functional}, {curve.label}{' (running)' if curve.growing else ''}",
                     f"{_short(curve.x[0])} to {_short(curve.x[-1])}",
@@ -103,13 +123,16 @@ def curves_of(curves: Sequence[Curve]) -> Iterator[Part]:
             yield table
 
 
-def blocks(x: Array, y: Array, *, log_x: bool = False, log_y: bool = False, width: int = WIDTH) -> str:
+def blocks(
+    x: Array, y: Array, *, log_x: bool = False, log_y: bool = False, width: int = WIDTH
+) -> str:
     """A curve in one line, its least value the lowest block and its largest the highest.
 
     Parameters
     ----------
     x : (P,) rising
-    y : (P,) a block shows the mean of the points that fall on it, or what lies between its neighbours where none does
+    y : (P,) a block shows the mean of the points that fall on it, or what lies between its
+        neighbours where none does
     log_x, log_y : on a logarithmic scale; points that have none are left out
     """
     whole = np.isfinite(x) & np.isfinite(y) & ((x > 0) | (not log_x)) & ((y > 0) | (not log_y))
@@ -121,7 +144,9 @@ def blocks(x: Array, y: Array, *, log_x: bool = False, log_y: bool = False, widt
     place = np.minimum(((x - x[0]) / (np.ptp(x) or 1.0) * width).astype(int), width - 1)
     counts = np.bincount(place, minlength=width)
     met = np.flatnonzero(counts)
-    mean = np.interp(np.arange(width), met, np.bincount(place, y, minlength=width)[met] / counts[met])
+    mean = np.interp(
+        np.arange(width), met, np.bincount(place, y, minlength=width)[met] / counts[met]
+    )
     part = (mean - mean.min()) / (np.ptp(mean) or 1.0)
     return "".join(BLOCKS[level] for level in np.round(part * (len(BLOCKS) - 1)).astype(int))
 

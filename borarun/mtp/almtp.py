@@ -1,8 +1,11 @@
-"""MLIP-3's potential with its selection state (``.almtp``): the text of the potential, a line that marks its end, and a block that is partly binary.
+"""MLIP-3's potential with its selection state (``.almtp``): the text of the potential, a line that
+marks its end, and a block that is partly binary.
 
-The block holds the weights of the selection (which say whether whole configurations or neighbourhoods are graded), the active set row by row and its
-inverse column by column as float64, for each row the configuration it came from (-1: none) and its number there, and these configurations. MLIP-3
-numbers parameters in another order than borarun: radial functions, species, moments.
+The block holds the weights of the selection (which say whether whole configurations or
+neighbourhoods are graded), the active set row by row and its inverse column by column as float64,
+for each row the configuration it came from (-1: none) and its number there, and these
+configurations. MLIP-3 numbers parameters in another order than borarun: radial functions, species,
+moments.
 
 Source: files of the program, and grades that both give (tests/engines/test_mlip_3.py).
 """
@@ -36,7 +39,8 @@ class Selection:
     Attributes
     ----------
     mode : ``cfg`` grades the mean over the atoms of a configuration, ``nbh`` each neighbourhood
-    active_set : (P, P) derivatives of (mean) local energies with respect to the parameters, which are in the order of ``Potential.parameters``
+    active_set : (P, P) derivatives of (mean) local energies with respect to the parameters, which
+        are in the order of ``Potential.parameters``
     """
 
     mode: Mode
@@ -44,13 +48,17 @@ class Selection:
 
 
 def split(content: bytes) -> tuple[str, bytes]:
-    """The text of the potential, and the block that follows it; that is empty where there is no selection state."""
+    """The text of the potential, and the block that follows it; that is empty where there is no
+    selection state.
+    """
     head, mark, block = content.partition(f"\n{ACTIVE_SET_MARK}\n".encode())
     return head.decode() + ("\n" if mark else ""), mark[1:] + block
 
 
 def tagged(content: bytes, tag: str) -> bytes:
-    """The same with a ``potential_tag``, which MLIP-3 empties when it writes; borarun keeps the chemical elements there."""
+    """The same with a ``potential_tag``, which MLIP-3 empties when it writes; borarun keeps the
+    chemical elements there.
+    """
     text, block = split(content)
     return _TAG.sub(f"potential_tag = {tag}", text, count=1).encode() + block
 
@@ -78,12 +86,25 @@ def read(content: bytes, potential: Potential) -> Selection:
         raise ValueError("the potential has no selection state, or it is cut short") from error
     mode = next((mode for mode, expected in MODES.items() if expected == found), None)
     if mode is None:
-        raise ValueError(f"the selection state is of neither configurations nor neighbourhoods (weights {found})")
+        raise ValueError(
+            f"the selection state is of neither configurations nor neighbourhoods (weights {found})"
+        )
     p = potential.n_parameters
-    _, links, configurations = (*matrices[2 * p * p * 8 :].decode("ascii", errors="replace").split("#\n", 2), "", "")[:3]
-    origins = [int(line.split()[0]) for line in links.splitlines()] if re.fullmatch(r"(-?\d+ -?\d+\n)+", links) else []
+    _, links, configurations = (
+        *matrices[2 * p * p * 8 :].decode("ascii", errors="replace").split("#\n", 2),
+        "",
+        "",
+    )[:3]
+    origins = (
+        [int(line.split()[0]) for line in links.splitlines()]
+        if re.fullmatch(r"(-?\d+ -?\d+\n)+", links)
+        else []
+    )
     if len(origins) != p or len(cfg.features(configurations)) != max(origins) + 1:
-        raise ValueError(f"the selection state is cut short ({len(matrices)} bytes after its weights, {p} parameters)")
+        raise ValueError(
+            f"the selection state is cut short ({len(matrices)} bytes after its weights, {p} "
+            "parameters)"
+        )
     rows = np.frombuffer(matrices, "<f8", p * p).reshape(p, p)
     if not np.isfinite(rows).all():
         raise ValueError("the selection state holds what is no number")
@@ -93,9 +114,11 @@ def read(content: bytes, potential: Potential) -> Selection:
 
 
 def write(potential: Potential, active_set: Array) -> bytes:
-    """A potential with the selection state of its neighbourhoods, for the extrapolation control of MLIP-3; it was trained by whatever program.
+    """A potential with the selection state of its neighbourhoods, for the extrapolation control of
+    MLIP-3; it was trained by whatever program.
 
-    The rows are of unknown origin for MLIP-3, so that it can grade by them and select candidates beside them.
+    The rows are of unknown origin for MLIP-3, so that it can grade by them and select candidates
+    beside them.
 
     Parameters
     ----------
@@ -106,11 +129,21 @@ def write(potential: Potential, active_set: Array) -> bytes:
     head = "\n".join([ACTIVE_SET_MARK, *weights, "weight_scaling 2", "#"])
     rows = np.asarray(active_set[:, _order(potential)], "<f8")
     links = "\n#\n" + "-1 -1\n" * len(rows) + "#\n"
-    return b"".join([potential.write().encode(), head.encode(), rows.tobytes(), np.linalg.inv(rows).T.tobytes(), links.encode()])
+    return b"".join(
+        [
+            potential.write().encode(),
+            head.encode(),
+            rows.tobytes(),
+            np.linalg.inv(rows).T.tobytes(),
+            links.encode(),
+        ]
+    )
 
 
 def _order(potential: Potential) -> NDArray[np.intp]:
     """(P,) place among borarun's parameters of each of MLIP-3's."""
     moments, species = len(potential.data.moment_coeffs), len(potential.species)
     places = np.arange(potential.n_parameters)
-    return np.concatenate([places[moments + species :], places[moments : moments + species], places[:moments]])
+    return np.concatenate(
+        [places[moments + species :], places[moments : moments + species], places[:moments]]
+    )

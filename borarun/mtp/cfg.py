@@ -1,8 +1,9 @@
 """MLIP-3's text form of configurations (``.cfg``).
 
-Energies are in eV, forces in eV/angstrom; ``PlusStress`` is minus stress times volume, in eV, in the order xx yy zz yz xz xy. A type is the place of an
-element in the potential. motep has a reader and a writer too: the writer cuts positions and forces to six decimals, the reader refuses exponents; what is
-written here holds none.
+Energies are in eV, forces in eV/angstrom; ``PlusStress`` is minus stress times volume, in eV, in
+the order xx yy zz yz xz xy. A type is the place of an element in the potential. motep has a reader
+and a writer too: the writer cuts positions and forces to six decimals, the reader refuses
+exponents; what is written here holds none.
 
 Source: Podryabinkin et al., J. Chem. Phys. 159, 084112 (2023), and files of the program.
 """
@@ -47,7 +48,9 @@ def write(frames: Frames, species: Sequence[int], *, numbered: bool = False) -> 
     columns = [frames.positions] if frames.forces is None else [frames.positions, frames.forces]
     rows = np.concatenate(columns, axis=1).tolist()
     kinds = [types[number] for number in frames.numbers.tolist()]
-    head = " AtomData:  id type cartes_x cartes_y cartes_z" + ("" if frames.forces is None else " fx fy fz")
+    head = " AtomData:  id type cartes_x cartes_y cartes_z" + (
+        "" if frames.forces is None else " fx fy fz"
+    )
     volumes = np.abs(np.linalg.det(frames.cell))
     lines: list[str] = []
     for index in range(len(frames)):
@@ -56,11 +59,17 @@ def write(frames: Frames, species: Sequence[int], *, numbered: bool = False) -> 
         if frames.cell[index].any():
             lines += [" Supercell", *(f"    {_numbers(vector)}" for vector in frames.cell[index])]
         lines.append(head)
-        lines += [f"    {place} {kinds[atom]} {_numbers(rows[atom])}" for place, atom in enumerate(atoms, start=1)]
+        lines += [
+            f"    {place} {kinds[atom]} {_numbers(rows[atom])}"
+            for place, atom in enumerate(atoms, start=1)
+        ]
         if frames.energy is not None:
             lines += [" Energy", f"    {_numbers([frames.energy[index]])}"]
         if frames.stress is not None:
-            lines += [f" PlusStress:  {' '.join(VOIGT)}", f"    {_numbers(-frames.stress[index] * volumes[index])}"]
+            lines += [
+                f" PlusStress:  {' '.join(VOIGT)}",
+                f"    {_numbers(-frames.stress[index] * volumes[index])}",
+            ]
         if numbered:
             lines.append(f" Feature   ID\t{index}")
         if frames.grade is not None:
@@ -72,7 +81,8 @@ def write(frames: Frames, species: Sequence[int], *, numbered: bool = False) -> 
 def read(text: str, species: Sequence[int]) -> Frames:
     """The configurations of a text, without what MLIP-3 calls ghost atoms.
 
-    Labels and grades are kept where every configuration has them. The cell of a configuration that is not periodic is zero.
+    Labels and grades are kept where every configuration has them. The cell of a configuration that
+    is not periodic is zero.
 
     Parameters
     ----------
@@ -82,20 +92,30 @@ def read(text: str, species: Sequence[int]) -> Frames:
     Raises
     ------
     ValueError
-        Where the text is no .cfg, is cut short, or has a type that is no species; the message says which configuration.
+        Where the text is no .cfg, is cut short, or has a type that is no species; the message says
+        which configuration.
     """
-    found = [_configuration(body, number, species) for number, body in enumerate(_bodies(text), start=1)]
+    found = [
+        _configuration(body, number, species) for number, body in enumerate(_bodies(text), start=1)
+    ]
     shared = set.intersection(*(set(one) for one in found)) if found else set()
 
     def gather(name: str) -> list[Any] | None:
         return [one[name] for one in found] if name in shared else None
 
     numbers = [one["numbers"] for one in found]
-    forces, energy, stress, grade = gather("forces"), gather("energy"), gather("stress"), gather("grade")
+    forces, energy, stress, grade = (
+        gather("forces"),
+        gather("energy"),
+        gather("stress"),
+        gather("grade"),
+    )
     return Frames(
         offsets=np.cumsum([0, *map(len, numbers)]).astype(np.int64),
         numbers=np.concatenate(numbers) if found else np.zeros(0, np.int32),
-        positions=np.concatenate([one["positions"] for one in found]) if found else np.zeros((0, 3)),
+        positions=np.concatenate([one["positions"] for one in found])
+        if found
+        else np.zeros((0, 3)),
         cell=np.array([one["cell"] for one in found]).reshape(-1, 3, 3),
         energy=None if energy is None else np.array(energy),
         forces=None if forces is None else np.concatenate(forces),
@@ -119,7 +139,10 @@ def _bodies(text: str) -> list[str]:
     bodies = _CONFIGURATION.findall(text)
     rest = _CONFIGURATION.sub("", text).strip()
     if rest:
-        raise ValueError(f"after {len(bodies)} whole configurations there is something else, or it is cut short (got {rest[:40]!r})")
+        raise ValueError(
+            f"after {len(bodies)} whole configurations there is something else, or it is cut "
+            f"short (got {rest[:40]!r})"
+        )
     return bodies
 
 
@@ -128,12 +151,20 @@ def _configuration(body: str, number: int, species: Sequence[int]) -> dict[str, 
     try:
         size = int(_after(body, "Size", 1)[1][0])
         names, values = _after(body, "AtomData", size)
-        columns = dict(zip(names.split(), np.array([line.split() for line in values]).reshape(size, -1).T, strict=True))
+        columns = dict(
+            zip(
+                names.split(),
+                np.array([line.split() for line in values]).reshape(size, -1).T,
+                strict=True,
+            )
+        )
         kept = columns.get("ghost", np.full(size, "false")) == "false"
         found: dict[str, Any] = {"cell": np.zeros((3, 3))}
         if _has(body, "Super[cC]ell"):
             found["cell"] = _floats(" ".join(_after(body, "Super[cC]ell", 3)[1])).reshape(3, 3)
-        found["numbers"] = np.asarray(species, np.int32)[_types(columns["type"][kept], len(species))]
+        found["numbers"] = np.asarray(species, np.int32)[
+            _types(columns["type"][kept], len(species))
+        ]
         if "direct_x" in columns:
             found["positions"] = _stack(columns, "direct_x direct_y direct_z", kept) @ found["cell"]
         else:
@@ -189,6 +220,8 @@ def _numbers(values: Iterable[float]) -> str:
 
 
 def _number(value: float) -> str:
-    """The digits that bring back the same float, without an exponent, which motep's reader refuses."""
+    """The digits that bring back the same float, without an exponent, which motep's reader
+    refuses.
+    """
     text = repr(float(value))
     return np.format_float_positional(value, trim="0") if "e" in text else text

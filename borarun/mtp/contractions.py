@@ -1,14 +1,19 @@
-"""Which basis functions a level has, and the shortest way found to compute them: the ``alpha_*`` tables of an MTP file.
+"""Which basis functions a level has, and the shortest way found to compute them: the ``alpha_*``
+tables of an MTP file.
 
-A basis function is a full contraction of at most four moment tensors M(mu, nu): a graph without loops whose vertices are the tensors (mu numbers the
-radial function, nu is the rank) and whose edges are the contracted indices, so that nu edges leave a vertex. Its level is the sum of 2 + 4 mu + nu
-over the vertices. Two graphs that differ only by the order of their vertices are the same function. This gives 5, 9, 16, 29, 52, 92, ...
-functions at level 6, 8, 10, 12, 14, 16, ..., as in MLIP-3.
+A basis function is a full contraction of at most four moment tensors M(mu, nu): a graph without
+loops whose vertices are the tensors (mu numbers the radial function, nu is the rank) and whose
+edges are the contracted indices, so that nu edges leave a vertex. Its level is the sum of 2 + 4 mu
++ nu over the vertices. Two graphs that differ only by the order of their vertices are the same
+function. This gives 5, 9, 16, 29, 52, 92, ... functions at level 6, 8, 10, 12, 14, 16, ..., as in
+MLIP-3.
 
-Each function is split into two parts, these again, down to components of single tensors; components that functions share are computed once.
-Of the possible splits that with the fewest new products is taken.
+Each function is split into two parts, these again, down to components of single tensors; components
+that functions share are computed once. Of the possible splits that with the fewest new products is
+taken.
 
-Source: Shapeev, Multiscale Model. Simul. 14, 1153 (2016); the level: Gubaev, Podryabinkin, Hart, Shapeev, Comput. Mater. Sci. 156, 148 (2019).
+Source: Shapeev, Multiscale Model. Simul. 14, 1153 (2016); the level: Gubaev, Podryabinkin, Hart,
+Shapeev, Comput. Mater. Sci. 156, 148 (2019).
 """
 
 from __future__ import annotations
@@ -66,10 +71,17 @@ def construct(level: int) -> Template:
     """The tables of a level."""
     work = _Construction()
     scalars = [work.build(graph) for graph in basis_functions(level)]
-    basic = sorted((v for v in work.order if len(v[0]) == 1), key=lambda v: (v[0][0][0], sum(v[0][0][2]), [-p for p in v[0][0][2]]))
+    basic = sorted(
+        (v for v in work.order if len(v[0]) == 1),
+        key=lambda v: (v[0][0][0], sum(v[0][0][2]), [-p for p in v[0][0][2]]),
+    )
     order = basic + [v for v in work.order if len(v[0]) > 1]
     place = {work.number[graph]: k for k, graph in enumerate(order)}
-    times = [(place[a], place[b], m, place[work.number[g]]) for g in order for (a, b), m in sorted(work.terms.get(g, {}).items())]
+    times = [
+        (place[a], place[b], m, place[work.number[g]])
+        for g in order
+        for (a, b), m in sorted(work.terms.get(g, {}).items())
+    ]
     return Template(
         basic=np.array([(v[0][0], *v[0][2]) for v, _ in basic], np.int32),
         times=np.array(times, np.int32).reshape(-1, 4),
@@ -79,7 +91,9 @@ def construct(level: int) -> Template:
 
 def basis_functions(level: int) -> list[Graph]:
     """Every basis function up to ``level`` as a graph without open indices."""
-    kinds = [(mu, nu) for mu in range(MAX_MU + 1) for nu in range(MAX_NU + 1) if 2 + 4 * mu + nu <= level]
+    kinds = [
+        (mu, nu) for mu in range(MAX_MU + 1) for nu in range(MAX_NU + 1) if 2 + 4 * mu + nu <= level
+    ]
     found: dict[Graph, None] = {}
     for n in range(1, MAX_TENSORS + 1):
         for chosen in combinations_with_replacement(kinds, n):
@@ -120,15 +134,22 @@ def _canonical(graph: Graph) -> Graph:
     first = sorted(range(n), key=lambda i: vertices[i])
     best = tuple(vertices[i] for i in first)
     return best, min(
-        tuple(of[min(p[i], p[j]), max(p[i], p[j])] for i, j in pairs) for p in permutations(range(n)) if tuple(vertices[i] for i in p) == best
+        tuple(of[min(p[i], p[j]), max(p[i], p[j])] for i, j in pairs)
+        for p in permutations(range(n))
+        if tuple(vertices[i] for i in p) == best
     )
 
 
 @cache
 def _distributions(count: int) -> tuple[tuple[Index, int], ...]:
-    """The ways in which ``count`` contracted indices can be x, y and z, each with its multiplicity."""
+    """The ways in which ``count`` contracted indices can be x, y and z, each with its
+    multiplicity.
+    """
     return tuple(
-        ((x, y, count - x - y), factorial(count) // (factorial(x) * factorial(y) * factorial(count - x - y)))
+        (
+            (x, y, count - x - y),
+            factorial(count) // (factorial(x) * factorial(y) * factorial(count - x - y)),
+        )
         for x in range(count + 1)
         for y in range(count + 1 - x)
     )
@@ -136,7 +157,9 @@ def _distributions(count: int) -> tuple[tuple[Index, int], ...]:
 
 @lru_cache(maxsize=300_000)
 def _split(graph: Graph, part: tuple[int, ...]) -> Counter[tuple[Graph, Graph]]:
-    """The graph as a sum of products: the vertices ``part`` times the others, over all values of the indices contracted between them."""
+    """The graph as a sum of products: the vertices ``part`` times the others, over all values of
+    the indices contracted between them.
+    """
     vertices, edges = graph
     n = len(vertices)
     other = tuple(i for i in range(n) if i not in part)
@@ -148,7 +171,10 @@ def _split(graph: Graph, part: tuple[int, ...]) -> Counter[tuple[Graph, Graph]]:
     def side(members: tuple[int, ...], opened: dict[int, list[int]]) -> Graph:
         return _canonical(
             (
-                tuple((vertices[i][0], vertices[i][1], (opened[i][0], opened[i][1], opened[i][2])) for i in members),
+                tuple(
+                    (vertices[i][0], vertices[i][1], (opened[i][0], opened[i][1], opened[i][2]))
+                    for i in members
+                ),
                 tuple(of[pair] for pair in combinations(members, 2)),
             )
         )
@@ -195,10 +221,21 @@ class _Construction:
 
     def _part(self, graph: Graph) -> tuple[int, ...]:
         n = len(graph[0])
-        candidates = [part for size in range(1, n // 2 + 1) for part in combinations(range(n), size) if 2 * size < n or 0 in part]
-        return min(candidates, key=lambda part: len(self._missing(graph, part, {}))) if n > 2 else candidates[0]
+        candidates = [
+            part
+            for size in range(1, n // 2 + 1)
+            for part in combinations(range(n), size)
+            if 2 * size < n or 0 in part
+        ]
+        return (
+            min(candidates, key=lambda part: len(self._missing(graph, part, {})))
+            if n > 2
+            else candidates[0]
+        )
 
-    def _missing(self, graph: Graph, part: tuple[int, ...], missing: dict[object, None]) -> dict[object, None]:
+    def _missing(
+        self, graph: Graph, part: tuple[int, ...], missing: dict[object, None]
+    ) -> dict[object, None]:
         """The products that a split would add."""
         for pair in _split(graph, part):
             missing[graph, pair] = None

@@ -1,12 +1,15 @@
 """Derivatives of a moment tensor potential with respect to its parameters, as compiled kernels.
 
-motep's ``calc_train`` gives the same numbers (the tests compare them) by propagating every derivative forward through all moments; these kernels
-propagate backward from the energy, which takes a fifteenth of its time. In the words of ``tables``:
+motep's ``calc_train`` gives the same numbers (the tests compare them) by propagating every
+derivative forward through all moments; these kernels propagate backward from the energy, which
+takes a fifteenth of its time. In the words of ``tables``:
 
-dE/dc[i,j,mu,beta] = sum over b with mu(b) = mu of dE/dM_b dM_b/dc, with dM_b/dc = sum over k of type j of Q_beta(r_k) x_k^a y_k^b z_k^c.
+dE/dc[i,j,mu,beta] = sum over b with mu(b) = mu of dE/dM_b dM_b/dc, with dM_b/dc = sum over k of
+type j of Q_beta(r_k) x_k^a y_k^b z_k^c.
 
-The derivatives of forces need the second derivatives of E(M) besides. With A = dM_b/dr_k, D = dM/dM_b (forward) and H = d2E/dM_b dM_b' (the tangent
-of the backward pass), those of dE/dr_k are A D for the coefficients of the basis functions, and A H dM_b/dc + d/dr_k (dE/dM_b dM_b/dc at fixed
+The derivatives of forces need the second derivatives of E(M) besides. With A = dM_b/dr_k, D =
+dM/dM_b (forward) and H = d2E/dM_b dM_b' (the tangent of the backward pass), those of dE/dr_k are A
+D for the coefficients of the basis functions, and A H dM_b/dc + d/dr_k (dE/dM_b dM_b/dc at fixed
 dE/dM_b) for the radial ones: one matrix product an atom.
 """
 
@@ -18,13 +21,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from borarun.mtp.tables import FAST, Tables, all_adjoints, all_moments, neighbourhood, radial_functions, type_ends
+from borarun.mtp.tables import (
+    FAST,
+    Tables,
+    all_adjoints,
+    all_moments,
+    neighbourhood,
+    radial_functions,
+    type_ends,
+)
 
 Array = NDArray[Any]
 
 
 @njit(cache=True, fastmath=FAST)
-def local_gradients(tables: Tables, types: Array, counts: Array, js: Array, vectors: Array) -> Array:
+def local_gradients(
+    tables: Tables, types: Array, counts: Array, js: Array, vectors: Array
+) -> Array:
     """Derivatives of the local energies with respect to all parameters.
 
     Parameters
@@ -82,11 +95,14 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
 
     Returns
     -------
-    (7 + 3 N, P), rows: energy; virial (stress times volume), Voigt order xx yy zz yz xz xy; forces of atom 0, 1, ...
+    (7 + 3 N, P), rows: energy; virial (stress times volume), Voigt order xx yy zz yz xz xy; forces
+    of atom 0, 1, ...
     """
     n_species, _, n_radial, size = tables.radial.shape
     n_scalars, n_basic, width = len(tables.scalars), len(tables.angular), js.shape[1]
-    n_group = n_species * size  # radial parameters of one mu; here they are ordered by mu, type, beta, in a file by type, mu, beta
+    # Radial parameters of one mu; here they are ordered by mu, type, beta, in a file by type, mu,
+    # beta.
+    n_group = n_species * size
     n_columns = n_scalars + n_radial * n_group
     inverse, unit = np.empty(width), np.empty((3, width))
     q, dq = np.empty((size, width)), np.empty((size, width))
@@ -120,7 +136,9 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
             mu, m = tables.radial_of[b], tables.angular[b]
             for axis in range(3):
                 for k in range(count):
-                    slope[b, axis * count + k] = df[mu, k] * unit[axis, k] * mono[m, k] + f[mu, k] * d_mono[m, axis, k]
+                    slope[b, axis * count + k] = (
+                        df[mu, k] * unit[axis, k] * mono[m, k] + f[mu, k] * d_mono[m, axis, k]
+                    )
             begin = 0
             for other in range(n_species):
                 for beta in range(size):
@@ -141,7 +159,12 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
             for other in range(n_species):
                 for beta in range(size):
                     c = other * size + beta
-                    place[start + c] = n_scalars + n_species + ((kind * n_species + other) * n_radial + mu) * size + beta
+                    place[start + c] = (
+                        n_scalars
+                        + n_species
+                        + ((kind * n_species + other) * n_radial + mu) * size
+                        + beta
+                    )
                     for b in range(low, high):
                         out[0, place[start + c]] += adjoint[b] * inner[b, c]
         product = np.dot(slope.T, right.T)  # (3 count, n_columns), all x first
@@ -160,24 +183,34 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
                 start = n_scalars + mu * n_group + types[js[i, k]] * size
                 for axis in range(3):
                     for beta in range(size):
-                        product[axis * count + k, start + beta] += dq[beta, k] * unit[axis, k] * shape[k] + q[beta, k] * d_shape[axis, k]
+                        product[axis * count + k, start + beta] += (
+                            dq[beta, k] * unit[axis, k] * shape[k] + q[beta, k] * d_shape[axis, k]
+                        )
         _scatter(i, count, js, vectors, place, product, out)
     return out
 
 
 @njit(cache=True, fastmath=FAST)
-def _monomial_slopes(tables: Tables, count: int, inverse: Array, unit: Array, mono: Array, d_mono: Array) -> None:
-    """Derivatives of the monomials (A, W) of the direction with respect to the vector, (A, 3, W)."""
+def _monomial_slopes(
+    tables: Tables, count: int, inverse: Array, unit: Array, mono: Array, d_mono: Array
+) -> None:
+    """Derivatives of the monomials (A, W) of the direction with respect to the vector, (A,
+    3, W).
+    """
     for m in range(len(tables.powers)):
         degree = float(tables.powers[m].sum())
         for axis in range(3):
             power, below = float(tables.powers[m, axis]), tables.lower[m, axis]
             for k in range(count):
-                d_mono[m, axis, k] = (power * mono[below, k] - degree * unit[axis, k] * mono[m, k]) * inverse[k]
+                d_mono[m, axis, k] = (
+                    power * mono[below, k] - degree * unit[axis, k] * mono[m, k]
+                ) * inverse[k]
 
 
 @njit(cache=True, fastmath=FAST)
-def _tangents(tables: Tables, moments: Array, adjoint: Array, forward: Array, backward: Array) -> None:
+def _tangents(
+    tables: Tables, moments: Array, adjoint: Array, forward: Array, backward: Array
+) -> None:
     """dM/dM_b and d(dE/dM)/dM_b of all moments, (n_moments, B)."""
     times, n_basic = tables.times, forward.shape[1]
     forward[:] = 0.0
@@ -200,8 +233,12 @@ def _tangents(tables: Tables, moments: Array, adjoint: Array, forward: Array, ba
 
 
 @njit(cache=True, fastmath=FAST)
-def _scatter(i: int, count: int, js: Array, vectors: Array, place: Array, product: Array, out: Array) -> None:
-    """Add the derivatives of dE/dr_k of one atom to the rows of the forces and the virial, columns ``place``."""
+def _scatter(
+    i: int, count: int, js: Array, vectors: Array, place: Array, product: Array, out: Array
+) -> None:
+    """Add the derivatives of dE/dr_k of one atom to the rows of the forces and the virial, columns
+    ``place``.
+    """
     gather = np.zeros((9, 3 * count))  # virial and total of dE/dr_k
     for k in range(count):
         x, y, z = vectors[i, 0, k], vectors[i, 1, k], vectors[i, 2, k]

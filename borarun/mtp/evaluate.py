@@ -1,7 +1,9 @@
-"""Energies, forces and stresses of a moment tensor potential, by a compiled kernel on neighbours from a list with a skin.
+"""Energies, forces and stresses of a moment tensor potential, by a compiled kernel on neighbours
+from a list with a skin.
 
-motep's compiled engine gives the same numbers (the tests compare them); this kernel needs a third to a fifth of its time, because it propagates
-derivatives backward from the energy to the neighbours' directions and runs over neighbours innermost.
+motep's compiled engine gives the same numbers (the tests compare them); this kernel needs a third
+to a fifth of its time, because it propagates derivatives backward from the energy to the
+neighbours' directions and runs over neighbours innermost.
 """
 
 from __future__ import annotations
@@ -18,7 +20,15 @@ from numpy.typing import ArrayLike, NDArray
 from borarun.mtp.derivatives import local_gradients
 from borarun.mtp.neighbours import Neighbours, Pairs
 from borarun.mtp.potential import Potential
-from borarun.mtp.tables import FAST, Tables, all_adjoints, all_moments, neighbourhood, radial_functions, type_ends
+from borarun.mtp.tables import (
+    FAST,
+    Tables,
+    all_adjoints,
+    all_moments,
+    neighbourhood,
+    radial_functions,
+    type_ends,
+)
 
 Array = NDArray[Any]
 
@@ -78,14 +88,22 @@ class Evaluator:
         """
         pairs = self.neighbours.update(positions, cell)
         energies, forces, virial = energies_forces_virial(self.potential, pairs)
-        return Evaluation(float(energies.sum()), energies, forces, virial / self.neighbours.volume, self.neighbours.min_distance)
+        return Evaluation(
+            float(energies.sum()),
+            energies,
+            forces,
+            virial / self.neighbours.volume,
+            self.neighbours.min_distance,
+        )
 
     def gradients(self) -> Array:
-        """Derivatives of the local energies of the last configuration with respect to all parameters.
+        """Derivatives of the local energies of the last configuration with respect to all
+        parameters.
 
         Returns
         -------
-        (N, P) eV per unit of each parameter; the columns are in the order of ``Potential.parameters``
+        (N, P) eV per unit of each parameter; the columns are in the order of
+        ``Potential.parameters``
         """
         return local_gradients(self.potential.tables, *self.neighbours.pairs)
 
@@ -95,7 +113,8 @@ def energies_forces_virial(potential: Potential, pairs: Pairs) -> tuple[Array, A
 
     Returns
     -------
-    energies (N,) eV, forces (N, 3) eV/angstrom, virial (6,) eV (stress times volume, ASE sign and Voigt order)
+    energies (N,) eV, forces (N, 3) eV/angstrom, virial (6,) eV (stress times volume, ASE sign and
+    Voigt order)
     """
     n = len(pairs.types)
     energies, forces, virial = np.empty(n), np.zeros((n, 3)), np.zeros(6)
@@ -120,7 +139,12 @@ class MTPCalculator(Calculator):
         self.skin_A = skin_A
         self.evaluator: Evaluator | None = None
 
-    def calculate(self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes) -> None:
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
         """Energy, local energies, forces and stress of periodic atoms."""
         super().calculate(atoms, properties or ["energy"], system_changes)  # type: ignore[no-untyped-call]
         assert self.atoms is not None
@@ -137,7 +161,16 @@ class MTPCalculator(Calculator):
 
 
 @njit(cache=True, fastmath=FAST)
-def _evaluate(tables: Tables, types: Array, counts: Array, js: Array, vectors: Array, energies: Array, forces: Array, virial: Array) -> None:
+def _evaluate(
+    tables: Tables,
+    types: Array,
+    counts: Array,
+    js: Array,
+    vectors: Array,
+    energies: Array,
+    forces: Array,
+    virial: Array,
+) -> None:
     """Set the local energies; add to forces (N, 3) and virial (6,), Voigt order."""
     n_radial, size, width = tables.radial.shape[2], tables.radial.shape[3], js.shape[1]
     inverse, unit = np.empty(width), np.empty((3, width))

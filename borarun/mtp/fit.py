@@ -1,9 +1,11 @@
 """Fit a moment tensor potential to energies, forces and stresses by the Levenberg-Marquardt method.
 
-Each step solves (J^T J + damping * diag(J^T J)) step = -J^T r. The damping also settles what the data leave open, such as the scale of a radial function
-against the coefficients that multiply it. A trial costs a tenth of the derivatives, so several dampings are tried for each set of them.
+Each step solves (J^T J + damping * diag(J^T J)) step = -J^T r. The damping also settles what the
+data leave open, such as the scale of a radial function against the coefficients that multiply it. A
+trial costs a tenth of the derivatives, so several dampings are tried for each set of them.
 
-Source: Levenberg (1944), Marquardt (1963); Nocedal and Wright, Numerical Optimization, 2nd ed., section 10.3.
+Source: Levenberg (1944), Marquardt (1963); Nocedal and Wright, Numerical Optimization, 2nd ed.,
+section 10.3.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ class Fit:
 
     Attributes
     ----------
-    potential : of the last iteration, which has the lowest loss; the validation set has no say, so that it can judge
+    potential : of the last iteration, which has the lowest loss; the validation set has no say, so
+        that it can judge
     loss : (I,) loss of the training set per configuration, at the start and after each iteration
     validation_loss : (I,) the same of the validation set
     evaluations : number of derivatives of the whole training set that were computed
@@ -57,7 +60,8 @@ class Fit:
 
 @dataclass(frozen=True)
 class State:
-    """Where a fit stands after an iteration: all that is needed to go on, and to end as if it had never been interrupted.
+    """Where a fit stands after an iteration: all that is needed to go on, and to end as if it had
+    never been interrupted.
 
     Attributes
     ----------
@@ -94,36 +98,53 @@ def fit(
 
     Parameters
     ----------
-    potential : where to start; one without coefficients (``untrained``) gets them by linear least squares first
+    potential : where to start; one without coefficients (``untrained``) gets them by linear least
+        squares first
     train, valid : labelled configurations
     max_iterations : at most so many steps
-    tolerance : ends when the loss fell by less than this fraction over ``patience`` iterations, on average an iteration
+    tolerance : ends when the loss fell by less than this fraction over ``patience`` iterations, on
+        average an iteration
     patience : iterations over which that is looked at
     state : of an interrupted fit, to go on with
     progress : called after each iteration
     """
     state = state or _begin(potential, train, valid)
     converged = False
-    while state.iteration < max_iterations and not (converged := _settled(state.loss, tolerance, patience)):
+    while state.iteration < max_iterations and not (
+        converged := _settled(state.loss, tolerance, patience)
+    ):
         normal = train.normal(state.parameters)
         parameters, loss, damping = _step(train, state.parameters, normal, state.damping)
         if loss >= normal.loss:
             converged = True
             break
-        losses, validation = np.append(state.loss, loss / train.size), np.append(state.validation_loss, valid.loss(parameters) / valid.size)
+        losses, validation = (
+            np.append(state.loss, loss / train.size),
+            np.append(state.validation_loss, valid.loss(parameters) / valid.size),
+        )
         state = State(parameters, damping, losses, validation, state.evaluations + 1)
         if progress is not None:
             progress(state)
-    return Fit(potential.with_parameters(state.parameters), state.loss, state.validation_loss, state.evaluations, converged)
+    return Fit(
+        potential.with_parameters(state.parameters),
+        state.loss,
+        state.validation_loss,
+        state.evaluations,
+        converged,
+    )
 
 
 def _settled(loss: Array, tolerance: float, patience: int) -> bool:
     """Whether the loss has all but ceased to fall."""
-    return len(loss) > patience and bool(loss[-1] > loss[-1 - patience] * (1.0 - tolerance) ** patience)
+    return len(loss) > patience and bool(
+        loss[-1] > loss[-1 - patience] * (1.0 - tolerance) ** patience
+    )
 
 
 def _begin(potential: Potential, train: Team, valid: Team) -> State:
-    """The state before the first iteration; a potential without coefficients gets them by linear least squares."""
+    """The state before the first iteration; a potential without coefficients gets them by linear
+    least squares.
+    """
     parameters, evaluations = potential.parameters, 0
     if not potential.data.moment_coeffs.any():
         n_linear = len(potential.data.moment_coeffs) + len(potential.species)
@@ -133,10 +154,18 @@ def _begin(potential: Potential, train: Team, valid: Team) -> State:
     return State(parameters, FIRST_DAMPING, loss, validation, evaluations)
 
 
-def best_start(starts: Sequence[Potential], frames: Frames, weights: Weights, iterations: int, processes: int = 1) -> Potential:
-    """The one of several untrained potentials that a few iterations on some of the configurations bring furthest.
+def best_start(
+    starts: Sequence[Potential],
+    frames: Frames,
+    weights: Weights,
+    iterations: int,
+    processes: int = 1,
+) -> Potential:
+    """The one of several untrained potentials that a few iterations on some of the configurations
+    bring furthest.
 
-    The loss has many local minima, some with twice the force error of others; which one a start leads to shows early.
+    The loss has many local minima, some with twice the force error of others; which one a start
+    leads to shows early.
 
     Parameters
     ----------
@@ -148,7 +177,11 @@ def best_start(starts: Sequence[Potential], frames: Frames, weights: Weights, it
     some = frames.take(np.unique(np.linspace(0, len(frames) - 1, N_SCREENED).round().astype(int)))
     texts = [start.write() for start in starts]
     with Crew(_Screening, [(some, weights, iterations)] * min(processes, len(starts))) as crew:
-        found = [result for batch in (texts[k : k + len(crew)] for k in range(0, len(texts), len(crew))) for result in crew.ask("loss_and_text", *batch)]
+        found = [
+            result
+            for batch in (texts[k : k + len(crew)] for k in range(0, len(texts), len(crew)))
+            for result in crew.ask("loss_and_text", *batch)
+        ]
     return Potential.read(min(found)[1])
 
 
@@ -162,16 +195,22 @@ class _Screening:
         """Loss and text of a potential after a few iterations."""
         potential = Potential.read(start)
         with Team(potential, self.frames, self.weights) as team:
-            found = fit(potential, team, team, max_iterations=self.iterations, patience=self.iterations + 1)
+            found = fit(
+                potential, team, team, max_iterations=self.iterations, patience=self.iterations + 1
+            )
         return float(found.loss[-1]), found.potential.write()
 
 
 def _linear_step(normal: Normal, n_linear: int) -> Array:
-    """(n_linear,) change of the linear parameters that minimises the loss, the others held; slightly damped where the data leave it open."""
+    """(n_linear,) change of the linear parameters that minimises the loss, the others held;
+    slightly damped where the data leave it open.
+    """
     return _solve(normal.matrix[:n_linear, :n_linear], normal.vector[:n_linear], LEAST_DAMPING)
 
 
-def _step(train: Team, parameters: Array, normal: Normal, damping: float) -> tuple[Array, float, float]:
+def _step(
+    train: Team, parameters: Array, normal: Normal, damping: float
+) -> tuple[Array, float, float]:
     """The best of a few trials: parameters, their loss, the damping to begin the next step with."""
     best, best_loss, best_damping = parameters, normal.loss, damping
     for _ in range(12):

@@ -1,6 +1,8 @@
-"""Neighbours of every atom within a cutoff, from a list with a skin that is searched again only when it must be.
+"""Neighbours of every atom within a cutoff, from a list with a skin that is searched again only
+when it must be.
 
-Each configuration is one pass of a compiled kernel over the list, which keeps only the pairs inside the cutoff. Cells may be smaller than the cutoff.
+Each configuration is one pass of a compiled kernel over the list, which keeps only the pairs inside
+the cutoff. Cells may be smaller than the cutoff.
 """
 
 from __future__ import annotations
@@ -90,7 +92,9 @@ class Neighbours:
         return self.pairs
 
     def forget(self) -> None:
-        """Search the list at the next configuration: the order of its pairs, in which forces are added up, then depends on nothing before."""
+        """Search the list at the next configuration: the order of its pairs, in which forces are
+        added up, then depends on nothing before.
+        """
         self._reference = None
 
     def _build(self, positions: Array, cell: Array) -> None:
@@ -101,14 +105,28 @@ class Neighbours:
         self._reference = (wrapped, cell.copy())
         counts = np.diff(self._first)
         n, width = len(positions), max(1, int(counts.max(initial=0)))
-        self.pairs = Pairs(self.types, np.zeros(n, np.int64), np.empty((n, width), np.int32), np.empty((n, 3, width)))
+        self.pairs = Pairs(
+            self.types,
+            np.zeros(n, np.int64),
+            np.empty((n, width), np.int32),
+            np.empty((n, 3, width)),
+        )
         self.n_builds += 1
 
     def _gather(self, positions: Array, cell: Array) -> bool:
         """Keep the pairs within the cutoff; False where the list is too old to know them all."""
         assert self._reference is not None
         valid, self.min_distance = _gather(
-            positions, cell, *self._reference, self.cutoff, self.skin, self._first, self._second, self._image, self._images, *self.pairs[1:]
+            positions,
+            cell,
+            *self._reference,
+            self.cutoff,
+            self.skin,
+            self._first,
+            self._second,
+            self._image,
+            self._images,
+            *self.pairs[1:],
         )
         return bool(valid)
 
@@ -143,7 +161,8 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
 
     Returns
     -------
-    first (N + 1,): the pairs of atom i are ``first[i]:first[i + 1]``; second (M,) and image (M,) of each pair; images (I, 3) in cell vectors
+    first (N + 1,): the pairs of atom i are ``first[i]:first[i + 1]``; second (M,) and image (M,) of
+    each pair; images (I, 3) in cell vectors
     """
     n = len(positions)
     inverse = _inverse(cell)
@@ -164,11 +183,18 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
     start = np.zeros(bins[0] * bins[1] * bins[2] + 1, np.int64)
     for i in range(n):
         for a in range(3):
-            scaled = positions[i, 0] * inverse[0, a] + positions[i, 1] * inverse[1, a] + positions[i, 2] * inverse[2, a]
+            scaled = (
+                positions[i, 0] * inverse[0, a]
+                + positions[i, 1] * inverse[1, a]
+                + positions[i, 2] * inverse[2, a]
+            )
             home[i, a] = min(max(int(np.floor(scaled * bins[a])), 0), bins[a] - 1)
         start[(home[i, 0] * bins[1] + home[i, 1]) * bins[2] + home[i, 2]] += 1
     start[:] = np.cumsum(start)
-    atoms, place = np.empty(n, np.int32), np.empty((3, n))  # bin by bin, those of one bin next to each other
+    atoms, place = (
+        np.empty(n, np.int32),
+        np.empty((3, n)),
+    )  # bin by bin, those of one bin next to each other
     for i in range(n):
         bin_ = (home[i, 0] * bins[1] + home[i, 1]) * bins[2] + home[i, 2]
         start[bin_] -= 1
@@ -190,14 +216,25 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
                     x = s0 * cell[0, 0] + s1 * cell[1, 0] + s2 * cell[2, 0] - positions[i, 0]
                     y = s0 * cell[0, 1] + s1 * cell[1, 1] + s2 * cell[2, 1] - positions[i, 1]
                     z = s0 * cell[0, 2] + s1 * cell[1, 2] + s2 * cell[2, 2] - positions[i, 2]
-                    s = ((s0 + far[0]) * (2 * far[1] + 1) + s1 + far[1]) * (2 * far[2] + 1) + s2 + far[2]
+                    s = (
+                        ((s0 + far[0]) * (2 * far[1] + 1) + s1 + far[1]) * (2 * far[2] + 1)
+                        + s2
+                        + far[2]
+                    )
                     itself = i if s == centre else -1
-                    begin, end = np.uint64(start[row + d2 - s2 * bins[2]]), np.uint64(start[row + d2 - s2 * bins[2] + 1])
+                    begin, end = (
+                        np.uint64(start[row + d2 - s2 * bins[2]]),
+                        np.uint64(start[row + d2 - s2 * bins[2] + 1]),
+                    )
                     if m + end - begin > np.uint64(len(second)):
                         second = np.concatenate((second, np.empty_like(second)))
                         image = np.concatenate((image, np.empty_like(image)))
-                    for p in range(begin, end):  # every atom is written, the next one over it unless it counts: no branch to mispredict
-                        r2 = (place[0, p] + x) ** 2 + (place[1, p] + y) ** 2 + (place[2, p] + z) ** 2
+                    # Every atom is written, the next one over it unless it counts: no branch to
+                    # mispredict.
+                    for p in range(begin, end):
+                        r2 = (
+                            (place[0, p] + x) ** 2 + (place[1, p] + y) ** 2 + (place[2, p] + z) ** 2
+                        )
                         second[m] = atoms[p]
                         image[m] = s
                         m += np.uint64((r2 < reach * reach) & (atoms[p] != itself))
@@ -227,15 +264,18 @@ def _sorted_by_type(first: Array, types: Array, second: Array, image: Array) -> 
 
 @njit(cache=True)
 def _gather(
-    positions: Array, cell: Array, old_positions: Array, old_cell: Array, cutoff: float, skin: float,
-    first: Array, second: Array, image: Array, images: Array, counts: Array, js: Array, vectors: Array,
+    positions: Array, cell: Array, old_positions: Array, old_cell: Array,
+    cutoff: float, skin: float, first: Array, second: Array, image: Array,
+    images: Array, counts: Array, js: Array, vectors: Array,
 ) -> tuple[bool, float]:  # fmt: skip
     """Fill counts, js and vectors from the list, unless it is too old; the shortest distance."""
     n = len(positions)
     inverse = _inverse(cell)
     deformation = _product(_inverse(old_cell), cell)
-    # A pair at distance d now was at most |F^-1| (d + u1 + u2) apart when the list was built: F the deformation of the cell, u1 and u2 the two
-    # largest displacements from the affinely deformed old positions. While that is below cutoff + skin for every d below the cutoff, no pair is missed.
+    # A pair at distance d now was at most |F^-1| (d + u1 + u2) apart when the list was built: F the
+    # deformation of the cell, u1 and u2 the two
+    # largest displacements from the affinely deformed old positions. While that is below cutoff +
+    # skin for every d below the cutoff, no pair is missed.
     back = _product(inverse, old_cell)
     change = 0.0
     for i in range(3):
@@ -248,8 +288,16 @@ def _gather(
     place = np.empty((n, 3))  # positions in the image that the list was built for
     for i in range(n):
         for a in range(3):
-            place[i, a] = old_positions[i, 0] * deformation[0, a] + old_positions[i, 1] * deformation[1, a] + old_positions[i, 2] * deformation[2, a]
-        x, y, z = positions[i, 0] - place[i, 0], positions[i, 1] - place[i, 1], positions[i, 2] - place[i, 2]
+            place[i, a] = (
+                old_positions[i, 0] * deformation[0, a]
+                + old_positions[i, 1] * deformation[1, a]
+                + old_positions[i, 2] * deformation[2, a]
+            )
+        x, y, z = (
+            positions[i, 0] - place[i, 0],
+            positions[i, 1] - place[i, 1],
+            positions[i, 2] - place[i, 2],
+        )
         u = np.sqrt(x * x + y * y + z * z)
         if u > allowed:  # perhaps only wrapped into another image
             s0 = np.round(x * inverse[0, 0] + y * inverse[1, 0] + z * inverse[2, 0])
@@ -269,7 +317,9 @@ def _gather(
     translation = np.empty((len(images), 3))
     for s in range(len(images)):
         for a in range(3):
-            translation[s, a] = images[s, 0] * cell[0, a] + images[s, 1] * cell[1, a] + images[s, 2] * cell[2, a]
+            translation[s, a] = (
+                images[s, 0] * cell[0, a] + images[s, 1] * cell[1, a] + images[s, 2] * cell[2, a]
+            )
     cutoff2 = cutoff * cutoff
     nearest = cutoff2
     for i in range(n):
@@ -281,7 +331,8 @@ def _gather(
             dy = place[neighbour, 1] - y + translation[shift, 1]
             dz = place[neighbour, 2] - z + translation[shift, 2]
             r2 = dx * dx + dy * dy + dz * dz
-            js[i, k] = second[p]  # every pair is written, the next one over it unless it counts: no branch to mispredict
+            # Every pair is written, the next one over it unless it counts: no branch to mispredict.
+            js[i, k] = second[p]
             vectors[i, 0, k] = dx
             vectors[i, 1, k] = dy
             vectors[i, 2, k] = dz

@@ -1,9 +1,10 @@
 """A moment tensor potential: what it consists of, and its text form.
 
-The text is MLIP-3's format (``MTP``, ``version = 1.1.0``), which MLIP-3 and motep both read. It has no place for chemical elements, so they stand
-in ``potential_tag``, which both programs skip.
+The text is MLIP-3's format (``MTP``, ``version = 1.1.0``), which MLIP-3 and motep both read. It has
+no place for chemical elements, so they stand in ``potential_tag``, which both programs skip.
 
-Source: Novikov, Gubaev, Podryabinkin, Shapeev, Mach. Learn.: Sci. Technol. 2, 025002 (2021); Podryabinkin et al., J. Chem. Phys. 159, 084112 (2023).
+Source: Novikov, Gubaev, Podryabinkin, Shapeev, Mach. Learn.: Sci. Technol. 2, 025002 (2021);
+Podryabinkin et al., J. Chem. Phys. 159, 084112 (2023).
 """
 
 from __future__ import annotations
@@ -51,24 +52,34 @@ class Potential:
 
     @cached_property
     def level(self) -> int:
-        """Level of the set of basis functions, from their number; 0 where it is none of the known ones."""
-        return {count: level for level, count in SCALARS.items()}.get(int(self.data.alpha_scalar_moments), 0)
+        """Level of the set of basis functions, from their number; 0 where it is none of the known
+        ones.
+        """
+        return {count: level for level, count in SCALARS.items()}.get(
+            int(self.data.alpha_scalar_moments), 0
+        )
 
     @property
     def n_parameters(self) -> int:
-        """P, the number of parameters that a fit adjusts: coefficients of moments, species and radial functions, in this order."""
+        """P, the number of parameters that a fit adjusts: coefficients of moments, species and
+        radial functions, in this order.
+        """
         return int(self.data.number_of_parameters_optimized)
 
     @cached_property
     def tables(self) -> Tables:
         """Shape and parameters as the compiled kernels need them."""
-        from borarun.mtp.tables import tables_of  # loads numba: whoever reads or writes files need not wait for it
+        from borarun.mtp.tables import (
+            tables_of,
+        )  # loads numba: whoever reads or writes files need not wait for it
 
         return tables_of(self.data)
 
     @property
     def parameters(self) -> NDArray[np.float64]:
-        """(P,) values of the parameters; energies in eV are linear in the first ones (moments, species)."""
+        """(P,) values of the parameters; energies in eV are linear in the first ones (moments,
+        species).
+        """
         return np.array(self.data.parameters, float)
 
     def with_parameters(self, parameters: NDArray[np.float64]) -> Potential:
@@ -97,7 +108,10 @@ class Potential:
         unknown = sorted(set(numbers.tolist()) - set(self.species))
         if unknown:
             names = " ".join(chemical_symbols[z] for z in unknown)
-            raise ValueError(f"the potential knows {' '.join(chemical_symbols[z] for z in self.species)} only (got {names})")
+            raise ValueError(
+                f"the potential knows {' '.join(chemical_symbols[z] for z in self.species)} "
+                f"only (got {names})"
+            )
         table = np.full(max(self.species) + 1, -1, np.int32)
         table[list(self.species)] = np.arange(len(self.species))
         return np.asarray(table[numbers], np.int32)
@@ -112,7 +126,8 @@ class Potential:
         radial_basis_size: int = 8,
         seed: int = 1,
     ) -> Potential:
-        """A potential of all basis functions up to ``level``: random smooth radial functions, everything else zero.
+        """A potential of all basis functions up to ``level``: random smooth radial functions,
+        everything else zero.
 
         Parameters
         ----------
@@ -130,9 +145,15 @@ class Potential:
             potential_name=f"MTP{level}",
             scaling=1.0,
             potential_tag=" ".join(chemical_symbols[z] for z in species),
-            radial_basis=BasisData(type="RBChebyshev", min=np.float64(min_distance_A), max=np.float64(cutoff_A), size=np.int32(radial_basis_size)),
+            radial_basis=BasisData(
+                type="RBChebyshev",
+                min=np.float64(min_distance_A),
+                max=np.float64(cutoff_A),
+                size=np.int32(radial_basis_size),
+            ),
             radial_funcs_count=shape.n_radial,
-            radial_coeffs=random.normal(0.0, 0.3, (n, n, shape.n_radial, radial_basis_size)) / np.arange(1, radial_basis_size + 1),
+            radial_coeffs=random.normal(0.0, 0.3, (n, n, shape.n_radial, radial_basis_size))
+            / np.arange(1, radial_basis_size + 1),
             alpha_moments_count=shape.n_moments,
             alpha_index_basic_count=len(shape.basic),
             alpha_index_basic=shape.basic,
@@ -166,13 +187,24 @@ class Potential:
             try:
                 data = read_mtp(file)
             except (KeyError, IndexError, StopIteration, TypeError) as error:
-                raise ValueError(f"this is no moment tensor potential in MLIP-3's format ({error!r})") from error
-        if not isinstance(data, MTPData) or data.moment_coeffs is None or data.radial_coeffs is None:
+                raise ValueError(
+                    f"this is no moment tensor potential in MLIP-3's format ({error!r})"
+                ) from error
+        if (
+            not isinstance(data, MTPData)
+            or data.moment_coeffs is None
+            or data.radial_coeffs is None
+        ):
             raise ValueError("this moment tensor potential has no coefficients")
         if species is None:
             names = str(data.potential_tag).split()
-            if len(names) != data.species_count or not all(name in atomic_numbers for name in names):
-                raise ValueError(f"potential_tag does not name the {data.species_count} elements (got {data.potential_tag!r})")
+            if len(names) != data.species_count or not all(
+                name in atomic_numbers for name in names
+            ):
+                raise ValueError(
+                    f"potential_tag does not name the {data.species_count} elements (got "
+                    f"{data.potential_tag!r})"
+                )
             species = [atomic_numbers[name] for name in names]
         data.potential_tag = " ".join(chemical_symbols[z] for z in species)
         data.species = np.array(species, np.int32)
@@ -182,5 +214,7 @@ class Potential:
         """The text of the potential, in MLIP-3's format."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "potential.mtp"
-            write_mtp(file, self.data, legacy=True)  # MLIP-3 does not read the newer section of the radial basis
+            write_mtp(
+                file, self.data, legacy=True
+            )  # MLIP-3 does not read the newer section of the radial basis
             return file.read_text()

@@ -1,7 +1,8 @@
-"""Residuals of a potential on labelled configurations, and the normal equations that a Gauss-Newton step needs.
+"""Residuals of a potential on labelled configurations, and the normal equations that a Gauss-Newton
+step needs.
 
-The loss is MLIP-3's: over configurations of N atoms, weight * (w_e dE^2 / N + w_f sum dF^2 + w_s sum d(stress * volume)^2 / N), the last sum over all
-nine components.
+The loss is MLIP-3's: over configurations of N atoms, weight * (w_e dE^2 / N + w_f sum dF^2 + w_s
+sum d(stress * volume)^2 / N), the last sum over all nine components.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from borarun.units import EV_PER_A3_IN_KBAR
 Array = NDArray[Any]
 
 HARD_FORCE = 8.0
-"""eV/angstrom; a configuration with a force this large counts half: torn configurations otherwise spoil the energies of all others."""
+"""eV/angstrom; a configuration with a force this large counts half: torn configurations otherwise
+spoil the energies of all others.
+"""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,12 @@ def configuration_weights(frames: Frames) -> Array:
     """(F,) weight of each configuration, 1 / (1 + (largest force / 8 eV/angstrom)^4)."""
     assert frames.forces is not None
     size = np.linalg.norm(frames.forces, axis=1)
-    largest = np.array([size[a:b].max(initial=0.0) for a, b in zip(frames.offsets[:-1], frames.offsets[1:], strict=True)])
+    largest = np.array(
+        [
+            size[a:b].max(initial=0.0)
+            for a, b in zip(frames.offsets[:-1], frames.offsets[1:], strict=True)
+        ]
+    )
     return np.asarray(1.0 / (1.0 + (largest / HARD_FORCE) ** 4))
 
 
@@ -114,8 +122,20 @@ class Residuals:
             neighbours = Neighbours(potential.cutoff_A, potential.types(atoms.numbers), 0.0)
             pairs = neighbours.update(atoms.positions, atoms.cell.array)
             stress = atoms.get_stress()
-            labels = np.concatenate([[atoms.get_potential_energy()], stress * atoms.get_volume(), atoms.get_forces().ravel()])
-            scale = np.concatenate([[weights.energy / n], np.repeat([weights.stress / n, 2.0 * weights.stress / n], 3), np.full(3 * n, weights.forces)])
+            labels = np.concatenate(
+                [
+                    [atoms.get_potential_energy()],
+                    stress * atoms.get_volume(),
+                    atoms.get_forces().ravel(),
+                ]
+            )
+            scale = np.concatenate(
+                [
+                    [weights.energy / n],
+                    np.repeat([weights.stress / n, 2.0 * weights.stress / n], 3),
+                    np.full(3 * n, weights.forces),
+                ]
+            )
             self._configurations.append(_Configuration(pairs, labels, np.sqrt(weight * scale)))
 
     def normal(self, parameters: Array) -> Normal:
@@ -135,16 +155,28 @@ class Residuals:
     def loss(self, parameters: Array) -> float:
         """The loss at (P,) parameters, without derivatives."""
         predicted = self.predict(parameters)
-        return float(sum(np.sum(((values - one.labels) * one.scale) ** 2) for one, values in zip(self._configurations, predicted, strict=True)))
+        return float(
+            sum(
+                np.sum(((values - one.labels) * one.scale) ** 2)
+                for one, values in zip(self._configurations, predicted, strict=True)
+            )
+        )
 
     def predict(self, parameters: Array) -> list[Array]:
-        """Of each configuration the (7 + 3 N,) energy, virial and forces in the order of ``derivatives.jacobian``."""
+        """Of each configuration the (7 + 3 N,) energy, virial and forces in the order of
+        ``derivatives.jacobian``.
+        """
         potential = self.potential.with_parameters(parameters)
         found = [energies_forces_virial(potential, one.pairs) for one in self._configurations]
-        return [np.concatenate([[energies.sum()], virial, forces.ravel()]) for energies, forces, virial in found]
+        return [
+            np.concatenate([[energies.sum()], virial, forces.ravel()])
+            for energies, forces, virial in found
+        ]
 
     def gradients(self, parameters: Array) -> list[Array]:
-        """Of each configuration the (N, P) derivatives of its local energies with respect to the parameters."""
+        """Of each configuration the (N, P) derivatives of its local energies with respect to the
+        parameters.
+        """
         potential = self.potential.with_parameters(parameters)
         return [local_gradients(potential.tables, *one.pairs) for one in self._configurations]
 
@@ -155,7 +187,11 @@ def compare(frames: Frames, predicted: list[Array]) -> Comparison:
     n_atoms = np.diff(frames.offsets)
     volume = np.abs(np.linalg.det(frames.cell))
     ours = np.array([values[:7] for values in predicted]).reshape(-1, 7)
-    forces = np.concatenate([values[7:] for values in predicted]).reshape(-1, 3) if predicted else np.zeros((0, 3))
+    forces = (
+        np.concatenate([values[7:] for values in predicted]).reshape(-1, 3)
+        if predicted
+        else np.zeros((0, 3))
+    )
     return Comparison(
         energy=np.array([frames.energy, ours[:, 0]]) / n_atoms,
         forces=np.array([frames.forces, forces]),
@@ -164,7 +200,9 @@ def compare(frames: Frames, predicted: list[Array]) -> Comparison:
 
 
 def errors(comparison: Comparison) -> dict[str, float]:
-    """Root mean squared errors: energy in meV per atom, components of forces in eV/angstrom and of stresses in kbar."""
+    """Root mean squared errors: energy in meV per atom, components of forces in eV/angstrom and of
+    stresses in kbar.
+    """
 
     def rmse(values: Array) -> float:
         return float(np.sqrt(np.mean((values[1] - values[0]) ** 2)))
@@ -177,10 +215,15 @@ def errors(comparison: Comparison) -> dict[str, float]:
 
 
 def ranges(*comparisons: Comparison) -> dict[str, list[float]]:
-    """Smallest and largest label over all configurations, in the units of ``errors`` but energies in eV per atom."""
+    """Smallest and largest label over all configurations, in the units of ``errors`` but energies
+    in eV per atom.
+    """
 
     def extent(parts: list[Array], factor: float = 1.0) -> list[float]:
-        return [factor * float(min(part.min() for part in parts)), factor * float(max(part.max() for part in parts))]
+        return [
+            factor * float(min(part.min() for part in parts)),
+            factor * float(max(part.max() for part in parts)),
+        ]
 
     return {
         "energy_eV_per_atom": extent([one.energy[0] for one in comparisons]),

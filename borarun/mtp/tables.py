@@ -1,10 +1,13 @@
-"""The shape and the parameters of a potential as the compiled kernels need them, and what they all begin with.
+"""The shape and the parameters of a potential as the compiled kernels need them, and what they all
+begin with.
 
-A potential sums local energies E(M) over atoms. Basic moments are M_b = sum_k f_mu(r_k) x_k^a y_k^b z_k^c over neighbours k at distance r_k in direction
-(x, y, z), with radial functions f_mu(r) = sum_beta c[i,j,mu,beta] Q_beta(r); all others are products that ``times`` lists, in an order in which
-each factor is complete before it is used; E is linear in some of them.
+A potential sums local energies E(M) over atoms. Basic moments are M_b = sum_k f_mu(r_k) x_k^a y_k^b
+z_k^c over neighbours k at distance r_k in direction (x, y, z), with radial functions f_mu(r) =
+sum_beta c[i,j,mu,beta] Q_beta(r); all others are products that ``times`` lists, in an order in
+which each factor is complete before it is used; E is linear in some of them.
 
-Neighbours of an atom lie next to each other in all arrays, so that the inner loops run over them and use the processor's vector units.
+Neighbours of an atom lie next to each other in all arrays, so that the inner loops run over them
+and use the processor's vector units.
 
 Source: Novikov et al., Mach. Learn.: Sci. Technol. 2, 025002 (2021), equations 1..7.
 """
@@ -21,7 +24,9 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 FAST = {"contract", "reassoc", "nsz"}
-"""What the compiler may do to sums so that it can vectorise them; results differ in the last digits only, and NaN stays NaN."""
+"""What the compiler may do to sums so that it can vectorise them; results differ in the last digits
+only, and NaN stays NaN.
+"""
 
 
 class Tables(NamedTuple):
@@ -33,7 +38,8 @@ class Tables(NamedTuple):
     first : (R + 1,) basic moments of radial function mu are ``first[mu]:first[mu + 1]``
     radial_of : (B,) radial function of each basic moment
     angular : (B,) which of ``powers`` each basic moment has
-    group_first, group : (A + 1,), (B,) basic moments with angular part m are ``group[group_first[m]:group_first[m + 1]]``
+    group_first, group : (A + 1,), (B,) basic moments with angular part m are
+        ``group[group_first[m]:group_first[m + 1]]``
     powers : (A, 3) powers of x, y, z; those of lower degree first
     lower : (A, 3) index of the powers with one x, y or z less; 0 where there is none
     times : (T, 4) products of moments: first, second, multiplicity, result
@@ -71,10 +77,14 @@ def tables_of(data: MTPData) -> Tables:
     times[:, [0, 1, 3]] = place[times[:, [0, 1, 3]]]
     wanted: set[tuple[int, ...]] = {(0, 0, 0)}
     for powers in basic[:, 1:].tolist():
-        wanted.update(np.ndindex(*(p + 1 for p in powers)))  # derivatives need the lower ones, and products are made from them
+        wanted.update(
+            np.ndindex(*(p + 1 for p in powers))
+        )  # derivatives need the lower ones, and products are made from them
     listed = sorted(wanted, key=lambda p: (sum(p), p))
     number = {powers: m for m, powers in enumerate(listed)}
-    lower = [[number[(*p[:a], p[a] - 1, *p[a + 1 :])] if p[a] else 0 for a in range(3)] for p in listed]
+    lower = [
+        [number[(*p[:a], p[a] - 1, *p[a + 1 :])] if p[a] else 0 for a in range(3)] for p in listed
+    ]
     angular = np.array([number[tuple(powers)] for powers in basic[:, 1:].tolist()])
     radial_of, mapping = basic[:, 0], np.array(data.alpha_moment_mapping)
     return Tables(
@@ -100,7 +110,17 @@ def _integers(values: Any) -> Array:
 
 
 @njit(cache=True, fastmath=FAST)
-def neighbourhood(tables: Tables, vectors: Array, i: int, count: int, inverse: Array, unit: Array, q: Array, dq: Array, mono: Array) -> None:
+def neighbourhood(
+    tables: Tables,
+    vectors: Array,
+    i: int,
+    count: int,
+    inverse: Array,
+    unit: Array,
+    q: Array,
+    dq: Array,
+    mono: Array,
+) -> None:
     """Distances, directions, radial basis and angular monomials of the neighbours of atom i.
 
     Parameters
@@ -143,7 +163,9 @@ def neighbourhood(tables: Tables, vectors: Array, i: int, count: int, inverse: A
 
 @njit(cache=True, fastmath=FAST)
 def radial_functions(tables: Tables, kind: int, ends: Array, q: Array, out: Array) -> None:
-    """Radial functions (R, W) from the basis (K, W) or their slopes from its slope; neighbours sorted by type, type s ends before ``ends[s]``."""
+    """Radial functions (R, W) from the basis (K, W) or their slopes from its slope; neighbours
+    sorted by type, type s ends before ``ends[s]``.
+    """
     for mu in range(len(out)):
         begin = 0
         for other in range(len(ends)):

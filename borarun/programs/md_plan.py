@@ -25,7 +25,8 @@ class Plan:
     numbers : (N,) atomic numbers
     steps : of the whole run
     every : steps between two looks
-    grade : ``threshold_save``, ``threshold_break``, and ``anion`` and ``mobile`` where tearing is watched; or None
+    grade : ``threshold_save``, ``threshold_break``, and ``anion`` and ``mobile`` where tearing is
+        watched; or None
     min_distance_A : atoms that come closer have exploded
     max_volume_A3 : so has a cell that grows so large
     hottest_K : highest temperature that the thermostat is set to
@@ -45,5 +46,13 @@ class Plan:
     def read(cls) -> Plan:
         """The plan of this directory."""
         content = json.loads(Path("md.json").read_text())
-        names = ("steps", "every", "grade", "min_distance_A", "max_volume_A3", "hottest_K", "frames")
+        names = (
+            "steps",
+            "every",
+            "grade",
+            "min_distance_A",
+            "max_volume_A3",
+            "hottest_K",
+            "frames",
+        )
         return cls(np.array(content["numbers"]), *(content[name] for name in names))

@@ -1,4 +1,6 @@
-"""What an interrupted run left: restart files that are whole, and the other files cut back to their step."""
+"""What an interrupted run left: restart files that are whole, and the other files cut back to their
+step.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,21 @@ DUMP_FRAME = b"ITEM: TIMESTEP\n"
 def good_restarts() -> list[Path]:
     """Whole restart files, newest first."""
     found = [file for file in (Path("restart.a"), Path("restart.b")) if file.exists()]
-    return [file for file in sorted(found, key=lambda file: -file.stat().st_mtime_ns) if _whole(file)]
+    return [
+        file for file in sorted(found, key=lambda file: -file.stat().st_mtime_ns) if _whole(file)
+    ]
 
 
 def _whole(file: Path) -> bool:
     content = file.read_bytes()
-    return content.startswith(RESTART_MARK) and content[-2 * len(RESTART_MARK) :].rstrip(b"\0").endswith(RESTART_MARK)
+    return content.startswith(RESTART_MARK) and content[-2 * len(RESTART_MARK) :].rstrip(
+        b"\0"
+    ).endswith(RESTART_MARK)
 
 
 def cut_files(sampling: list[list[int]], every: int, step: int) -> bool:
-    """Cut what an interrupted run wrote back to a step; whether all that should be there by then is there.
+    """Cut what an interrupted run wrote back to a step; whether all that should be there by then is
+    there.
 
     Parameters
     ----------
@@ -34,8 +41,12 @@ def cut_files(sampling: list[list[int]], every: int, step: int) -> bool:
     every : steps between two looks
     step : where the run goes on
     """
-    begun = [(first, min(last, step), each) for first, last, each in sampling if each and first < step]
-    frames = {s for first, last, each in begun for s in range(-(-first // each) * each, last + 1, each)}
+    begun = [
+        (first, min(last, step), each) for first, last, each in sampling if each and first < step
+    ]
+    frames = {
+        s for first, last, each in begun for s in range(-(-first // each) * each, last + 1, each)
+    }
     looks = set(range(0, step + 1, every))
     dumped = _cut_dump(Path("dump.lammps"), step)
     printed, looked = (_cut_table(Path(name), step) for name in ("thermo.txt", "watch.txt"))
@@ -43,7 +54,9 @@ def cut_files(sampling: list[list[int]], every: int, step: int) -> bool:
 
 
 def frames_of(file: Path) -> list[tuple[int, int]]:
-    """(step, byte) of every frame of a text dump that begins whole, in their order; the last may be cut short."""
+    """(step, byte) of every frame of a text dump that begins whole, in their order; the last may be
+    cut short.
+    """
     if not file.exists() or not file.stat().st_size:
         return []
     found = []
@@ -61,7 +74,11 @@ def frames_of(file: Path) -> list[tuple[int, int]]:
 def lines_of(file: Path) -> list[tuple[int, str]]:
     """(step, line) of every whole line of a table."""
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-    return [(int(line.split(" ")[0]), line) for line in lines if line.endswith("\n") and line[0].isdigit()]
+    return [
+        (int(line.split(" ")[0]), line)
+        for line in lines
+        if line.endswith("\n") and line[0].isdigit()
+    ]
 
 
 def _cut_dump(file: Path, step: int) -> set[int]:

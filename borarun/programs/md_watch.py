@@ -1,4 +1,6 @@
-"""Molecular dynamics step by step: answer ``fix external``, watch grades and explosions, keep candidates."""
+"""Molecular dynamics step by step: answer ``fix external``, watch grades and explosions, keep
+candidates.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,10 @@ MAX_ENERGY_CHANGE = 1.0
 """eV/atom from the first step; heating to 1000 K takes 0.13."""
 
 APPROACH, APPROACH_LOOKS = 40, 5
-"""So many configurations before a break are kept too, so many looks apart: where a bad potential tears an anion before the grade tells, those above
-threshold_save are torn already, and only the way there can teach it better."""
+"""So many configurations before a break are kept too, so many looks apart: where a bad potential
+tears an anion before the grade tells, those above threshold_save are torn already, and only the way
+there can teach it better.
+"""
 
 KNOWN = 1.0
 """Extrapolation grade of what the active set spans."""
@@ -50,7 +54,8 @@ class Candidates:
     ----------
     file : extended XYZ, one configuration after the other
     kept : with ``step`` and ``grade`` in their ``info``
-    spacing : fewest steps between two that are kept, unless the later one has the highest grade so far
+    spacing : fewest steps between two that are kept, unless the later one has the highest grade so
+        far
     """
 
     file: Path
@@ -62,20 +67,30 @@ class Candidates:
         lines = self.file.read_text().splitlines(keepends=True) if self.file.exists() else []
         size = n_atoms + 2
         whole = len([line for line in lines if line.endswith("\n")]) // size * size
-        images = read(io.StringIO("".join(lines[:whole])), index=":", format="extxyz") if whole else []
+        images = (
+            read(io.StringIO("".join(lines[:whole])), index=":", format="extxyz") if whole else []
+        )
         self.kept = [image for image in images if image.info["step"] <= last_step]
         self._write()
 
     def add(self, step: int, grade: float, atoms: Atoms) -> None:
         """Keep a configuration, or not."""
-        if self.kept and 0 <= step - self.kept[-1].info["step"] < self.spacing and grade <= max(image.info["grade"] for image in self.kept):
+        if (
+            self.kept
+            and 0 <= step - self.kept[-1].info["step"] < self.spacing
+            and grade <= max(image.info["grade"] for image in self.kept)
+        ):
             return
         atoms.info.update(step=int(step), grade=float(grade))
         self.kept.append(atoms)
         if len(self.kept) > MAX_CANDIDATES:
             best = max(self.kept, key=lambda image: float(image.info["grade"]))
-            self.spacing = 2 * max(self.spacing, (step - self.kept[0].info["step"]) // len(self.kept))
-            self.kept = [image for index, image in enumerate(self.kept) if index % 2 == 0 or image is best]
+            self.spacing = 2 * max(
+                self.spacing, (step - self.kept[0].info["step"]) // len(self.kept)
+            )
+            self.kept = [
+                image for index, image in enumerate(self.kept) if index % 2 == 0 or image is best
+            ]
             self._write()
         else:
             with self.file.open("a") as handle:
@@ -101,8 +116,22 @@ class Watch:
     error : what went wrong in here; exceptions do not pass through LAMMPS
     """
 
-    def __init__(self, link: Link, plan: Plan, evaluator: Evaluator, active_set: Array | None, candidates: Candidates, first: int) -> None:
-        self.link, self.lmp, self.plan, self.evaluator, self.candidates = link, link.lmp, plan, evaluator, candidates
+    def __init__(
+        self,
+        link: Link,
+        plan: Plan,
+        evaluator: Evaluator,
+        active_set: Array | None,
+        candidates: Candidates,
+        first: int,
+    ) -> None:
+        self.link, self.lmp, self.plan, self.evaluator, self.candidates = (
+            link,
+            link.lmp,
+            plan,
+            evaluator,
+            candidates,
+        )
         self._grader = None if active_set is None else Grader(active_set)
         self.first = first
         self.stop = self.reason = ""
@@ -135,7 +164,9 @@ class Watch:
         positions = np.empty_like(x)
         positions[order] = x
         cell = self.link.cell()
-        if self.last is not None and step == self.last[0]:  # LAMMPS begins a run, as it does where it goes on from a restart file
+        if (
+            self.last is not None and step == self.last[0]
+        ):  # LAMMPS begins a run, as it does where it goes on from a restart file
             self.evaluator.neighbours.forget()
         try:
             found = self.evaluator.evaluate(positions, cell)
@@ -188,7 +219,10 @@ class Watch:
             self._since_look.clear()
             if grade > self.plan.grade["threshold_save"]:
                 self.candidates.add(step, grade, self._atoms(self.last))
-            elif grade > KNOWN and (not self._approach or step - self._approach[-1][1][0] >= APPROACH_LOOKS * self.plan.every):
+            elif grade > KNOWN and (
+                not self._approach
+                or step - self._approach[-1][1][0] >= APPROACH_LOOKS * self.plan.every
+            ):
                 self._approach.append((grade, self.last))
             if not grade <= self.plan.grade["threshold_break"]:
                 self._end("extrapolation", f"the extrapolation grade reached {grade:.3g}")
@@ -240,7 +274,9 @@ class Watch:
             self.candidates.add(configuration[0], grade, self._atoms(configuration))
 
     def _exploded(self, reason: str) -> bool:
-        """End the run; of the good configurations since the last look, the way out of the known region is kept."""
+        """End the run; of the good configurations since the last look, the way out of the known
+        region is kept.
+        """
         self._end("exploded", reason)
         if self.plan.grade is not None:
             self._keep_approach()

@@ -1,12 +1,15 @@
-"""``python -m borarun.programs.mlip_3``: the commands of MLIP-3's ``mlp``, one after the other, in this directory.
+"""``python -m borarun.programs.mlip_3``: the commands of MLIP-3's ``mlp``, one after the other, in
+this directory.
 
-Reads ``job.json``. To train also ``train.cfg``, ``valid.cfg`` and ``start.mtp``; it leaves ``train.log``, ``trained.almtp``, ``active_set.npy``, and of
-both sets ``errors_*.txt`` (the report of ``check_errors``) and ``efs_*.cfg`` (of ``calculate_efs``), and ``program.txt``: which ``mlp`` it was. To
-select also ``start.almtp`` and
-``candidates.cfg``; it leaves ``graded.cfg``, ``select_add.log``, ``chosen.cfg`` and, where neighbourhoods are cut out, ``pieces.cfg``, among which it
-chose.
+Reads ``job.json``. To train also ``train.cfg``, ``valid.cfg`` and ``start.mtp``; it leaves
+``train.log``, ``trained.almtp``, ``active_set.npy``, and of both sets ``errors_*.txt`` (the report
+of ``check_errors``) and ``efs_*.cfg`` (of ``calculate_efs``), and ``program.txt``: which ``mlp`` it
+was. To select also ``start.almtp`` and ``candidates.cfg``; it leaves ``graded.cfg``,
+``select_add.log``, ``chosen.cfg`` and, where neighbourhoods are cut out, ``pieces.cfg``, among
+which it chose.
 
-A step whose file is there is not done again. Training that was stopped goes on from the potential that ``mlp`` last saved, with the iterations left.
+A step whose file is there is not done again. Training that was stopped goes on from the potential
+that ``mlp`` last saved, with the iterations left.
 """
 
 from __future__ import annotations
@@ -46,7 +49,8 @@ class CommandError(ValueError):
     Parameters
     ----------
     message : what to tell
-    code : its exit code; minus the signal that killed it, of which ``self.code`` makes what shells say
+    code : its exit code; minus the signal that killed it, of which ``self.code`` makes what shells
+        say
     """
 
     def __init__(self, message: str, code: int) -> None:
@@ -57,7 +61,9 @@ class CommandError(ValueError):
 def main() -> None:
     """Train, or select."""
     parser = argparse.ArgumentParser(description="Run the commands of MLIP-3 in this directory.")
-    parser.add_argument("--command", type=shlex.split, default=["mlp"], help="MLIP-3's mlp, on one core")
+    parser.add_argument(
+        "--command", type=shlex.split, default=["mlp"], help="MLIP-3's mlp, on one core"
+    )
     parser.add_argument("train_command", nargs="+", help="the same for training, after `--`")
     arguments = parser.parse_args()
     here = Path()
@@ -70,8 +76,24 @@ def main() -> None:
         else:
             _train(here, job, command)
             for part in ("train", "valid"):
-                _step(here, arguments.command, f"errors_{part}.txt", "check_errors", "trained.almtp", f"{part}.cfg", "--report_to={}")
-                _step(here, arguments.command, f"efs_{part}.cfg", "calculate_efs", "trained.almtp", f"{part}.cfg", "--output_filename={}")
+                _step(
+                    here,
+                    arguments.command,
+                    f"errors_{part}.txt",
+                    "check_errors",
+                    "trained.almtp",
+                    f"{part}.cfg",
+                    "--report_to={}",
+                )
+                _step(
+                    here,
+                    arguments.command,
+                    f"efs_{part}.cfg",
+                    "calculate_efs",
+                    "trained.almtp",
+                    f"{part}.cfg",
+                    "--output_filename={}",
+                )
             if not (here / "active_set.npy").exists():
                 _active_set(here)
     except (OSError, ValueError) as error:
@@ -80,35 +102,55 @@ def main() -> None:
 
 
 def _name(program: str) -> str:
-    """What stands for the version that ``mlp`` does not tell: the hash of its file, which is the last word of its command, where that can be read."""
+    """What stands for the version that ``mlp`` does not tell: the hash of its file, which is the
+    last word of its command, where that can be read.
+    """
     try:
-        return f"MLIP-3, mlp {hashlib.sha256(Path(shutil.which(program) or program).read_bytes()).hexdigest()[:12]}"
+        content = Path(shutil.which(program) or program).read_bytes()
+        return f"MLIP-3, mlp {hashlib.sha256(content).hexdigest()[:12]}"
     except OSError:
         return "MLIP-3"
 
 
 def _step(here: Path, command: list[str], output: str, verb: str, *arguments: str) -> None:
-    """One command that writes a file, unless the file is there; it appears whole. Its name stands for ``{}`` in the arguments."""
+    """One command that writes a file, unless the file is there; it appears whole. Its name stands
+    for ``{}`` in the arguments.
+    """
     if not (here / output).exists():
         written = f"{output}.part"
         with (here / f"{verb}.log").open("wb") as log:
-            code = _run([*command, verb, *(argument.format(written) for argument in arguments)], log).wait()
+            code = _run(
+                [*command, verb, *(argument.format(written) for argument in arguments)], log
+            ).wait()
         if code < 0:  # else what it left tells better
             raise CommandError(f"`mlp {verb}` was ended by signal {-code}.", code)
         _finish(here, written, output, f"{verb}.log")
 
 
 def _run(command: list[str], log: Any) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, preexec_fn=partial(end_with_parent, os.getpid()))
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        preexec_fn=partial(end_with_parent, os.getpid()),
+    )
 
 
 def _finish(here: Path, written: str, output: str, log: str) -> None:
-    """Let a file appear, or say why there is none: ``mlp`` ends with exit code 0 after some errors, too."""
+    """Let a file appear, or say why there is none: ``mlp`` ends with exit code 0 after some errors,
+    too.
+    """
     lines = (here / log).read_text(errors="replace").strip().splitlines()
-    if (of_rank := here / f"{written}.0").exists():  # an `mlp` that was built with MPI adds its rank to some names, also where it is alone
+    # An `mlp` that was built with MPI adds its rank to some names, also where it is alone.
+    if (of_rank := here / f"{written}.0").exists():
         of_rank.replace(here / written)
-    if not (here / written).exists() or any("ERROR" in line or line.startswith("Error") for line in lines):
-        raise ValueError("\n".join([f"a command failed. The last lines of {log}:", *lines[-EVIDENCE_LINES:]]))
+    if not (here / written).exists() or any(
+        "ERROR" in line or line.startswith("Error") for line in lines
+    ):
+        raise ValueError(
+            "\n".join([f"a command failed. The last lines of {log}:", *lines[-EVIDENCE_LINES:]])
+        )
     (here / written).replace(here / output)
 
 
@@ -116,18 +158,35 @@ def _train(here: Path, job: dict[str, Any], command: list[str]) -> None:
     if (here / "trained.almtp").exists():
         return
     log = here / "train.log"
-    saved = next((text for name in ("current.almtp", "saved.mtp") if (text := _whole(here / name))), None)
+    saved = next(
+        (text for name in ("current.almtp", "saved.mtp") if (text := _whole(here / name))), None
+    )
     if saved is None:
         saved = (here / "start.mtp").read_text()
         log.write_text("")
     told = log.read_text(errors="replace")
-    log.write_text(told[: told.rfind("\n") + 1])  # a line that was cut short would run into the next
+    log.write_text(
+        told[: told.rfind("\n") + 1]
+    )  # a line that was cut short would run into the next
     done, limit = _iterations(log), job["iteration_limit"]
     (here / "begin.mtp").write_text(saved)
-    arguments = ["train", "begin.mtp", "train.cfg", "--save_to=current.almtp", f"--al_mode={job['al_mode']}"]
-    arguments += [f"--{name}_weight={job[f'{name}_weight']!r}" for name in ("energy", "force", "stress")]
-    # With no iteration the potential stays what it is and gets its selection state; another shortest distance would change its radial functions.
-    arguments += [f"--iteration_limit={max(limit - done, 1)}"] if limit else ["--iteration_limit=0", "--no_mindist_update=true"]
+    arguments = [
+        "train",
+        "begin.mtp",
+        "train.cfg",
+        "--save_to=current.almtp",
+        f"--al_mode={job['al_mode']}",
+    ]
+    arguments += [
+        f"--{name}_weight={job[f'{name}_weight']!r}" for name in ("energy", "force", "stress")
+    ]
+    # With no iteration the potential stays what it is and gets its selection state; another
+    # shortest distance would change its radial functions.
+    arguments += (
+        [f"--iteration_limit={max(limit - done, 1)}"]
+        if limit
+        else ["--iteration_limit=0", "--no_mindist_update=true"]
+    )
     with log.open("ab") as handle:
         process = _run([*command, *arguments], handle)
         while process.poll() is None:
@@ -140,7 +199,10 @@ def _train(here: Path, job: dict[str, Any], command: list[str]) -> None:
                 (here / "progress").write_text(f"{0.95 * _iterations(log) / max(limit, 1):.3f}")
     if process.returncode:
         last = log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:]
-        raise CommandError("\n".join(["`mlp train` failed. The last lines of train.log:", *last]), process.returncode)
+        raise CommandError(
+            "\n".join(["`mlp train` failed. The last lines of train.log:", *last]),
+            process.returncode,
+        )
     start = Potential.read((here / "start.mtp").read_text())
     content = almtp.tagged((here / "current.almtp").read_bytes(), str(start.data.potential_tag))
     almtp.read(content, Potential.read(almtp.split(content)[0]))
@@ -155,18 +217,27 @@ def _whole(file: Path) -> str:
 
 
 def _iterations(log: Path) -> int:
-    return len(re.findall(r"^BFGS iter \d+: f=\S+\n", log.read_text(errors="replace"), re.MULTILINE))
+    return len(
+        re.findall(r"^BFGS iter \d+: f=\S+\n", log.read_text(errors="replace"), re.MULTILINE)
+    )
 
 
 def _active_set(here: Path) -> None:
-    """The active set of neighbourhoods: MLIP-3's own, or that of the training set where MLIP-3 selected whole configurations."""
+    """The active set of neighbourhoods: MLIP-3's own, or that of the training set where MLIP-3
+    selected whole configurations.
+    """
     content = (here / "trained.almtp").read_bytes()
     potential = Potential.read(almtp.split(content)[0])
     selection = almtp.read(content, potential)
     if selection.mode == "nbh":
         rows = selection.active_set
     else:
-        rows = active_set.build([_gradients(potential, atoms) for atoms in cfg.read((here / "train.cfg").read_text(), potential.species)])
+        rows = active_set.build(
+            [
+                _gradients(potential, atoms)
+                for atoms in cfg.read((here / "train.cfg").read_text(), potential.species)
+            ]
+        )
     with replacing(here / "active_set.npy") as file:
         np.save(file, rows)
 
@@ -182,14 +253,25 @@ def _select(here: Path, job: dict[str, Any], command: list[str]) -> None:
     pool = "candidates.cfg"
     if job["cut_radius_A"]:
         pool = "pieces.cfg"
-        _step(here, command, "cut.cfg", "cut_extrapolative_nbh", "graded.cfg", "{}", f"--cutoff={job['cut_radius_A']!r}")
+        _step(
+            here,
+            command,
+            "cut.cfg",
+            "cut_extrapolative_nbh",
+            "graded.cfg",
+            "{}",
+            f"--cutoff={job['cut_radius_A']!r}",
+        )
         _box(here)
-    (here / "nothing.cfg").write_text("")  # the configurations of the active set come with the potential
+    # The configurations of the active set come with the potential.
+    (here / "nothing.cfg").write_text("")
     _step(here, command, "chosen.cfg", "select_add", "start.almtp", "nothing.cfg", pool, "{}")
 
 
 def _box(here: Path) -> None:
-    """Give each neighbourhood that was cut out a cell of its own: borarun's configurations are periodic."""
+    """Give each neighbourhood that was cut out a cell of its own: borarun's configurations are
+    periodic.
+    """
     potential = Potential.read(almtp.split((here / "start.almtp").read_bytes())[0])
     text = (here / "cut.cfg").read_text()
     pieces = []

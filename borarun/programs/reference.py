@@ -1,9 +1,12 @@
-"""Embedded reference program: relax a structure, label configurations, or run a short molecular dynamics.
+"""Embedded reference program: relax a structure, label configurations, or run a short molecular
+dynamics.
 
-``python -m borarun.programs.reference --cores N [-- COMMAND]`` works in the current directory. It reads ``job.json`` (``borarun.engines.reference``
-writes it) and ``start.extxyz`` or ``frames.extxyz``, and leaves ``result.json`` and ``labels.extxyz``. Labels are appended to
-``labels.partial.extxyz`` while it runs; ``state.json`` says how much of that counts and where molecular dynamics stands, so that a program
-that was killed goes on from there. ``labels.extxyz`` appears last, by rename: where it is, the run is complete.
+``python -m borarun.programs.reference --cores N [-- COMMAND]`` works in the current directory. It
+reads ``job.json`` (``borarun.engines.reference`` writes it) and ``start.extxyz`` or
+``frames.extxyz``, and leaves ``result.json`` and ``labels.extxyz``. Labels are appended to
+``labels.partial.extxyz`` while it runs; ``state.json`` says how much of that counts and where
+molecular dynamics stands, so that a program that was killed goes on from there. ``labels.extxyz``
+appears last, by rename: where it is, the run is complete.
 """
 
 from __future__ import annotations
@@ -33,11 +36,15 @@ from borarun.programs.calculators import CALCULATORS
 from borarun.units import EV_PER_A3_IN_BAR, EV_PER_A3_IN_KBAR
 
 ENSEMBLE = "NPT: Langevin thermostat (BAOAB) and Langevin-Hoover barostat, the cell keeps its shape"
-"""Source: Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013); Quigley and Probert, J. Chem. Phys. 120, 11432 (2004)."""
+"""Source: Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013); Quigley and Probert, J. Chem.
+Phys. 120, 11432 (2004).
+"""
 
 BAROSTAT_TIME_FS = 500.0
-"""Damping time of the cell. The mass that ASE derives from it lets the volume of 104 atoms swing with a period of about 0.4 ps: it
-follows the temperature within a picosecond, and is slow against the vibrations of the anions."""
+"""Damping time of the cell. The mass that ASE derives from it lets the volume of 104 atoms swing
+with a period of about 0.4 ps: it follows the temperature within a picosecond, and is slow against
+the vibrations of the anions.
+"""
 
 SYMMETRY_TOLERANCE_A = 0.01
 EXPLODED = 10.0
@@ -56,7 +63,11 @@ class Output:
         if self._state.exists() and self._partial.exists():
             state = json.loads(self._state.read_text())
             if self._partial.stat().st_size >= state["bytes"]:
-                size, self.n_labels, self.dynamics = state["bytes"], state["n_labels"], state["dynamics"]
+                size, self.n_labels, self.dynamics = (
+                    state["bytes"],
+                    state["n_labels"],
+                    state["dynamics"],
+                )
         with self._partial.open("ab") as handle:
             handle.truncate(size)
         self._told = 0.0
@@ -68,7 +79,10 @@ class Output:
             size = handle.tell()
         self.n_labels += 1
         self.dynamics = dynamics
-        self._replace("state.json", json.dumps({"bytes": size, "n_labels": self.n_labels, "dynamics": dynamics}))
+        self._replace(
+            "state.json",
+            json.dumps({"bytes": size, "n_labels": self.n_labels, "dynamics": dynamics}),
+        )
 
     def progress(self, fraction: float) -> None:
         """Say how far the run is, once a second."""
@@ -79,12 +93,20 @@ class Output:
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the result and let the labels appear."""
         facts = {"n_labels": self.n_labels, **facts}
-        self._replace("result.json", json.dumps({"facts": facts, "bytes": self._partial.stat().st_size}, indent=1))
+        self._replace(
+            "result.json",
+            json.dumps({"facts": facts, "bytes": self._partial.stat().st_size}, indent=1),
+        )
         self._partial.replace(self.directory / "labels.extxyz")
 
     def fail(self, error: EngineError) -> None:
         """Write why there is no result: that is a result as well, and no crash."""
-        self._replace("result.json", json.dumps({"failed": str(error), "remedy": error.remedy, "evidence": error.evidence}, indent=1))
+        self._replace(
+            "result.json",
+            json.dumps(
+                {"failed": str(error), "remedy": error.remedy, "evidence": error.evidence}, indent=1
+            ),
+        )
 
     def _replace(self, name: str, text: str) -> None:
         staged = self.directory / f"{name}.new"
@@ -95,21 +117,29 @@ class Output:
 def labelled(atoms: Atoms, calculator: BaseCalculator) -> Atoms:
     """A copy of ``atoms`` with its energy, forces and stress, free of constraints."""
     image = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-    # Forces first: ASE's sum of calculators and dftd3 compute again for what was not asked for at first.
+    # Forces first: ASE's sum of calculators and dftd3 compute again for what was not asked for at
+    # first.
     forces = calculator.get_property("forces", image)
     stress = calculator.get_property("stress", image)
     energy = calculator.get_property("energy", image)
     if not (np.isfinite(energy) and np.isfinite(forces).all() and np.isfinite(stress).all()):
-        raise EngineError("an energy, force or stress is no number.", remedy="Look at the structure: atoms may overlap.")
+        raise EngineError(
+            "an energy, force or stress is no number.",
+            remedy="Look at the structure: atoms may overlap.",
+        )
     image.calc = SinglePointCalculator(image, energy=energy, forces=forces, stress=stress)
     return image
 
 
-def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output) -> dict[str, Any]:
-    """Relax positions, and the cell unless it is fixed, until forces and stress are small; one label, the relaxed structure.
+def relax(
+    start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output
+) -> dict[str, Any]:
+    """Relax positions, and the cell unless it is fixed, until forces and stress are small; one
+    label, the relaxed structure.
 
-    With ``keep_symmetry`` those along the directions that keep the space group are tested and told, for no step can make the others smaller: a
-    reference that breaks the symmetry of its forces, as neural networks do, leaves them. The label has the forces as they are.
+    With ``keep_symmetry`` those along the directions that keep the space group are tested and told,
+    for no step can make the others smaller: a reference that breaks the symmetry of its forces, as
+    neural networks do, leaves them. The label has the forces as they are.
     """
     atoms = start.copy()
     if job["keep_symmetry"]:
@@ -118,7 +148,8 @@ def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output:
     moved: Any = FrechetCellFilter(atoms) if job["relax_cell"] else atoms
     optimiser = BFGS(moved, logfile=None)
     largest = stress = 0.0
-    # The filter's own criterion divides the stress by the number of atoms, which leaves a soft cell half relaxed: Li2B12H12 stopped at
+    # The filter's own criterion divides the stress by the number of atoms, which leaves a soft cell
+    # half relaxed: Li2B12H12 stopped at
     # 3 kbar, its lattice parameter 0.6 % off. fmax=0 turns that criterion off.
     for _ in optimiser.irun(fmax=0.0, steps=job["max_steps"]):
         largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
@@ -126,12 +157,16 @@ def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output:
             stress = float(np.abs(atoms.get_stress()).max()) * EV_PER_A3_IN_KBAR
         output.progress(optimiser.nsteps / job["max_steps"])
         if not np.isfinite(largest + stress):
-            raise EngineError("an energy, force or stress is no number.", remedy="Look at the structure: atoms may overlap.")
+            raise EngineError(
+                "an energy, force or stress is no number.",
+                remedy="Look at the structure: atoms may overlap.",
+            )
         if largest < job["fmax_eV_per_A"] and stress < job["max_stress_kbar"]:
             break
     else:
         raise EngineError(
-            f"not relaxed after {job['max_steps']} steps (forces up to {largest:.3g} eV/A, stress up to {stress:.3g} kbar).",
+            f"not relaxed after {job['max_steps']} steps (forces up to {largest:.3g} eV/A, "
+            f"stress up to {stress:.3g} kbar).",
             remedy="Raise relax.max_steps, or begin with a better structure.",
         )
     relaxed = labelled(atoms, calculator)
@@ -156,10 +191,14 @@ def label(frames: Frames, calculator: BaseCalculator, output: Output) -> dict[st
     return {}
 
 
-def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output) -> dict[str, Any]:
-    """Molecular dynamics at constant temperature and pressure from ``start`` with velocities of that temperature; samples are labels.
+def aimd(
+    start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output
+) -> dict[str, Any]:
+    """Molecular dynamics at constant temperature and pressure from ``start`` with velocities of
+    that temperature; samples are labels.
 
-    The run begins far from equilibrium: it heats the vibrations and swells the cell. These configurations are wanted as data.
+    The run begins far from equilibrium: it heats the vibrations and swells the cell. These
+    configurations are wanted as data.
     """
     atoms = start.copy()
     atoms.calc = calculator
@@ -195,8 +234,10 @@ def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: 
         now = float(atoms.get_temperature())
         if not now < EXPLODED * temperature:  # not a number included
             raise EngineError(
-                f"the molecular dynamics exploded at step {step} (got {now:.0f} K, wanted {temperature:g} K).",
-                remedy="Choose a smaller time step or a lower temperature, or begin with a relaxed structure.",
+                f"the molecular dynamics exploded at step {step} (got {now:.0f} K, wanted "
+                f"{temperature:g} K).",
+                remedy="Choose a smaller time step or a lower temperature, or begin with a relaxed "
+                "structure.",
             )
         heat += now
         if step % job["sample_every"] == 0:
@@ -218,11 +259,17 @@ def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: 
 
 
 def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
-    """Do the job of a directory, from the beginning or from where it was; ``command`` starts the program behind it, where there is one."""
+    """Do the job of a directory, from the beginning or from where it was; ``command`` starts the
+    program behind it, where there is one.
+    """
     if (directory / "labels.extxyz").exists():
         return
     job = json.loads((directory / "job.json").read_text())
-    frames = Frames.from_extxyz((directory / ("frames.extxyz" if job["operation"] == "label" else "start.extxyz")).read_text())
+    frames = Frames.from_extxyz(
+        (
+            directory / ("frames.extxyz" if job["operation"] == "label" else "start.extxyz")
+        ).read_text()
+    )
     output = Output(directory)
     try:
         with CALCULATORS[job["calculator"]](directory, job, cores, command) as calculator:
@@ -240,9 +287,15 @@ def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
 
 def main() -> None:
     """Read the command line and do the job of the current directory."""
-    parser = argparse.ArgumentParser(description="Relax, label or run molecular dynamics with a reference calculator.")
+    parser = argparse.ArgumentParser(
+        description="Relax, label or run molecular dynamics with a reference calculator."
+    )
     parser.add_argument("--cores", type=int, default=1, help="threads to use")
-    parser.add_argument("command", nargs="*", help="after --: what starts the program that computes, where it is one of its own")
+    parser.add_argument(
+        "command",
+        nargs="*",
+        help="after --: what starts the program that computes, where it is one of its own",
+    )
     arguments = parser.parse_args()
     run(Path.cwd(), arguments.cores, arguments.command)
 

@@ -1,6 +1,7 @@
 """``python -m borarun.programs.select``: the candidates in this directory that are worth a label.
 
-Reads ``job.json``, ``start.mtp``, ``active_set.npy`` and ``candidates.extxyz``. Leaves ``selected.extxyz`` and, last, ``result.json``.
+Reads ``job.json``, ``start.mtp``, ``active_set.npy`` and ``candidates.extxyz``. Leaves
+``selected.extxyz`` and, last, ``result.json``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,27 @@
-"""Published values that results are set beside: the model of their files, and the files of the materials that borarun ships."""
+"""Published values that results are set beside: the model of their files, and the files of the
+materials that borarun ships.
+"""
 
-from borarun.published.model import RECOMMENDED, Number, Published, PublishedFile, Source, Statistics, published_schema, read_published, shipped
+from borarun.published.model import (
+    RECOMMENDED,
+    Number,
+    Published,
+    PublishedFile,
+    Source,
+    Statistics,
+    published_schema,
+    read_published,
+    shipped,
+)
 
-__all__ = ["RECOMMENDED", "Number", "Published", "PublishedFile", "Source", "Statistics", "published_schema", "read_published", "shipped"]
+__all__ = [
+    "RECOMMENDED",
+    "Number",
+    "Published",
+    "PublishedFile",
+    "Source",
+    "Statistics",
+    "published_schema",
+    "read_published",
+    "shipped",
+]

@@ -1,4 +1,5 @@
-"""Numbers from the literature to stand beside ours: the model of the files that hold them, those that ship with borarun and those of a study alike.
+"""Numbers from the literature to stand beside ours: the model of the files that hold them, those
+that ship with borarun and those of a study alike.
 
 They take part in no task: what is compared changes no result.
 """
@@ -31,11 +32,22 @@ UNITS = {
 }
 """The unit of each quantity."""
 
-AT_TEMPERATURE = frozenset({"lattice_parameter", "volume", "diffusivity", "conductivity", "largest_deflection", "full_rotations"})
+AT_TEMPERATURE = frozenset(
+    {
+        "lattice_parameter",
+        "volume",
+        "diffusivity",
+        "conductivity",
+        "largest_deflection",
+        "full_rotations",
+    }
+)
 """Quantities that say nothing without a temperature."""
 
 RECOMMENDED = "rev-vdW-DF2"
-"""The functional that the published study settled on: its numbers stand in where it has none with ours."""
+"""The functional that the published study settled on: its numbers stand in where it has none with
+ours.
+"""
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
@@ -60,7 +72,9 @@ class Source(Section):
     short: Text = Field(description="Author and year, e.g. `Maltsev 2023`.")
     citation: Text = Field(description="The full reference.")
     doi: Annotated[str, Field(pattern=r"^(10\.\d{4,9}/\S+)?$")] = Field(
-        default="", description="Its DOI without resolver, e.g. `10.1021/acsami.3c07242`; none where it was not checked."
+        default="",
+        description="Its DOI without resolver, e.g. `10.1021/acsami.3c07242`; none where it was "
+        "not checked.",
     )
 
 
@@ -68,32 +82,61 @@ class Number(Section):
     """One published number: a value, a range, or a value with a range."""
 
     quantity: Quantity = Field(description="What it is.")
-    value: float | None = Field(default=None, description="The number; without it the middle of the range stands for it.")
-    uncertainty: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Half its interval, as published behind ±.")
+    value: float | None = Field(
+        default=None, description="The number; without it the middle of the range stands for it."
+    )
+    uncertainty: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Half its interval, as published behind ±."
+    )
     low: float | None = Field(default=None, description="Lower end of a published range.")
     high: float | None = Field(default=None, description="Upper end of a published range.")
-    unit: str = Field(description="Unit of these four: A, A3 (per formula unit), K, %, meV, cm2/s, S/cm, deg or 1/ns, as the quantity has it.")
-    temperature_K: Annotated[float, Field(gt=0, lt=3000)] | None = Field(default=None, description="Temperature that it holds for, K.")
-    vacancies: Annotated[int, Field(ge=0)] | None = Field(default=None, description="Vacancies in the cell of the published simulation.")
-    mol_percent: Annotated[float, Field(ge=0, le=100)] | None = Field(default=None, description="Vacancies per formula unit, %.")
-    phase: Literal["ordered", "disordered"] | None = Field(default=None, description="Phase that it holds for; without it any of ours is set beside it.")
-    functional: Annotated[str, Field(max_length=60)] = Field(default="", description="Density functional of a simulation.")
-    kind: Literal["paper", "experiment"] = Field(description="`paper` for a simulation, `experiment` for a measurement.")
+    unit: str = Field(
+        description="Unit of these four: A, A3 (per formula unit), K, %, meV, cm2/s, S/cm, deg "
+        "or 1/ns, as the quantity has it."
+    )
+    temperature_K: Annotated[float, Field(gt=0, lt=3000)] | None = Field(
+        default=None, description="Temperature that it holds for, K."
+    )
+    vacancies: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Vacancies in the cell of the published simulation."
+    )
+    mol_percent: Annotated[float, Field(ge=0, le=100)] | None = Field(
+        default=None, description="Vacancies per formula unit, %."
+    )
+    phase: Literal["ordered", "disordered"] | None = Field(
+        default=None,
+        description="Phase that it holds for; without it any of ours is set beside it.",
+    )
+    functional: Annotated[str, Field(max_length=60)] = Field(
+        default="", description="Density functional of a simulation."
+    )
+    kind: Literal["paper", "experiment"] = Field(
+        description="`paper` for a simulation, `experiment` for a measurement."
+    )
     source: Key = Field(description="One of the keys under `sources`.")
     place: Text = Field(description="Table or section that it stands in, and what it holds for.")
 
     @model_validator(mode="after")
     def _means_something(self) -> Self:
         if self.unit != UNITS[self.quantity]:
-            raise ValueError(f"the unit of {self.quantity} must be {UNITS[self.quantity]} (got {self.unit})")
+            raise ValueError(
+                f"the unit of {self.quantity} must be {UNITS[self.quantity]} (got {self.unit})"
+            )
         if (self.low is None) != (self.high is None):
             raise ValueError("low and high must stand together, the two ends of one range")
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low must be below high (got {self.low:g} and {self.high:g})")
         if self.value is None and self.low is None:
             raise ValueError("a value or a range, low and high, must be given")
-        if self.value is not None and self.low is not None and not self.low <= self.value <= (self.high or self.value):
-            raise ValueError(f"value must lie between low and high (got {self.value:g}, {self.low:g} and {self.high:g})")
+        if (
+            self.value is not None
+            and self.low is not None
+            and not self.low <= self.value <= (self.high or self.value)
+        ):
+            raise ValueError(
+                f"value must lie between low and high (got {self.value:g}, {self.low:g} and "
+                f"{self.high:g})"
+            )
         if self.uncertainty is not None and self.value is None:
             raise ValueError("an uncertainty needs a value that it belongs to")
         if self.quantity in AT_TEMPERATURE and self.temperature_K is None:
@@ -112,15 +155,28 @@ class Number(Section):
 
     @property
     def half_width(self) -> float | None:
-        """Half the published interval: the uncertainty, else half the range; None where neither was published."""
+        """Half the published interval: the uncertainty, else half the range; None where neither was
+        published.
+        """
         if self.uncertainty is not None:
             return self.uncertainty
-        return (self.high - self.low) / 2 if self.low is not None and self.high is not None else None
+        return (
+            (self.high - self.low) / 2 if self.low is not None and self.high is not None else None
+        )
 
     @property
     def identity(self) -> tuple[object, ...]:
         """What tells it from every other number."""
-        return self.quantity, self.kind, self.source, self.functional, self.temperature_K, self.vacancies, self.mol_percent, self.phase
+        return (
+            self.quantity,
+            self.kind,
+            self.source,
+            self.functional,
+            self.temperature_K,
+            self.vacancies,
+            self.mol_percent,
+            self.phase,
+        )
 
 
 class Rmse(Section):
@@ -134,7 +190,9 @@ class Rmse(Section):
 class Statistics(Section):
     """How a published potential was trained."""
 
-    functional: Annotated[str, Field(min_length=1, max_length=60)] = Field(description="Density functional that it was fitted to.")
+    functional: Annotated[str, Field(min_length=1, max_length=60)] = Field(
+        description="Density functional that it was fitted to."
+    )
     source: Key = Field(description="One of the keys under `sources`.")
     place: Text = Field(description="Table or section that it stands in.")
     level: int = Field(description="Level of the moment tensor potential.")
@@ -150,11 +208,21 @@ class PublishedFile(Section):
     """Published values of one material."""
 
     borarun: Literal[1] = Field(description="Version of this format.")
-    material: Annotated[str, Field(min_length=1, max_length=100)] = Field(description="Formula unit, as in the study.")
-    cell_atoms: Annotated[int, Field(gt=0)] | None = Field(default=None, description="Atoms in the cell of the published molecular dynamics.")
-    sources: dict[Key, Source] = Field(description="Works that the values come from, each under a key of its own.")
-    values: Annotated[tuple[Number, ...], Strict(False)] = Field(default=(), description="The published numbers.")
-    training: Annotated[tuple[Statistics, ...], Strict(False)] = Field(default=(), description="How published potentials were trained.")
+    material: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Formula unit, as in the study."
+    )
+    cell_atoms: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="Atoms in the cell of the published molecular dynamics."
+    )
+    sources: dict[Key, Source] = Field(
+        description="Works that the values come from, each under a key of its own."
+    )
+    values: Annotated[tuple[Number, ...], Strict(False)] = Field(
+        default=(), description="The published numbers."
+    )
+    training: Annotated[tuple[Statistics, ...], Strict(False)] = Field(
+        default=(), description="How published potentials were trained."
+    )
 
 
 @dataclass(frozen=True)
@@ -175,13 +243,25 @@ class Published:
     cell_atoms: int | None = None
 
     def find(self, quantity: str, **conditions: object) -> tuple[Number, ...]:
-        """Numbers of one quantity whose attributes are equal to ``conditions``, e.g. ``kind="experiment", temperature_K=300``."""
-        return tuple(n for n in self.values if n.quantity == quantity and all(getattr(n, name) == value for name, value in conditions.items()))
+        """Numbers of one quantity whose attributes are equal to ``conditions``, e.g.
+        ``kind="experiment", temperature_K=300``.
+        """
+        return tuple(
+            n
+            for n in self.values
+            if n.quantity == quantity
+            and all(getattr(n, name) == value for name, value in conditions.items())
+        )
 
     def paper(self, quantity: str, functional: str, **conditions: object) -> Number | None:
-        """The simulated number with our functional, else with the one that the paper recommends, else any; None where there is none."""
+        """The simulated number with our functional, else with the one that the paper recommends,
+        else any; None where there is none.
+        """
         found = self.find(quantity, kind="paper", **conditions)
-        return next((n for wanted in (functional, RECOMMENDED) for n in found if n.functional == wanted), found[0] if found else None)
+        return next(
+            (n for wanted in (functional, RECOMMENDED) for n in found if n.functional == wanted),
+            found[0] if found else None,
+        )
 
     def experiment(self, quantity: str, **conditions: object) -> Number | None:
         """The measured number, or None."""
@@ -219,23 +299,39 @@ def read_published(path: Path, material: str | None = None) -> tuple[Published, 
     if content is None:
         return Published({}), in_order(problems)
     if material is not None and content.material != material:
-        problems.append(root.problem(("material",), f"must be the study's, {material} (got {content.material})."))
+        problems.append(
+            root.problem(
+                ("material",), f"must be the study's, {material} (got {content.material})."
+            )
+        )
     problems += _sources(root, content)
     seen: dict[tuple[object, ...], int] = {}
     for index, number in enumerate(content.values):
         if number.identity in seen:
-            message = f"the same number as values.{seen[number.identity]}: quantity, source and conditions agree. Keep one, or say how they differ."
+            message = (
+                f"the same number as values.{seen[number.identity]}: quantity, source and "
+                "conditions agree. Keep one, or say how they differ."
+            )
             problems.append(root.problem(("values", index), message))
         seen.setdefault(number.identity, index)
-    return Published(content.sources, content.values, content.training, content.cell_atoms), in_order(problems)
+    return Published(
+        content.sources, content.values, content.training, content.cell_atoms
+    ), in_order(problems)
 
 
 def _sources(root: Node, content: PublishedFile) -> list[Problem]:
     """A mistake for each source that is cited and not there."""
     known = ", ".join(content.sources) or "none"
     return [
-        root.problem((name, index, "source"), f"must be a key under sources, which has {known} (got {source}).{did_you_mean(source, content.sources)}")
-        for name, cited in (("values", [n.source for n in content.values]), ("training", [t.source for t in content.training]))
+        root.problem(
+            (name, index, "source"),
+            f"must be a key under sources, which has {known} (got "
+            f"{source}).{did_you_mean(source, content.sources)}",
+        )
+        for name, cited in (
+            ("values", [n.source for n in content.values]),
+            ("training", [t.source for t in content.training]),
+        )
         for index, source in enumerate(cited)
         if source not in content.sources
     ]
@@ -255,4 +351,7 @@ def shipped(material: str) -> Published:
 
 def published_schema() -> dict[str, Any]:
     """JSON schema of a file of published values, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PublishedFile.model_json_schema()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **PublishedFile.model_json_schema(),
+    }

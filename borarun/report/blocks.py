@@ -53,23 +53,43 @@ class Table:
     @property
     def cells(self) -> list[list[str]]:
         """Every cell as text."""
-        return [[_cell(value, column) for value, column in zip(row, self.columns, strict=True)] for row in self.rows]
+        return [
+            [_cell(value, column) for value, column in zip(row, self.columns, strict=True)]
+            for row in self.rows
+        ]
 
     @property
     def numeric(self) -> list[bool]:
         """Which columns hold numbers."""
-        return [all(not isinstance(row[index], str) for row in self.rows) for index in range(len(self.columns))]
+        return [
+            all(not isinstance(row[index], str) for row in self.rows)
+            for index in range(len(self.columns))
+        ]
 
     def flat(self) -> list[tuple[str, list[Plain]]]:
-        """Columns as files hold them, each its name with unit and its values; a measured number takes three: value, low and high of its 95 % interval."""
+        """Columns as files hold them, each its name with unit and its values; a measured number
+        takes three: value, low and high of its 95 % interval.
+        """
         found: list[tuple[str, list[Plain]]] = []
         for index, column in enumerate(self.columns):
             values = [row[index] for row in self.rows]
             name = f"{column.header} ({column.unit})" if column.unit else column.header
-            found.append((name, [value.value if isinstance(value, Measured) else value for value in values]))
+            found.append(
+                (name, [value.value if isinstance(value, Measured) else value for value in values])
+            )
             if any(isinstance(value, Measured) for value in values):
-                found.append((f"{name}, low", [value.low if isinstance(value, Measured) else None for value in values]))
-                found.append((f"{name}, high", [value.high if isinstance(value, Measured) else None for value in values]))
+                found.append(
+                    (
+                        f"{name}, low",
+                        [value.low if isinstance(value, Measured) else None for value in values],
+                    )
+                )
+                found.append(
+                    (
+                        f"{name}, high",
+                        [value.high if isinstance(value, Measured) else None for value in values],
+                    )
+                )
         return found
 
     def csv(self) -> str:

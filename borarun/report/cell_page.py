@@ -1,4 +1,5 @@
-"""The unit cell in three dimensions, with the density of the mobile ions: a page of its own, for turning and zooming without a network.
+"""The unit cell in three dimensions, with the density of the mobile ions: a page of its own, for
+turning and zooming without a network.
 
 It carries plotly's script, which makes it some megabytes larger than the report that links to it.
 """
@@ -23,20 +24,44 @@ Array = NDArray[Any]
 
 NAME = "cell.html"
 DENSEST, TIMES_MEAN = 6000, 4.0
-"""Of a density are drawn the voxels, at most so many, that hold more than so many times the mean."""
+"""Of a density are drawn the voxels, at most so many, that hold more than so many times the mean.
+"""
 
-KINDS = {"tetrahedral": ("diamond", "#20568a"), "window": ("x", "#8a5a00"), "octahedral": ("square", "#1d6b3c")}
+KINDS = {
+    "tetrahedral": ("diamond", "#20568a"),
+    "window": ("x", "#8a5a00"),
+    "octahedral": ("square", "#1d6b3c"),
+}
 
 
 def cell_page(results: Results) -> str:
     """The page: one view of the structure, and one of the density for each run that has one."""
-    views = {f"{results.phase} as it starts": [_edges(results.unit_cell.vectors), *_atoms(results.unit_cell)]}
+    views = {
+        f"{results.phase} as it starts": [
+            _edges(results.unit_cell.vectors),
+            *_atoms(results.unit_cell),
+        ]
+    }
     for local in results.local:
-        name = f"{results.mobile} density, {local.functional}, {text.kelvin(local.temperature_K)}, {text.count(local.vacancies, 'vacancy')}"
-        views[name] = [_edges(local.density.cell), *_sites(local.density), _cloud(local.density, results.mobile)]
+        name = (
+            f"{results.mobile} density, {local.functional}, {text.kelvin(local.temperature_K)}, "
+            f"{text.count(local.vacancies, 'vacancy')}"
+        )
+        views[name] = [
+            _edges(local.density.cell),
+            *_sites(local.density),
+            _cloud(local.density, results.mobile),
+        ]
     figure = go.Figure(data=[trace for traces in views.values() for trace in traces])
     owner = [name for name, traces in views.items() for _ in traces]
-    buttons = [{"label": name, "method": "update", "args": [{"visible": [name == other for other in owner]}]} for name in views]
+    buttons = [
+        {
+            "label": name,
+            "method": "update",
+            "args": [{"visible": [name == other for other in owner]}],
+        }
+        for name in views
+    ]
     for trace, name in zip(figure.data, owner, strict=True):
         trace.visible = name == owner[0]
     figure.update_layout(
@@ -44,16 +69,30 @@ def cell_page(results: Results) -> str:
         scene={
             "aspectmode": "data",
             **{f"{axis}axis": {"visible": False} for axis in "xyz"},
-            "camera": {"projection": {"type": "orthographic"}, "eye": {"x": 1.3, "y": 0.75, "z": 0.5}},
+            "camera": {
+                "projection": {"type": "orthographic"},
+                "eye": {"x": 1.3, "y": 0.75, "z": 0.5},
+            },
         },
-        updatemenus=[{"buttons": buttons, "x": 0.02, "y": 0.99, "xanchor": "left", "yanchor": "top"}] if len(views) > 1 else [],
+        updatemenus=[
+            {"buttons": buttons, "x": 0.02, "y": 0.99, "xanchor": "left", "yanchor": "top"}
+        ]
+        if len(views) > 1
+        else [],
         legend={"x": 0.02, "y": 0.02, "itemsizing": "constant"},
         margin={"l": 0, "r": 0, "t": 50, "b": 0},
     )
     page: str = figure.to_html(
-        full_html=True, include_plotlyjs=True, div_id="cell", default_height="100vh", config={"displaylogo": False, "responsive": True}
+        full_html=True,
+        include_plotlyjs=True,
+        div_id="cell",
+        default_height="100vh",
+        config={"displaylogo": False, "responsive": True},
     )
-    head = f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(results.name)}: unit cell</title>'
+    head = (
+        '<meta name="viewport" content="width=device-width, '
+        f'initial-scale=1"><title>{escape(results.name)}: unit cell</title>'
+    )
     return page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{head}", 1)
 
 
@@ -66,7 +105,11 @@ def _atoms(cell: UnitCell) -> list[Any]:
     for element in dict.fromkeys(cell.symbols):
         number = atomic_numbers[element]
         red, green, blue = (round(255 * part) for part in jmol_colors[number])
-        marker = {"size": 12 * covalent_radii[number] ** 0.5, "color": f"rgb({red},{green},{blue})", "line": {"color": "#5b6674", "width": 1}}
+        marker = {
+            "size": 12 * covalent_radii[number] ** 0.5,
+            "color": f"rgb({red},{green},{blue})",
+            "line": {"color": "#5b6674", "width": 1},
+        }
         made.append(_points(cell.positions[symbols == element], element, marker))
     return made
 
@@ -77,8 +120,19 @@ def _sites(density: DensityMap) -> list[Any]:
     for kind, scaled in density.sites.items():
         symbol, color = KINDS.get(kind, ("circle", "#c9a58f"))
         size = 26 if kind == "anion" else 4
-        marker = {"size": size, "symbol": symbol, "color": color, "opacity": 0.35 if kind == "anion" else 0.9}
-        made.append(_points(scaled @ density.cell, f"{kind} centres" if kind == "anion" else f"{kind} sites", marker))
+        marker = {
+            "size": size,
+            "symbol": symbol,
+            "color": color,
+            "opacity": 0.35 if kind == "anion" else 0.9,
+        }
+        made.append(
+            _points(
+                scaled @ density.cell,
+                f"{kind} centres" if kind == "anion" else f"{kind} sites",
+                marker,
+            )
+        )
     return made
 
 
@@ -88,16 +142,27 @@ def _cloud(density: DensityMap, mobile: str) -> Any:
     values = density.values.ravel()
     chosen = np.argsort(values)[::-1][:DENSEST]
     chosen = chosen[values[chosen] > TIMES_MEAN * mean]
-    scaled = (np.stack(np.unravel_index(chosen, density.values.shape), axis=1) + 0.5) / density.values.shape
+    scaled = (
+        np.stack(np.unravel_index(chosen, density.values.shape), axis=1) + 0.5
+    ) / density.values.shape
     marker = {
-        "size": 3, "opacity": 0.25, "color": np.round(values[chosen] / mean, 2), "colorscale": "Viridis", "symbol": "square",
+        "size": 3,
+        "opacity": 0.25,
+        "color": np.round(values[chosen] / mean, 2),
+        "colorscale": "Viridis",
+        "symbol": "square",
         "colorbar": {"title": {"text": "times the mean"}, "len": 0.6},
-    }  # fmt: skip
+    }
     return _points(scaled @ density.cell, f"{mobile}, over {TIMES_MEAN:g} times the mean", marker)
 
 
 def _edges(vectors: Array) -> Any:
-    corners = [(np.array(start), axis) for start in product((0, 1), repeat=3) for axis in range(3) if not start[axis]]
+    corners = [
+        (np.array(start), axis)
+        for start in product((0, 1), repeat=3)
+        for axis in range(3)
+        if not start[axis]
+    ]
     ends = np.full((len(corners), 3, 3), np.nan)
     for edge, (start, axis) in zip(ends, corners, strict=True):
         edge[0], edge[1] = start @ vectors, (start + np.eye(3)[axis]) @ vectors
@@ -107,10 +172,24 @@ def _edges(vectors: Array) -> Any:
 def _points(places: Array, name: str, marker: dict[str, Any]) -> Any:
     x, y, z = np.round(places, 3).T
     return go.Scatter3d(
-        x=x, y=y, z=z, mode="markers", name=name, marker=marker, hovertemplate=f"{name}<br>%{{x:.2f}}, %{{y:.2f}}, %{{z:.2f}} Å<extra></extra>"
+        x=x,
+        y=y,
+        z=z,
+        mode="markers",
+        name=name,
+        marker=marker,
+        hovertemplate=f"{name}<br>%{{x:.2f}}, %{{y:.2f}}, %{{z:.2f}} Å<extra></extra>",
     )
 
 
 def _line(places: Array, name: str, color: str, width: int) -> Any:
     x, y, z = places.T
-    return go.Scatter3d(x=x, y=y, z=z, mode="lines", name=name, line={"color": color, "width": width}, hoverinfo="skip")
+    return go.Scatter3d(
+        x=x,
+        y=y,
+        z=z,
+        mode="lines",
+        name=name,
+        line={"color": color, "width": width},
+        hoverinfo="skip",
+    )

@@ -17,7 +17,9 @@ SAME_TEMPERATURE_K = 15.0
 """A run this near to a published temperature is compared with it."""
 
 SAME_CONTENT = 0.25
-"""Vacancy contents that differ by at most this part of the larger are compared; without vacancies and with them are two things."""
+"""Vacancy contents that differ by at most this part of the larger are compared; without vacancies
+and with them are two things.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Ours:
     functional : that it was computed with
     value : with its interval, or a plain number where none was computed
     mol_percent : vacancies per formula unit, None where they do not matter
-    phase : ``ordered phase`` or ``disordered phase``; empty where that is not known, None where it does not matter
+    phase : ``ordered phase`` or ``disordered phase``; empty where that is not known, None where it
+        does not matter
     """
 
     functional: str
@@ -56,7 +59,8 @@ class Compared:
     Attributes
     ----------
     deviation : ours less the published one, in its unit
-    combined : half the combined interval, the root of the sum of squares of both halves; None where neither has one
+    combined : half the combined interval, the root of the sum of squares of both halves; None where
+        neither has one
     verdict : ``within``, ``outside`` or ``no interval``
     remark : another functional, and intervals that are missing
     """
@@ -76,15 +80,25 @@ class Compared:
 
 def compare(results: Results) -> tuple[Compared, ...]:
     """Every published number that we have a counterpart of, with each functional of ours."""
-    return tuple(_compared(number, ours) for number in results.published.values for ours in COUNTERPARTS[number.quantity](results, number))
+    return tuple(
+        _compared(number, ours)
+        for number in results.published.values
+        for ours in COUNTERPARTS[number.quantity](results, number)
+    )
 
 
 def _compared(number: Number, ours: Ours) -> Compared:
     remarks = []
-    if number.kind == "paper" and number.functional and number.functional.partition(" (")[0] != ours.functional:  # behind it may stand how: PBE (AIMD)
+    if (
+        number.kind == "paper"
+        and number.functional
+        and number.functional.partition(" (")[0] != ours.functional
+    ):  # behind it may stand how: PBE (AIMD)
         remarks.append(f"other functional: {ours.functional} against {number.functional}")
     if ours.phase == "" and number.phase is not None:
-        remarks.append(f"published for the {number.phase} phase; which phase ours is in was not found")
+        remarks.append(
+            f"published for the {number.phase} phase; which phase ours is in was not found"
+        )
     halves = [half for half in (ours.half_width, number.half_width) if half is not None]
     if number.half_width is None:
         remarks.append("published without interval")
@@ -92,7 +106,9 @@ def _compared(number: Number, ours: Ours) -> Compared:
         remarks.append("ours has no interval")
     deviation = ours.number - number.number
     combined = hypot(*halves) if halves else None
-    verdict = "no interval" if combined is None else "within" if abs(deviation) <= combined else "outside"
+    verdict = (
+        "no interval" if combined is None else "within" if abs(deviation) <= combined else "outside"
+    )
     return Compared(number, ours, deviation, combined, verdict, "; ".join(remarks))
 
 
@@ -100,31 +116,51 @@ def _lattice(results: Results, number: Number) -> Iterator[Ours]:
     found = [p for p in results.lattice if p.temperature_K == number.temperature_K]
     for functional in dict.fromkeys(p.functional for p in found):
         p = min((p for p in found if p.functional == functional), key=lambda p: p.vacancies)
-        yield Ours(functional, p.lattice_A if number.quantity == "lattice_parameter" else p.volume_A3)
+        yield Ours(
+            functional, p.lattice_A if number.quantity == "lattice_parameter" else p.volume_A3
+        )
 
 
 def _ordered_lattice(results: Results, number: Number) -> Iterator[Ours]:
     if results.cubic:
-        yield from (Ours(cell.functional, cell.lattice_A[0]) for cell in results.cells if cell.phase == results.phase)
+        yield from (
+            Ours(cell.functional, cell.lattice_A[0])
+            for cell in results.cells
+            if cell.phase == results.phase
+        )
 
 
 def _transition(results: Results, number: Number) -> Iterator[Ours]:
-    yield from (Ours(t.functional, t.temperature_K) for t in _slowest(results) if t.temperature_K is not None)
+    yield from (
+        Ours(t.functional, t.temperature_K)
+        for t in _slowest(results)
+        if t.temperature_K is not None
+    )
 
 
 def _volume_step(results: Results, number: Number) -> Iterator[Ours]:
-    yield from (Ours(t.functional, t.volume_step_percent) for t in _slowest(results) if t.volume_step_percent is not None)
+    yield from (
+        Ours(t.functional, t.volume_step_percent)
+        for t in _slowest(results)
+        if t.volume_step_percent is not None
+    )
 
 
 def _slowest(results: Results) -> Iterator[Transition]:
     """Of each functional the transition with the fewest vacancies at the slowest rate."""
     for functional in dict.fromkeys(t.functional for t in results.transitions):
-        yield min((t for t in results.transitions if t.functional == functional), key=lambda t: t.order)
+        yield min(
+            (t for t in results.transitions if t.functional == functional), key=lambda t: t.order
+        )
 
 
 def _activation(results: Results, number: Number) -> Iterator[Ours]:
     for line in results.arrhenius:
-        if line.activation_energy_meV is not None and same_content(line.mol_percent, number) and same_phase(line.phase, number):
+        if (
+            line.activation_energy_meV is not None
+            and same_content(line.mol_percent, number)
+            and same_phase(line.phase, number)
+        ):
             yield Ours(line.functional, line.activation_energy_meV, line.mol_percent, line.phase)
 
 
@@ -136,11 +172,19 @@ def _conductivity(results: Results, number: Number) -> Iterator[Ours]:
     yield from _moving(results, number, lambda p: p.conductivity_S_cm)
 
 
-def _moving(results: Results, number: Number, read: Callable[[Transport], Measured | None]) -> Iterator[Ours]:
-    """Runs at the published temperature and vacancy content, in the same phase as far as it is known."""
+def _moving(
+    results: Results, number: Number, read: Callable[[Transport], Measured | None]
+) -> Iterator[Ours]:
+    """Runs at the published temperature and vacancy content, in the same phase as far as it is
+    known.
+    """
     for p in results.transport:
         value = read(p)
-        same = _at(p.temperature_K, number) and same_content(p.mol_percent, number) and same_phase(p.phase, number)
+        same = (
+            _at(p.temperature_K, number)
+            and same_content(p.mol_percent, number)
+            and same_phase(p.phase, number)
+        )
         if p.accepted and value is not None and same:
             yield Ours(p.functional, value, p.mol_percent, p.phase)
 
@@ -155,20 +199,29 @@ def _rotations(results: Results, number: Number) -> Iterator[Ours]:
 
 def _turning(results: Results, number: Number) -> Iterator[Rotation]:
     """Reorientation at the published temperature and vacancy content."""
-    content = {(p.functional, p.temperature_K, p.vacancies): p.mol_percent for p in results.transport}
+    content = {
+        (p.functional, p.temperature_K, p.vacancies): p.mol_percent for p in results.transport
+    }
     for p in results.rotation:
-        if _at(p.temperature_K, number) and same_content(content[p.functional, p.temperature_K, p.vacancies], number):
+        if _at(p.temperature_K, number) and same_content(
+            content[p.functional, p.temperature_K, p.vacancies], number
+        ):
             yield p
 
 
 def _at(temperature_K: float, number: Number) -> bool:
-    return number.temperature_K is not None and abs(temperature_K - number.temperature_K) <= SAME_TEMPERATURE_K
+    return (
+        number.temperature_K is not None
+        and abs(temperature_K - number.temperature_K) <= SAME_TEMPERATURE_K
+    )
 
 
 def same_content(mol_percent: float, number: Number) -> bool:
     """Whether a content is the published one; any is where none was published."""
     published = 0.0 if number.vacancies == 0 else number.mol_percent
-    return published is None or abs(mol_percent - published) <= SAME_CONTENT * max(mol_percent, published)
+    return published is None or abs(mol_percent - published) <= SAME_CONTENT * max(
+        mol_percent, published
+    )
 
 
 def same_phase(phase: str, number: Number) -> bool:

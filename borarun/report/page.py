@@ -1,4 +1,6 @@
-"""Write the report: one HTML page that opens anywhere, and every figure and table as files beside it."""
+"""Write the report: one HTML page that opens anywhere, and every figure and table as files beside
+it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class File:
 
 
 def files(results: Results, *, with_parquet: bool = False) -> dict[str, File]:
-    """``report.html``, ``cell.html``, ``results.json``, ``figures/*.svg``, ``figures/*.png`` and ``tables/*.csv``, by their paths.
+    """``report.html``, ``cell.html``, ``results.json``, ``figures/*.svg``, ``figures/*.png`` and
+    ``tables/*.csv``, by their paths.
 
     Parameters
     ----------
@@ -37,7 +40,10 @@ def files(results: Results, *, with_parquet: bool = False) -> dict[str, File]:
     """
     parts = sections(results)
     page = render(results, parts).encode()
-    cell = File(cell_page.cell_page(results).encode(), "the unit cell and the density of the mobile ions in three dimensions")
+    cell = File(
+        cell_page.cell_page(results).encode(),
+        "the unit cell and the density of the mobile ions in three dimensions",
+    )
     numbers = json.dumps(results.to_json(), indent=1, ensure_ascii=False, allow_nan=False).encode()
     found = {
         "report.html": File(page, "the report: every figure and table on one page"),
@@ -95,7 +101,10 @@ def render(results: Results, found: Sequence[Section]) -> str:
     )
     environment.filters["drawing"] = Markup
     style = resources.files("borarun.report").joinpath("page.css").read_text(encoding="utf-8")
-    cited = {*(n.source for n in results.published.values), *(t.source for t in results.published.training)}
+    cited = {
+        *(n.source for n in results.published.values),
+        *(t.source for t in results.published.training),
+    }
     used = [source for key, source in results.published.sources.items() if key in cited]
     return environment.get_template("page.html.j2").render(
         results=results,

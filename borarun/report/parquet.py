@@ -14,7 +14,9 @@ def available() -> bool:
 
 
 def content(table: Table) -> bytes:
-    """The file of a table: names of columns as in its CSV file, numbers whole, title and caption in the file's metadata."""
+    """The file of a table: names of columns as in its CSV file, numbers whole, title and caption in
+    the file's metadata.
+    """
     import pyarrow
     from pyarrow import parquet
 

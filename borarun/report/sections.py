@@ -45,8 +45,14 @@ def _absent(what: str, gaps: Sequence[Gap]) -> Note:
     if failed:
         return Note(f"{what}: not available, because {_first(failed)}", "warning")
     if gaps:
-        return Note(f"{what}: not there yet. {text.count(len(gaps), 'run')} still to come, the first of them {gaps[0].label}.", "missing")
-    return Note(f"{what}: not there yet. Its runs follow from results that are still missing.", "missing")
+        return Note(
+            f"{what}: not there yet. {text.count(len(gaps), 'run')} still to come, the first "
+            f"of them {gaps[0].label}.",
+            "missing",
+        )
+    return Note(
+        f"{what}: not there yet. Its runs follow from results that are still missing.", "missing"
+    )
 
 
 def _first(failed: Sequence[Gap]) -> str:
@@ -56,28 +62,52 @@ def _first(failed: Sequence[Gap]) -> str:
 
 def _relaxed(results: Results) -> Section:
     gaps = results.missing("relax")
-    intro = f"Where the simulations start: each phase of {text.formula(results.formula)}, relaxed with each functional."
-    return Section("relaxation", "Relaxed structures", intro, _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", tables.relax.cells(results))), gaps)
+    intro = (
+        f"Where the simulations start: each phase of {text.formula(results.formula)}, relaxed "
+        "with each functional."
+    )
+    return Section(
+        "relaxation",
+        "Relaxed structures",
+        intro,
+        _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", tables.relax.cells(results))),
+        gaps,
+    )
 
 
 def _wrong_orders(results: Results) -> list[tuple[str, Block | None]]:
-    """A note for each functional that puts another phase below the one that is measured to be stable."""
+    """A note for each functional that puts another phase below the one that is measured to be
+    stable.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     for cell in results.cells:
         if cell.below:
             found.setdefault((cell.functional, cell.below), []).append(cell.phase)
-    statement = "{} gets the order of phases wrong: it puts {} below {}, which is measured to be stable."
-    return [("", Note(statement.format(functional, text.listed(phases), stable), "warning")) for (functional, stable), phases in found.items()]
+    statement = (
+        "{} gets the order of phases wrong: it puts {} below {}, which is measured to be stable."
+    )
+    return [
+        ("", Note(statement.format(functional, text.listed(phases), stable), "warning"))
+        for (functional, stable), phases in found.items()
+    ]
 
 
 def _phonons(results: Results) -> Section:
     gaps = results.missing("phonons")
-    intro = "Vibrations about the relaxed structures. Measured peak positions, where the study gives them, rank the functionals."
+    intro = (
+        "Vibrations about the relaxed structures. Measured peak positions, where the study gives "
+        "them, rank the functionals."
+    )
     drawn = plots.phonons.densities(results)
-    parts: list[tuple[str, Block | None]] = [("", _unstable(p)) for p in results.phonons if p.n_imaginary]
+    parts: list[tuple[str, Block | None]] = [
+        ("", _unstable(p)) for p in results.phonons if p.n_imaginary
+    ]
     parts += [("", figure) for figure in drawn] or [("Density of states", None)]
     if results.measured_peaks_meV:
-        parts += [("Ranking of the functionals", tables.phonons.ranking(results)), ("Peaks", tables.phonons.peaks(results))]
+        parts += [
+            ("Ranking of the functionals", tables.phonons.ranking(results)),
+            ("Peaks", tables.phonons.peaks(results)),
+        ]
     parts += [("", figure) for figure in plots.phonons.bands(results)]
     parts.append(("Energies of the phonons", tables.phonons.phonons(results)))
     return Section("phonons", "Phonons", intro, _blocks(gaps, *parts), gaps)
@@ -85,9 +115,11 @@ def _phonons(results: Results) -> Section:
 
 def _unstable(p: Phonons) -> Note:
     return Note(
-        f"{p.phase} with {p.functional} has {text.count(p.n_imaginary, 'imaginary mode')} at the {text.count(p.n_q_points, 'point')} of the mesh, "
-        f"down to {text.number(p.lowest_meV, 2)} meV. Either the structure is no minimum of the energy, or the forces are noisy: "
-        "a lower relax.max_force_eV_per_A or a larger phonons.supercell tells which.",
+        f"{p.phase} with {p.functional} has {text.count(p.n_imaginary, 'imaginary mode')} at the "
+        f"{text.count(p.n_q_points, 'point')} of the mesh, down to "
+        f"{text.number(p.lowest_meV, 2)} meV. Either the structure is no minimum of the energy, "
+        "or the forces are noisy: a lower relax.max_force_eV_per_A or a larger "
+        "phonons.supercell tells which.",
         "warning",
     )
 
@@ -95,8 +127,9 @@ def _unstable(p: Phonons) -> Note:
 def _potential(results: Results) -> Section:
     gaps = results.missing("training_set", "potential", "active_learning")
     intro = (
-        "A moment tensor potential learns from the reference engine, explores by molecular dynamics, has the configurations labelled that "
-        "it does not know, and learns again, until a whole round of exploration stays in the known region."
+        "A moment tensor potential learns from the reference engine, explores by molecular "
+        "dynamics, has the configurations labelled that it does not know, and learns again, "
+        "until a whole round of exploration stays in the known region."
     )
     stand_ins = tables.learning.stand_ins(results)
     parts: list[tuple[str, Block | None]] = [("", stand_ins)] if stand_ins is not None else []
@@ -105,16 +138,29 @@ def _potential(results: Results) -> Section:
         ("Learning curve", plots.learning.learning_curve(results.learning)),
     ]
     if "active_learning" in results.sections:
-        parts += [("Ledger of active learning", tables.learning.ledger(results)), ("Extrapolation grades", plots.learning.grades(results.learning))]
+        parts += [
+            ("Ledger of active learning", tables.learning.ledger(results)),
+            ("Extrapolation grades", plots.learning.grades(results.learning)),
+        ]
     parts.append(("Parity plots", plots.learning.parity(results.learning)))
     return Section("potential", "Potential", intro, _blocks(gaps, *parts), gaps)
 
 
 def _heating(results: Results) -> Section:
     gaps = results.missing("heating")
-    intro = "Temperature ramps up and down. An order-disorder transition is a step in the lattice parameter, with hysteresis between the two."
+    intro = (
+        "Temperature ramps up and down. An order-disorder transition is a step in the lattice "
+        "parameter, with hysteresis between the two."
+    )
     statements: list[tuple[str, Block | None]] = [
-        ("", Note(f"{t.functional}, {text.count(t.vacancies, 'vacancy')}{_rate(results, t)}: {t.statement}", "good" if t.temperature_K else "plain"))
+        (
+            "",
+            Note(
+                f"{t.functional}, {text.count(t.vacancies, 'vacancy')}{_rate(results, t)}: "
+                f"{t.statement}",
+                "good" if t.temperature_K else "plain",
+            ),
+        )
         for t in results.transitions
     ]
     blocks = _blocks(
@@ -143,11 +189,17 @@ def _rate(results: Results, transition: Transition) -> str:
 
 def _diffusion(results: Results) -> Section:
     gaps = results.missing("diffusion")
-    intro = f"How fast {results.mobile} moves at fixed temperature, without and with vacancies, and what conductivity follows."
+    intro = (
+        f"How fast {results.mobile} moves at fixed temperature, without and with vacancies, and "
+        "what conductivity follows."
+    )
     blocks = _blocks(
         gaps,
         ("Mean squared displacement", plots.diffusion.displacement(results)),
-        ("Ionic conductivity", plots.diffusion.conductivity(results) if results.transport else None),
+        (
+            "Ionic conductivity",
+            plots.diffusion.conductivity(results) if results.transport else None,
+        ),
         *_asked(plots.diffusion.pristine(results)),
         *_asked(plots.diffusion.activation(results)),
         ("Activation energy", tables.diffusion.activation(results)),
@@ -176,8 +228,10 @@ def _structure(results: Results) -> Section:
     """What disorders, on ramps and at constant temperature."""
     gaps = results.missing("heating", "diffusion", "vibrations")
     intro = (
-        f"What disorders: which sites between the anions {results.mobile} takes, how the {text.formula(results.anion)} anions point, what lies around "
-        "what. From the frames of the ramps and of the runs at constant temperature whose framework held."
+        f"What disorders: which sites between the anions {results.mobile} takes, how the "
+        f"{text.formula(results.anion)} anions point, what lies around "
+        "what. From the frames of the ramps and of the runs at constant temperature whose "
+        "framework held."
     )
     parts: list[tuple[str, Block | None]] = []
     if "heating" in results.sections:
@@ -201,9 +255,20 @@ def _checks(results: Results) -> Section:
     broken = [check for check in results.checks if not check.intact]
     blocks: list[Block] = []
     if broken:
-        blocks.append(Note(f"{text.count(len(broken), 'run')} with a framework that did not hold; see the remarks below.", "warning"))
+        blocks.append(
+            Note(
+                f"{text.count(len(broken), 'run')} with a framework that did not hold; see "
+                "the remarks below.",
+                "warning",
+            )
+        )
     else:
-        blocks.append(Note(f"The framework held in all {len(results.checks)} production runs that are done.", "good"))
+        blocks.append(
+            Note(
+                f"The framework held in all {len(results.checks)} production runs that are done.",
+                "good",
+            )
+        )
     table = tables.checks.checks(results)
     if table is not None:
         blocks.append(table)

@@ -1,4 +1,6 @@
-"""The look of every figure: fonts, colours that order well and survive colour blindness, labels at the ends of lines."""
+"""The look of every figure: fonts, colours that order well and survive colour blindness, labels at
+the ends of lines.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,9 @@ class Panel:
     alt: str
 
 
-def draw(name: str, alt: str, paint: Callable[[Axes], None], *, width: float = 5.2, height: float = 3.9) -> Panel:
+def draw(
+    name: str, alt: str, paint: Callable[[Axes], None], *, width: float = 5.2, height: float = 3.9
+) -> Panel:
     """Let ``paint`` draw on fresh axes, and render them. The size is in inches."""
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -119,16 +123,26 @@ def draw(name: str, alt: str, paint: Callable[[Axes], None], *, width: float = 5
         paint(axes)
         file_svg, png = io.BytesIO(), io.BytesIO()
         figure.savefig(file_svg, format="svg", metadata={"Date": None, "Creator": "borarun"})
-        figure.set_layout_engine("none")  # found once, kept: the layout takes as long as the drawing
+        figure.set_layout_engine(
+            "none"
+        )  # found once, kept: the layout takes as long as the drawing
         figure.savefig(png, format="png", dpi=160, metadata={"Software": "borarun"})
         told = _told(axes)
-    return Panel(name, _inline(file_svg.getvalue().decode(), name, alt, 6.4 * width, told), file_svg.getvalue(), png.getvalue(), alt)
+    return Panel(
+        name,
+        _inline(file_svg.getvalue().decode(), name, alt, 6.4 * width, told),
+        file_svg.getvalue(),
+        png.getvalue(),
+        alt,
+    )
 
 
 def _told(axes: Axes) -> str:
-    """SVG that says the values of a point when the pointer rests on it: titles of empty circles, which need no script.
+    """SVG that says the values of a point when the pointer rests on it: titles of empty circles,
+    which need no script.
 
-    Every marker has them, and a line without markers, where it has a name, at places spread evenly over its length; a line without a name is a guide.
+    Every marker has them, and a line without markers, where it has a name, at places spread evenly
+    over its length; a line without a name is a guide.
     """
     figure, found = axes.get_figure(root=True), []
     assert figure is not None
@@ -149,25 +163,35 @@ def _told(axes: Axes) -> str:
             continue
         for (x, y), (across, up) in zip(points, drawn, strict=True):
             if np.isfinite([across, up]).all() and axes.bbox.contains(across, up):
-                says = _attribute(f"{before}{axes.get_xlabel()}: {x:.4g}; {axes.get_ylabel()}: {y:.4g}")
+                says = _attribute(
+                    f"{before}{axes.get_xlabel()}: {x:.4g}; {axes.get_ylabel()}: {y:.4g}"
+                )
                 place = f'cx="{scale * across:.1f}" cy="{height - scale * up:.1f}"'
                 found.append(f'<circle class="told" {place} r="5"><title>{says}</title></circle>')
     return "\n".join(found)
 
 
 def _spread_over(drawn: NDArray[np.float64]) -> NDArray[np.intp]:
-    """At most `TOLD_ON_LINE` indices of (n, 2) points that lie evenly along the line through them, as it is drawn."""
+    """At most `TOLD_ON_LINE` indices of (n, 2) points that lie evenly along the line through them,
+    as it is drawn.
+    """
     known = np.flatnonzero(np.isfinite(drawn).all(axis=1))
     if len(known) < 2:
         return known
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(drawn[known], axis=0), axis=1))])
+    along = np.concatenate(
+        [[0.0], np.cumsum(np.linalg.norm(np.diff(drawn[known], axis=0), axis=1))]
+    )
     wanted = np.linspace(0.0, along[-1], TOLD_ON_LINE)
-    places: NDArray[np.intp] = known[np.unique(np.searchsorted(along, wanted).clip(0, len(known) - 1))]
+    places: NDArray[np.intp] = known[
+        np.unique(np.searchsorted(along, wanted).clip(0, len(known) - 1))
+    ]
     return places
 
 
 def _inline(svg: str, name: str, alt: str, most_rem: float, told: str) -> str:
-    """An SVG document made fit to stand in HTML: no prologue or metadata, and ids that no other figure has."""
+    """An SVG document made fit to stand in HTML: no prologue or metadata, and ids that no other
+    figure has.
+    """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
@@ -175,7 +199,8 @@ def _inline(svg: str, name: str, alt: str, most_rem: float, told: str) -> str:
     svg = svg.replace("url(#", f"url(#{name}-")
     svg = re.sub(
         r'<svg [^>]*?viewBox="([^"]*)"[^>]*>',
-        rf'<svg viewBox="\1" style="max-width:{most_rem:.1f}rem" role="img" aria-label="{_attribute(alt)}">',
+        rf'<svg viewBox="\1" style="max-width:{most_rem:.1f}rem" role="img" '
+        rf'aria-label="{_attribute(alt)}">',
         svg,
         count=1,
     )
@@ -186,7 +211,9 @@ def _inline(svg: str, name: str, alt: str, most_rem: float, told: str) -> str:
 
 
 def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    return (
+        text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    )
 
 
 def by_temperature(temperatures: Iterable[float]) -> dict[float, str]:
@@ -201,7 +228,9 @@ def by_vacancies(counts: Iterable[int]) -> dict[int, str]:
 
 def _ordered(values: list[Any], name: str, low: float, high: float) -> dict[Any, str]:
     places = np.linspace(low, high, len(values)) if len(values) > 1 else [(low + high) / 2]
-    return {value: to_hex(colormaps[name](place)) for value, place in zip(values, places, strict=True)}
+    return {
+        value: to_hex(colormaps[name](place)) for value, place in zip(values, places, strict=True)
+    }
 
 
 def marker(vacancies: int, counts: Iterable[int]) -> str:
@@ -215,7 +244,8 @@ def by_functional(functional: str) -> str:
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], *, gap: float = 0.062) -> None:
-    """Write a label to the right of the axes at the height where each line ends, moved apart where they would touch.
+    """Write a label to the right of the axes at the height where each line ends, moved apart where
+    they would touch.
 
     The label of a line that ends beyond the axes stands at their nearest edge.
 
@@ -233,12 +263,29 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], *, gap: float
     placed = spread(np.array(heights)[order], gap)
     for index, height in zip(order, placed, strict=True):
         _, text, color = ends[index]
-        axes.plot([1.0, 1.03], [np.clip(heights[index], 0.0, 1.0), height], color=color, lw=0.7, transform=axes.transAxes, clip_on=False)
-        axes.text(1.04, height, text, color=color, transform=axes.transAxes, va="center", ha="left", fontsize=9)
+        axes.plot(
+            [1.0, 1.03],
+            [np.clip(heights[index], 0.0, 1.0), height],
+            color=color,
+            lw=0.7,
+            transform=axes.transAxes,
+            clip_on=False,
+        )
+        axes.text(
+            1.04,
+            height,
+            text,
+            color=color,
+            transform=axes.transAxes,
+            va="center",
+            ha="left",
+            fontsize=9,
+        )
 
 
 def spread(heights: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
-    """Rising ``heights`` moved as little as possible so that neighbours are ``gap`` apart and stay within 0..1 where they can.
+    """Rising ``heights`` moved as little as possible so that neighbours are ``gap`` apart and stay
+    within 0..1 where they can.
 
     Pools of labels that touch are centred on their mean (the pool-adjacent-violators idea).
     """
@@ -251,11 +298,15 @@ def spread(heights: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
         pools.append((mean, members))
     flat = np.repeat([mean for mean, _ in pools], [members for _, members in pools])
     steps = gap * np.arange(len(heights))
-    return np.asarray(np.minimum(np.maximum(flat, 0.0) + steps, 1.0 - steps[-1] + steps), dtype=np.float64)
+    return np.asarray(
+        np.minimum(np.maximum(flat, 0.0) + steps, 1.0 - steps[-1] + steps), dtype=np.float64
+    )
 
 
 def logarithmic(axes: Axes, which: str) -> None:
-    """Logarithmic axes, ``x``, ``y`` or ``xy``, with decades as plain text: matplotlib's own labels take a third of a figure's time."""
+    """Logarithmic axes, ``x``, ``y`` or ``xy``, with decades as plain text: matplotlib's own labels
+    take a third of a figure's time.
+    """
     for name in which:
         axis = axes.xaxis if name == "x" else axes.yaxis
         axes.set(**{f"{name}scale": "log"})

@@ -1,4 +1,6 @@
-"""The top of the page: key numbers with what is published beside them, and the plain words on what computed ours."""
+"""The top of the page: key numbers with what is published beside them, and the plain words on what
+computed ours.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ from borarun.report.comparison import SAME_TEMPERATURE_K, compare, same_content,
 from borarun.report.results import Results
 
 _STAND_IN = {
-    "bundled": "the potential that ships with borarun, which was fitted to the neural network SevenNet-0 and stands in for {functional}",
-    "sevennet": "the pretrained neural network SevenNet-0, which stands in for DFT with {functional}",
+    "bundled": "the potential that ships with borarun, which was fitted to the neural network "
+    "SevenNet-0 and stands in for {functional}",
+    "sevennet": "the pretrained neural network SevenNet-0, which stands in for DFT with "
+    "{functional}",
 }
 ROOM_K = 300.0
 _DFT = frozenset({"vasp", "quantum-espresso"})
@@ -21,18 +25,28 @@ _DFT = frozenset({"vasp", "quantum-espresso"})
 def warning(results: Results) -> str:
     """Which engine computed our numbers, and what that means beside published ones."""
     functionals = text.listed(list(results.functionals))
-    level = f"a moment tensor potential of level {results.level} fitted to " if results.level else ""
+    level = (
+        f"a moment tensor potential of level {results.level} fitted to " if results.level else ""
+    )
     paper = ""
     if level and results.published.training and results.published.cell_atoms:
-        ours = f", ours from {results.n_atoms}" if results.sections & {"heating", "diffusion"} else ""
+        ours = (
+            f", ours from {results.n_atoms}" if results.sections & {"heating", "diffusion"} else ""
+        )
         paper = (
-            " The paper's numbers come from potentials of level 20 fitted to DFT (mostly with rev-vdW-DF2) and from a cell of "
-            f"{results.published.cell_atoms} atoms{ours}."
+            " The paper's numbers come from potentials of level 20 fitted to DFT (mostly with "
+            f"rev-vdW-DF2) and from a cell of {results.published.cell_atoms} atoms{ours}."
         )
     if results.reference in _DFT:
         return f"Computed with {level}{results.reference} ({functionals}).{paper}"
-    what = _STAND_IN.get(results.reference, f"the engine {results.reference}, which stands in for DFT with {{functional}}")
-    return f"These numbers are not DFT. They were computed with {level}{what.format(functional=functionals)}.{paper}"
+    what = _STAND_IN.get(
+        results.reference,
+        f"the engine {results.reference}, which stands in for DFT with {{functional}}",
+    )
+    return (
+        "These numbers are not DFT. They were computed with "
+        f"{level}{what.format(functional=functionals)}.{paper}"
+    )
 
 
 def cards(results: Results) -> list[Card]:
@@ -68,18 +82,36 @@ def _lattice(results: Results) -> Card:
     found = [p for p in results.lattice if p.temperature_K == ROOM_K and p.functional == functional]
 
     def near(kind: str) -> Iterator[Number]:
-        yield from (n for n in results.published.find(quantity, kind=kind) if abs((n.temperature_K or 0) - ROOM_K) <= SAME_TEMPERATURE_K)
+        yield from (
+            n
+            for n in results.published.find(quantity, kind=kind)
+            if abs((n.temperature_K or 0) - ROOM_K) <= SAME_TEMPERATURE_K
+        )
 
-    papers = sorted(near("paper"), key=lambda n: (n.functional != functional, n.functional != RECOMMENDED))
-    beside = _beside(*papers[:1], *list(near("experiment"))[:1], unit="Å" if results.cubic else "Å³")
+    papers = sorted(
+        near("paper"), key=lambda n: (n.functional != functional, n.functional != RECOMMENDED)
+    )
+    beside = _beside(
+        *papers[:1], *list(near("experiment"))[:1], unit="Å" if results.cubic else "Å³"
+    )
     if results.cubic:
-        own = [("reference engine itself", f"{s.lattice_300K_A:.3f} Å") for s in results.stand_ins if s.functional == functional and s.lattice_300K_A]
+        own = [
+            ("reference engine itself", f"{s.lattice_300K_A:.3f} Å")
+            for s in results.stand_ins
+            if s.functional == functional and s.lattice_300K_A
+        ]
         beside = [*own, *beside]
     if not found:
         return Card(title, text.NOTHING, "", "not computed yet", beside)
     p = min(found, key=lambda p: p.vacancies)
     value = p.lattice_A if results.cubic else p.volume_A3
-    return Card(title, text.measured(value), unit, f"{functional}, {text.count(p.vacancies, 'vacancy')}", beside)
+    return Card(
+        title,
+        text.measured(value),
+        unit,
+        f"{functional}, {text.count(p.vacancies, 'vacancy')}",
+        beside,
+    )
 
 
 def _transition(results: Results) -> Card:
@@ -94,60 +126,151 @@ def _transition(results: Results) -> Card:
     t = min(found, key=lambda t: t.order)
     where = f"{functional}, {text.count(t.vacancies, 'vacancy')}"
     if t.temperature_K is None:
-        reached = max((b.reached_K for b in results.branches if b.functional == functional), default=0.0)
-        return Card("Transition temperature", "none", "", f"no step in the lattice up to {text.kelvin(round(reached))}; {where}", beside)
-    alone = "cooling alone, " if t.heated_K is None else "heating alone, " if t.cooled_K is None else ""
-    return Card("Transition temperature", text.measured(t.temperature_K), "K", alone + where, beside)
+        reached = max(
+            (b.reached_K for b in results.branches if b.functional == functional), default=0.0
+        )
+        return Card(
+            "Transition temperature",
+            "none",
+            "",
+            f"no step in the lattice up to {text.kelvin(round(reached))}; {where}",
+            beside,
+        )
+    alone = (
+        "cooling alone, " if t.heated_K is None else "heating alone, " if t.cooled_K is None else ""
+    )
+    return Card(
+        "Transition temperature", text.measured(t.temperature_K), "K", alone + where, beside
+    )
 
 
 def _activation(results: Results) -> Card:
     found = [line for line in results.arrhenius if line.activation_energy_meV is not None]
     if not found:
-        why = "too few diffusive temperatures for a fit" if results.arrhenius else "not computed yet"
-        return Card("Activation energy", text.NOTHING, "", why, _beside(results.published.experiment("activation_energy")))
-    line = max(found, key=lambda line: (line.functional == results.main_functional, line.n_points, -line.vacancies))
+        why = (
+            "too few diffusive temperatures for a fit" if results.arrhenius else "not computed yet"
+        )
+        return Card(
+            "Activation energy",
+            text.NOTHING,
+            "",
+            why,
+            _beside(results.published.experiment("activation_energy")),
+        )
+    line = max(
+        found,
+        key=lambda line: (
+            line.functional == results.main_functional,
+            line.n_points,
+            -line.vacancies,
+        ),
+    )
     same = [c.published for c in compare(results) if c.ours.value is line.activation_energy_meV]
-    papers = sorted((n for n in same if n.kind == "paper"), key=lambda n: (n.functional != line.functional, n.functional != RECOMMENDED))
+    papers = sorted(
+        (n for n in same if n.kind == "paper"),
+        key=lambda n: (n.functional != line.functional, n.functional != RECOMMENDED),
+    )
     beside = _beside(*papers[:1], *[n for n in same if n.kind == "experiment"][:1])
-    vacancies = f"{text.count(line.vacancies, 'vacancy')} ({text.number(line.mol_percent, 3)} mol %)"
-    content = ", ".join(filter(None, (line.functional, vacancies, line.phase, f"{line.n_points} temperatures")))
-    return Card("Activation energy", text.measured(line.activation_energy_meV), "meV", content, beside)
+    vacancies = (
+        f"{text.count(line.vacancies, 'vacancy')} ({text.number(line.mol_percent, 3)} mol %)"
+    )
+    content = ", ".join(
+        filter(None, (line.functional, vacancies, line.phase, f"{line.n_points} temperatures"))
+    )
+    return Card(
+        "Activation energy", text.measured(line.activation_energy_meV), "meV", content, beside
+    )
 
 
 def _conductivity(results: Results) -> Card:
     good = [p for p in results.transport if p.accepted and p.conductivity_S_cm is not None]
     if not good:
-        return Card("Ionic conductivity", text.NOTHING, "", "no run is diffusive" if results.transport else "not computed yet", [])
-    p = min(good, key=lambda p: (p.functional != results.main_functional, abs(p.temperature_K - 500), p.vacancies))
+        return Card(
+            "Ionic conductivity",
+            text.NOTHING,
+            "",
+            "no run is diffusive" if results.transport else "not computed yet",
+            [],
+        )
+    p = min(
+        good,
+        key=lambda p: (
+            p.functional != results.main_functional,
+            abs(p.temperature_K - 500),
+            p.vacancies,
+        ),
+    )
     beside = []
     for kind in ("paper", "experiment"):
-        like = [n for n in results.published.find("conductivity", kind=kind) if same_content(p.mol_percent, n) and same_phase(p.phase, n)]
+        like = [
+            n
+            for n in results.published.find("conductivity", kind=kind)
+            if same_content(p.mol_percent, n) and same_phase(p.phase, n)
+        ]
         for n in sorted(like, key=lambda n: abs((n.temperature_K or 0) - p.temperature_K))[:1]:
-            beside.append((f"{kind}, {text.kelvin(n.temperature_K or 0)}", f"{text.published(n)} S/cm"))
+            beside.append(
+                (f"{kind}, {text.kelvin(n.temperature_K or 0)}", f"{text.published(n)} S/cm")
+            )
     vacancies = f"{text.count(p.vacancies, 'vacancy')} ({text.number(p.mol_percent, 3)} mol %)"
     content = ", ".join(filter(None, (p.functional, vacancies, p.phase)))
-    return Card(f"Ionic conductivity at {text.kelvin(p.temperature_K)}", text.measured(p.conductivity_S_cm), "S/cm", content, beside)
+    return Card(
+        f"Ionic conductivity at {text.kelvin(p.temperature_K)}",
+        text.measured(p.conductivity_S_cm),
+        "S/cm",
+        content,
+        beside,
+    )
 
 
 def _deflection(results: Results) -> Card:
     if not results.rotation:
         return Card("Largest deflection of an anion", text.NOTHING, "", "not computed yet", [])
-    p = max(results.rotation, key=lambda p: (p.functional == results.main_functional, -p.vacancies, p.temperature_K))
-    turns = "no full rotation" if p.full_rotations == 0 else f"{text.number(p.full_rotations_per_ns, 3)} full rotations per ns"
-    content = f"{text.kelvin(p.temperature_K)}, {p.functional}, {text.count(p.vacancies, 'vacancy')}; {turns}"
+    p = max(
+        results.rotation,
+        key=lambda p: (p.functional == results.main_functional, -p.vacancies, p.temperature_K),
+    )
+    turns = (
+        "no full rotation"
+        if p.full_rotations == 0
+        else f"{text.number(p.full_rotations_per_ns, 3)} full rotations per ns"
+    )
+    content = (
+        f"{text.kelvin(p.temperature_K)}, {p.functional}, {text.count(p.vacancies, 'vacancy')}; "
+        f"{turns}"
+    )
     paper = results.published.find("largest_deflection", temperature_K=700)
-    beside = [(f"paper, {paper[0].functional}, 700 K", f"about {text.published(paper[0])}°")] if paper else []
-    return Card("Largest deflection of an anion", text.number(p.deflection_deg, 2), "°", content, beside)
+    beside = (
+        [(f"paper, {paper[0].functional}, 700 K", f"about {text.published(paper[0])}°")]
+        if paper
+        else []
+    )
+    return Card(
+        "Largest deflection of an anion", text.number(p.deflection_deg, 2), "°", content, beside
+    )
 
 
 def _force_error(results: Results) -> Card:
-    part = next((part for part in results.learning if part.functional == results.main_functional), results.learning[0])
+    part = next(
+        (part for part in results.learning if part.functional == results.main_functional),
+        results.learning[0],
+    )
     beside = [
-        (f"paper, {item.functional}", f"{item.rmse.forces_eV_per_A:g} eV/Å") for item in results.published.training if item.functional == part.functional
+        (f"paper, {item.functional}", f"{item.rmse.forces_eV_per_A:g} eV/Å")
+        for item in results.published.training
+        if item.functional == part.functional
     ]
     if not part.trainings:
         return Card("Force error of the potential", text.NOTHING, "", "not trained yet", beside)
     final = part.trainings[-1]
     rounds = f"{text.count(len(part.rounds), 'round')} of active learning"
-    content = f"RMSE, held out, {part.functional}; {final.n_train + final.n_valid} configurations, {rounds}"
-    return Card("Force error of the potential", text.number(final.valid.forces_eV_per_A, 2), "eV/Å", content, beside)
+    content = (
+        f"RMSE, held out, {part.functional}; {final.n_train + final.n_valid} configurations, "
+        f"{rounds}"
+    )
+    return Card(
+        "Force error of the potential",
+        text.number(final.valid.forces_eV_per_A, 2),
+        "eV/Å",
+        content,
+        beside,
+    )

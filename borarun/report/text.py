@@ -1,4 +1,6 @@
-"""Numbers and names as a reader wants them, in plain Unicode: the same strings serve figures, tables and the page."""
+"""Numbers and names as a reader wants them, in plain Unicode: the same strings serve figures,
+tables and the page.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def superscript(exponent: int) -> str:
 
 
 def decade(value: float) -> str:
-    """A power of ten on an axis: ``0.1``, ``1``, ``10`` and ``100`` as such, others like ``10⁻³``."""
+    """A power of ten on an axis: ``0.1``, ``1``, ``10`` and ``100`` as such, others like
+    ``10⁻³``.
+    """
     exponent = round(log10(value)) if value > 0 else 0
     return f"{value:g}" if -1 <= exponent <= 2 else f"10{superscript(exponent)}"
 
@@ -50,7 +54,9 @@ def minus(text: str) -> str:
 
 
 def number(value: float | int | None, digits: int = 4) -> str:
-    """A number to ``digits`` significant digits, with a power of ten where it is very large or small."""
+    """A number to ``digits`` significant digits, with a power of ten where it is very large or
+    small.
+    """
     if value is None or not isfinite(value):
         return NOTHING
     if isinstance(value, int) or (value == round(value) and abs(value) < 1e5):
@@ -62,7 +68,9 @@ def number(value: float | int | None, digits: int = 4) -> str:
 
 
 def measured(m: Measured | None) -> str:
-    """``9.577 ± 0.003`` where the interval is even, else ``1.2 (0.8–1.7) × 10⁻³``; ``below 3.1 × 10⁻⁴`` where it reaches zero."""
+    """``9.577 ± 0.003`` where the interval is even, else ``1.2 (0.8–1.7) × 10⁻³``; ``below 3.1 ×
+    10⁻⁴`` where it reaches zero.
+    """
     if m is None or not isfinite(m.value):
         return NOTHING
     half = m.half_width
@@ -91,7 +99,11 @@ def published(item: Number | None) -> str:
     if item.value is None:
         return minus(f"{item.low:g}–{item.high:g}")
     decade = log10(item.value) if item.value > 0 else 0.5
-    text = f"10{superscript(round(decade))}" if item.unit in ("S/cm", "cm2/s") and decade == round(decade) else minus(f"{item.value:g}")
+    text = (
+        f"10{superscript(round(decade))}"
+        if item.unit in ("S/cm", "cm2/s") and decade == round(decade)
+        else minus(f"{item.value:g}")
+    )
     if item.uncertainty is not None:
         text += f" ± {item.uncertainty:g}"
     if item.low is not None and item.high is not None:
@@ -125,23 +137,39 @@ def span(values: list[Any], form: str) -> str:
 
 def listed(items: list[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
-    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+    return (
+        items[0]
+        if len(items) == 1
+        else ", ".join(items[:-1]) + " and " + items[-1]
+        if items
+        else ""
+    )
 
 
 def given(learning: Iterable[Learning]) -> str:
-    """A sentence, with a space before it, on configurations that the study brought along; empty where there are none."""
+    """A sentence, with a space before it, on configurations that the study brought along; empty
+    where there are none.
+    """
     counts = {part.functional: part.n_given for part in learning if part.n_given}
     if not counts:
         return ""
     many = listed([f"{count} ({functional})" for functional, count in counts.items()])
-    return f" Of the initial data set, labels of {many} configurations were brought along with the study; borarun did not compute them."
+    return (
+        f" Of the initial data set, labels of {many} configurations were brought along with the "
+        "study; borarun did not compute them."
+    )
 
 
 def pushed(learning: Iterable[Learning]) -> str:
-    """A sentence, with a space before it, on fitted configurations that are far from equilibrium; empty where there are none."""
+    """A sentence, with a space before it, on fitted configurations that are far from equilibrium;
+    empty where there are none.
+    """
     counts = {part.n_pushed for part in learning} - {0}
     if not counts:
         return ""
     many = " or ".join(map(str, sorted(counts)))
     what = f"{many} configurations with ions pushed together or bonds strained"
-    return f" Fitted data hold {what}, whose forces and errors are many times larger; held-out data hold none."
+    return (
+        f" Fitted data hold {what}, whose forces and errors are many times larger; held-out data "
+        "hold none."
+    )

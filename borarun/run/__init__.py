@@ -1,1 +1,3 @@
-"""Running a study: the driver, the workers that do its tasks, and what is seen of them from outside."""
+"""Running a study: the driver, the workers that do its tasks, and what is seen of them from
+outside.
+"""

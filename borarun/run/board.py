@@ -1,8 +1,10 @@
-"""Which tasks can start: those whose inputs exist, the costliest first, as far as there is room for them.
+"""Which tasks can start: those whose inputs exist, the costliest first, as far as there is room for
+them.
 
-A small task may pass a large one for which there is no room, so that nothing stands idle. But an executor that always has small tasks would
-never have room for a large one, such as the training that a branch of the study waits for: one that was passed ``PATIENCE`` times keeps what
-becomes free for itself.
+A small task may pass a large one for which there is no room, so that nothing stands idle. But an
+executor that always has small tasks would never have room for a large one, such as the training
+that a branch of the study waits for: one that was passed ``PATIENCE`` times keeps what becomes free
+for itself.
 """
 
 from __future__ import annotations
@@ -22,23 +24,34 @@ Entry = tuple[float, int, Task]
 
 
 class Board:
-    """The tasks of a plan and where they stand. What happens to a task costs a time that does not depend on how many there are.
+    """The tasks of a plan and where they stand. What happens to a task costs a time that does not
+    depend on how many there are.
 
     Parameters
     ----------
     tasks : of the plan
     done : keys of those with a record
     held : keys of those that must not start: running, failed, or resting until ``again``
-    passed : how often smaller tasks have passed a task, by its key; counted on, so that the board of a plan that has grown goes on from it
+    passed : how often smaller tasks have passed a task, by its key; counted on, so that the board
+        of a plan that has grown goes on from it
     """
 
-    def __init__(self, tasks: Iterable[Task], done: set[str], held: set[str], site: Site, passed: Counter[str]) -> None:
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        done: set[str],
+        held: set[str],
+        site: Site,
+        passed: Counter[str],
+    ) -> None:
         self._site = site
         self._held = held
         self._passed = passed
         self._number = count()
         self._tasks = {task.key: site.on(task) for task in tasks}
-        self._missing = {key: set(task.needs - done) for key, task in self._tasks.items() if key not in done}
+        self._missing = {
+            key: set(task.needs - done) for key, task in self._tasks.items() if key not in done
+        }
         self._followers: dict[str, list[str]] = {}
         self._ready: dict[tuple[str, int], list[Entry]] = {}
         for key, missing in self._missing.items():
@@ -65,9 +78,15 @@ class Board:
         free : free slots of each executor
         """
         free = dict(free)
-        while fitting := [place for place, bucket in self._ready.items() if bucket and place[1] <= free[place[0]] and not self._must_wait(place)]:
+        while fitting := [
+            place
+            for place, bucket in self._ready.items()
+            if bucket and place[1] <= free[place[0]] and not self._must_wait(place)
+        ]:
             executor, slots = place = min(fitting, key=lambda place: self._ready[place][0])
-            self._passed.update(task.key for other, task in self._larger(place) if other[1] > free[executor])
+            self._passed.update(
+                task.key for other, task in self._larger(place) if other[1] > free[executor]
+            )
             free[executor] -= slots
             yield heappop(self._ready[place])[2]
 
@@ -77,8 +96,14 @@ class Board:
         return executor, self._site.executors[executor].takes(task.cores)
 
     def _larger(self, place: tuple[str, int]) -> Iterator[tuple[tuple[str, int], Task]]:
-        """The next one of each kind of tasks that could start on the same executor but for the room, and take more of it."""
-        return ((other, bucket[0][2]) for other, bucket in self._ready.items() if bucket and other[0] == place[0] and other[1] > place[1])
+        """The next one of each kind of tasks that could start on the same executor but for the
+        room, and take more of it.
+        """
+        return (
+            (other, bucket[0][2])
+            for other, bucket in self._ready.items()
+            if bucket and other[0] == place[0] and other[1] > place[1]
+        )
 
     def _must_wait(self, place: tuple[str, int]) -> bool:
         return any(self._passed[task.key] >= PATIENCE for _, task in self._larger(place))
@@ -87,4 +112,7 @@ class Board:
         """Let a task start as soon as there is room, if nothing else keeps it."""
         if not self._missing[key] and key not in self._held:
             task = self._tasks[key]
-            heappush(self._ready.setdefault(self.slots(task), []), (-task.cost.core_seconds, next(self._number), task))
+            heappush(
+                self._ready.setdefault(self.slots(task), []),
+                (-task.cost.core_seconds, next(self._number), task),
+            )

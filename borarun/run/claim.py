@@ -1,8 +1,11 @@
-"""Who works on something: told by a file that its holder keeps changing, so that a dead holder cannot keep it.
+"""Who works on something: told by a file that its holder keeps changing, so that a dead holder
+cannot keep it.
 
-Works between nodes that share a file system, without advisory locks (which many shared file systems lack or break) and without comparing clocks:
-whoever waits looks whether the file changes while his own clock runs. On the holder's own machine the process itself is looked at, which is quicker.
-Libraries for lock files compare the file's time with the clock of whoever looks; the clocks of a cluster's nodes differ.
+Works between nodes that share a file system, without advisory locks (which many shared file systems
+lack or break) and without comparing clocks: whoever waits looks whether the file changes while his
+own clock runs. On the holder's own machine the process itself is looked at, which is quicker.
+Libraries for lock files compare the file's time with the clock of whoever looks; the clocks of a
+cluster's nodes differ.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ BEAT_S = 5.0
 """Time between two changes of the file."""
 
 SILENCE_S = 120.0
-"""A file that stands still for so long is a dead holder's; more than a shared file system takes to show a change."""
+"""A file that stands still for so long is a dead holder's; more than a shared file system takes to
+show a change.
+"""
 
 BEATS_TO_SHOW = 3
 """Beats that a holder who seems dead by the age of his file is waited for."""
@@ -63,7 +68,9 @@ class Holder:
             return False
         try:
             process = psutil.Process(self.pid)
-            return bool(process.create_time() != self.started or process.status() == psutil.STATUS_ZOMBIE)
+            return bool(
+                process.create_time() != self.started or process.status() == psutil.STATUS_ZOMBIE
+            )
         except psutil.NoSuchProcess:
             return True
 
@@ -74,8 +81,9 @@ class Holder:
 class Claim:
     """A claim to ``path``; nobody holds it until ``take`` succeeds.
 
-    Files are ``PATH.1``, ``PATH.2``, ...: whoever finds the highest one's holder dead makes the next, which only one can. A holder who is
-    superseded, after a suspension for instance, sees it at his next beat.
+    Files are ``PATH.1``, ``PATH.2``, ...: whoever finds the highest one's holder dead makes the
+    next, which only one can. A holder who is superseded, after a suspension for instance, sees it
+    at his next beat.
 
     Parameters
     ----------
@@ -90,14 +98,19 @@ class Claim:
         self._ended = threading.Event()
 
     def take(self) -> bool:
-        """Try once to get the claim. When several calls over ``SILENCE_S`` find the same silent holder, it is dead and superseded."""
+        """Try once to get the claim. When several calls over ``SILENCE_S`` find the same silent
+        holder, it is dead and superseded.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         newest = self._newest()
         if newest is not None and not self._is_dead(newest):
             return False
         mine = self._numbered(_number(newest) + 1 if newest else 1)
-        # Made under another name and linked: whoever sees the file sees it whole, and only one link can succeed.
-        draft = self.path.with_name(f".{self.path.name}.{socket.gethostname()}.{os.getpid()}-{threading.get_ident()}.claim")
+        # Made under another name and linked: whoever sees the file sees it whole, and only one link
+        # can succeed.
+        draft = self.path.with_name(
+            f".{self.path.name}.{socket.gethostname()}.{os.getpid()}-{threading.get_ident()}.claim"
+        )
         draft.write_bytes(_line(Holder.here(), 0))
         try:
             os.link(draft, mine)
@@ -107,7 +120,9 @@ class Claim:
             draft.unlink(missing_ok=True)
         older = [file for file in self._files() if _number(file) < _number(mine)]
         if any(self._is_alive(file) for file in older):
-            mine.unlink()  # between the look and the link somebody else superseded the dead one, ended, and a third one began
+            # between the look and the link somebody else superseded the dead one, ended, and a
+            # third one began
+            mine.unlink()
             return False
         self._file = mine
         for file in older:
@@ -133,13 +148,17 @@ class Claim:
         return _read(newest) if newest else b""
 
     def seconds(self) -> float:
-        """How long it has been held, to some seconds: counted by the holder, since the clocks of a cluster's nodes differ."""
+        """How long it has been held, to some seconds: counted by the holder, since the clocks of a
+        cluster's nodes differ.
+        """
         with suppress(ValueError, KeyError, TypeError):
             return BEAT_S * float(json.loads(self.beat())["beat"])
         return 0.0
 
     def held(self) -> bool:
-        """Whether somebody holds it, as far as one look can tell: on another machine, by the age of the file. ``Watch`` can tell better."""
+        """Whether somebody holds it, as far as one look can tell: on another machine, by the age of
+        the file. ``Watch`` can tell better.
+        """
         newest = self._newest()
         holder = _holder(_read(newest)) if newest else None
         if newest is None or holder is None:
@@ -153,7 +172,11 @@ class Claim:
     def _is_alive(self, file: Path) -> bool:
         """Whether a file that we take the place of is another one than we found dead."""
         holder = _holder(content := _read(file))
-        return holder is not None and not holder.gone() and (self._seen is None or self._seen[:2] != (file, content))
+        return (
+            holder is not None
+            and not holder.gone()
+            and (self._seen is None or self._seen[:2] != (file, content))
+        )
 
     def _is_dead(self, file: Path) -> bool:
         content = _read(file)
@@ -169,7 +192,9 @@ class Claim:
         number, me = 0, Holder.here()
         while not self._ended.wait(BEAT_S) and (file := self._file) is not None:
             number += 1
-            with suppress(OSError):  # a file system that is away for a moment; the others are patient
+            with suppress(
+                OSError
+            ):  # a file system that is away for a moment; the others are patient
                 if self._superseded(file):
                     self.lost = True
                     return
@@ -181,7 +206,9 @@ class Claim:
                     os.close(handle)
 
     def _superseded(self, mine: Path) -> bool:
-        """Whoever supersedes makes the next file, then removes this one. One name is looked at, not the directory: thousands may be held in it."""
+        """Whoever supersedes makes the next file, then removes this one. One name is looked at, not
+        the directory: thousands may be held in it.
+        """
         if self._numbered(_number(mine) + 1).exists():
             return True
         newest = None if mine.exists() else self._newest()
@@ -193,7 +220,11 @@ class Claim:
     def _files(self) -> list[Path]:
         start = f"{self.path.name}."
         with suppress(OSError), os.scandir(self.path.parent) as entries:
-            return [Path(entry.path) for entry in entries if entry.name.startswith(start) and entry.name[len(start) :].isdecimal()]
+            return [
+                Path(entry.path)
+                for entry in entries
+                if entry.name.startswith(start) and entry.name[len(start) :].isdecimal()
+            ]
         return []
 
     def _newest(self) -> Path | None:
@@ -201,9 +232,11 @@ class Claim:
 
 
 class Watch:
-    """Whether the holder of a claim lives, for whoever can ask again and again: told by his beats alone, whatever the clocks say.
+    """Whether the holder of a claim lives, for whoever can ask again and again: told by his beats
+    alone, whatever the clocks say.
 
-    Where one look finds the file old, he gets the time of some beats to show that only the clocks differ, else the whole ``SILENCE_S``.
+    Where one look finds the file old, he gets the time of some beats to show that only the clocks
+    differ, else the whole ``SILENCE_S``.
     """
 
     def __init__(self, claim: Claim) -> None:

@@ -1,4 +1,6 @@
-"""How long a study will take at the least: by the estimates of its tasks, where each would run, and how true the estimates of finished tasks were."""
+"""How long a study will take at the least: by the estimates of its tasks, where each would run, and
+how true the estimates of finished tasks were.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from borarun.site import Site
 from borarun.task import Task
 
 BELIEF_S = 30.0
-"""What the estimates are worth before any task has ended: as much as tasks of so many seconds that took just that."""
+"""What the estimates are worth before any task has ended: as much as tasks of so many seconds that
+took just that.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class Pace:
     taken: float = 0.0
 
     def ratio(self) -> float:
-        """Time taken over time estimated; 1 before any such task has ended, and believed the more the longer those were."""
+        """Time taken over time estimated; 1 before any such task has ended, and believed the more
+        the longer those were.
+        """
         return (self.taken + BELIEF_S) / (self.estimated + BELIEF_S)
 
 
@@ -55,9 +61,11 @@ def kind_of(task: Task) -> str:
 
 
 class Clock:
-    """Time left of a run. What happens to a task costs a time that does not depend on how many there are.
+    """Time left of a run. What happens to a task costs a time that does not depend on how many
+    there are.
 
-    Estimates are corrected kind by kind: that trainings take twice their estimate says nothing of molecular dynamics, which another program does.
+    Estimates are corrected kind by kind: that trainings take twice their estimate says nothing of
+    molecular dynamics, which another program does.
     """
 
     def __init__(self, site: Site) -> None:
@@ -96,7 +104,9 @@ class Clock:
         return self.limit(running)[0]
 
     def limit(self, running: Mapping[str, float] = {}) -> tuple[float, str]:
-        """Seconds left at the least, and the executor that is busy for so long; empty where one task alone takes it."""
+        """Seconds left at the least, and the executor that is busy for so long; empty where one
+        task alone takes it.
+        """
         ratio = {kind: self._paces.get(kind, Pace()).ratio() for kind in self._longest}
         busy = dict.fromkeys(self._site.executors, 0.0)
         for (executor, kind), seconds in self._busy.items():

@@ -1,4 +1,6 @@
-"""A driver seen from outside: started in the background, found again from any machine that shares its files, followed, stopped."""
+"""A driver seen from outside: started in the background, found again from any machine that shares
+its files, followed, stopped.
+"""
 
 from __future__ import annotations
 
@@ -45,17 +47,27 @@ def start_detached(place: Path, arguments: list[str]) -> str:
     """
     claim = claim_of(place)
     if claim.held():
-        raise BusyError(f"{place.name}: this study is being run by {claim.holder()}. See `borarun attach`, `borarun status`, `borarun stop`.")
+        raise BusyError(
+            f"{place.name}: this study is being run by {claim.holder()}. See `borarun "
+            "attach`, `borarun status`, `borarun stop`."
+        )
     make_folder(place)
     output = place / OUTPUT
     with output.open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "borarun", *arguments], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            [sys.executable, "-m", "borarun", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     while process.poll() is None:
         holder = claim.holder()
         if holder is not None and holder.is_here and holder.pid == process.pid:
-            return f"{place.name} is run by {holder}, which goes on without you. See `borarun attach`, `borarun watch`, `borarun stop`; log: {output}"
+            return (
+                f"{place.name} is run by {holder}, which goes on without you. See `borarun "
+                f"attach`, `borarun watch`, `borarun stop`; log: {output}"
+            )
         time.sleep(POLL_S)
     if process.returncode:
         raise BorarunError(output.read_text(errors="replace").strip())
@@ -63,7 +75,8 @@ def start_detached(place: Path, arguments: list[str]) -> str:
 
 
 def follow(place: Path) -> Iterator[str]:
-    """What a detached driver says, line by line, from the last lines on, until it ends and none waits in a queue to go on.
+    """What a detached driver says, line by line, from the last lines on, until it ends and none
+    waits in a queue to go on.
 
     Raises
     ------
@@ -72,7 +85,9 @@ def follow(place: Path) -> Iterator[str]:
     """
     file = place / OUTPUT
     if not file.exists():
-        raise BorarunError(f"{place.name}: no detached driver has run here. Start one: borarun submit --detach")
+        raise BorarunError(
+            f"{place.name}: no detached driver has run here. Start one: borarun submit --detach"
+        )
     with file.open(errors="replace") as said:
         yield from (line.rstrip("\n") for line in said.readlines()[-LAST_LINES:])
         driver = Watch(claim_of(place))

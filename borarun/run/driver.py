@@ -1,4 +1,6 @@
-"""The driver: starts every task whose inputs exist, and expands the plan again as records arrive."""
+"""The driver: starts every task whose inputs exist, and expands the plan again as records
+arrive.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,16 @@ MAX_RESTARTS = 5
 
 
 def begin_again() -> NoReturn:
-    """Start this command anew in the same process: what is done is in the store, and Parsl cannot mend a lost interchange."""
+    """Start this command anew in the same process: what is done is in the store, and Parsl cannot
+    mend a lost interchange.
+    """
     count = int(os.environ.get(RESTARTS, "0")) + 1
     if count > MAX_RESTARTS:
-        print(f"It died {count} times: is the machine short of memory? What is finished is kept: run the same command to go on.", file=sys.stderr)
+        print(
+            f"It died {count} times: is the machine short of memory? What is finished is "
+            "kept: run the same command to go on.",
+            file=sys.stderr,
+        )
         sys.stderr.flush()
         os._exit(1)  # an orderly end would wait for the dead interchange
     print("Beginning again.", file=sys.stderr, flush=True)
@@ -56,7 +64,9 @@ class Listener(Protocol):
     """Whoever shows the run to people."""
 
     def planned(self, plan: Plan, forecast: Plan, done: set[str]) -> None:
-        """The plan has been expanded: what is known, what will follow at the least, and the keys with a record."""
+        """The plan has been expanded: what is known, what will follow at the least, and the keys
+        with a record.
+        """
 
     def started(self, task: Task) -> None:
         """A task was handed to a worker."""
@@ -96,7 +106,8 @@ class Outcome:
 
 @contextmanager
 def sole_driver(place: Path, say: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Hold the study: one driver at a time. A dead one cannot hold it; what it left in queues is ended.
+    """Hold the study: one driver at a time. A dead one cannot hold it; what it left in queues is
+    ended.
 
     Parameters
     ----------
@@ -115,17 +126,27 @@ def sole_driver(place: Path, say: Callable[[str], None] = lambda _: None) -> Ite
         holder = claim.holder()
         if holder is not None and (holder.is_here or claim.beat() != before):
             raise BusyError(
-                f"{place.name}: this study is being run by {holder}. Watch it with `borarun status`, stop it with `borarun stop` or there with Ctrl-C."
+                f"{place.name}: this study is being run by {holder}. Watch it with `borarun "
+                "status`, stop it with `borarun stop` or there with Ctrl-C."
             )
         if not said:
-            say(f"{place.name} was being run by {holder}; looking whether it still is (at most {SILENCE_S:.0f} s).")
+            say(
+                f"{place.name} was being run by {holder}; looking whether it still is (at "
+                f"most {SILENCE_S:.0f} s)."
+            )
             said = True
         time.sleep(1.0)
     try:
         (place / STOP).unlink(missing_ok=True)
         if troubles := jobs.cancel(place):
             raise BusyError(
-                "\n".join([f"{place.name}: jobs of a driver that died could not be ended, and may still work on it.", *troubles])
+                "\n".join(
+                    [
+                        f"{place.name}: jobs of a driver that died could not be ended, and "
+                        "may still work on it.",
+                        *troubles,
+                    ]
+                )
                 + f"\nEnd them by hand and remove {place / jobs.WORKERS}."
             )
         yield
@@ -141,7 +162,8 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     KeyboardInterrupt
         After everything started has been ended in order; also when another process asked for it.
     TimeUpError
-        When this process runs in a job that comes to its end, after everything started has been ended in order.
+        When this process runs in a job that comes to its end, after everything started has been
+        ended in order.
     WorkersLostError
         When no answer of a worker can reach this process any more; see ``begin_again``.
     """
@@ -169,7 +191,13 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
             if expanded is not plan:
                 plan, to_tell = expanded, True
                 done = {task.key for task in plan.tasks if task.key in done or task.key in records}
-                board = Board(plan.tasks, done, {task.key for task, _ in running.values()} | failed.keys() | resting.keys(), site, passed)
+                board = Board(
+                    plan.tasks,
+                    done,
+                    {task.key for task, _ in running.values()} | failed.keys() | resting.keys(),
+                    site,
+                    passed,
+                )
             if to_tell and forecast.may:
                 listener.planned(plan, forecast.plan(), set(done))
                 to_tell = False
@@ -185,7 +213,9 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                 listener.started(task)
             if not running and not resting:
                 break
-            for future in _ended(ended, min([TICK_S, *(until - time.monotonic() for until in resting.values())])):
+            for future in _ended(
+                ended, min([TICK_S, *(until - time.monotonic() for until in resting.values())])
+            ):
                 task, since = running.pop(future)
                 executor, slots = board.slots(task)
                 free[executor] += slots
@@ -196,10 +226,14 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                     board.finished(task.key)
                 else:
                     log.warning("%s: %s: %s", task.name, failure.kind, failure.message)
-                    if lost := records.lost(task.needs):  # it may have found a damaged record, which is gone now
+                    if lost := records.lost(
+                        task.needs
+                    ):  # it may have found a damaged record, which is gone now
                         done -= lost
                         plan = Plan({})
-                    pause = tries.setdefault(task.key, Tries()).pause_s(failure, site.retries.limit, site.retries.pause_s)
+                    pause = tries.setdefault(task.key, Tries()).pause_s(
+                        failure, site.retries.limit, site.retries.pause_s
+                    )
                     if pause is not None:
                         resting[task.key] = time.monotonic() + pause
                         listener.again(task, failure.message, pause)
@@ -208,7 +242,11 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                     outcome.failed.append((task, failure))
                     if failure.kind == LOST:
                         store.write_failure(task, failure)
-                listener.finished(task, failure, _seconds(store, task) if failure is None else time.monotonic() - since)
+                listener.finished(
+                    task,
+                    failure,
+                    _seconds(store, task) if failure is None else time.monotonic() - since,
+                )
             if workers.lost:
                 raise WorkersLostError("The process between driver and workers died.")
             if (places.study / STOP).exists():
@@ -218,20 +256,28 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
             listener.tick()
     finally:
         workers.stop()
-    outcome.blocked = [task for task in plan.tasks if task.key not in done and task.key not in failed]
+    outcome.blocked = [
+        task for task in plan.tasks if task.key not in done and task.key not in failed
+    ]
     outcome.stuck = plan.stuck
     return outcome
 
 
 def _seconds(store: Store, task: Task) -> float:
-    """How long a task ran, without the time that its job waited in a queue; 0 where its record was set aside meanwhile, or is another group's."""
+    """How long a task ran, without the time that its job waited in a queue; 0 where its record was
+    set aside meanwhile, or is another group's.
+    """
     with suppress(StoreError):
         return float(store.attributes(task.key)["provenance"].get("seconds", 0.0))
     return 0.0
 
 
-def _ended(queue: SimpleQueue[Future[Failure | None]], seconds: float) -> Iterator[Future[Failure | None]]:
-    """The tasks that have ended, after at most so long; some at a time, so that other things get their turn."""
+def _ended(
+    queue: SimpleQueue[Future[Failure | None]], seconds: float
+) -> Iterator[Future[Failure | None]]:
+    """The tasks that have ended, after at most so long; some at a time, so that other things get
+    their turn.
+    """
     with suppress(Empty):
         yield queue.get(timeout=max(seconds, 0.0))
         for _ in range(MOST_AT_ONCE):
@@ -239,7 +285,9 @@ def _ended(queue: SimpleQueue[Future[Failure | None]], seconds: float) -> Iterat
 
 
 class _Forecast:
-    """What will follow at the least, for people: made anew no more often than leaves the driver most of its time."""
+    """What will follow at the least, for people: made anew no more often than leaves the driver
+    most of its time.
+    """
 
     def __init__(self, study: Study, records: StoredRecords) -> None:
         self._planner = Planner(study, records, forecast=True)
@@ -260,6 +308,8 @@ class _Forecast:
 
 
 def _failure(future: Future[Failure | None]) -> Failure | None:
-    """Why a task did not succeed; also where there is no answer of the task itself, because its worker was lost."""
+    """Why a task did not succeed; also where there is no answer of the task itself, because its
+    worker was lost.
+    """
     error = future.exception()
     return future.result() if error is None else failure_of(error)

@@ -1,7 +1,8 @@
 """The driver in jobs of a batch system, each of which hands over to the next before its wall.
 
-A driver in a job puts its successor into the queue as soon as it begins, to start when it has ended, however it does: by its own clock, by a signal, by
-its node's death. When the study is done, or is stopped, the driver takes its successor out of the queue again.
+A driver in a job puts its successor into the queue as soon as it begins, to start when it has
+ended, however it does: by its own clock, by a signal, by its node's death. When the study is done,
+or is stopped, the driver takes its successor out of the queue again.
 """
 
 from __future__ import annotations
@@ -44,11 +45,17 @@ def start_in_job(place: Path, driver: Batch, arguments: list[str]) -> str:
     """
     claim = claim_of(place)
     if claim.held():
-        raise BusyError(f"{place.name}: this study is being run by {claim.holder()}. See `borarun attach`, `borarun status`, `borarun stop`.")
+        raise BusyError(
+            f"{place.name}: this study is being run by {claim.holder()}. See `borarun "
+            "attach`, `borarun status`, `borarun stop`."
+        )
     for waiting in jobs.noted(place, jobs.DRIVERS):
         said = jobs.said(batch.ask(driver, waiting.id))[1]
         if batch.standing(driver, said).phase != "ended":
-            raise BusyError(f"{place.name}: a driver of this study is job {waiting.id}. See `borarun attach`, `borarun stop`.")
+            raise BusyError(
+                f"{place.name}: a driver of this study is job {waiting.id}. See `borarun "
+                "attach`, `borarun stop`."
+            )
     jobs.forget(place, jobs.DRIVERS)
     make_folder(place)
     command = ["env", f"{IN_RELAY}=1", sys.executable, "-m", "borarun", *arguments]
@@ -64,12 +71,16 @@ def start_in_job(place: Path, driver: Batch, arguments: list[str]) -> str:
     (place / SCRIPT).write_text(script)
     (place / OUTPUT).write_text("")
     job = _submit(place, driver)
-    return f"{place.name} will be run by job {job}, which hands over to another before its wall. See `borarun attach`, `borarun watch`, `borarun stop`."
+    return (
+        f"{place.name} will be run by job {job}, which hands over to another before its wall. "
+        "See `borarun attach`, `borarun watch`, `borarun stop`."
+    )
 
 
 @contextmanager
 def relay(place: Path, driver: Batch | None, say: Callable[[str], None]) -> Iterator[None]:
-    """While a driver in a job works, its successor waits in the queue. Outside of such a job this does nothing.
+    """While a driver in a job works, its successor waits in the queue. Outside of such a job this
+    does nothing.
 
     Parameters
     ----------
@@ -94,7 +105,8 @@ def relay(place: Path, driver: Batch | None, say: Callable[[str], None]) -> Iter
         say(f"Job {own}; job {_submit(place, driver, after=own)} goes on after it.")
     except BorarunError as error:
         say(f"{error}\nNo successor: when this job ends, `borarun submit --detach` goes on.")
-    # In a job this signal comes from the batch system, which wants the node back: it is the job that ends, and not the study.
+    # In a job this signal comes from the batch system, which wants the node back: it is the job
+    # that ends, and not the study.
     signal.signal(signal.SIGTERM, lambda *_: os.environ.update({JOB_ENDS: "0"}))
     try:
         yield
@@ -114,6 +126,9 @@ def _submit(place: Path, driver: Batch, after: str | None = None) -> str:
     job = batch.job_of(said) if code == 0 else ""
     if not job:
         remedy = "Correct `driver:` in the site file; some sites let no job submit another."
-        raise BorarunError(f"{place.name}: the driver's job was not taken ({' '.join(command)}: {said.strip()[-500:]}). {remedy}")
+        raise BorarunError(
+            f"{place.name}: the driver's job was not taken ({' '.join(command)}: "
+            f"{said.strip()[-500:]}). {remedy}"
+        )
     jobs.note(place, jobs.Job("driver", job, tuple(batch.cancel(driver, job))), jobs.DRIVERS)
     return job

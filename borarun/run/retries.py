@@ -9,9 +9,21 @@ from borarun.errors import ParseError, TimeUpError
 from borarun.task import Failure
 
 MAX_LOST = 10
-"""How often a task starts again because the node or worker under it was lost, which is not its fault and costs it no try."""
+"""How often a task starts again because the node or worker under it was lost, which is not its
+fault and costs it no try.
+"""
 
-PASSING_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EREMOTEIO}
+PASSING_ERRNO = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.EAGAIN,
+    errno.ENOMEM,
+    errno.ENFILE,
+    errno.EREMOTEIO,
+}
 
 
 def may_pass(error: BaseException) -> bool:
@@ -38,7 +50,8 @@ class Tries:
     kinds: list[str] = field(default_factory=list)
 
     def pause_s(self, failure: Failure, limit: int, pause_s: float) -> float | None:
-        """Count a failure: seconds to wait before the task starts again, or None where it shall not.
+        """Count a failure: seconds to wait before the task starts again, or None where it shall
+        not.
 
         Parameters
         ----------

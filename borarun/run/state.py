@@ -1,4 +1,6 @@
-"""A study seen from outside: what is done, runs, waits and failed. Reads the store and the claims of the tasks, and writes nothing."""
+"""A study seen from outside: what is done, runs, waits and failed. Reads the store and the claims
+of the tasks, and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class TaskState:
 
     Attributes
     ----------
-    condition : ``blocked`` where something that it needs failed, ``waiting`` where it has only not begun
+    condition : ``blocked`` where something that it needs failed, ``waiting`` where it has only not
+        begun
     part : of a running task, how much is done, 0..1; None where its program does not say
     where : process that works on it
     seconds : how long that process has, s
@@ -83,7 +86,9 @@ class Trained:
 
 @dataclass(frozen=True)
 class Explored:
-    """A finished exploration: how it ended and, where before its time, why; and its largest extrapolation grade."""
+    """A finished exploration: how it ended and, where before its time, why; and its largest
+    extrapolation grade.
+    """
 
     functional: str
     round: int
@@ -123,7 +128,8 @@ class State:
 
 
 class Observer:
-    """Looks at a study as often as asked. A record is read once, because it never changes; a stage is planned anew only when its records change.
+    """Looks at a study as often as asked. A record is read once, because it never changes; a stage
+    is planned anew only when its records change.
 
     Parameters
     ----------
@@ -154,15 +160,32 @@ class Observer:
         running = running_keys(self.places.work)
         blocked = _blocked(forecast.tasks, failures.keys() - running)
         states = {task.key: self._task(task, running, failures, blocked) for task in forecast.tasks}
-        failed = [task for task in known.tasks if task.key in failures and task.key not in self._records and task.key not in running]
+        failed = [
+            task
+            for task in known.tasks
+            if task.key in failures and task.key not in self._records and task.key not in running
+        ]
         trained, explored = self._learning(forecast.tasks)
         return State(
             driver=self._driven_by(),
             stages=tuple(
-                StageState(name, tuple(states[key] for key in dict.fromkeys(task.key for task in expansion.tasks)), expansion.waiting)
+                StageState(
+                    name,
+                    tuple(
+                        states[key] for key in dict.fromkeys(task.key for task in expansion.tasks)
+                    ),
+                    expansion.waiting,
+                )
                 for name, expansion in forecast.stages.items()
             ),
-            failed=tuple(Failed(task, failures[task.key], tuple(other.name for other in known.tasks if task.key in other.needs)) for task in failed),
+            failed=tuple(
+                Failed(
+                    task,
+                    failures[task.key],
+                    tuple(other.name for other in known.tasks if task.key in other.needs),
+                )
+                for task in failed
+            ),
             stuck=tuple(known.stuck),
             left_s=self._left_s(states.values()),
             trained=trained,
@@ -175,14 +198,20 @@ class Observer:
         waiting = jobs.noted(self.places.study, jobs.DRIVERS)
         return f"job {waiting[-1].id}, which waits in the queue" if waiting else ""
 
-    def _task(self, task: Task, running: set[str], failures: Mapping[str, Failure], blocked: set[str]) -> TaskState:
+    def _task(
+        self, task: Task, running: set[str], failures: Mapping[str, Failure], blocked: set[str]
+    ) -> TaskState:
         key, work = task.key, self.places.work
         if key in self._records:
             return TaskState(task, "done")
         if key in running:
             claim = claim_of(work, key)
-            return TaskState(task, "running", progress(work, key), str(claim.holder() or ""), claim.seconds())
-        return TaskState(task, "failed" if key in failures else "blocked" if key in blocked else "waiting")
+            return TaskState(
+                task, "running", progress(work, key), str(claim.holder() or ""), claim.seconds()
+            )
+        return TaskState(
+            task, "failed" if key in failures else "blocked" if key in blocked else "waiting"
+        )
 
     def _left_s(self, states: Iterable[TaskState]) -> float:
         left: list[Task] = []
@@ -196,7 +225,9 @@ class Observer:
             elif task.key not in self._timed:
                 self._timed.add(task.key)
                 with suppress(StoreError):  # set aside meanwhile
-                    seconds = self.store.attributes(task.key)["provenance"].get("seconds")  # of another group's record we know none
+                    seconds = self.store.attributes(task.key)["provenance"].get(
+                        "seconds"
+                    )  # of another group's record we know none
                     if seconds is not None:
                         self._clock.finished(task, seconds)
         self._clock.expect(left)
@@ -211,15 +242,26 @@ class Observer:
                 continue
             about, facts = task.about, record.facts
             if operation == "train":
-                trained.append(Trained(about["functional"], about["round"], facts["n_train"], **facts["errors"]["valid"]))
+                trained.append(
+                    Trained(
+                        about["functional"],
+                        about["round"],
+                        facts["n_train"],
+                        **facts["errors"]["valid"],
+                    )
+                )
             else:
                 run = (about[name] for name in ("functional", "round", "vacancies", "run"))
-                explored.append(Explored(*run, *(facts[name] for name in ("stop", "reason", "grade_max"))))
+                explored.append(
+                    Explored(*run, *(facts[name] for name in ("stop", "reason", "grade_max")))
+                )
         return tuple(trained), tuple(explored)
 
 
 def _blocked(tasks: Iterable[Task], failed: set[str]) -> set[str]:
-    """Keys of the tasks that need a failed one, or one that is blocked; ``tasks`` in the order of work."""
+    """Keys of the tasks that need a failed one, or one that is blocked; ``tasks`` in the order of
+    work.
+    """
     lost = set(failed)
     for task in tasks:
         if task.needs & lost:

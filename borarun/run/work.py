@@ -1,4 +1,6 @@
-"""One task, done in its directory: render, start the program, watch it, parse, store. What a worker does."""
+"""One task, done in its directory: render, start the program, watch it, parse, store. What a worker
+does.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def running_keys(work: Path) -> set[str]:
 
 
 def progress(work: Path, key: str) -> float | None:
-    """The part of a running task that is done, 0..1, as its program wrote it; None where it says nothing."""
+    """The part of a running task that is done, 0..1, as its program wrote it; None where it says
+    nothing.
+    """
     return _progress(work / key)
 
 
@@ -86,8 +90,11 @@ def _claimed(claim: Claim, driver: Holder) -> Iterator[None]:
         claim.release()
 
 
-def perform(task: Task, program: Program, store_root: Path, work: Path, driver: Holder) -> Failure | None:
-    """Do a task unless its record exists; the failure, if any, is stored as well, unless the task only goes on in another job.
+def perform(
+    task: Task, program: Program, store_root: Path, work: Path, driver: Holder
+) -> Failure | None:
+    """Do a task unless its record exists; the failure, if any, is stored as well, unless the task
+    only goes on in another job.
 
     Parameters
     ----------
@@ -103,14 +110,26 @@ def perform(task: Task, program: Program, store_root: Path, work: Path, driver: 
         try:
             _run(task, program, store, work / task.key, _Watch(claim, driver))
         except EngineError as error:
-            failure = Failure(type(error).__name__, str(error), error.remedy, error.evidence, error.passing)
+            failure = Failure(
+                type(error).__name__, str(error), error.remedy, error.evidence, error.passing
+            )
         except DamagedError as error:  # an input: whoever made it makes it again
             store.set_aside(error.key)
-            return Failure(type(error).__name__, str(error), "The record is set aside; its task is done anew, and this one after it.", passing=True)
+            return Failure(
+                type(error).__name__,
+                str(error),
+                "The record is set aside; its task is done anew, and this one after it.",
+                passing=True,
+            )
         except (BorarunError, OSError) as error:
             failure = Failure(type(error).__name__, str(error), passing=may_pass(error))
         except Exception as error:  # a bug must not take the whole study with it
-            failure = Failure("bug", f"{type(error).__name__}: {error}", "Please report it.", traceback.format_exc())
+            failure = Failure(
+                "bug",
+                f"{type(error).__name__}: {error}",
+                "Please report it.",
+                traceback.format_exc(),
+            )
         else:
             shutil.rmtree(work / task.key, ignore_errors=True)
             return None
@@ -124,7 +143,9 @@ def rendered(task: Task, program: Program, store: Store) -> tuple[Files, list[st
     """The input files of a task and its command; all of its inputs are in the store."""
     engine = ENGINES[task.engine]
     settings = engine.Settings(**task.settings)
-    return engine.render(settings, store.inputs(task), program), engine.command(settings, task.cores, program)
+    return engine.render(settings, store.inputs(task), program), engine.command(
+        settings, task.cores, program
+    )
 
 
 def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Watch) -> None:
@@ -148,7 +169,9 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
         if code:
             raise _ended_badly(task.engine, code, directory, error) from error
         error.evidence = error.evidence or _last_lines(directory)
-        if isinstance(error, ParseError):  # the program would take what it left for done, and leave the same again
+        if isinstance(
+            error, ParseError
+        ):  # the program would take what it left for done, and leave the same again
             directory.replace(_unread(directory))
             error.remedy = f"{error.remedy} What it left is in {_unread(directory)}.".strip()
         raise
@@ -158,7 +181,9 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 2),
         "cores": task.cores,
-        **({"exit_code": code} if code else {}),  # a whole and sound result counts, whatever the program said at its end
+        **(
+            {"exit_code": code} if code else {}
+        ),  # a whole and sound result counts, whatever the program said at its end
     }
     store.write(task, result, provenance)
 
@@ -173,14 +198,32 @@ def _ended_badly(engine: str, code: int, directory: Path, error: EngineError) ->
     evidence = error.evidence or _last_lines(directory)
     if not isinstance(error, ParseError):  # the engine knows better what it means
         return error
-    what = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    if refused := _refused(directory):  # where nothing can be written, the program could not say so either
-        return EngineError(f"{engine} {what}: {refused}", remedy="Make room or raise the quota, then submit again.", evidence=evidence, passing=True)
-    return EngineError(f"{engine} {what}", remedy=f"Its files are in {directory}.", evidence=evidence, passing=endings.may_pass(code, evidence))
+    what = (
+        f"ended by signal {signal.Signals(-code).name}"
+        if code < 0
+        else f"ended with exit code {code}"
+    )
+    if refused := _refused(
+        directory
+    ):  # where nothing can be written, the program could not say so either
+        return EngineError(
+            f"{engine} {what}: {refused}",
+            remedy="Make room or raise the quota, then submit again.",
+            evidence=evidence,
+            passing=True,
+        )
+    return EngineError(
+        f"{engine} {what}",
+        remedy=f"Its files are in {directory}.",
+        evidence=evidence,
+        passing=endings.may_pass(code, evidence),
+    )
 
 
 def _refused(directory: Path) -> str:
-    """What the file system says when something is written in a directory; empty where it takes it."""
+    """What the file system says when something is written in a directory; empty where it
+    takes it.
+    """
     probe = directory / ".probe"
     try:
         with probe.open("wb") as file:
@@ -196,18 +239,23 @@ def _refused(directory: Path) -> str:
 
 
 def _time_up(engine: str, headway: bool, started: float) -> EngineError:
-    """What becomes of a program at the wall. One that gained nothing in most of a job would gain nothing in the next, for ever."""
+    """What becomes of a program at the wall. One that gained nothing in most of a job would gain
+    nothing in the next, for ever.
+    """
     if headway or time.time() - started < 0.5 * job_length():
         return TimeUpError(f"{engine} goes on in another job: this one comes to its end")
     return EngineError(
-        f"{engine} did not end within {(time.time() - started) / S_PER_HOUR:.1f} h, and left nothing further on to go on from",
+        f"{engine} did not end within {(time.time() - started) / S_PER_HOUR:.1f} h, and left "
+        "nothing further on to go on from",
         remedy="Raise the executor's walltime in the site file, or give it more cores.",
     )
 
 
 @dataclass
 class _Watch:
-    """What ends a program before its time: a driver that is gone, a claim that is lost, or the end of the job that it runs in."""
+    """What ends a program before its time: a driver that is gone, a claim that is lost, or the end
+    of the job that it runs in.
+    """
 
     claim: Claim
     driver: Holder
@@ -220,7 +268,8 @@ class _Watch:
 
 
 def _launched(command: list[str], threads: int) -> list[str]:
-    """A command with `{launch}` replaced by the launcher that Parsl made for the nodes of this task.
+    """A command with `{launch}` replaced by the launcher that Parsl made for the nodes of this
+    task.
 
     Raises
     ------
@@ -237,11 +286,18 @@ def _launched(command: list[str], threads: int) -> list[str]:
         )
     place = command.index("{launch}")
     launcher = shlex.split(launch)
-    return [*command[:place], *launcher, *cpus_per_task(launcher[0], threads), *command[place + 1 :]]
+    return [
+        *command[:place],
+        *launcher,
+        *cpus_per_task(launcher[0], threads),
+        *command[place + 1 :],
+    ]
 
 
 def _start(command: list[str], directory: Path, watch: _Watch, program: Program) -> int:
-    """Run a command in a directory to its end; its exit code. The command ends with this process and with the driver."""
+    """Run a command in a directory to its end; its exit code. The command ends with this process
+    and with the driver.
+    """
     silence_s = program.silence_minutes * 60
     with (directory / "stdout.txt").open("ab") as out, (directory / "stderr.txt").open("ab") as err:
         try:
@@ -253,7 +309,9 @@ def _start(command: list[str], directory: Path, watch: _Watch, program: Program)
                 stderr=err,
                 env=surroundings(program, err),
                 start_new_session=True,
-                preexec_fn=partial(end_with_parent, os.getpid()),  # no program is left to write where its successor works
+                preexec_fn=partial(
+                    end_with_parent, os.getpid()
+                ),  # no program is left to write where its successor works
             )
         except OSError as error:
             raise EngineError(
@@ -274,11 +332,16 @@ def _start(command: list[str], directory: Path, watch: _Watch, program: Program)
                 if activity.silence_s() > silence_s:
                     _kill(process)
                     raise EngineError(
-                        f"wrote nothing for {silence_s / 60:g} minutes, and was ended", evidence=_last_lines(directory), passing=True,
-                        remedy=f"Its files are in {directory}. Where its steps take so long, raise silence_minutes in the site file.",
-                    )  # fmt: skip
+                        f"wrote nothing for {silence_s / 60:g} minutes, and was ended",
+                        evidence=_last_lines(directory),
+                        passing=True,
+                        remedy=f"Its files are in {directory}. Where its steps take so long, raise "
+                        "silence_minutes in the site file.",
+                    )
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(POLL_S)  # no sleep: a tenth of a second counts where tasks take one
+                    process.wait(
+                        POLL_S
+                    )  # no sleep: a tenth of a second counts where tasks take one
         except BaseException:
             _kill(process)
             raise
@@ -326,7 +389,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _last_lines(directory: Path) -> str:
-    """The last lines that the program wrote to standard error, or to standard output where that is empty."""
+    """The last lines that the program wrote to standard error, or to standard output where that is
+    empty.
+    """
     for name in ("stderr.txt", "stdout.txt"):
         lines = (directory / name).read_text(errors="replace").strip().splitlines()
         if lines:

@@ -1,4 +1,5 @@
-"""The metadata file of a data set, by which a repository knows what it takes: who made what, with which programs, under which licence. Pure.
+"""The metadata file of a data set, by which a repository knows what it takes: who made what, with
+which programs, under which licence. Pure.
 
 Source: RO-Crate 1.2, w3id.org/ro/crate/1.2; schema.org.
 """
@@ -21,10 +22,19 @@ from borarun.task import Json, Task
 NAME = "ro-crate-metadata.json"
 
 FORMATS = {
-    ".yaml": "application/yaml", ".json": "application/json", ".csv": "text/csv", ".parquet": "application/vnd.apache.parquet", ".html": "text/html",
-    ".svg": "image/svg+xml", ".png": "image/png", ".cif": "chemical/x-cif", ".xyz": "chemical/x-xyz", ".extxyz": "chemical/x-xyz",
-    ".zip": "application/zip", ".almtp": "application/octet-stream",
-}  # fmt: skip
+    ".yaml": "application/yaml",
+    ".json": "application/json",
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".cif": "chemical/x-cif",
+    ".xyz": "chemical/x-xyz",
+    ".extxyz": "chemical/x-xyz",
+    ".zip": "application/zip",
+    ".almtp": "application/octet-stream",
+}
 """Suffix -> media type; whatever is not here is text."""
 
 HOMES = {
@@ -38,7 +48,9 @@ HOMES = {
 }
 """Engine -> home page of its program."""
 
-_AUTHOR = re.compile(r"(?P<name>[^\d\s<>\"][^\d<>\"]*?)(?:[\s,]+(?P<orcid>\d{4}-\d{4}-\d{4}-\d{3}[\dX]))?")
+_AUTHOR = re.compile(
+    r"(?P<name>[^\d\s<>\"][^\d<>\"]*?)(?:[\s,]+(?P<orcid>\d{4}-\d{4}-\d{4}-\d{3}[\dX]))?"
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,8 @@ class File:
 
     Attributes
     ----------
-    size_B, sha256 : of its content; None where it cannot be known, because the file has the hash of this one
+    size_B, sha256 : of its content; None where it cannot be known, because the file has the hash of
+        this one
     about : what it is
     """
 
@@ -79,7 +92,8 @@ class Terms:
 
     @classmethod
     def of(cls, authors: Iterable[str], licence: str) -> Terms:
-        """Terms from the words of a command line: ``Ada Lovelace 0000-0002-1825-0097``, ``CC-BY-4.0``.
+        """Terms from the words of a command line: ``Ada Lovelace 0000-0002-1825-0097``,
+        ``CC-BY-4.0``.
 
         Raises
         ------
@@ -91,12 +105,26 @@ class Terms:
             found = _AUTHOR.fullmatch(text.strip())
             if found is None or (found["orcid"] and not _is_orcid(found["orcid"])):
                 problems.append(
-                    Problem("--author", 0, "", f"is no name, with or without an ORCID (got {text!r:.80}). Write 'Ada Lovelace 0000-0002-1825-0097'.")
+                    Problem(
+                        "--author",
+                        0,
+                        "",
+                        f"is no name, with or without an ORCID (got {text!r:.80}). Write "
+                        "'Ada Lovelace 0000-0002-1825-0097'.",
+                    )
                 )
             else:
                 people.append(Person(found["name"], found["orcid"] or ""))
         if licence and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*|https?://\S+", licence):
-            problems.append(Problem("--license", 0, "", f"is no SPDX identifier and no address (got {licence!r:.80}). Write for example CC-BY-4.0."))
+            problems.append(
+                Problem(
+                    "--license",
+                    0,
+                    "",
+                    f"is no SPDX identifier and no address (got {licence!r:.80}). Write for "
+                    "example CC-BY-4.0.",
+                )
+            )
         if problems:
             raise StudyError(problems)
         return cls(tuple(people), licence)
@@ -128,12 +156,21 @@ class History:
     def of(cls, tasks: Sequence[Task], told: Sequence[Mapping[str, Json]]) -> History:
         """From the tasks that are done and the attributes of their records, in the same order."""
         notes = [each["provenance"] for each in told]
-        found: dict[str, set[str]] = {"borarun": {note["borarun"] for note in notes if "borarun" in note} or {__version__}}
+        found: dict[str, set[str]] = {
+            "borarun": {note["borarun"] for note in notes if "borarun" in note} or {__version__}
+        }
         for task, each in zip(tasks, told, strict=True):
             program = each["facts"].get("program")
-            found.setdefault(task.engine, set()).add(f"{program} ({task.version})" if program else task.version)
+            found.setdefault(task.engine, set()).add(
+                f"{program} ({task.version})" if program else task.version
+            )
         spans = [
-            (start := datetime.fromisoformat(note["started"]), start + timedelta(seconds=note.get("seconds", 0.0))) for note in notes if "started" in note
+            (
+                start := datetime.fromisoformat(note["started"]),
+                start + timedelta(seconds=note.get("seconds", 0.0)),
+            )
+            for note in notes
+            if "started" in note
         ]
         return cls(
             {name: ", ".join(sorted(versions)) for name, versions in found.items()},
@@ -142,7 +179,14 @@ class History:
         )
 
 
-def metadata(study: Study, study_file: str, files: Mapping[str, File], history: History, terms: Terms, today: date) -> Json:
+def metadata(
+    study: Study,
+    study_file: str,
+    files: Mapping[str, File],
+    history: History,
+    terms: Terms,
+    today: date,
+) -> Json:
     """The JSON-LD of a data set.
 
     Parameters
@@ -169,7 +213,13 @@ def metadata(study: Study, study_file: str, files: Mapping[str, File], history: 
         "description": _description(study),
         "datePublished": today.isoformat(),
         "license": {"@id": licence},
-        "keywords": [study.material.formula, "solid electrolyte", "moment tensor potential", "molecular dynamics", *study.functionals],
+        "keywords": [
+            study.material.formula,
+            "solid electrolyte",
+            "moment tensor potential",
+            "molecular dynamics",
+            *study.functionals,
+        ],
         "hasPart": _refer(map(quote, files)),
         "mentions": _refer(["#computation"]),
     }
@@ -179,7 +229,12 @@ def metadata(study: Study, study_file: str, files: Mapping[str, File], history: 
     return {
         "@context": "https://w3id.org/ro/crate/1.2/context",
         "@graph": [
-            {"@id": NAME, "@type": "CreativeWork", "conformsTo": {"@id": "https://w3id.org/ro/crate/1.2"}, "about": {"@id": "./"}},
+            {
+                "@id": NAME,
+                "@type": "CreativeWork",
+                "conformsTo": {"@id": "https://w3id.org/ro/crate/1.2"},
+                "about": {"@id": "./"},
+            },
             root,
             *(_file(path, file) for path, file in files.items()),
             action,
@@ -202,11 +257,27 @@ def text(described: Json) -> bytes:
 
 
 def _description(study: Study) -> str:
-    sections = ("relax", "phonons", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation")
-    done = ", ".join(name.replace("_", " ") for name in sections if getattr(study, name) is not None)
-    stand_in = " The reference is a potential that ships with borarun, and no DFT." if study.reference.engine == "bundled" else ""
+    sections = (
+        "relax",
+        "phonons",
+        "training_set",
+        "potential",
+        "active_learning",
+        "heating",
+        "diffusion",
+        "reorientation",
+    )
+    done = ", ".join(
+        name.replace("_", " ") for name in sections if getattr(study, name) is not None
+    )
+    stand_in = (
+        " The reference is a potential that ships with borarun, and no DFT."
+        if study.reference.engine == "bundled"
+        else ""
+    )
     return (
-        f"Order-disorder transition and ionic conductivity of {study.material.formula} with {', '.join(study.functionals)}, from one study file ({done}). "
+        f"Order-disorder transition and ionic conductivity of {study.material.formula} with "
+        f"{', '.join(study.functionals)}, from one study file ({done}). "
         f"Energies, forces and stresses are from {study.reference.engine}.{stand_in}"
     )
 
@@ -240,7 +311,11 @@ def _person(person: Person) -> dict[str, Json]:
 def _licence(licence: str) -> tuple[str, dict[str, Json]]:
     """Its address, and what is said of it."""
     if not licence:
-        place, name, about = "#no-licence", "No licence chosen", "The authors have not said under which terms this data set may be used. Ask them."
+        place, name, about = (
+            "#no-licence",
+            "No licence chosen",
+            "The authors have not said under which terms this data set may be used. Ask them.",
+        )
     else:
         place = licence if "://" in licence else f"https://spdx.org/licenses/{licence}"
         name, about = licence, "The licence of this data set."

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_PATH = re.compile(r"(?<![\w.:/)-])~?/(?:[^\s/'\"<>|:;,()\[\]{}]+/)+(?P<name>[^\s/'\"<>|:;,()\[\]{}]*)")
+_PATH = re.compile(
+    r"(?<![\w.:/)-])~?/(?:[^\s/'\"<>|:;,()\[\]{}]+/)+(?P<name>[^\s/'\"<>|:;,()\[\]{}]*)"
+)
 """An absolute path of two steps or more: a single one is as often a fraction or an option."""
 
 _LICENSED = (
@@ -22,6 +24,7 @@ def without_paths(text: str) -> str:
 def licensed(content: bytes) -> str:
     """What kind of file under licence this is, or holds; empty where it is none.
 
-    Most pseudopotentials are free, but not all: none is passed on. VASP's kernel is a table of numbers and has no mark of its own; no engine reads it.
+    Most pseudopotentials are free, but not all: none is passed on. VASP's kernel is a table of
+    numbers and has no mark of its own; no engine reads it.
     """
     return next((kind for pattern, kind in _LICENSED if pattern.search(content)), "")

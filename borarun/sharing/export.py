@@ -1,4 +1,6 @@
-"""What others use of a study without borarun: tables, figures, training sets, potentials and structures as files of the field, for a repository."""
+"""What others use of a study without borarun: tables, figures, training sets, potentials and
+structures as files of the field, for a repository.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,16 @@ from borarun.task import Task
 ALMTP = "almtp"
 
 
-def export(file: Path, study: Study, tasks: Sequence[Task], results: Results, store: Store, directory: Path, *, terms: crate.Terms) -> list[Path]:
+def export(
+    file: Path,
+    study: Study,
+    tasks: Sequence[Task],
+    results: Results,
+    store: Store,
+    directory: Path,
+    *,
+    terms: crate.Terms,
+) -> list[Path]:
     """Write a new folder with everything, described for repositories. Nothing of the site goes in.
 
     Parameters
@@ -66,7 +77,14 @@ def export(file: Path, study: Study, tasks: Sequence[Task], results: Results, st
         described = crate.metadata(
             study,
             STUDY + file.name,
-            {name: crate.File(len(content := (place / name).read_bytes()), hashlib.sha256(content).hexdigest(), about[name]) for name in sorted(about)},
+            {
+                name: crate.File(
+                    len(content := (place / name).read_bytes()),
+                    hashlib.sha256(content).hexdigest(),
+                    about[name],
+                )
+                for name in sorted(about)
+            },
             crate.History.of(done, [store.attributes(task.key) for task in done]),
             terms,
             datetime.now(UTC).date(),
@@ -78,11 +96,18 @@ def export(file: Path, study: Study, tasks: Sequence[Task], results: Results, st
 def _last_trainings(done: Sequence[Task]) -> list[Task]:
     """The last training of each functional; production runs with its potential."""
     trained = [task for task in done if task.about.get("operation") == "train"]
-    return list({task.about["functional"]: task for task in sorted(trained, key=lambda task: int(task.about["round"]))}.values())
+    return list(
+        {
+            task.about["functional"]: task
+            for task in sorted(trained, key=lambda task: int(task.about["round"]))
+        }.values()
+    )
 
 
 def _structure(task: Task, store: Store, place: Path) -> dict[str, str]:
-    from pymatgen.io.ase import AseAtomsAdaptor  # here and below: its import takes longer than all the rest
+    from pymatgen.io.ase import (
+        AseAtomsAdaptor,
+    )  # here and below: its import takes longer than all the rest
     from pymatgen.io.cif import CifWriter
 
     atoms = store.frames(task.key, "structure")[-1]
@@ -92,7 +117,9 @@ def _structure(task: Task, store: Store, place: Path) -> dict[str, str]:
     path = place / "structures" / f"{name}.cif"
     if path.exists():  # phases whose names differ in what file names do not have
         path = path.with_name(f"{name}_{task.key[:8]}.cif")
-    return _write(path, text.encode(), f"{task.label}, relaxed, all atoms of the cell without symmetry", place)
+    return _write(
+        path, text.encode(), f"{task.label}, relaxed, all atoms of the cell without symmetry", place
+    )
 
 
 def _training(task: Task, store: Store, place: Path) -> dict[str, str]:
@@ -100,22 +127,48 @@ def _training(task: Task, store: Store, place: Path) -> dict[str, str]:
     functional = task.about["functional"]
     potential = store.text(task.key, "potential")
     folder, name = place / "training_sets" / _plain(functional), _plain(functional)
-    about = _write(place / "potentials" / f"{name}.mtp", potential.encode(), f"moment tensor potential, {functional}", place)
+    about = _write(
+        place / "potentials" / f"{name}.mtp",
+        potential.encode(),
+        f"moment tensor potential, {functional}",
+        place,
+    )
     if store.has(task.key, ALMTP):
         content = store.array(task.key, ALMTP).tobytes()
-        about |= _write(place / "potentials" / f"{name}.almtp", content, f"the same with its selection state, for MLIP-3, {functional}", place)
-    parts = split(store.inputs(task), cast(TrainingSettings, ENGINES[task.engine].Settings(**task.settings)))
+        about |= _write(
+            place / "potentials" / f"{name}.almtp",
+            content,
+            f"the same with its selection state, for MLIP-3, {functional}",
+            place,
+        )
+    parts = split(
+        store.inputs(task), cast(TrainingSettings, ENGINES[task.engine].Settings(**task.settings))
+    )
     species = Potential.read(potential).species
-    for part, what, frames in zip(("train", "valid"), ("learnt", "held out of the fit, to judge it"), parts, strict=True):
+    for part, what, frames in zip(
+        ("train", "valid"), ("learnt", "held out of the fit, to judge it"), parts, strict=True
+    ):
         what = f"{len(frames)} configurations, {functional}, {what}"
-        about |= _write(folder / f"{part}.extxyz", frames.to_extxyz().encode(), f"{what}; extended XYZ: eV, eV/angstrom, eV/angstrom^3", place)
-        about |= _write(folder / f"{part}.cfg", cfg.write(replace(frames, grade=None), species).encode(), f"{what}; MLIP-3's cfg", place)
+        about |= _write(
+            folder / f"{part}.extxyz",
+            frames.to_extxyz().encode(),
+            f"{what}; extended XYZ: eV, eV/angstrom, eV/angstrom^3",
+            place,
+        )
+        about |= _write(
+            folder / f"{part}.cfg",
+            cfg.write(replace(frames, grade=None), species).encode(),
+            f"{what}; MLIP-3's cfg",
+            place,
+        )
     return about
 
 
 def _shared(gap: Gap) -> Gap:
     """A gap without what names the site."""
-    return replace(gap, reason=without_paths(gap.reason), remedy=without_paths(gap.remedy), evidence="")
+    return replace(
+        gap, reason=without_paths(gap.reason), remedy=without_paths(gap.remedy), evidence=""
+    )
 
 
 def _plain(name: str) -> str:

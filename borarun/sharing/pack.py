@@ -1,8 +1,11 @@
-"""A pack: one file with a study, the files that it names and its records, for another group. ``unpack`` reads it.
+"""A pack: one file with a study, the files that it names and its records, for another group.
+``unpack`` reads it.
 
-It is a zip whose members are not compressed, for records are already: the file of each can be read where it lies. Its folders are those of a run:
+It is a zip whose members are not compressed, for records are already: the file of each can be read
+where it lies. Its folders are those of a run:
 
-    manifest.json                   format, hash of every other member, what is under licence and not in it
+    manifest.json                   format, hash of every other member, what is under licence and
+                                    not in it
     ro-crate-metadata.json          the same for repositories
     study/NAME.yaml, ...            the study, what it extends, its structures
     runs/store/KEY.zarr.zip         a record each
@@ -126,8 +129,17 @@ class Packed:
     not_done: int
 
 
-def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.Terms, without: Sequence[str] = ()) -> Packed:
-    """Write a pack. Nothing of the site goes in: no host, no path, no failure, nothing under licence.
+def pack(
+    file: Path,
+    study: Study,
+    store: Store,
+    output: Path,
+    *,
+    terms: crate.Terms,
+    without: Sequence[str] = (),
+) -> Packed:
+    """Write a pack. Nothing of the site goes in: no host, no path, no failure, nothing under
+    licence.
 
     Parameters
     ----------
@@ -138,7 +150,8 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
     Raises
     ------
     StudyError
-        Where the study cannot go to another machine as it is, or ``without`` names what it does not have.
+        Where the study cannot go to another machine as it is, or ``without`` names what it does not
+        have.
     StoreError
         Where a record is damaged or holds what is under licence, or the pack cannot be written.
     """
@@ -154,10 +167,14 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
         for name, content in contents.items():
             members[STUDY + name] = _add(archive, STUDY + name, content, STUDY_FILE)
         for task in chosen:
-            with tempfile.TemporaryFile(dir=output.parent) as copy:  # a zip within a zip is written in two steps, so that it can be read in one
+            with tempfile.TemporaryFile(
+                dir=output.parent
+            ) as copy:  # a zip within a zip is written in two steps, so that it can be read in one
                 share(store, task.key, copy)
                 copy.seek(0)
-                members[record_name(task.key)] = _copy(archive, record_name(task.key), copy, task.name)
+                members[record_name(task.key)] = _copy(
+                    archive, record_name(task.key), copy, task.name
+                )
         history = crate.History.of(chosen, [store.attributes(task.key) for task in chosen])
         described = crate.metadata(
             study,
@@ -172,14 +189,22 @@ def pack(file: Path, study: Study, store: Store, output: Path, *, terms: crate.T
             borarun_pack=FORMAT,
             borarun=__version__,
             study=STUDY + file.name,
-            members={name: Member(size_B=member.size_B or 0, sha256=member.sha256 or "") for name, member in members.items()},
+            members={
+                name: Member(size_B=member.size_B or 0, sha256=member.sha256 or "")
+                for name, member in members.items()
+            },
             licensed=_licensed(records[task.key] for task in chosen),
         )
         _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode() + b"\n", "")
     with output.open("rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").hexdigest()
     return Packed(
-        output, output.stat().st_size, sha256, len(chosen), Counter(task.stage for task in done if task.stage in stays), len(plan.tasks) - len(done)
+        output,
+        output.stat().st_size,
+        sha256,
+        len(chosen),
+        Counter(task.stage for task in done if task.stage in stays),
+        len(plan.tasks) - len(done),
     )
 
 
@@ -192,15 +217,29 @@ def study_contents(file: Path) -> dict[str, bytes]:
         Where one of them cannot go to another machine as it is.
     """
     files = study_files(file)
-    problems = [Problem(str(path), 0, "", f"{why}. Rename it.") for name, path in files.items() if (why := unsafe(name))]
+    problems = [
+        Problem(str(path), 0, "", f"{why}. Rename it.")
+        for name, path in files.items()
+        if (why := unsafe(name))
+    ]
     if twice := colliding(files):
         problems.append(
-            Problem(str(files[twice]), 0, "", "has the name of another file but for capitals, which some machines take for the same. Rename it.")
+            Problem(
+                str(files[twice]),
+                0,
+                "",
+                "has the name of another file but for capitals, which some machines take for "
+                "the same. Rename it.",
+            )
         )
     contents = {name: path.read_bytes() for name, path in files.items()}
     for name, content in contents.items():
         if kind := licensed(content):
-            problems.append(Problem(str(files[name]), 0, "", f"holds {kind}. Files under licence are not passed on."))
+            problems.append(
+                Problem(
+                    str(files[name]), 0, "", f"holds {kind}. Files under licence are not passed on."
+                )
+            )
     if problems:
         raise StudyError(problems)
     return contents
@@ -212,19 +251,29 @@ def record_name(key: str) -> str:
 
 
 def unsafe(name: str) -> str:
-    """Why a path must not be a member's: it would leave the folder, or not be the same on every machine. Empty where it may."""
+    """Why a path must not be a member's: it would leave the folder, or not be the same on every
+    machine. Empty where it may.
+    """
     parts = name.split("/")
     if name.startswith("/") or ".." in parts:
         return "leads out of the folder"
     if "" in parts or "." in parts:
         return "is no path of a file"
-    if "\\" in name or ":" in name or any(unicodedata.category(character).startswith("C") for character in name):
+    if (
+        "\\" in name
+        or ":" in name
+        or any(unicodedata.category(character).startswith("C") for character in name)
+    ):
         return "holds a character that paths of some machines cannot have"
-    return "is too long" if len(name) > 500 or any(len(part.encode()) > 255 for part in parts) else ""
+    return (
+        "is too long" if len(name) > 500 or any(len(part.encode()) > 255 for part in parts) else ""
+    )
 
 
 def colliding(names: Iterable[str]) -> str:
-    """A name that some file systems take for one of the others, or for its folder; empty where there is none."""
+    """A name that some file systems take for one of the others, or for its folder; empty where
+    there is none.
+    """
     seen: dict[str, str] = {}
     folders: set[str] = set()
     for name in names:
@@ -239,13 +288,20 @@ def colliding(names: Iterable[str]) -> str:
 def _stages(without: Sequence[str], plan: Plan) -> set[str]:
     known = [*plan.stages, TRAJECTORIES]
     problems = [
-        Problem("--without", 0, "", f"must be one of {', '.join(known)} (got {word!r:.80}).{did_you_mean(word, known)}")
+        Problem(
+            "--without",
+            0,
+            "",
+            f"must be one of {', '.join(known)} (got {word!r:.80}).{did_you_mean(word, known)}",
+        )
         for word in without
         if word not in known
     ]
     if problems:
         raise StudyError(problems)
-    return {stage for word in without for stage in (PRODUCTION if word == TRAJECTORIES else (word,))}
+    return {
+        stage for word in without for stage in (PRODUCTION if word == TRAJECTORIES else (word,))
+    }
 
 
 def _refuse(error: DamagedError) -> None:
@@ -256,8 +312,14 @@ def _licensed(records: Iterable[Record]) -> list[Licensed]:
     """The files under licence that records name, each once."""
     found: set[tuple[str, str]] = set()
     for facts in (record.facts for record in records):
-        found |= {(f"POTCAR of {element}, {each['titel']}", f"sha256 {each['sha256']}") for element, each in facts.get("potcars", {}).items()}
-        found |= {(f"pseudopotential of {element}, {each['file']}", f"md5 {each['md5']}") for element, each in facts.get("pseudopotentials", {}).items()}
+        found |= {
+            (f"POTCAR of {element}, {each['titel']}", f"sha256 {each['sha256']}")
+            for element, each in facts.get("potcars", {}).items()
+        }
+        found |= {
+            (f"pseudopotential of {element}, {each['file']}", f"md5 {each['md5']}")
+            for element, each in facts.get("pseudopotentials", {}).items()
+        }
         if kernel := facts.get("vdw_kernel_sha256"):
             found.add(("van der Waals kernel of VASP", f"sha256 {kernel}"))
     return [Licensed(what=what, hash=hashed) for what, hashed in sorted(found)]

@@ -1,4 +1,6 @@
-"""Unpack what ``pack`` packed, from whomever it comes: everything is checked before anything of it is to be seen."""
+"""Unpack what ``pack`` packed, from whomever it comes: everything is checked before anything of it
+is to be seen.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,20 @@ from borarun.file import appearing
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.sharing import crate
-from borarun.sharing.pack import FORMAT, MANIFEST, RECORD, STORE, STUDY, Format, Licensed, Manifest, Member, colliding, record_name, unsafe
+from borarun.sharing.pack import (
+    FORMAT,
+    MANIFEST,
+    RECORD,
+    STORE,
+    STUDY,
+    Format,
+    Licensed,
+    Manifest,
+    Member,
+    colliding,
+    record_name,
+    unsafe,
+)
 from borarun.sharing.records import verify
 from borarun.store import Store
 from borarun.study import load_study
@@ -64,7 +79,8 @@ def unpack(file: Path, directory: Path, store: Store | None = None) -> Unpacked:
     Raises
     ------
     StudyError
-        Where the pack is damaged, cut short, changed, of a newer borarun, or no pack; where it holds what could do harm, or a study that is not valid.
+        Where the pack is damaged, cut short, changed, of a newer borarun, or no pack; where it
+        holds what could do harm, or a study that is not valid.
     StoreError
         Where a record is not what a store wrote, or the folder or the store cannot be written.
     """
@@ -72,9 +88,13 @@ def unpack(file: Path, directory: Path, store: Store | None = None) -> Unpacked:
     try:
         with _opened(file) as archive:
             manifest = _checked(file, archive)
-            keys = frozenset(found["key"] for name in manifest.members if (found := RECORD.fullmatch(name)))
+            keys = frozenset(
+                found["key"] for name in manifest.members if (found := RECORD.fullmatch(name))
+            )
             with appearing(directory) as place:
-                _check_room(directory, place, sum(member.size_B for member in manifest.members.values()))
+                _check_room(
+                    directory, place, sum(member.size_B for member in manifest.members.values())
+                )
                 for name in (*manifest.members, MANIFEST):
                     _extract(file, archive, name, place / name, manifest.members.get(name))
                 for key in sorted(keys):
@@ -89,7 +109,9 @@ def unpack(file: Path, directory: Path, store: Store | None = None) -> Unpacked:
             path.unlink(missing_ok=True)
         raise
     there = 0 if store is None else len(keys) - len(added)
-    return Unpacked(directory / manifest.study, keys, there, manifest.borarun, tuple(manifest.licensed))
+    return Unpacked(
+        directory / manifest.study, keys, there, manifest.borarun, tuple(manifest.licensed)
+    )
 
 
 def differing_versions(tasks: Iterable[Task], keys: Iterable[str], store: Store) -> list[str]:
@@ -103,9 +125,15 @@ def differing_versions(tasks: Iterable[Task], keys: Iterable[str], store: Store)
     here: dict[str, set[str]] = {}
     for task in tasks:
         here.setdefault(task.engine, set()).add(task.version)
-    there = {(told["engine"], told["version"]) for key in keys for told in [store.attributes(key)["task"]]}
+    there = {
+        (told["engine"], told["version"])
+        for key in keys
+        for told in [store.attributes(key)["task"]]
+    }
     return [
-        f"{engine} is {', '.join(sorted(here[engine]))} here, and was {was}" for engine, was in sorted(there) if engine in here and was not in here[engine]
+        f"{engine} is {', '.join(sorted(here[engine]))} here, and was {was}"
+        for engine, was in sorted(there)
+        if engine in here and was not in here[engine]
     ]
 
 
@@ -118,7 +146,9 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(file)
     except OSError as error:
-        raise _refuse(file, f"cannot be read ({error.strerror}). Check the path and its permissions.") from error
+        raise _refuse(
+            file, f"cannot be read ({error.strerror}). Check the path and its permissions."
+        ) from error
     except Exception as error:  # besides its own, whatever zipfile stumbles over
         raise _refuse(file, f"is no pack, or is cut short ({error}). {AGAIN}") from error
     with archive:
@@ -135,19 +165,31 @@ def _checked(file: Path, archive: zipfile.ZipFile) -> Manifest:
         if why := unsafe(entry.filename) or _odd(entry):
             raise _refuse(file, f"its member {entry.filename!r:.200} {why}. {FORGED}")
     if twice := colliding(entry.filename for entry in entries):
-        raise _refuse(file, f"its member {twice!r:.200} is there twice, or with other capitals. {FORGED}")
+        raise _refuse(
+            file, f"its member {twice!r:.200} is there twice, or with other capitals. {FORGED}"
+        )
     if sum(entry.file_size for entry in entries) > file.stat().st_size:
         raise _refuse(file, f"its members say that they are larger than the whole. {FORGED}")
     sizes = {entry.filename: entry.file_size for entry in entries if entry.filename != MANIFEST}
     for name in sorted(sizes.keys() ^ manifest.members.keys()):
-        raise _refuse(file, f"its member {name!r:.200} is {'not in the manifest' if name in sizes else 'missing'}: it was changed. {AGAIN}")
+        raise _refuse(
+            file,
+            f"its member {name!r:.200} is "
+            f"{'not in the manifest' if name in sizes else 'missing'}: it was changed. {AGAIN}",
+        )
     for name, member in manifest.members.items():
         if not (RECORD.fullmatch(name) or name.startswith(STUDY) or name == crate.NAME):
             raise _refuse(file, f"its member {name!r:.200} has no place in a pack. {FORGED}")
         if member.size_B != sizes[name]:
-            raise _refuse(file, f"its member {name!r:.200} has {sizes[name]} B, not the manifest's {member.size_B} B: it was changed. {AGAIN}")
+            raise _refuse(
+                file,
+                f"its member {name!r:.200} has {sizes[name]} B, not the manifest's "
+                f"{member.size_B} B: it was changed. {AGAIN}",
+            )
     if manifest.study not in manifest.members or not manifest.study.startswith(STUDY):
-        raise _refuse(file, f"it names a study that is not in it (got {manifest.study!r:.200}). {FORGED}")
+        raise _refuse(
+            file, f"it names a study that is not in it (got {manifest.study!r:.200}). {FORGED}"
+        )
     return manifest
 
 
@@ -166,20 +208,32 @@ def _odd(entry: zipfile.ZipInfo) -> str:
 def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
     entry = next((entry for entry in archive.infolist() if entry.filename == MANIFEST), None)
     if entry is None:
-        raise _refuse(file, f"is no pack, or is cut short: it has no {MANIFEST}. Give a file that `borarun pack` wrote, whole.")
+        raise _refuse(
+            file,
+            f"is no pack, or is cut short: it has no {MANIFEST}. Give a file that `borarun "
+            "pack` wrote, whole.",
+        )
     if entry.file_size > MAX_MANIFEST_B:
-        raise _refuse(file, f"its {MANIFEST} is larger than any study needs (got {entry.file_size} B). {FORGED}")
+        raise _refuse(
+            file,
+            f"its {MANIFEST} is larger than any study needs (got {entry.file_size} B). {FORGED}",
+        )
     content = b"".join(_pieces(file, archive, MANIFEST))
     try:
         if (found := Format.model_validate_json(content).borarun_pack) > FORMAT:
             raise _refuse(
                 file,
-                f"was packed by a newer borarun (got format {found}, this one reads up to {FORMAT}). Upgrade: python -m pip install --upgrade borarun",
+                f"was packed by a newer borarun (got format {found}, this one reads up to "
+                f"{FORMAT}). Upgrade: python -m pip install --upgrade borarun",
             )
         return Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _refuse(file, f"its {MANIFEST} is damaged ({'.'.join(map(str, first['loc']))}: {first['msg']}). {AGAIN}") from None
+        raise _refuse(
+            file,
+            f"its {MANIFEST} is damaged ({'.'.join(map(str, first['loc']))}: "
+            f"{first['msg']}). {AGAIN}",
+        ) from None
 
 
 def _pieces(file: Path, archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
@@ -194,11 +248,14 @@ def _pieces(file: Path, archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 def _check_room(directory: Path, place: Path, needed_B: int) -> None:
     if (free_B := shutil.disk_usage(place).free) < needed_B:
         raise StoreError(
-            f"{directory}: no room: it takes {needed_B / 1e6:.0f} MB, {free_B / 1e6:.0f} MB are free. Make room, or name a folder on another disk."
+            f"{directory}: no room: it takes {needed_B / 1e6:.0f} MB, {free_B / 1e6:.0f} MB "
+            "are free. Make room, or name a folder on another disk."
         )
 
 
-def _extract(file: Path, archive: zipfile.ZipFile, name: str, target: Path, member: Member | None) -> None:
+def _extract(
+    file: Path, archive: zipfile.ZipFile, name: str, target: Path, member: Member | None
+) -> None:
     """Unpack a member, and check its hash; the manifest has none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
@@ -207,7 +264,11 @@ def _extract(file: Path, archive: zipfile.ZipFile, name: str, target: Path, memb
             out.write(piece)
             digest.update(piece)
     if member is not None and digest.hexdigest() != member.sha256:
-        raise _refuse(file, f"its member {name!r:.200} has another hash than the manifest says: it was changed. {AGAIN}")
+        raise _refuse(
+            file,
+            f"its member {name!r:.200} has another hash than the manifest says: it was "
+            f"changed. {AGAIN}",
+        )
 
 
 def _check_study(file: Path, place: Path, name: str) -> None:
@@ -215,11 +276,19 @@ def _check_study(file: Path, place: Path, name: str) -> None:
     try:
         study = load_study(place / name)
     except StudyError as error:
-        raise StudyError([replace(problem, file=f"{file}: {Path(problem.file).relative_to(place)}") for problem in error.problems]) from None
+        raise StudyError(
+            [
+                replace(problem, file=f"{file}: {Path(problem.file).relative_to(place)}")
+                for problem in error.problems
+            ]
+        ) from None
     try:
         expand(study, StoredRecords(Store(place / STORE)))
     except Exception as error:  # whatever stages stumble over in facts that no engine wrote
-        raise _refuse(file, f"the study cannot go on from its results ({type(error).__name__}: {error}). {FORGED}") from error
+        raise _refuse(
+            file,
+            f"the study cannot go on from its results ({type(error).__name__}: {error}). {FORGED}",
+        ) from error
 
 
 def _check_record(file: Path, place: Path, key: str) -> None:

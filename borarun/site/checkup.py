@@ -1,7 +1,9 @@
-"""``python -m borarun.site.checkup REQUEST ANSWER``: what a node has of all that runs need. Started by ``borarun doctor`` inside a job of each executor.
+"""``python -m borarun.site.checkup REQUEST ANSWER``: what a node has of all that runs need. Started
+by ``borarun doctor`` inside a job of each executor.
 
-Reads a request (JSON, ``Request``) and writes an answer (JSON, ``Answer``), whole or not at all. Every check says what it found, and where that does
-not do, what to do; a check that fails in an unforeseen way is a finding too.
+Reads a request (JSON, ``Request``) and writes an answer (JSON, ``Answer``), whole or not at all.
+Every check says what it found, and where that does not do, what to do; a check that fails in an
+unforeseen way is a finding too.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +34,14 @@ from borarun.file import replacing
 from borarun.site.surroundings import surroundings
 
 ROOM_GB = 5.0
-"""Free space below which a study should not begin: its trajectories pass through the runs directory as text."""
+"""Free space below which a study should not begin: its trajectories pass through the runs directory
+as text.
+"""
 
 SKEW_S = 60.0
-"""Difference of clocks from which times in logs and of files mislead; claims and ends of jobs do not rest on it."""
+"""Difference of clocks from which times in logs and of files mislead; claims and ends of jobs do
+not rest on it.
+"""
 
 PROBE_S = 60.0
 PRINTED = "printed.txt"
@@ -45,10 +52,13 @@ CONNECT_S = 5.0
 NO_SECTION = Program()
 
 BROKEN = re.compile(
-    r"error while loading shared libraries.*|.*: command not found|.*execve\(\).*|.*[Uu]nable to (?:launch|execute|start).*"
+    r"error while loading shared libraries.*|.*: command not "
+    r"found|.*execve\(\).*|.*[Uu]nable to (?:launch|execute|start).*"
     r"|.*(?:could not|not able to) (?:exec|find).*"
 )
-"""Lines by which shells, loaders and launchers say that a program did not start; source: bash, ld.so(8), srun, mpiexec of MPICH and Open MPI."""
+"""Lines by which shells, loaders and launchers say that a program did not start; source: bash,
+ld.so(8), srun, mpiexec of MPICH and Open MPI.
+"""
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,9 @@ class Answer:
     @classmethod
     def of(cls, content: dict[str, Any]) -> Answer:
         """From what the answer file holds."""
-        return cls(content["host"], [Finding(**each) for each in content["findings"]], content["versions"])
+        return cls(
+            content["host"], [Finding(**each) for each in content["findings"]], content["versions"]
+        )
 
 
 def main() -> None:
@@ -142,12 +154,20 @@ def check(request: Request, place: Path) -> Answer:
         ("file system", lambda: file_system(place)),
     ]
     for engine, section in request.programs.items():
-        checks.append((engine, lambda engine=engine, section=section: program(engine, section, request.launch, place, answer.versions)))  # type: ignore[misc]
+        look = partial(program, engine, section, request.launch, place, answer.versions)
+        checks.append((engine, look))
     for what, run in checks:
         try:
             answer.findings.extend(run())
         except Exception as error:
-            answer.findings.append(Finding(what, False, f"the check itself failed ({type(error).__name__}: {error})", "Please report it."))
+            answer.findings.append(
+                Finding(
+                    what,
+                    False,
+                    f"the check itself failed ({type(error).__name__}: {error})",
+                    "Please report it.",
+                )
+            )
     return answer
 
 
@@ -155,19 +175,34 @@ def same_versions(request: Request) -> Finding:
     """Whether node and submitting machine run the same Python and borarun."""
     there, here = (request.python, request.borarun), (platform.python_version(), __version__)
     said = f"borarun {here[1]}, Python {here[0]}"
-    remedy = "Install borarun in a folder that nodes see too, and take care that worker_init brings no other Python."
+    remedy = (
+        "Install borarun in a folder that nodes see too, and take care that worker_init brings "
+        "no other Python."
+    )
     return (
-        Finding("borarun", True, said) if here == there else Finding("borarun", False, f"{said}, but {there[1]} and {there[0]} where doctor runs", remedy)
+        Finding("borarun", True, said)
+        if here == there
+        else Finding(
+            "borarun", False, f"{said}, but {there[1]} and {there[0]} where doctor runs", remedy
+        )
     )
 
 
 def enough_cores(wanted: int, available: int) -> Finding:
     """Whether the job may use as many cores as the site file counts on."""
-    remedy = "" if available >= wanted else "Set cores_per_node to what a job gets, or ask for more in scheduler_options."
+    remedy = (
+        ""
+        if available >= wanted
+        else "Set cores_per_node to what a job gets, or ask for more in scheduler_options."
+    )
     return Finding("cores", available >= wanted, f"{available} of {wanted} may be used", remedy)
 
 
-def reachable(request: Request, connect: Callable[..., Any] = socket.create_connection, now: Callable[[], float] = time.time) -> list[Finding]:
+def reachable(
+    request: Request,
+    connect: Callable[..., Any] = socket.create_connection,
+    now: Callable[[], float] = time.time,
+) -> list[Finding]:
     """Whether the submitting machine answers at its port, and how its clock compares."""
     failed = {}
     for address in request.addresses:
@@ -180,16 +215,30 @@ def reachable(request: Request, connect: Callable[..., Any] = socket.create_conn
         if token != request.token:
             failed[address] = "somebody else answered"
             continue
-        return [Finding("network", True, f"reached {address}:{request.port}"), same_clock("clock", float(clock) - now(), "the submitting machine")]
-    said = "; ".join(f"{address}:{request.port}: {error}" for address, error in failed.items()) or "no address to try"
-    remedy = "Set the executor's address to one that nodes can reach (`ip address` shows them), and worker_port_range to ports that are open."
+        return [
+            Finding("network", True, f"reached {address}:{request.port}"),
+            same_clock("clock", float(clock) - now(), "the submitting machine"),
+        ]
+    said = (
+        "; ".join(f"{address}:{request.port}: {error}" for address, error in failed.items())
+        or "no address to try"
+    )
+    remedy = (
+        "Set the executor's address to one that nodes can reach (`ip address` shows them), and "
+        "worker_port_range to ports that are open."
+    )
     return [Finding("network", False, said, remedy)]
 
 
 def same_clock(what: str, difference_s: float, whose: str) -> Finding:
     """Whether two clocks agree."""
     ok = abs(difference_s) <= SKEW_S
-    return Finding(what, ok, f"{abs(difference_s):.1f} s from that of {whose}", "" if ok else "Tell the machine's support: clocks should be synchronised.")
+    return Finding(
+        what,
+        ok,
+        f"{abs(difference_s):.1f} s from that of {whose}",
+        "" if ok else "Tell the machine's support: clocks should be synchronised.",
+    )
 
 
 def writable(runs: Path, usage: Callable[[Path], Any] = shutil.disk_usage) -> Finding:
@@ -202,10 +251,19 @@ def writable(runs: Path, usage: Callable[[Path], Any] = shutil.disk_usage) -> Fi
         free = usage(runs).free / 1e9
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "Make room or raise the quota." if full else "Give with --runs a directory that nodes see and may write in."
+        remedy = (
+            "Make room or raise the quota."
+            if full
+            else "Give with --runs a directory that nodes see and may write in."
+        )
         return Finding("runs directory", False, f"{runs}: {error.strerror}", remedy)
     ok = free >= ROOM_GB
-    return Finding("runs directory", ok, f"{runs}: {free:.0f} GB free", "" if ok else f"Make room: a study needs {ROOM_GB:.0f} GB and more.")
+    return Finding(
+        "runs directory",
+        ok,
+        f"{runs}: {free:.0f} GB free",
+        "" if ok else f"Make room: a study needs {ROOM_GB:.0f} GB and more.",
+    )
 
 
 def file_system(
@@ -214,7 +272,9 @@ def file_system(
     modified: Callable[[Path], float] = lambda path: path.stat().st_mtime,
     now: Callable[[], float] = time.time,
 ) -> list[Finding]:
-    """Whether files behave as the store and the claims on tasks need it; advisory locks are not needed, and only told of."""
+    """Whether files behave as the store and the claims on tasks need it; advisory locks are not
+    needed, and only told of.
+    """
     file, other = place / "file", place / "other"
     for path in (file, other):
         path.unlink(missing_ok=True)
@@ -239,10 +299,22 @@ def file_system(
         ability("hard links", file.stat().st_nlink == 2)
     except OSError:
         ability("hard links", False)
-    remedy = "" if not unable else "Give with --runs a directory on another file system: this one would lose or double results."
+    remedy = (
+        ""
+        if not unable
+        else "Give with --runs a directory on another file system: this one would lose or double "
+        "results."
+    )
     locks = "has" if _locks(other) else "lacks"
-    said = f"has {', '.join(able)}" + (f", lacks {', '.join(unable)}" if unable else "") + f" ({locks} advisory locks, which are not needed)"
-    found = [Finding("file system", not unable, said, remedy), same_clock("clock of files", modified(other) - written, "this node")]
+    said = (
+        f"has {', '.join(able)}"
+        + (f", lacks {', '.join(unable)}" if unable else "")
+        + f" ({locks} advisory locks, which are not needed)"
+    )
+    found = [
+        Finding("file system", not unable, said, remedy),
+        same_clock("clock of files", modified(other) - written, "this node"),
+    ]
     for path in (file, other):
         path.unlink(missing_ok=True)
     return found
@@ -258,11 +330,21 @@ def _locks(path: Path) -> bool:
         return False
 
 
-def program(engine: str, section: dict[str, Any], launch: list[str], place: Path, versions: dict[str, dict[str, str]]) -> list[Finding]:
-    """A program of the site: its files can be read, it is found, it starts, it is what the site file says. What it is goes to ``versions``."""
+def program(
+    engine: str,
+    section: dict[str, Any],
+    launch: list[str],
+    place: Path,
+    versions: dict[str, dict[str, str]],
+) -> list[Finding]:
+    """A program of the site: its files can be read, it is found, it starts, it is what the site
+    file says. What it is goes to ``versions``.
+    """
     module = ENGINES[engine]
     settings = module.Program(**section)
-    found = [readable(f"{engine} {key}", Path(path)) for key, path in module.paths(settings).items()]
+    found = [
+        readable(f"{engine} {key}", Path(path)) for key, path in module.paths(settings).items()
+    ]
     for probe in module.probes(settings):
         finding, version = probed(engine, probe, launch, place / f"{engine}-{probe.key}", settings)
         found.append(finding)
@@ -276,15 +358,32 @@ def readable(what: str, path: Path) -> Finding:
     try:
         if path.is_dir():
             entries = len(os.listdir(path))  # noqa: PTH208 - only whether it is allowed, and how many
-            return Finding(what, entries > 0, f"{path}: {entries} entries", "" if entries else "It is empty: name the folder that holds the files.")
+            return Finding(
+                what,
+                entries > 0,
+                f"{path}: {entries} entries",
+                "" if entries else "It is empty: name the folder that holds the files.",
+            )
         with path.open("rb") as file:
             empty = not file.read(1)
-        return Finding(what, not empty, f"{path}: {'empty' if empty else 'can be read'}", "Put the file there." if empty else "")
+        return Finding(
+            what,
+            not empty,
+            f"{path}: {'empty' if empty else 'can be read'}",
+            "Put the file there." if empty else "",
+        )
     except OSError as error:
-        return Finding(what, False, f"{path}: {error.strerror}", "Correct the path in the site file, or copy it to where nodes can read it.")
+        return Finding(
+            what,
+            False,
+            f"{path}: {error.strerror}",
+            "Correct the path in the site file, or copy it to where nodes can read it.",
+        )
 
 
-def probed(engine: str, probe: Probe, launch: list[str], directory: Path, settings: Any = NO_SECTION) -> tuple[Finding, str]:
+def probed(
+    engine: str, probe: Probe, launch: list[str], directory: Path, settings: Any = NO_SECTION
+) -> tuple[Finding, str]:
     """A program started shortly, and the version that it tells.
 
     Parameters
@@ -306,29 +405,52 @@ def probed(engine: str, probe: Probe, launch: list[str], directory: Path, settin
     for name in needed:
         if which(name) is None:
             return Finding(what, False, f"{name} is not found", load), ""
-    command = [part for word in words(probe.command, 1) for part in (launch if word == LAUNCH else [word])]
+    command = [
+        part for word in words(probe.command, 1) for part in (launch if word == LAUNCH else [word])
+    ]
     text, ended = started(command, directory, environment, probe.leaves)
     shown = "it" if probe.key == "python" else shlex.join(command)
     if not ended:
-        return Finding(what, False, f"{shown} did not end within {PROBE_S:.0f} s", f"Start it by hand on a node, and correct {place}."), ""
+        return Finding(
+            what,
+            False,
+            f"{shown} did not end within {PROBE_S:.0f} s",
+            f"Start it by hand on a node, and correct {place}.",
+        ), ""
     told = probe.read(text)
     if not told.version and (broken := BROKEN.search(text)):
         return Finding(what, False, f"{shown}: {broken[0].strip()}", load), ""
     if told.trouble:
         printed = text.strip().splitlines()
-        said = told.version or f"{shown} printed {printed[-1].strip()!r}" if printed else f"{shown} printed nothing"
+        said = (
+            told.version or f"{shown} printed {printed[-1].strip()!r}"
+            if printed
+            else f"{shown} printed nothing"
+        )
         return Finding(what, False, f"{said}: {told.trouble}", told.remedy), told.version
-    return Finding(what, True, told.version or f"{which(needed[0])} does not tell its version"), told.version
+    return Finding(
+        what, True, told.version or f"{which(needed[0])} does not tell its version"
+    ), told.version
 
 
-def started(command: list[str], directory: Path, environment: dict[str, str], leaves: str = "") -> tuple[str, bool]:
-    """What a command prints, and writes to the file that it leaves, in a directory of its own; and whether it ended by itself in time."""
+def started(
+    command: list[str], directory: Path, environment: dict[str, str], leaves: str = ""
+) -> tuple[str, bool]:
+    """What a command prints, and writes to the file that it leaves, in a directory of its own; and
+    whether it ended by itself in time.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     ended = True
     with (directory / PRINTED).open("wb") as out:
         process = subprocess.Popen(
-            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            command,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
         try:
             process.wait(PROBE_S)

@@ -1,6 +1,8 @@
-"""``borarun doctor``: a short job on each executor of a site, which looks at what the node has (``borarun.site.checkup``), before a study finds out.
+"""``borarun doctor``: a short job on each executor of a site, which looks at what the node has
+(``borarun.site.checkup``), before a study finds out.
 
-The jobs are submitted as the batch system wants it, without Parsl: where they do not run, the batch system's own words say why.
+The jobs are submitted as the batch system wants it, without Parsl: where they do not run, the batch
+system's own words say why.
 """
 
 from __future__ import annotations
@@ -71,7 +73,8 @@ class Examination:
 
 
 def examine(site: Site, runs: Path, say: Say, wait_s: float) -> list[Examination]:
-    """Look at all executors at once, and write what was found of programs to ``runs/site-NAME.json``.
+    """Look at all executors at once, and write what was found of programs to
+    ``runs/site-NAME.json``.
 
     Parameters
     ----------
@@ -88,9 +91,15 @@ def examine(site: Site, runs: Path, say: Say, wait_s: float) -> list[Examination
     try:
         place.mkdir(parents=True)
     except OSError as error:
-        raise BorarunError(f"{place}: cannot be written ({error.strerror}). Give with --runs a directory of yours that nodes see.") from None
+        raise BorarunError(
+            f"{place}: cannot be written ({error.strerror}). Give with --runs a directory of "
+            "yours that nodes see."
+        ) from None
     with ExitStack() as stack:
-        visits = [stack.enter_context(_Visit(name, executor, site, runs.resolve(), place / name)) for name, executor in site.executors.items()]
+        visits = [
+            stack.enter_context(_Visit(name, executor, site, runs.resolve(), place / name))
+            for name, executor in site.executors.items()
+        ]
         until = time.monotonic() + wait_s
         while any(visit.open for visit in visits) and time.monotonic() < until:
             for visit in visits:
@@ -115,7 +124,14 @@ def _record(site: Site, found: list[Examination]) -> dict[str, object]:
         "site": site.name,
         "borarun": __version__,
         "checked": datetime.now(UTC).isoformat(timespec="seconds"),
-        "executors": {each.executor: {"host": each.answer.host, "ok": each.ok, "programs": each.answer.versions} for each in found},
+        "executors": {
+            each.executor: {
+                "host": each.answer.host,
+                "ok": each.ok,
+                "programs": each.answer.versions,
+            }
+            for each in found
+        },
     }
 
 
@@ -145,25 +161,42 @@ class _Visit:
         door = self._stack.enter_context(opened(self._executor))
         request = Request(
             runs=str(self._runs),
-            cores=self._executor.slots if isinstance(self._executor, Local) else self._executor.cores_per_node,
+            cores=self._executor.slots
+            if isinstance(self._executor, Local)
+            else self._executor.cores_per_node,
             addresses=addresses(self._executor),
             port=door.port,
             token=door.token,
             python=platform.python_version(),
             borarun=__version__,
-            launch=self._executor.launch(self._executor.nodes_per_task) if isinstance(self._executor, Batch) and self._executor.mpi_launcher else [],
+            launch=self._executor.launch(self._executor.nodes_per_task)
+            if isinstance(self._executor, Batch) and self._executor.mpi_launcher
+            else [],
             programs=sections(self._site, self.examination.executor),
         )
         (self._place / "request.json").write_text(json.dumps(asdict(request), indent=1))
-        command = [sys.executable, "-m", "borarun.site.checkup", str(self._place / "request.json"), str(self._answer)]
+        command = [
+            sys.executable,
+            "-m",
+            "borarun.site.checkup",
+            str(self._place / "request.json"),
+            str(self._answer),
+        ]
         if isinstance(self._executor, Local):
             with self._output.open("wb") as out:
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                )
         else:
             self._submit(self._executor, command)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """End the job, if it is there still, and close the door."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
@@ -183,12 +216,31 @@ class _Visit:
     def _submit(self, executor: Batch, command: list[str]) -> None:
         file = self._place / "job.sh"
         seconds = min(JOB_S, executor.walltime_s)
-        file.write_text(batch.script(executor, f"doctor-{self.examination.executor}", command, seconds, self._output, directory=Path.cwd()))
+        file.write_text(
+            batch.script(
+                executor,
+                f"doctor-{self.examination.executor}",
+                command,
+                seconds,
+                self._output,
+                directory=Path.cwd(),
+            )
+        )
         code, text = jobs.said(batch.submit(executor, file))
         self._job = batch.job_of(text) if code == 0 else ""
         if not self._job:
-            remedy = "Correct partition or queue, account, walltime, sizes and scheduler_options of the executor in the site file."
-            self._close(Finding("submission", False, f"{shlex.join(batch.submit(executor, file))}: {_last(text)}", remedy))
+            remedy = (
+                "Correct partition or queue, account, walltime, sizes and scheduler_options of "
+                "the executor in the site file."
+            )
+            self._close(
+                Finding(
+                    "submission",
+                    False,
+                    f"{shlex.join(batch.submit(executor, file))}: {_last(text)}",
+                    remedy,
+                )
+            )
 
     def look(self, say: Say) -> None:
         """Take in the answer, if there is one; else ask for the job from time to time."""
@@ -203,21 +255,34 @@ class _Visit:
         if self._ended is None and self._gone(say):
             self._ended = time.monotonic()
         grace = GRACE_S if self._process is None else 0.0
-        if self._ended is not None and time.monotonic() - self._ended >= grace and not self._answer.exists():
+        if (
+            self._ended is not None
+            and time.monotonic() - self._ended >= grace
+            and not self._answer.exists()
+        ):
             printed = self._output.read_text(errors="replace") if self._output.exists() else ""
             why = f" ({self._standing.said})" if self._standing.said else ""
-            remedy = f"Nodes must see {self._place} and {sys.executable} under the same names, and worker_init must not end the shell."
-            self._close(Finding("job", False, f"ended without an answer{why}: {_last(printed)}", remedy))
+            remedy = (
+                f"Nodes must see {self._place} and {sys.executable} under the same names, and "
+                "worker_init must not end the shell."
+            )
+            self._close(
+                Finding("job", False, f"ended without an answer{why}: {_last(printed)}", remedy)
+            )
 
     def _gone(self, say: Say) -> bool:
-        """Whether what looks has ended, as far as is known; the batch system is asked from time to time."""
+        """Whether what looks has ended, as far as is known; the batch system is asked from time to
+        time.
+        """
         if self._process is not None:
             return self._process.poll() is not None
         now = time.monotonic()
         if now - self._asked < ASK_S or not isinstance(self._executor, Batch):
             return False
         self._asked = now
-        standing = batch.standing(self._executor, jobs.said(batch.ask(self._executor, self._job))[1])
+        standing = batch.standing(
+            self._executor, jobs.said(batch.ask(self._executor, self._job))[1]
+        )
         if standing.phase == "unknown":
             return False
         if standing != self._standing:
@@ -228,9 +293,17 @@ class _Visit:
     def give_up(self, waited_s: float) -> None:
         """The time is over."""
         if self.open:
-            where = f"job {self._job}: {self._standing.said or 'in the queue'}" if self._job else "still at work"
+            where = (
+                f"job {self._job}: {self._standing.said or 'in the queue'}"
+                if self._job
+                else "still at work"
+            )
             remedy = "Wait longer with --wait, or name a partition or queue that starts sooner."
-            self._close(Finding("job", False, f"gave no answer within {waited_s / 60:.0f} min ({where})", remedy))
+            self._close(
+                Finding(
+                    "job", False, f"gave no answer within {waited_s / 60:.0f} min ({where})", remedy
+                )
+            )
 
     def _close(self, finding: Finding) -> None:
         self.examination.answer.findings.append(finding)
@@ -253,13 +326,24 @@ def addresses(executor: Executor) -> list[str]:
         return ["127.0.0.1"]
     if executor.address is not None:
         return [executor.address]
-    own = [each.address for interface in psutil.net_if_addrs().values() for each in interface if each.family == socket.AF_INET]
-    return list(dict.fromkeys([*sorted(own, key=lambda address: address.startswith("127.")), socket.gethostname()]))
+    own = [
+        each.address
+        for interface in psutil.net_if_addrs().values()
+        for each in interface
+        if each.family == socket.AF_INET
+    ]
+    return list(
+        dict.fromkeys(
+            [*sorted(own, key=lambda address: address.startswith("127.")), socket.gethostname()]
+        )
+    )
 
 
 @dataclass(frozen=True)
 class Door:
-    """A port of this machine that answers whoever connects with its token and this machine's time."""
+    """A port of this machine that answers whoever connects with its token and this
+    machine's time.
+    """
 
     port: int
     token: str
@@ -286,7 +370,10 @@ def opened(executor: Executor) -> Iterator[Door]:
             continue
     else:
         server.close()
-        raise BorarunError(f"worker_port_range: no port from {first} to {last} is free. Write another range in the site file.")
+        raise BorarunError(
+            f"worker_port_range: no port from {first} to {last} is free. Write another range "
+            "in the site file."
+        )
     door = Door(server.getsockname()[1], secrets.token_hex(8))
 
     def answer() -> None:
@@ -309,4 +396,7 @@ def opened(executor: Executor) -> Iterator[Door]:
 
 
 def _last(text: str) -> str:
-    return " / ".join(line.strip() for line in text.strip().splitlines()[-LAST_LINES:]) or "it printed nothing"
+    return (
+        " / ".join(line.strip() for line in text.strip().splitlines()[-LAST_LINES:])
+        or "it printed nothing"
+    )

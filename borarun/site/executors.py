@@ -1,4 +1,6 @@
-"""Where tasks run: this machine, or the nodes of a batch system. Keys that Parsl knows have Parsl's names and meanings."""
+"""Where tasks run: this machine, or the nodes of a batch system. Keys that Parsl knows have Parsl's
+names and meanings.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,12 @@ def cores_here() -> int:
 class Local(Section):
     """Processes of this machine."""
 
-    provider: Literal["local"] = Field(default="local", description="`local`: processes of this machine.")
-    cores: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, description="Cores to keep busy; without it all there are.")
+    provider: Literal["local"] = Field(
+        default="local", description="`local`: processes of this machine."
+    )
+    cores: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=None, description="Cores to keep busy; without it all there are."
+    )
 
     @property
     def slots(self) -> int:
@@ -43,42 +49,90 @@ class Local(Section):
 
 
 class Batch(Section):
-    """What all batch systems have in common. A block is one job of the batch system; it runs many tasks, one after another and side by side."""
+    """What all batch systems have in common. A block is one job of the batch system; it runs many
+    tasks, one after another and side by side.
+    """
 
     MARK: ClassVar[str] = "#PBS"
     """What lines of a job's script that are for the batch system begin with."""
 
     cores_per_node: PositiveInt = Field(description="Cores of one node.")
-    nodes_per_block: PositiveInt = Field(default=1, description="Nodes of one job of the batch system.")
+    nodes_per_block: PositiveInt = Field(
+        default=1, description="Nodes of one job of the batch system."
+    )
     init_blocks: Annotated[int, Field(ge=0)] = Field(default=0, description="Jobs to begin with.")
-    min_blocks: Annotated[int, Field(ge=0)] = Field(default=0, description="Jobs to keep even when nothing is to be done.")
+    min_blocks: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Jobs to keep even when nothing is to be done."
+    )
     max_blocks: PositiveInt = Field(default=1, description="Jobs at most.")
     parallelism: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=1.0, description="Jobs for waiting tasks: from 0, few, to 1, as many as could be used."
+        default=1.0,
+        description="Jobs for waiting tasks: from 0, few, to 1, as many as could be used.",
     )
-    walltime: str = Field(pattern=r"^\d+:[0-5]\d:[0-5]\d$", description="Length of a job, HH:MM:SS. Programs that go on from files may take longer.")
+    walltime: str = Field(
+        pattern=r"^\d+:[0-5]\d:[0-5]\d$",
+        description="Length of a job, HH:MM:SS. Programs that go on from files may take longer.",
+    )
     walltime_margin_s: Seconds = Field(
         default=300,
-        description="Programs end so long before the wall, to go on later; for twice as long nothing new starts.",
+        description="Programs end so long before the wall, to go on later; for twice as long "
+        "nothing new starts.",
     )
-    scheduler_options: str = Field(default="", description="Lines put at the head of the job's script, e.g. `#SBATCH --mail-type=NONE`.")
-    worker_init: str = Field(default="", description="Shell commands at the beginning of each job: modules, environment.")
-    cmd_timeout: PositiveInt = Field(default=60, description="Seconds that a command of the batch system may take.")
-    cores_per_worker: PositiveInt = Field(default=1, description="Cores of one task. Tasks that want more go to another executor, where there is one.")
-    mem_per_worker: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Memory of one task, GB; it may mean fewer tasks side by side.")
-    available_accelerators: Annotated[int, Field(ge=0)] = Field(default=0, description="GPUs of a node; with it each task has one of its own.")
+    scheduler_options: str = Field(
+        default="",
+        description="Lines put at the head of the job's script, e.g. `#SBATCH --mail-type=NONE`.",
+    )
+    worker_init: str = Field(
+        default="", description="Shell commands at the beginning of each job: modules, environment."
+    )
+    cmd_timeout: PositiveInt = Field(
+        default=60, description="Seconds that a command of the batch system may take."
+    )
+    cores_per_worker: PositiveInt = Field(
+        default=1,
+        description="Cores of one task. Tasks that want more go to another executor, where there "
+        "is one.",
+    )
+    mem_per_worker: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Memory of one task, GB; it may mean fewer tasks side by side."
+    )
+    available_accelerators: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="GPUs of a node; with it each task has one of its own."
+    )
     mpi_launcher: Literal["srun", "mpiexec", "aprun"] | None = Field(
         default=None,
-        description="For MPI programs over whole nodes: `{launch}` in a program's command stands for this launcher with the task's nodes.",
+        description="For MPI programs over whole nodes: `{launch}` in a program's command stands "
+        "for this launcher with the task's nodes.",
     )
-    max_workers_per_block: PositiveInt = Field(default=1, description="With `mpi_launcher`: MPI programs side by side in one job, which share its nodes.")
-    address: str | None = Field(default=None, description="Address of the submitting machine as nodes see it; without it all are tried.")
-    encrypted: bool = Field(default=True, description="Encrypt what submitting machine and nodes say to each other.")
-    heartbeat_period: PositiveInt = Field(default=30, description="Seconds between two signs of life.")
-    heartbeat_threshold: PositiveInt = Field(default=120, description="Seconds of silence after which a node, or this machine, is taken for lost.")
-    worker_port_range: Ports = Field(default=(54000, 55000), description="Ports of the submitting machine to which its nodes connect.")
-    max_idletime: Seconds = Field(default=120, description="Seconds after which a job with nothing to do is ended.")
-    status_polling_interval: PositiveInt = Field(default=60, description="Seconds between two questions to the batch system.")
+    max_workers_per_block: PositiveInt = Field(
+        default=1,
+        description="With `mpi_launcher`: MPI programs side by side in one job, which share its "
+        "nodes.",
+    )
+    address: str | None = Field(
+        default=None,
+        description="Address of the submitting machine as nodes see it; without it all are tried.",
+    )
+    encrypted: bool = Field(
+        default=True, description="Encrypt what submitting machine and nodes say to each other."
+    )
+    heartbeat_period: PositiveInt = Field(
+        default=30, description="Seconds between two signs of life."
+    )
+    heartbeat_threshold: PositiveInt = Field(
+        default=120,
+        description="Seconds of silence after which a node, or this machine, is taken for lost.",
+    )
+    worker_port_range: Ports = Field(
+        default=(54000, 55000),
+        description="Ports of the submitting machine to which its nodes connect.",
+    )
+    max_idletime: Seconds = Field(
+        default=120, description="Seconds after which a job with nothing to do is ended."
+    )
+    status_polling_interval: PositiveInt = Field(
+        default=60, description="Seconds between two questions to the batch system."
+    )
 
     @property
     def walltime_s(self) -> float:
@@ -97,27 +151,52 @@ class Batch(Section):
         return max(1, self.nodes_per_block // self.max_workers_per_block)
 
     def ranks_per_node(self, cores: int, threads: int = 1) -> int:
-        """Processes on each node of an MPI program that has so many cores, and so many threads in each process."""
+        """Processes on each node of an MPI program that has so many cores, and so many threads in
+        each process.
+        """
         return max(1, cores // (self.nodes_per_task * threads))
 
     def launch(self, cores: int, threads: int = 1) -> list[str]:
-        """What ``{launch}`` stands for in a job of this executor: as Parsl composes it, but for the names of the nodes."""
+        """What ``{launch}`` stands for in a job of this executor: as Parsl composes it, but for the
+        names of the nodes.
+        """
         nodes = self.nodes_per_task
         each = self.ranks_per_node(cores, threads)
         all_, each_, nodes_ = str(nodes * each), str(each), str(nodes)
         if self.mpi_launcher == "srun":
-            return ["srun", "--ntasks", all_, "--ntasks-per-node", each_, "--nodes", nodes_, *cpus_per_task("srun", threads)]
-        return ["aprun", "-n", all_, "-N", each_] if self.mpi_launcher == "aprun" else ["mpiexec", "-n", all_, "-ppn", each_]
+            return [
+                "srun",
+                "--ntasks",
+                all_,
+                "--ntasks-per-node",
+                each_,
+                "--nodes",
+                nodes_,
+                *cpus_per_task("srun", threads),
+            ]
+        return (
+            ["aprun", "-n", all_, "-N", each_]
+            if self.mpi_launcher == "aprun"
+            else ["mpiexec", "-n", all_, "-ppn", each_]
+        )
 
     @property
     def slots(self) -> int:
         """How many tasks can run at once in all jobs together."""
-        return self.max_blocks * (self.max_workers_per_block if self.mpi_launcher else self.nodes_per_block * self.workers_per_node)
+        return self.max_blocks * (
+            self.max_workers_per_block
+            if self.mpi_launcher
+            else self.nodes_per_block * self.workers_per_node
+        )
 
     @property
     def cores_per_task(self) -> int:
         """The most cores that one task can have."""
-        return self.nodes_per_task * self.cores_per_node if self.mpi_launcher else self.cores_per_worker
+        return (
+            self.nodes_per_task * self.cores_per_node
+            if self.mpi_launcher
+            else self.cores_per_worker
+        )
 
     def takes(self, cores: int) -> int:
         """How much of ``slots`` a task takes: one."""
@@ -128,7 +207,10 @@ class Batch(Section):
     def _lines_for_the_scheduler(cls, value: str) -> str:
         for line in value.splitlines():
             if line.strip() and not line.startswith(f"{cls.MARK} "):
-                raise ValueError(f"holds a line that does not begin with `{cls.MARK} `, which the batch system would pass over (got {line!r})")
+                raise ValueError(
+                    f"holds a line that does not begin with `{cls.MARK} `, which the batch "
+                    f"system would pass over (got {line!r})"
+                )
         return value
 
     @field_validator("worker_port_range")
@@ -141,13 +223,24 @@ class Batch(Section):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if 3 * self.walltime_margin_s > self.walltime_s:
-            raise ValueError(f"walltime_margin_s must be at most a third of the walltime, {self.walltime_s / 3:.0f} s (got {self.walltime_margin_s:g})")
+            raise ValueError(
+                "walltime_margin_s must be at most a third of the walltime, "
+                f"{self.walltime_s / 3:.0f} s (got {self.walltime_margin_s:g})"
+            )
         if self.cores_per_worker > self.cores_per_node:
-            raise ValueError(f"cores_per_worker is more than cores_per_node, {self.cores_per_node} (got {self.cores_per_worker}): use mpi_launcher")
+            raise ValueError(
+                f"cores_per_worker is more than cores_per_node, {self.cores_per_node} (got "
+                f"{self.cores_per_worker}): use mpi_launcher"
+            )
         if self.mpi_launcher and self.max_workers_per_block > self.nodes_per_block:
-            raise ValueError(f"max_workers_per_block is more than nodes_per_block, {self.nodes_per_block} (got {self.max_workers_per_block})")
+            raise ValueError(
+                f"max_workers_per_block is more than nodes_per_block, {self.nodes_per_block} "
+                f"(got {self.max_workers_per_block})"
+            )
         if self.max_blocks < max(self.min_blocks, self.init_blocks):
-            raise ValueError(f"max_blocks is less than min_blocks or init_blocks (got {self.max_blocks})")
+            raise ValueError(
+                f"max_blocks is less than min_blocks or init_blocks (got {self.max_blocks})"
+            )
         return self
 
 
@@ -163,7 +256,9 @@ class Slurm(Batch):
     constraint: str | None = Field(default=None, description="`#SBATCH --constraint`.")
     clusters: str | None = Field(default=None, description="`#SBATCH --clusters`.")
     mem_per_node: PositiveInt | None = Field(default=None, description="`#SBATCH --mem`, GB.")
-    gpus_per_node: PositiveInt | None = Field(default=None, description="`#SBATCH --gpus-per-node`.")
+    gpus_per_node: PositiveInt | None = Field(
+        default=None, description="`#SBATCH --gpus-per-node`."
+    )
     gres: str | None = Field(default=None, description="`#SBATCH --gres`.")
     exclusive: bool = Field(default=True, description="Whole nodes, shared with nobody.")
 
@@ -186,7 +281,9 @@ class Torque(Batch):
 
 
 def cpus_per_task(launcher: str, threads: int) -> list[str]:
-    """What srun must be told where processes have threads, for it would give each one core. Options of other launchers differ between their makers."""
+    """What srun must be told where processes have threads, for it would give each one core. Options
+    of other launchers differ between their makers.
+    """
     return ["--cpus-per-task", str(threads)] if launcher == "srun" and threads > 1 else []
 
 

@@ -1,6 +1,8 @@
-"""Jobs that a driver has put into the queue of a batch system, on disk, so that none outlives its driver unnoticed.
+"""Jobs that a driver has put into the queue of a batch system, on disk, so that none outlives its
+driver unnoticed.
 
-One JSON object a line: ``executor``, ``id``, ``cancel`` (the command that ends it). A file is removed when all its jobs have been ended.
+One JSON object a line: ``executor``, ``id``, ``cancel`` (the command that ends it). A file is
+removed when all its jobs have been ended.
 """
 
 from __future__ import annotations
@@ -63,22 +65,31 @@ def forget(directory: Path, name: str = WORKERS) -> None:
 
 
 def cancel(directory: Path, name: str = WORKERS) -> list[str]:
-    """End the jobs that a dead driver left; what could not be ended, in words. One that has ended already is no matter."""
+    """End the jobs that a dead driver left; what could not be ended, in words. One that has ended
+    already is no matter.
+    """
     troubles = []
     for job in noted(directory, name):
         code, text = said(list(job.cancel))
         if code and not _had_ended(job, text):
-            troubles.append(f"job {job.id}: {' '.join(job.cancel)}: {text.strip() or f'exit code {code}'}")
+            troubles.append(
+                f"job {job.id}: {' '.join(job.cancel)}: {text.strip() or f'exit code {code}'}"
+            )
     if not troubles:
         forget(directory, name)
     return troubles
 
 
 def _had_ended(job: Job, text: str) -> bool:
-    """Whether a command that failed only says that there is nothing to end. Slurm's qdel says nothing at all then, and prints any other trouble."""
+    """Whether a command that failed only says that there is nothing to end. Slurm's qdel says
+    nothing at all then, and prints any other trouble.
+    """
     if job.cancel[0] == "qdel" and not text.strip():
         return True
-    return any(word in text.lower() for word in ("invalid job id", "unknown job", "has finished", "already completed"))
+    return any(
+        word in text.lower()
+        for word in ("invalid job id", "unknown job", "has finished", "already completed")
+    )
 
 
 def said(command: list[str]) -> tuple[int, str]:

@@ -18,18 +18,31 @@ from borarun.task import Task
 from borarun.yaml_file import KeyPath, read_yaml
 
 _FIELDS: Any = {
-    name.replace("-", "_"): (engine.Program, Field(default=engine.Program(), alias=name, description=f"How `{name}` runs here."))
+    name.replace("-", "_"): (
+        engine.Program,
+        Field(default=engine.Program(), alias=name, description=f"How `{name}` runs here."),
+    )
     for name, engine in ENGINES.items()
 }
-Programs: Any = create_model("Programs", __base__=Section, __doc__="How programs run; one that is absent runs with its defaults.", **_FIELDS)
+Programs: Any = create_model(
+    "Programs",
+    __base__=Section,
+    __doc__="How programs run; one that is absent runs with its defaults.",
+    **_FIELDS,
+)
 
 
 class Retries(Section):
-    """What is done about failures that may pass: a killed program, a full disk, a node that lost its file system."""
+    """What is done about failures that may pass: a killed program, a full disk, a node that lost
+    its file system.
+    """
 
-    limit: Annotated[int, Field(ge=0, le=20)] = Field(default=2, description="How often such a task is started again.")
+    limit: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=2, description="How often such a task is started again."
+    )
     pause_s: Annotated[float, Field(ge=0, le=1e5)] = Field(
-        default=30, description="Seconds to wait before the first time, and twice as long before each next."
+        default=30,
+        description="Seconds to wait before the first time, and twice as long before each next.",
     )
 
 
@@ -37,18 +50,25 @@ class Site(Section):
     """A machine and how programs start on it."""
 
     borarun: Literal[1] = Field(description="Version of this format.")
-    name: Name = Field(description="Name of the site: letters, digits, `.`, `_` and `-`, at most 64.")
+    name: Name = Field(
+        description="Name of the site: letters, digits, `.`, `_` and `-`, at most 64."
+    )
     executors: Annotated[dict[Name, Executor], Field(min_length=1)] = Field(
         default={"local": Local()},
-        description="Where tasks run, by a name of your choice. A task goes to the smallest that has the cores it can use; "
-        "to one with `mpi_launcher`, where there are others, only if its command has `{launch}`, or its program names it or more cores than others give.",
+        description="Where tasks run, by a name of your choice. A task goes to the smallest that "
+        "has the cores it can use; to one with `mpi_launcher`, where there are "
+        "others, only if its command has `{launch}`, or its program names it or more "
+        "cores than others give.",
     )
     driver: BatchExecutor | None = Field(
         default=None,
-        description="A job for the driver: `submit --detach` starts it there, and before its wall it hands over to the next. One core is enough.",
+        description="A job for the driver: `submit --detach` starts it there, and before its "
+        "wall it hands over to the next. One core is enough.",
     )
     programs: Programs = Field(default_factory=Programs, description="How each program runs here.")
-    retries: Retries = Field(default=Retries(), description="What is done about failures that may pass.")
+    retries: Retries = Field(
+        default=Retries(), description="What is done about failures that may pass."
+    )
 
     def program(self, engine: str) -> Program:
         """How an engine's program runs here."""
@@ -56,10 +76,11 @@ class Site(Section):
         return found
 
     def executor_of(self, task: Task) -> str:
-        """The name of the executor that a task runs on: its program's, or the smallest one that has the cores which it can use.
+        """The name of the executor that a task runs on: its program's, or the smallest one that has
+        the cores which it can use.
 
-        One with a launcher gives whole nodes to programs that are started by it: others come to it only where they must have so many cores.
-        One with GPUs is for programs that name it.
+        One with a launcher gives whole nodes to programs that are started by it: others come to it
+        only where they must have so many cores. One with GPUs is for programs that name it.
         """
         program = self.program(task.engine)
         if program.executor is not None:
@@ -69,7 +90,9 @@ class Site(Section):
         own = [name for name in by_size if name in self._own(program)]
         most = self.executors[own[-1]].cores_per_task
         fitting = by_size if program.cores is not None and program.cores > most else own
-        return next((name for name in fitting if self.executors[name].cores_per_task >= wanted), fitting[-1])
+        return next(
+            (name for name in fitting if self.executors[name].cores_per_task >= wanted), fitting[-1]
+        )
 
     def launches(self, name: str) -> bool:
         """Whether an executor has a launcher of MPI programs."""
@@ -86,7 +109,9 @@ class Site(Section):
     def _own(self, program: Program) -> list[str]:
         """The executors that are meant for a program which names none."""
         launched = any(isinstance(value, str) and LAUNCH in value for _, value in program)
-        plain = [name for name in self.executors if not self._has_gpus(name)] or list(self.executors)
+        plain = [name for name in self.executors if not self._has_gpus(name)] or list(
+            self.executors
+        )
         return plain if launched else [name for name in plain if not self.launches(name)] or plain
 
     def _has_gpus(self, name: str) -> bool:
@@ -95,8 +120,13 @@ class Site(Section):
 
     def on(self, task: Task) -> Task:
         """The task with the cores that its program takes here."""
-        program, most = self.program(task.engine), self.executors[self.executor_of(task)].cores_per_task
-        return replace(task, cores=program.usable(task.settings, program.cores or min(task.cores, most)))
+        program, most = (
+            self.program(task.engine),
+            self.executors[self.executor_of(task)].cores_per_task,
+        )
+        return replace(
+            task, cores=program.usable(task.settings, program.cores or min(task.cores, most))
+        )
 
 
 def default_site() -> Site:
@@ -127,20 +157,35 @@ def _findings(site: Site) -> Iterator[tuple[KeyPath, str]]:
         program, place = site.program(engine), ("programs", engine)
         if program.executor is not None and program.executor not in site.executors:
             names = ", ".join(site.executors)
-            yield (*place, "executor"), f"is none of the executors {names} (got {program.executor!r}).{did_you_mean(program.executor, site.executors)}"
+            yield (
+                (*place, "executor"),
+                f"is none of the executors {names} (got "
+                f"{program.executor!r}).{did_you_mean(program.executor, site.executors)}",
+            )
             continue
         here = {name: site.executors[name] for name in site.executors_of(engine)}
-        most = max((executor.cores_per_task for executor in here.values() if isinstance(executor, Batch)), default=None)
+        most = max(
+            (executor.cores_per_task for executor in here.values() if isinstance(executor, Batch)),
+            default=None,
+        )
         if program.cores is not None and most is not None and program.cores > most:
             yield (
                 (*place, "cores"),
-                f"is more than executor {', '.join(here)} gives one task, {most} (got {program.cores}). Lower it, or let the executor give more.",
+                f"is more than executor {', '.join(here)} gives one task, {most} (got "
+                f"{program.cores}). Lower it, or let the executor give more.",
             )
         without = [name for name in here if not site.launches(name)]
         for key, value in program:
             if isinstance(value, str) and LAUNCH in value and without:
-                way_out = "Name an executor that has one in the program's `executor`, or write the launcher out, e.g. `mpirun -np {cores}`."
-                yield (*place, key), f"`{LAUNCH}` has no meaning on executor {', '.join(without)}, which has no mpi_launcher (got {value!r}). {way_out}"
+                way_out = (
+                    "Name an executor that has one in the program's `executor`, or write the "
+                    "launcher out, e.g. `mpirun -np {cores}`."
+                )
+                yield (
+                    (*place, key),
+                    f"`{LAUNCH}` has no meaning on executor {', '.join(without)}, which has "
+                    f"no mpi_launcher (got {value!r}). {way_out}",
+                )
 
 
 def site_schema() -> dict[str, Any]:

@@ -12,7 +12,15 @@ from pathlib import Path
 
 from borarun.errors import BorarunError, Problem, StudyError
 from borarun.file import replacing
-from borarun.site.scheduler_facts import SINFO, Facts, Nodes, pbs_flavour, pbs_nodes, pbs_records, slurm_nodes
+from borarun.site.scheduler_facts import (
+    SINFO,
+    Facts,
+    Nodes,
+    pbs_flavour,
+    pbs_nodes,
+    pbs_records,
+    slurm_nodes,
+)
 from borarun.units import S_PER_HOUR
 
 TIMEOUT_S = 60.0
@@ -40,13 +48,17 @@ def write_site(path: Path, facts: Facts) -> None:
         Where the file is there already, or its folder cannot be written.
     """
     if path.exists():
-        raise StudyError(Problem(str(path), 0, "", "is there already. Choose another name, or move it away."))
+        raise StudyError(
+            Problem(str(path), 0, "", "is there already. Choose another name, or move it away.")
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(site_text(facts).encode())
     except (BorarunError, OSError) as error:
-        raise StudyError(Problem(str(path), 0, "", f"cannot be written ({error}). Choose another folder.")) from None
+        raise StudyError(
+            Problem(str(path), 0, "", f"cannot be written ({error}). Choose another folder.")
+        ) from None
 
 
 def run(command: tuple[str, ...]) -> str | None:
@@ -62,14 +74,26 @@ def run(command: tuple[str, ...]) -> str | None:
     what = " ".join(command)
     way_out = "Try again later, or start from a file in site-configs."
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
-        raise BorarunError(f"{what}: gave no answer (waited {TIMEOUT_S:.0f} s). {way_out}") from None
+        raise BorarunError(
+            f"{what}: gave no answer (waited {TIMEOUT_S:.0f} s). {way_out}"
+        ) from None
     except OSError as error:
         raise BorarunError(f"{what}: cannot be started ({error.strerror}). {way_out}") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise BorarunError(f"{what}: failed (got {said[-1] if said else f'exit code {done.returncode}'}). {way_out}")
+        raise BorarunError(
+            f"{what}: failed (got {said[-1] if said else f'exit code {done.returncode}'}). "
+            f"{way_out}"
+        )
     return done.stdout
 
 
@@ -82,17 +106,24 @@ def ask(run: Run = run) -> Facts:
         Where there is one that does not answer, or says nothing that could be read.
     """
     if (text := run(SINFO)) is not None:
-        return _found(Facts("slurm", _cluster_name(run), slurm_nodes(text), _accounts(run)), "sinfo")
+        return _found(
+            Facts("slurm", _cluster_name(run), slurm_nodes(text), _accounts(run)), "sinfo"
+        )
     if (queues := run(("qstat", "-Q", "-f"))) is not None:
         nodes, server = run(("pbsnodes", "-a")) or "", _or_empty(run, "qstat", "-B", "-f")
         name = next(iter(pbs_records(server)), "").partition(".")[0]
-        return _found(Facts(pbs_flavour(nodes), name, pbs_nodes(queues, nodes, server)), "qstat and pbsnodes")
+        return _found(
+            Facts(pbs_flavour(nodes), name, pbs_nodes(queues, nodes, server)), "qstat and pbsnodes"
+        )
     return Facts("local", nodes=(Nodes("local", 1, os.cpu_count() or 1),))
 
 
 def _found(facts: Facts, who: str) -> Facts:
     if not facts.nodes:
-        raise BorarunError(f"{who}: said nothing of queues with nodes that take jobs. Start from a file in site-configs.")
+        raise BorarunError(
+            f"{who}: said nothing of queues with nodes that take jobs. Start from a file in "
+            "site-configs."
+        )
     return facts
 
 
@@ -105,22 +136,37 @@ def _or_empty(run: Run, *command: str) -> str:
 
 
 def _cluster_name(run: Run) -> str:
-    found = re.search(r"^ClusterName\s*=\s*(\S+)", _or_empty(run, "scontrol", "show", "config"), re.MULTILINE)
+    found = re.search(
+        r"^ClusterName\s*=\s*(\S+)", _or_empty(run, "scontrol", "show", "config"), re.MULTILINE
+    )
     return found[1] if found else ""
 
 
 def _accounts(run: Run) -> tuple[str, ...]:
-    text = _or_empty(run, "sacctmgr", "--noheader", "--parsable2", "show", "associations", f"user={getpass.getuser()}", "format=account")
+    text = _or_empty(
+        run,
+        "sacctmgr",
+        "--noheader",
+        "--parsable2",
+        "show",
+        "associations",
+        f"user={getpass.getuser()}",
+        "format=account",
+    )
     return tuple(dict.fromkeys(word for word in text.split() if re.fullmatch(r"[\w.-]+", word)))
 
 
 def site_text(facts: Facts) -> str:
     """A commented site file that validates."""
-    name = re.sub(r"[^A-Za-z0-9._-]", "-", facts.name).strip("-._")[:64] or ("local" if facts.scheduler == "local" else "my-cluster")
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", facts.name).strip("-._")[:64] or (
+        "local" if facts.scheduler == "local" else "my-cluster"
+    )
     head = [
-        "# How programs run here: the same for all studies. Check it with `borarun validate` and `borarun doctor`, then",
+        "# How programs run here: the same for all studies. Check it with `borarun validate` "
+        "and `borarun doctor`, then",
         "#     borarun submit STUDY --site THIS-FILE",
-        "# What each key means: schemas/site.schema.json; whole files for known machines: site-configs/.",
+        "# What each key means: schemas/site.schema.json; whole files for known machines: "
+        "site-configs/.",
         "",
         "borarun: 1",
         f"name: {_quoted(name)}",
@@ -141,15 +187,22 @@ def _local(facts: Facts) -> list[str]:
 
 
 def _batch(facts: Facts) -> list[str]:
-    cpu, gpu = _best([each for each in facts.nodes if not each.gpus]) or _best(list(facts.nodes)), _best([each for each in facts.nodes if each.gpus])
+    cpu, gpu = (
+        _best([each for each in facts.nodes if not each.gpus]) or _best(list(facts.nodes)),
+        _best([each for each in facts.nodes if each.gpus]),
+    )
     assert cpu is not None  # ``ask`` lets no Facts without nodes pass
     launcher = "srun" if facts.scheduler == "slurm" else "mpiexec"
-    lines = [f"# What {NAMES[facts.scheduler]} said of its queues:", *(f"#   {_described(each)}" for each in facts.nodes)]
+    lines = [
+        f"# What {NAMES[facts.scheduler]} said of its queues:",
+        *(f"#   {_described(each)}" for each in facts.nodes),
+    ]
     if len(facts.accounts) > 1:
         lines.append(f"# Accounts of yours: {', '.join(facts.accounts)}")
     lines += [
         "",
-        "# A block is one job of the batch system. It runs many tasks, one after another and side by side, and ends when there is nothing left to do.",
+        "# A block is one job of the batch system. It runs many tasks, one after another and "
+        "side by side, and ends when there is nothing left to do.",
         "executors:",
         "  small:                        # tasks of one or two cores, side by side on one node",
         *_executor(facts, cpu),
@@ -161,7 +214,8 @@ def _batch(facts: Facts) -> list[str]:
             *_executor(facts, cpu),
             f"    nodes_per_block: {min(4, cpu.count)}",
             f"    max_workers_per_block: {min(4, cpu.count)}",
-            f"    mpi_launcher: {launcher:<13} # `{{launch}}` in a command becomes {launcher} on the nodes of the task",
+            f"    mpi_launcher: {launcher:<13} # `{{launch}}` in a command becomes "
+            f"{launcher} on the nodes of the task",
         ]
     if cpu.cores > 1 and cpu.count > 1:
         lines += [
@@ -172,18 +226,30 @@ def _batch(facts: Facts) -> list[str]:
         ]
     if gpu is not None:
         lines += [
-            "  gpu:                          # SevenNet as reference: each task has a GPU of its own",
+            "  gpu:                          # SevenNet as reference: each task has a GPU of "
+            "its own",
             *_executor(facts, gpu),
             *_gpus(facts, gpu),
             f"    available_accelerators: {gpu.gpus}",
             f"    cores_per_worker: {max(1, gpu.cores // gpu.gpus)}",
         ]
-    return lines + _programs("{launch}" if cpu.cores > 1 else "", cpu.cores, "node" if cpu.cores > 1 else None, gpu is not None)
+    return lines + _programs(
+        "{launch}" if cpu.cores > 1 else "",
+        cpu.cores,
+        "node" if cpu.cores > 1 else None,
+        gpu is not None,
+    )
 
 
 def _best(nodes: list[Nodes]) -> Nodes | None:
-    """Where most can be done: no queue for short tries, the one that jobs go to by default, the most cores."""
-    return max(nodes, key=lambda each: (_length(each) >= SHORTEST_S, each.default, each.count * each.cores), default=None)
+    """Where most can be done: no queue for short tries, the one that jobs go to by default, the
+    most cores.
+    """
+    return max(
+        nodes,
+        key=lambda each: (_length(each) >= SHORTEST_S, each.default, each.count * each.cores),
+        default=None,
+    )
 
 
 def _length(nodes: Nodes) -> float:
@@ -194,21 +260,29 @@ def _described(nodes: Nodes) -> str:
     limit = "no limit told" if nodes.limit_s is None else f"{_clock(nodes.limit_s)} at most"
     memory = f", {nodes.memory_GB:.0f} GB" if nodes.memory_GB else ""
     gpus = f", {nodes.gpus} GPUs" if nodes.gpus else ""
-    return f"{_printable(nodes.queue)}{' (default)' if nodes.default else ''}: {nodes.count} x {nodes.cores} cores{memory}{gpus}; {limit}"
+    return (
+        f"{_printable(nodes.queue)}{' (default)' if nodes.default else ''}: {nodes.count} x "
+        f"{nodes.cores} cores{memory}{gpus}; {limit}"
+    )
 
 
 def _executor(facts: Facts, nodes: Nodes) -> list[str]:
     """The keys that all executors have."""
     length = _length(nodes)
-    queue, account = ("partition" if facts.scheduler == "slurm" else "queue"), (facts.accounts or ("YOUR_ACCOUNT",))[0]
+    queue, account = (
+        ("partition" if facts.scheduler == "slurm" else "queue"),
+        (facts.accounts or ("YOUR_ACCOUNT",))[0],
+    )
     return [
         f"    provider: {facts.scheduler}",
         f"    {queue}: {_quoted(nodes.queue)}",
-        f"    {'' if facts.accounts else '# '}account: {_quoted(account)}" + ("" if facts.accounts else "     # where jobs must name one"),
+        f"    {'' if facts.accounts else '# '}account: {_quoted(account)}"
+        + ("" if facts.accounts else "     # where jobs must name one"),
         f"    cores_per_node: {nodes.cores}",
         f'    walltime: "{_clock(length)}"',
         *([f"    walltime_margin_s: {length / 4:.0f}"] if length < 3 * MARGIN_S else []),
-        '    worker_init: ""             # at the beginning of each job, e.g. module load python vasp',
+        '    worker_init: ""             # at the beginning of each job, e.g. module load '
+        "python vasp",
     ]
 
 
@@ -224,10 +298,13 @@ def _programs(launch: str, cores: int, executor: str | None, gpu: bool = False) 
     start = f"{launch} ".lstrip()
     lines = [
         "",
-        "# Programs that your studies use: remove the `#` before `programs:` and before those that you have. borarun's own need no line.",
+        "# Programs that your studies use: remove the `#` before `programs:` and before "
+        "those that you have. borarun's own need no line.",
         "#programs:",
-        f'#  vasp: {{{place}cores: {cores}, command: "{start}vasp_std", potcar_directory: /path/to/potpaw.54}}',
-        f'#  quantum-espresso: {{{place}cores: {cores}, command: "{start}pw.x", pseudopotential_directory: /path/to/SSSP}}',
+        f'#  vasp: {{{place}cores: {cores}, command: "{start}vasp_std", potcar_directory: '
+        f"/path/to/potpaw.54}}",
+        f'#  quantum-espresso: {{{place}cores: {cores}, command: "{start}pw.x", '
+        f"pseudopotential_directory: /path/to/SSSP}}",
         f'#  mlip-3: {{{place}cores: {cores}, command: mlp, train_command: "{start}mlp"}}',
         f'#  lammps: {{{place}cores: {cores}, flavour: mlip, command: "{start}lmp"}}',
     ]
@@ -241,7 +318,11 @@ def _clock(seconds: float) -> str:
 
 def _quoted(text: str) -> str:
     """As YAML reads it back, whatever a queue is called."""
-    plain = re.fullmatch(r"[A-Za-z_][\w.-]*", text) and text.lower() not in ("true", "false", "null")
+    plain = re.fullmatch(r"[A-Za-z_][\w.-]*", text) and text.lower() not in (
+        "true",
+        "false",
+        "null",
+    )
     return text if plain else "'" + _printable(text).replace("'", "''") + "'"
 
 

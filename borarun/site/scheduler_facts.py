@@ -1,9 +1,10 @@
-"""What a batch system says of its queues and nodes: readers of the texts of ``sinfo``, ``qstat -Q -f``, ``qstat -B -f`` and ``pbsnodes -a``. Pure.
+"""What a batch system says of its queues and nodes: readers of the texts of ``sinfo``, ``qstat -Q
+-f``, ``qstat -B -f`` and ``pbsnodes -a``. Pure.
 
 Text that is none of these gives nothing, never an error: whoever asks says what to do then.
 
-Source: sinfo(1) and sbatch(1) of Slurm for formats of time and generic resources; qstat(1B), pbsnodes(8B), pbs_resources(7B) of OpenPBS; Torque's
-pbsnodes for ``np`` and ``gpus``.
+Source: sinfo(1) and sbatch(1) of Slurm for formats of time and generic resources; qstat(1B),
+pbsnodes(8B), pbs_resources(7B) of OpenPBS; Torque's pbsnodes for ``np`` and ``gpus``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from borarun.units import S_PER_HOUR
 Scheduler = Literal["slurm", "pbspro", "torque", "local"]
 
 SINFO = ("sinfo", "--noheader", "--format=%P|%a|%l|%D|%c|%X|%Y|%m|%G")
-"""One line for all nodes of a partition that are of one kind: partition, state, time limit, nodes, CPUs, sockets, cores of one, MB, generic resources."""
+"""One line for all nodes of a partition that are of one kind: partition, state, time limit, nodes,
+CPUs, sockets, cores of one, MB, generic resources.
+"""
 
 S_PER_DAY = 24 * S_PER_HOUR
 GB = {"b": 1e-9, "kb": 1e-6, "mb": 1e-3, "gb": 1.0, "tb": 1e3}
@@ -83,8 +86,15 @@ def slurm_nodes(text: str) -> tuple[Nodes, ...]:
                     queue=partition.removesuffix("*"),
                     count=_number(count),
                     cores=min(of_one, _number(cpus) or of_one),
-                    memory_GB=megabytes / 1000 if megabytes > 1 else None,  # 1 is what Slurm says where it was not told
-                    gpus=sum(int(number) for number in re.findall(r"\bgpu(?::[^:,()]*[^\d:,()][^:,()]*)?:(\d+)", resources)),
+                    memory_GB=megabytes / 1000
+                    if megabytes > 1
+                    else None,  # 1 is what Slurm says where it was not told
+                    gpus=sum(
+                        int(number)
+                        for number in re.findall(
+                            r"\bgpu(?::[^:,()]*[^\d:,()][^:,()]*)?:(\d+)", resources
+                        )
+                    ),
                     limit_s=slurm_time(limit),
                     default=partition.endswith("*"),
                 )
@@ -93,7 +103,9 @@ def slurm_nodes(text: str) -> tuple[Nodes, ...]:
 
 
 def slurm_time(text: str) -> float | None:
-    """Seconds of ``minutes``, ``minutes:seconds``, ``hours:minutes:seconds``, each after ``days-`` or not; None for ``infinite`` and what is no time."""
+    """Seconds of ``minutes``, ``minutes:seconds``, ``hours:minutes:seconds``, each after ``days-``
+    or not; None for ``infinite`` and what is no time.
+    """
     found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
     if found is None:
         return None
@@ -108,7 +120,9 @@ def slurm_time(text: str) -> float | None:
 
 
 def pbs_records(text: str) -> dict[str, dict[str, str]]:
-    """Queues, servers or nodes by name, each with its attributes: a name in the first column, lines of ``name = value`` below, long ones folded."""
+    """Queues, servers or nodes by name, each with its attributes: a name in the first column, lines
+    of ``name = value`` below, long ones folded.
+    """
     records: dict[str, dict[str, str]] = {}
     attributes: dict[str, str] = {}
     last = ""
@@ -125,16 +139,29 @@ def pbs_records(text: str) -> dict[str, dict[str, str]]:
 
 
 def pbs_nodes(queues: str, nodes: str, server: str = "") -> tuple[Nodes, ...]:
-    """From the answers to ``qstat -Q -f``, ``pbsnodes -a`` and ``qstat -B -f``; queues that take no jobs from people are left out."""
+    """From the answers to ``qstat -Q -f``, ``pbsnodes -a`` and ``qstat -B -f``; queues that take no
+    jobs from people are left out.
+    """
     default = next((about.get("default_queue") for about in pbs_records(server).values()), None)
     machines = [about for about in pbs_records(nodes).values() if _cores(about)]
     found = []
     for name, about in pbs_records(queues).items():
-        if "queue_type" not in about or not _true(about.get("enabled")) or not _true(about.get("started")) or _true(about.get("from_route_only")):
+        if (
+            "queue_type" not in about
+            or not _true(about.get("enabled"))
+            or not _true(about.get("started"))
+            or _true(about.get("from_route_only"))
+        ):
             continue
-        own = [machine for machine in machines if name in _queues(machine)] or [machine for machine in machines if not _queues(machine)] or machines
+        own = (
+            [machine for machine in machines if name in _queues(machine)]
+            or [machine for machine in machines if not _queues(machine)]
+            or machines
+        )
         limit = _pbs_time(about.get("resources_max.walltime", ""))
-        for (cores, gpus, memory), count in Counter((_cores(each), _gpus(each), _memory_GB(each)) for each in own).items():
+        for (cores, gpus, memory), count in Counter(
+            (_cores(each), _gpus(each), _memory_GB(each)) for each in own
+        ).items():
             found.append(Nodes(name, count, cores, memory, gpus, limit, name == default))
     return tuple(found)
 
@@ -142,7 +169,12 @@ def pbs_nodes(queues: str, nodes: str, server: str = "") -> tuple[Nodes, ...]:
 def pbs_flavour(nodes: str) -> Literal["pbspro", "torque"]:
     """Which PBS it is, by the words in which it counts cores."""
     known = pbs_records(nodes).values()
-    return "torque" if any("np" in about for about in known) and not any("resources_available.ncpus" in about for about in known) else "pbspro"
+    return (
+        "torque"
+        if any("np" in about for about in known)
+        and not any("resources_available.ncpus" in about for about in known)
+        else "pbspro"
+    )
 
 
 def _number(text: str) -> int:
@@ -178,7 +210,11 @@ def _memories(node: dict[str, str]) -> Iterator[str]:
 
 def _queues(node: dict[str, str]) -> set[str]:
     """The queues that a node is bound to; none where it takes jobs of all."""
-    return set(re.split(r"[,\s]+", ",".join(node.get(key, "") for key in ("queue", "resources_available.Qlist")))) - {""}
+    return set(
+        re.split(
+            r"[,\s]+", ",".join(node.get(key, "") for key in ("queue", "resources_available.Qlist"))
+        )
+    ) - {""}
 
 
 def _pbs_time(text: str) -> float | None:

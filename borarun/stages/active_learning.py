@@ -1,9 +1,11 @@
-"""Active learning: explore with the potential, label what it does not know, train again, until a round stays clean.
+"""Active learning: explore with the potential, label what it does not know, train again, until a
+round stays clean.
 
-A round explores by heating and holding. Frames whose extrapolation grade passes ``threshold_save`` are candidates; a run
-whose grade passes ``threshold_break`` stops there. D-optimality selects among the candidates of all runs, the reference
-labels the selection, and the potential is trained again from where it was. The round in which every run comes to its end
-and none leaves a candidate ends the loop.
+A round explores by heating and holding. Frames whose extrapolation grade passes ``threshold_save``
+are candidates; a run whose grade passes ``threshold_break`` stops there. D-optimality selects among
+the candidates of all runs, the reference labels the selection, and the potential is trained again
+from where it was. The round in which every run comes to its end and none leaves a candidate ends
+the loop.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ NAME = "active_learning"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """All rounds known so far; products ``final_potential/FUNCTIONAL`` and ``final_active_set/FUNCTIONAL``.
+    """All rounds known so far; products ``final_potential/FUNCTIONAL`` and
+    ``final_active_set/FUNCTIONAL``.
 
     Without this section, the first potential is the final one.
     """
@@ -83,8 +86,16 @@ class _Loop:
             if not any(fact["n_candidates"] for fact in facts):
                 if all(fact["stop"] == "completed" for fact in facts):
                     return self.potential
-                continue  # an anion came apart and left nothing to learn from; runs of other seeds may
-            retrained = self._learn(number, [task for task, fact in zip(explorations, facts, strict=True) if fact["n_candidates"]])
+                # an anion came apart and left nothing to learn from; runs of other seeds may
+                continue
+            retrained = self._learn(
+                number,
+                [
+                    task
+                    for task, fact in zip(explorations, facts, strict=True)
+                    if fact["n_candidates"]
+                ],
+            )
             if retrained is None:
                 return self.potential if forecast else None
             if retrained == self.potential:
@@ -95,7 +106,8 @@ class _Loop:
         if not any(fact["n_candidates"] for fact in facts):
             self.stuck = (
                 f"runs of round {number} ended early and left nothing to label but torn anions. "
-                "Lower active_learning.threshold_save, or give the training set more data; what is done is kept."
+                "Lower active_learning.threshold_save, or give the training set more data; "
+                "what is done is kept."
             )
             return None
         self.stuck = (
@@ -147,9 +159,14 @@ class _Loop:
                             "mobile": self.study.material.mobile,
                         },
                     },
-                    inputs={"potential": self.potential, "active_set": Ref(self.potential.key, "active_set"), **self.start},
+                    inputs={
+                        "potential": self.potential,
+                        "active_set": Ref(self.potential.key, "active_set"),
+                        **self.start,
+                    },
                     stage=NAME,
-                    label=f"{self.functional}, round {number}, exploration with {plural(vacancies, 'vacancy')}, run {run}",
+                    label=f"{self.functional}, round {number}, exploration with "
+                    f"{plural(vacancies, 'vacancy')}, run {run}",
                     about={
                         "functional": self.functional,
                         "round": number,
@@ -163,7 +180,9 @@ class _Loop:
         return tasks
 
     def _learn(self, number: int, explorations: list[Task]) -> Ref | None:
-        """Select, label and train; the new potential, the old one where nothing was worth a label, None while results are missing."""
+        """Select, label and train; the new potential, the old one where nothing was worth a label,
+        None while results are missing.
+        """
         section = self.study.active_learning
         assert section is not None
         about = {"functional": self.functional, "round": number}
@@ -194,7 +213,15 @@ class _Loop:
             for part in range(parts)
         ]
         self.selected = (*self.selected, *(Ref(label.key, "labels") for label in labels))
-        train = train_task(self.study, self.functional, self.labels, stage=NAME, number=number + 1, selected=self.selected, start=self.potential)
+        train = train_task(
+            self.study,
+            self.functional,
+            self.labels,
+            stage=NAME,
+            number=number + 1,
+            selected=self.selected,
+            start=self.potential,
+        )
         if not self._finished([*labels, train], f"training after round {number}"):
             return None
         return Ref(train.key, "potential")

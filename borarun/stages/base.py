@@ -19,7 +19,9 @@ Records = Mapping[str, Record]
 
 Product = Input | tuple[Input, ...]
 Products = Mapping[str, Product]
-"""What earlier stages offer, e.g. ``potential/PBE-D3``. A Ref may point at a task that has not run yet."""
+"""What earlier stages offer, e.g. ``potential/PBE-D3``. A Ref may point at a task that has not run
+yet.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,20 @@ class Stage(Protocol):
 
     NAME: str
 
-    def expand(self, study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    def expand(
+        self, study: Study, products: Products, records: Records, *, forecast: bool
+    ) -> Expansion:
         """Tasks and products as far as ``records`` allow. Pure.
 
-        With ``forecast``, results that are not there yet are taken to be the good ones, so that a plan can show what will follow.
+        With ``forecast``, results that are not there yet are taken to be the good ones, so that a
+        plan can show what will follow.
         """
 
 
 def derive_seed(seed: int, *parts: object) -> int:
-    """A seed between 1 and 2^31 - 1 that depends on the study's seed and on what it is for, and on nothing else."""
+    """A seed between 1 and 2^31 - 1 that depends on the study's seed and on what it is for, and on
+    nothing else.
+    """
     text = "/".join(str(part) for part in (seed, *parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (2**31 - 1) + 1
 
@@ -70,7 +77,9 @@ def make_task(
     cores: int = 1,
     **priced_by: int,
 ) -> Task:
-    """A task with its engine's defaults filled in, its version and its cost, which may depend on more than settings and atoms (``priced_by``)."""
+    """A task with its engine's defaults filled in, its version and its cost, which may depend on
+    more than settings and atoms (``priced_by``).
+    """
     module = ENGINES[engine]
     complete = module.Settings(**settings)
     return Task(
@@ -87,7 +96,9 @@ def make_task(
 
 
 def reference_task(study: Study, settings: Mapping[str, Any], **about_it: Any) -> Task:
-    """A task of the study's reference engine: ``settings`` of the operation, and what the study says of the engine."""
+    """A task of the study's reference engine: ``settings`` of the operation, and what the study
+    says of the engine.
+    """
     ours = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
     if "kpoints" in ours:
         ours["kpoints_cell_A"] = _edges_A(study.phase_text(study.phase))
@@ -119,17 +130,35 @@ def held_run(
     seed: int,
     **about_it: Any,
 ) -> Task:
-    """A run that is heated to a temperature, equilibrated there, and then sampled as ``section`` says, in the segment ``produce``."""
+    """A run that is heated to a temperature, equilibrated there, and then sampled as ``section``
+    says, in the segment ``produce``.
+    """
     heat_ps = max(temperature_K - section.from_K, 0.0) / section.heat_rate_K_per_ps
     held = {"from_K": temperature_K, "to_K": temperature_K}
     return md_task(
         study,
         {
-            "cell": {"text": text, "supercell": study.supercell, "mobile": study.material.mobile, "vacancies": vacancies, "seed": seed},
+            "cell": {
+                "text": text,
+                "supercell": study.supercell,
+                "mobile": study.material.mobile,
+                "vacancies": vacancies,
+                "seed": seed,
+            },
             "segments": [
-                {"name": "heat", "time_ps": heat_ps, "from_K": section.from_K, "to_K": temperature_K},
+                {
+                    "name": "heat",
+                    "time_ps": heat_ps,
+                    "from_K": section.from_K,
+                    "to_K": temperature_K,
+                },
                 {"name": "equilibrate", "time_ps": equilibrate_ps, **held},
-                {"name": "produce", "time_ps": time_ps, **held, "sample_every_fs": section.sample_every_fs},
+                {
+                    "name": "produce",
+                    "time_ps": time_ps,
+                    **held,
+                    "sample_every_fs": section.sample_every_fs,
+                },
             ],
             "timestep_fs": section.timestep_fs,
             "mode": section.cell,
@@ -143,7 +172,9 @@ def held_run(
     )
 
 
-def start_structure(study: Study, products: Products, functional: str) -> tuple[str, dict[str, Product]]:
+def start_structure(
+    study: Study, products: Products, functional: str
+) -> tuple[str, dict[str, Product]]:
     """Where runs of a functional start: (text for ``Cell.text``, inputs).
 
     The relaxed first phase where the study relaxes, the structure file itself otherwise.
@@ -154,13 +185,21 @@ def start_structure(study: Study, products: Products, functional: str) -> tuple[
     return "", {"structure": relaxed}
 
 
-def production_starts(study: Study, products: Products, functional: str | None = None) -> Iterator[tuple[str, str, dict[str, Product]]]:
-    """Where production starts with each functional, or with one, whose potential is final: (functional, text for ``Cell.text``, inputs)."""
+def production_starts(
+    study: Study, products: Products, functional: str | None = None
+) -> Iterator[tuple[str, str, dict[str, Product]]]:
+    """Where production starts with each functional, or with one, whose potential is final:
+    (functional, text for ``Cell.text``, inputs).
+    """
     for name in [functional] if functional else study.functionals:
         if f"final_potential/{name}" in products:
             text, start = start_structure(study, products, name)
             potential = ref_of(products[f"final_potential/{name}"])
-            yield name, text, {"potential": potential, "active_set": Ref(potential.key, "active_set"), **start}
+            yield (
+                name,
+                text,
+                {"potential": potential, "active_set": Ref(potential.key, "active_set"), **start},
+            )
 
 
 def plural(count: int, noun: str) -> str:
@@ -171,9 +210,17 @@ def plural(count: int, noun: str) -> str:
 
 
 def train_task(
-    study: Study, functional: str, labels: tuple[Input, ...], *, stage: str, number: int, selected: tuple[Input, ...] = (), start: Ref | None = None
+    study: Study,
+    functional: str,
+    labels: tuple[Input, ...],
+    *,
+    stage: str,
+    number: int,
+    selected: tuple[Input, ...] = (),
+    start: Ref | None = None,
 ) -> Task:
-    """Training number ``number`` of a functional on ``labels``, of which some are held out, and on all that was ``selected``.
+    """Training number ``number`` of a functional on ``labels``, of which some are held out, and on
+    all that was ``selected``.
 
     It starts from the potential ``start`` or from an untrained one.
     """
@@ -204,8 +251,18 @@ SELECTION_STATE = {"motep": "active_set", "mlip-3": "almtp"}
 """Item of a training's record from which each engine selects."""
 
 
-def select_task(study: Study, potential: Ref, candidates: tuple[Ref, ...], *, stage: str, label: str, about: Mapping[str, Json]) -> Task:
-    """Selection among ``candidates`` of those that ``potential`` should learn, by the engine that trained it."""
+def select_task(
+    study: Study,
+    potential: Ref,
+    candidates: tuple[Ref, ...],
+    *,
+    stage: str,
+    label: str,
+    about: Mapping[str, Json],
+) -> Task:
+    """Selection among ``candidates`` of those that ``potential`` should learn, by the engine that
+    trained it.
+    """
     assert study.potential is not None and study.active_learning is not None
     state = SELECTION_STATE[study.potential.engine]
     return make_task(
@@ -224,11 +281,15 @@ def select_task(study: Study, potential: Ref, candidates: tuple[Ref, ...], *, st
 
 
 PRODUCTION_GRADE_EVERY = 50
-"""Steps between two looks at the extrapolation grade in production, where it guards and does not search."""
+"""Steps between two looks at the extrapolation grade in production, where it guards and does not
+search.
+"""
 
 
 def production_grade(study: Study) -> dict[str, Json] | None:
-    """Grade settings of production runs: the thresholds of active learning, watched less often; None without active learning."""
+    """Grade settings of production runs: the thresholds of active learning, watched less often;
+    None without active learning.
+    """
     section = study.active_learning
     if section is None:
         return None

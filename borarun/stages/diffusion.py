@@ -1,8 +1,18 @@
-"""Diffusion: at each temperature and vacancy count, heat, equilibrate, and follow the mobile ions."""
+"""Diffusion: at each temperature and vacancy count, heat, equilibrate, and follow the
+mobile ions.
+"""
 
 from __future__ import annotations
 
-from borarun.stages.base import Expansion, Products, Records, derive_seed, held_run, plural, production_starts
+from borarun.stages.base import (
+    Expansion,
+    Products,
+    Records,
+    derive_seed,
+    held_run,
+    plural,
+    production_starts,
+)
 from borarun.study import Study
 from borarun.units import PS_PER_NS
 
@@ -29,8 +39,14 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     time_ps=section.time_ns * PS_PER_NS,
                     seed=derive_seed(study.seed, NAME, functional, temperature, vacancies, run),
                     stage=NAME,
-                    label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}" + (f", run {run}" if section.runs > 1 else ""),
-                    about={"functional": functional, "temperature_K": temperature, "vacancies": vacancies, "run": run},
+                    label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}"
+                    + (f", run {run}" if section.runs > 1 else ""),
+                    about={
+                        "functional": functional,
+                        "temperature_K": temperature,
+                        "vacancies": vacancies,
+                        "run": run,
+                    },
                 )
                 tasks.append(task)
     return Expansion(tuple(tasks))

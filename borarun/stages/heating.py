@@ -1,8 +1,19 @@
-"""Heating and cooling, at each rate: the lattice against temperature, and the transition where there is one."""
+"""Heating and cooling, at each rate: the lattice against temperature, and the transition where
+there is one.
+"""
 
 from __future__ import annotations
 
-from borarun.stages.base import Expansion, Products, Records, derive_seed, md_task, plural, production_grade, production_starts
+from borarun.stages.base import (
+    Expansion,
+    Products,
+    Records,
+    derive_seed,
+    md_task,
+    plural,
+    production_grade,
+    production_starts,
+)
 from borarun.study import Study
 from borarun.task import Ref
 
@@ -10,7 +21,8 @@ NAME = "heating"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """A heating run, and a cooling run from where it ended, a functional, vacancy count and rate; all rates begin with the same atoms and velocities.
+    """A heating run, and a cooling run from where it ended, a functional, vacancy count and rate;
+    all rates begin with the same atoms and velocities.
 
     Nothing is cooled that was not heated to the end.
     """
@@ -21,7 +33,13 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     for functional, text, start in production_starts(study, products):
         for vacancies in section.vacancies:
             seed = derive_seed(study.seed, NAME, functional, vacancies)
-            cell = {"text": text, "supercell": study.supercell, "mobile": study.material.mobile, "vacancies": vacancies, "seed": seed}
+            cell = {
+                "text": text,
+                "supercell": study.supercell,
+                "mobile": study.material.mobile,
+                "vacancies": vacancies,
+                "seed": seed,
+            }
             for heating, cooling in section.ramps():
                 at = f" at {heating:g} K/ps" if len(section.rate_K_per_ps) > 1 else ""
                 place, inputs = cell, start
@@ -51,13 +69,19 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                         inputs=inputs,
                         stage=NAME,
                         label=f"{functional}, {plural(vacancies, 'vacancy')}, {branch}{at}",
-                        about={"functional": functional, "branch": branch, "vacancies": vacancies, "heating_K_per_ps": heating},
+                        about={
+                            "functional": functional,
+                            "branch": branch,
+                            "vacancies": vacancies,
+                            "heating_K_per_ps": heating,
+                        },
                         n_atoms=study.n_atoms(study.supercell),
                     )
                     tasks.append(task)
                     record = records.get(task.key)
                     if record is not None and record.done and record.facts["stop"] != "completed":
-                        break  # what is left of it is no crystal at the temperature from which to cool
+                        # what is left of it is no crystal at the temperature from which to cool
+                        break
                     place = {}
                     inputs = {**start, "structure": Ref(task.key, "last")}
     return Expansion(tuple(tasks))

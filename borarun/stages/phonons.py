@@ -1,4 +1,6 @@
-"""Phonons of the relaxed phases: displace atoms, have the reference engine give the forces, find the frequencies."""
+"""Phonons of the relaxed phases: displace atoms, have the reference engine give the forces, find
+the frequencies.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ NAME = "phonons"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """The tasks of every functional and phase; the forces are asked for once it is known how many displacements there are."""
+    """The tasks of every functional and phase; the forces are asked for once it is known how many
+    displacements there are.
+    """
     section = study.phonons
     if section is None:
         return Expansion()
@@ -37,14 +41,28 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
             labels = _labels(study, displace, phase, functional, count)
             tasks += labels
             forces = tuple(Ref(label.key, "labels") for label in labels)
-            tasks.append(_task(study, "phonons", phase, functional, {"structure": structure, "labels": forces}))
-    return Expansion(tuple(tasks), {}, f"forces follow from the displacements of {', '.join(waiting)}" if waiting else "")
+            tasks.append(
+                _task(
+                    study, "phonons", phase, functional, {"structure": structure, "labels": forces}
+                )
+            )
+    return Expansion(
+        tuple(tasks),
+        {},
+        f"forces follow from the displacements of {', '.join(waiting)}" if waiting else "",
+    )
 
 
-def _task(study: Study, operation: str, phase: str, functional: str, inputs: dict[str, Product]) -> Task:
+def _task(
+    study: Study, operation: str, phase: str, functional: str, inputs: dict[str, Product]
+) -> Task:
     section = study.phonons
     assert section is not None
-    settings: dict[str, Any] = {"operation": operation, "supercell": section.supercell, "displacement_A": section.displacement_A}
+    settings: dict[str, Any] = {
+        "operation": operation,
+        "supercell": section.supercell,
+        "displacement_A": section.displacement_A,
+    }
     if operation == "phonons":
         settings |= {
             "mesh": section.mesh,
@@ -57,7 +75,8 @@ def _task(study: Study, operation: str, phase: str, functional: str, inputs: dic
         settings,
         inputs=inputs,
         stage=NAME,
-        label=f"{phase} with {functional}, {'displacements' if operation == 'displace' else 'frequencies'}",
+        label=f"{phase} with {functional}, "
+        f"{'displacements' if operation == 'displace' else 'frequencies'}",
         about={"phase": phase, "functional": functional, "operation": operation},
         n_atoms=study.n_atoms(section.supercell),
     )

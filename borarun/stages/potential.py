@@ -16,7 +16,9 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     tasks = []
     found: dict[str, Product] = {}
     for functional in study.functionals:
-        labels, contacts = (items_of(products[f"{kind}/{functional}"]) for kind in ("labels", "contacts"))
+        labels, contacts = (
+            items_of(products[f"{kind}/{functional}"]) for kind in ("labels", "contacts")
+        )
         task = train_task(study, functional, labels, stage=NAME, number=0, selected=contacts)
         tasks.append(task)
         found[f"potential/{functional}"] = Ref(task.key, "potential")

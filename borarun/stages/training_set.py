@@ -1,12 +1,22 @@
-"""First training data: labels that the study brings along, short NPT runs with the reference itself, every frame of them labelled, or both; close contacts
-and strained bonds where asked for."""
+"""First training data: labels that the study brings along, short NPT runs with the reference
+itself, every frame of them labelled, or both; close contacts and strained bonds where asked for.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from borarun.stages.base import Expansion, Product, Products, Records, derive_seed, plural, reference_task, start_structure
+from borarun.stages.base import (
+    Expansion,
+    Product,
+    Products,
+    Records,
+    derive_seed,
+    plural,
+    reference_task,
+    start_structure,
+)
 from borarun.study import Study
 from borarun.task import Input, Ref, Task
 
@@ -14,7 +24,9 @@ NAME = "training_set"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """One run a functional, temperature and vacancy count; products ``labels/FUNCTIONAL`` and, learnt whole, ``contacts/FUNCTIONAL``."""
+    """One run a functional, temperature and vacancy count; products ``labels/FUNCTIONAL`` and,
+    learnt whole, ``contacts/FUNCTIONAL``.
+    """
     section = study.training_set
     if section is None:
         return Expansion()
@@ -50,7 +62,11 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     inputs=inputs,
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
-                    about={"functional": functional, "temperature_K": temperature, "vacancies": vacancies},
+                    about={
+                        "functional": functional,
+                        "temperature_K": temperature,
+                        "vacancies": vacancies,
+                    },
                     n_atoms=study.n_atoms(aimd.supercell),
                 )
                 tasks.append(task)
@@ -62,13 +78,22 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     return Expansion(tuple(tasks), labels)
 
 
-def _contacts(study: Study, functional: str, text: str, inputs: Mapping[str, Product]) -> list[Task]:
+def _contacts(
+    study: Study, functional: str, text: str, inputs: Mapping[str, Product]
+) -> list[Task]:
     """Tasks that make and label close contacts and strained bonds of the cell."""
     section = study.training_set
     assert section is not None
     number = section.contacts + section.strained_bonds
     parts = math.ceil(number / study.reference.labels_per_task)
-    what = " and ".join(kind for kind, count in (("close contacts", section.contacts), ("strained bonds", section.strained_bonds)) if count)
+    what = " and ".join(
+        kind
+        for kind, count in (
+            ("close contacts", section.contacts),
+            ("strained bonds", section.strained_bonds),
+        )
+        if count
+    )
     return [
         reference_task(
             study,

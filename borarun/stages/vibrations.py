@@ -1,8 +1,18 @@
-"""Vibrations: a short run at each temperature whose frames are dense enough for the fastest of them."""
+"""Vibrations: a short run at each temperature whose frames are dense enough for the fastest of
+them.
+"""
 
 from __future__ import annotations
 
-from borarun.stages.base import Expansion, Products, Records, derive_seed, held_run, plural, production_starts
+from borarun.stages.base import (
+    Expansion,
+    Products,
+    Records,
+    derive_seed,
+    held_run,
+    plural,
+    production_starts,
+)
 from borarun.study import Study
 
 NAME = "vibrations"
@@ -29,7 +39,11 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     seed=derive_seed(study.seed, NAME, functional, temperature, vacancies),
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
-                    about={"functional": functional, "temperature_K": temperature, "vacancies": vacancies},
+                    about={
+                        "functional": functional,
+                        "temperature_K": temperature,
+                        "vacancies": vacancies,
+                    },
                 )
                 tasks.append(task)
     return Expansion(tuple(tasks))

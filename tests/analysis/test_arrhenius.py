@@ -30,7 +30,9 @@ def test_two_points_carry_their_errors_into_the_energy():
     two = T[[0, 3]]
     result = fit(two, line(two), 0.1 * line(two))
     # d Ea = sqrt(2) * 0.1 / (1/kT1 - 1/kT2)
-    expected = math.sqrt(2) * 0.1 / (1 / (BOLTZMANN_EV_PER_K * 400) - 1 / (BOLTZMANN_EV_PER_K * 700))
+    expected = (
+        math.sqrt(2) * 0.1 / (1 / (BOLTZMANN_EV_PER_K * 400) - 1 / (BOLTZMANN_EV_PER_K * 700))
+    )
     assert result.error == pytest.approx(expected)
     assert math.isnan(result.chi2_reduced)
     assert result.high - result.low == pytest.approx(2 * 1.959964 * expected)
@@ -41,7 +43,9 @@ def test_scatter_beyond_the_errors_widens_them_and_scatter_within_does_not():
     tight, loose = fit(T, off, 0.01 * off), fit(T, off, 10 * off)
     assert tight.chi2_reduced > 100
     assert loose.chi2_reduced < 1
-    assert tight.error == pytest.approx(math.sqrt(tight.chi2_reduced) * fit(T, line(T), 0.01 * line(T)).error)
+    assert tight.error == pytest.approx(
+        math.sqrt(tight.chi2_reduced) * fit(T, line(T), 0.01 * line(T)).error
+    )
     assert loose.error == pytest.approx(1000 * fit(T, line(T), 0.01 * line(T)).error)
 
 

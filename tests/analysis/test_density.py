@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borarun.analysis.density import Density, diagonal_section, fold, projection, smooth, unit_cell_places
+from borarun.analysis.density import (
+    Density,
+    diagonal_section,
+    fold,
+    projection,
+    smooth,
+    unit_cell_places,
+)
 
 CELL = np.array([[20.0, 0, 0], [4.0, 18.0, 0], [0, 0, 27.0]])
 
@@ -52,8 +59,12 @@ def test_places_that_a_supercell_repeats_become_their_mean_in_the_unit_cell() ->
     unit = np.diag([9.6, 9.4, 9.8])
     place = np.array([[0.0, 0, 0], [0.5, 0.48, 0.01], [0.97, 0.3, 0.6]])
     cells = np.array(list(np.ndindex(2, 3, 1)))
-    shaken = (place[None] + cells[:, None]).reshape(-1, 3) @ unit + np.random.default_rng(8).normal(0, 0.05, (18, 3))
-    found = unit_cell_places(shaken + 7.0, np.diag([2, 3, 1]) @ unit, (2, 3, 1), np.full(3, 7.0)) @ np.linalg.inv(unit)
+    shaken = (place[None] + cells[:, None]).reshape(-1, 3) @ unit + np.random.default_rng(8).normal(
+        0, 0.05, (18, 3)
+    )
+    found = unit_cell_places(
+        shaken + 7.0, np.diag([2, 3, 1]) @ unit, (2, 3, 1), np.full(3, 7.0)
+    ) @ np.linalg.inv(unit)
     apart = found - place
     assert len(found) == 3
     assert np.abs(apart - np.round(apart)).max() < 0.01

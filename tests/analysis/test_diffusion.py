@@ -84,7 +84,9 @@ def test_an_interval_that_includes_zero_is_flagged(rng):
 
 def test_ions_that_move_as_one_have_a_haven_ratio_of_one_over_their_number(rng):
     walk = walks.brownian(rng, 12, 2000, 12)
-    assert collective_diffusivity(walk, 20.0).value == pytest.approx(12 * diffusivity(walk, 20.0).value)
+    assert collective_diffusivity(walk, 20.0).value == pytest.approx(
+        12 * diffusivity(walk, 20.0).value
+    )
     h = haven_ratio(walk, 20.0)
     assert h.usable
     assert h.value == pytest.approx(1 / 12)
@@ -93,14 +95,23 @@ def test_ions_that_move_as_one_have_a_haven_ratio_of_one_over_their_number(rng):
 
 def test_hops_of_the_collective_motion_are_counted_for_all_ions(rng):
     walk = walks.brownian(rng, 12, 2000, 12)
-    assert collective_diffusivity(walk, 20.0).hops == pytest.approx(12 * diffusivity(walk, 20.0).hops)
+    assert collective_diffusivity(walk, 20.0).hops == pytest.approx(
+        12 * diffusivity(walk, 20.0).hops
+    )
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in walks.CASES if "10 ps" not in case.name and "second opinion" not in case.name], ids=lambda case: case.name
+    "case",
+    [
+        case
+        for case in walks.CASES
+        if "10 ps" not in case.name and "second opinion" not in case.name
+    ],
+    ids=lambda case: case.name,
 )
 def test_error_bars_cover_what_they_claim(case):
-    # With 100 trials a right coverage of 95 % shows as 88 % or more in all but about one of 500 cases.
+    # With 100 trials a right coverage of 95 % shows as 88 % or more in all but about one of 500
+    # cases.
     result = walks.calibrate(case, 100, seed=4)
     assert abs(result.mean_over_true - 1) < 4 * result.real_sd / math.sqrt(100)
     assert 0.8 < result.quoted_over_true < 1.25

@@ -11,7 +11,9 @@ GRID = np.arange(0.0, 340.0, 0.2)
 CENTRES = np.array([12.3, 24.0, 57.1, 88.8, 109.4, 310.5])
 
 
-def spectrum(centres: np.ndarray, heights: np.ndarray | None = None, width: float = 1.5) -> np.ndarray:
+def spectrum(
+    centres: np.ndarray, heights: np.ndarray | None = None, width: float = 1.5
+) -> np.ndarray:
     heights = np.ones(len(centres)) if heights is None else heights
     return np.asarray(heights @ np.exp(-0.5 * ((GRID - centres[:, None]) / width) ** 2))
 
@@ -68,4 +70,6 @@ def test_phases_below_the_measured_ground_state() -> None:
 
 
 def test_the_deviation_of_a_lattice() -> None:
-    assert functionals.lattice_deviation([10.1, 10.0, 9.9], [10.0, 10.0, 10.0]) == pytest.approx(np.sqrt(2 / 3))
+    assert functionals.lattice_deviation([10.1, 10.0, 9.9], [10.0, 10.0, 10.0]) == pytest.approx(
+        np.sqrt(2 / 3)
+    )

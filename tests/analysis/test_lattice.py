@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from borarun.analysis.lattice import at_temperature, binned, block_mean, lattice_parameter, lattice_parameters
+from borarun.analysis.lattice import (
+    at_temperature,
+    binned,
+    block_mean,
+    lattice_parameter,
+    lattice_parameters,
+)
 
 
 def test_cube_root_of_the_volume_of_one_cell():
@@ -52,7 +58,9 @@ def test_error_of_a_bin_is_that_of_its_mean():
 
 def test_value_of_a_ramp_at_one_temperature():
     T = np.linspace(0, 1000, 2000)
-    a = at_temperature(T, 9.5 + 1e-4 * T + 0.01 * np.random.default_rng(1).normal(size=len(T)), 300.0)
+    a = at_temperature(
+        T, 9.5 + 1e-4 * T + 0.01 * np.random.default_rng(1).normal(size=len(T)), 300.0
+    )
     assert a.value == pytest.approx(9.53, abs=0.003)
     assert a.low < 9.53 < a.high
     assert a.error == pytest.approx(0.01 / math.sqrt(200), rel=0.6)

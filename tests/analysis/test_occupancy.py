@@ -14,12 +14,16 @@ from borarun.analysis.sites import Sites, find_sites
 A = 9.58
 CUBE = A * np.eye(3)
 FCC = A * np.array([(0, 0, 0), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)])
-TWO = Sites(np.array([[0.25] * 3, [0.5] * 3]), np.array([4, 6]), np.array(["tetrahedral", "octahedral"]))
+TWO = Sites(
+    np.array([[0.25] * 3, [0.5] * 3]), np.array([4, 6]), np.array(["tetrahedral", "octahedral"])
+)
 
 
 def test_in_antifluorite_all_ions_are_on_tetrahedral_sites() -> None:
     rng = np.random.default_rng(2)
-    ions = A * np.array(list(product((0.25, 0.75), repeat=3)))[:, :, None] + rng.normal(0, 0.2, (8, 3, 50))
+    ions = A * np.array(list(product((0.25, 0.75), repeat=3)))[:, :, None] + rng.normal(
+        0, 0.2, (8, 3, 50)
+    )
     ions += A * rng.integers(-2, 3, (8, 3, 1))  # unwrapped ions may be cells away
     shift = np.array([1.0, 2.0, -3.0])
     sites = find_sites(FCC + shift, CUBE)
@@ -50,7 +54,9 @@ def test_a_visit_that_is_too_short_is_no_hop() -> None:
 
 
 def test_residence_times_of_a_hopper_lie_in_their_intervals_as_often_as_they_say() -> None:
-    """Two states, mean stays of 20 and 80 ps, drawn at random; sixteen ions for 200 ps, 200 times."""
+    """Two states, mean stays of 20 and 80 ps, drawn at random; sixteen ions for 200 ps, 200
+    times.
+    """
     rng = np.random.default_rng(4)
     leave = np.array([0.1 / 20, 0.1 / 80])  # probability a frame of 100 fs
     site = rng.integers(0, 2, (200, 16, 1)).repeat(2001, axis=2)

@@ -10,7 +10,9 @@ from borarun.analysis.order import disorder, mutual_order, orientational_order, 
 from borarun.analysis.rotation import full_rotations, rotation_matrices
 
 GOLDEN = (1 + 5**0.5) / 2
-ICOSAHEDRON = np.array([np.roll((0.0, a, b * GOLDEN), k) for k in range(3) for a in (-1, 1) for b in (-1, 1)]) / np.sqrt(1 + GOLDEN**2)
+ICOSAHEDRON = np.array(
+    [np.roll((0.0, a, b * GOLDEN), k) for k in range(3) for a in (-1, 1) for b in (-1, 1)]
+) / np.sqrt(1 + GOLDEN**2)
 TETRAHEDRON = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]) / 3**0.5
 
 
@@ -33,17 +35,26 @@ def test_what_disorders_and_whether_it_moves(where: str, interval: int, kind: st
     if where == "reference":
         places[:] = np.eye(3)
     place = np.arange(n_frames) // interval if interval else np.zeros(n_frames, int)
-    tilt = Rotation.from_rotvec(rng.normal(scale=8, size=(n_anions * n_frames, 3)), degrees=True).as_matrix().reshape(n_anions, n_frames, 3, 3)
+    tilt = (
+        Rotation.from_rotvec(rng.normal(scale=8, size=(n_anions * n_frames, 3)), degrees=True)
+        .as_matrix()
+        .reshape(n_anions, n_frames, 3, 3)
+    )
     vectors = np.einsum("afij,afjk,vk->avif", tilt, places[:, place], ICOSAHEDRON)
     reference = np.repeat(ICOSAHEDRON[None], n_anions, axis=0)
-    order, mutual = float(orientational_order(settled(vectors, 50), reference).order.mean()), mutual_order(settled(vectors, 50), reference)
+    order, mutual = (
+        float(orientational_order(settled(vectors, 50), reference).order.mean()),
+        mutual_order(settled(vectors, 50), reference),
+    )
     turns = full_rotations(rotation_matrices(vectors), 20.0)
     assert disorder(order, mutual, float(turns.reorientations.mean())) == kind
     assert mutual == pytest.approx(0.9 if kind == "ordered" else 0, abs=0.1)
 
 
 def test_wide_libration_is_no_disorder_once_it_is_settled() -> None:
-    tilt = Rotation.from_rotvec(np.random.default_rng(6).normal(scale=15, size=(3000, 3)), degrees=True)
+    tilt = Rotation.from_rotvec(
+        np.random.default_rng(6).normal(scale=15, size=(3000, 3)), degrees=True
+    )
     vectors = turned(ICOSAHEDRON, tilt)
     assert orientational_order(vectors, ICOSAHEDRON[None]).order.mean() < 0.5
     found = orientational_order(settled(vectors, 300), ICOSAHEDRON[None]).order
@@ -52,7 +63,12 @@ def test_wide_libration_is_no_disorder_once_it_is_settled() -> None:
 
 
 def test_a_run_shorter_than_a_part_is_one() -> None:
-    assert settled(turned(ICOSAHEDRON, Rotation.random(7, random_state=1)), 50).shape == (1, 12, 3, 1)
+    assert settled(turned(ICOSAHEDRON, Rotation.random(7, random_state=1)), 50).shape == (
+        1,
+        12,
+        3,
+        1,
+    )
 
 
 def test_jumps_onto_itself_are_no_disorder() -> None:
@@ -60,10 +76,17 @@ def test_jumps_onto_itself_are_no_disorder() -> None:
 
 
 def test_anions_that_turned_alike_have_another_order() -> None:
-    """Two sublattices, each turned as a whole by an angle of its own: far from the reference, alike within each; then all alike; then one of each."""
-    quarter, tilt = Rotation.from_rotvec([0, 90, 0], degrees=True), Rotation.from_rotvec([31, 0, 17], degrees=True)
+    """Two sublattices, each turned as a whole by an angle of its own: far from the reference, alike
+    within each; then all alike; then one of each.
+    """
+    quarter, tilt = (
+        Rotation.from_rotvec([0, 90, 0], degrees=True),
+        Rotation.from_rotvec([31, 0, 17], degrees=True),
+    )
     reference = np.stack([ICOSAHEDRON, quarter.apply(ICOSAHEDRON)] * 4)
-    within = np.stack([tilt.apply(ICOSAHEDRON), tilt.inv().apply(quarter.apply(ICOSAHEDRON))] * 4)[..., None]
+    within = np.stack([tilt.apply(ICOSAHEDRON), tilt.inv().apply(quarter.apply(ICOSAHEDRON))] * 4)[
+        ..., None
+    ]
     assert orientational_order(within, reference).order.max() < 0.5
     assert mutual_order(within, reference) == pytest.approx(1)
     assert disorder(0.1, mutual_order(within, reference), 0) == "another order"
@@ -81,7 +104,9 @@ def test_the_lowest_order_of_a_shape() -> None:
 
 
 def test_an_anion_that_stays_keeps_both() -> None:
-    found = orientational_order(turned(ICOSAHEDRON, Rotation.from_rotvec(np.zeros((3, 3)))), 5.0 * ICOSAHEDRON[None])
+    found = orientational_order(
+        turned(ICOSAHEDRON, Rotation.from_rotvec(np.zeros((3, 3)))), 5.0 * ICOSAHEDRON[None]
+    )
     assert found.memory == pytest.approx(1)
     assert found.order == pytest.approx(1)
     assert found.l == 6
@@ -91,11 +116,15 @@ def test_a_turn_of_the_icosahedron_onto_itself_loses_the_memory_and_keeps_the_or
     fifth = Rotation.from_rotvec(2 * np.pi / 5 * ICOSAHEDRON)
     found = orientational_order(turned(ICOSAHEDRON, fifth), ICOSAHEDRON[None])
     assert found.order == pytest.approx(1)
-    assert found.memory == pytest.approx((1 + 2 * np.cos(2 * np.pi / 5)) / 3)  # the trace of the rotation, over three
+    assert found.memory == pytest.approx(
+        (1 + 2 * np.cos(2 * np.pi / 5)) / 3
+    )  # the trace of the rotation, over three
 
 
 def test_random_orientations_have_neither() -> None:
-    found = orientational_order(turned(ICOSAHEDRON, Rotation.random(20_000, random_state=12)), ICOSAHEDRON[None])
+    found = orientational_order(
+        turned(ICOSAHEDRON, Rotation.random(20_000, random_state=12)), ICOSAHEDRON[None]
+    )
     assert found.memory.mean() == pytest.approx(0, abs=0.01)
     assert found.order.mean() == pytest.approx(0, abs=0.02)
     assert found.order.min() > -1 and found.order.max() < 1

@@ -32,14 +32,24 @@ def test_it_agrees_with_the_time_blocks_on_hopping_ions(rng):
 
 def test_ions_that_move_each_for_itself_are_held_about_as_often_as_claimed(rng):
     true = walks.per_frame(3)
-    held = [d.low <= true <= d.high for d in (regression(walks.brownian(rng, 12, 600), 20.0, onset_fs=100.0) for _ in range(150))]
+    held = [
+        d.low <= true <= d.high
+        for d in (
+            regression(walks.brownian(rng, 12, 600), 20.0, onset_fs=100.0) for _ in range(150)
+        )
+    ]
     assert 0.88 < np.mean(held) <= 1
 
 
 def test_ions_that_move_together_are_held_too_seldom(rng):
     """Why it is the second opinion and not the first."""
     true = walks.per_frame(3)
-    held = [d.low <= true <= d.high for d in (regression(walks.brownian(rng, 24, 600, 12), 20.0, onset_fs=100.0) for _ in range(60))]
+    held = [
+        d.low <= true <= d.high
+        for d in (
+            regression(walks.brownian(rng, 24, 600, 12), 20.0, onset_fs=100.0) for _ in range(60)
+        )
+    ]
     assert np.mean(held) < 0.75
 
 

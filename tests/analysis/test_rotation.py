@@ -21,11 +21,15 @@ from borarun.analysis.rotation import (
 )
 
 PHI = (1 + math.sqrt(5)) / 2
-ICOSAHEDRON = np.array([np.roll([0, s, t * PHI], k) for k in range(3) for s in (-1, 1) for t in (-1, 1)]) / math.sqrt(1 + PHI**2)
+ICOSAHEDRON = np.array(
+    [np.roll([0, s, t * PHI], k) for k in range(3) for s in (-1, 1) for t in (-1, 1)]
+) / math.sqrt(1 + PHI**2)
 
 
 def vectors_of(rotations, noise=0.0, seed=0):
-    """(A, F) rotations as matrices (A, F, 3, 3) -> (A, 12, 3, F) vertices of icosahedra that turn so."""
+    """(A, F) rotations as matrices (A, F, 3, 3) -> (A, 12, 3, F) vertices of icosahedra that turn
+    so.
+    """
     arms = np.einsum("afij,vj->avif", rotations, ICOSAHEDRON)
     arms = arms + noise * np.random.default_rng(seed).normal(size=arms.shape)
     return (arms / np.linalg.norm(arms, axis=2, keepdims=True)).astype(np.float32)
@@ -38,15 +42,22 @@ def about(axis, degrees):
 
 
 def librator(n_anions, n_frames, rms_deg, memory, seed=0):
-    """Orientations that wander about one by ``rms_deg`` an axis, each frame remembering a share ``memory`` of the last."""
+    """Orientations that wander about one by ``rms_deg`` an axis, each frame remembering a share
+    ``memory`` of the last.
+    """
     tilt = np.random.default_rng(seed).normal(size=(n_anions, n_frames, 3))
     for frame in range(1, n_frames):
         tilt[:, frame] = memory * tilt[:, frame - 1] + math.sqrt(1 - memory**2) * tilt[:, frame]
-    return Rotation.from_rotvec(rms_deg * tilt.reshape(-1, 3), degrees=True).as_matrix().reshape(n_anions, n_frames, 3, 3)
+    return (
+        Rotation.from_rotvec(rms_deg * tilt.reshape(-1, 3), degrees=True)
+        .as_matrix()
+        .reshape(n_anions, n_frames, 3, 3)
+    )
 
 
 def test_uniform_rotor_has_the_cosine_of_its_rate():
-    # Vertices at polar angle a from the axis: xi = <cos^2 a> + <sin^2 a> cos(w t) = 1/3 + 2/3 cos(w t) for an icosahedron.
+    # Vertices at polar angle a from the axis: xi = <cos^2 a> + <sin^2 a> cos(w t) = 1/3 + 2/3 cos(w
+    # t) for an icosahedron.
     turn = 2.0 * np.arange(1000)
     (xi,) = autocorrelation(vectors_of(about([1, 2, 3], turn)))
     assert xi[0] == 1
@@ -55,15 +66,28 @@ def test_uniform_rotor_has_the_cosine_of_its_rate():
 
 def test_autocorrelation_equals_its_definition():
     vectors = vectors_of(librator(3, 60, 40, 0.9)).astype(float)
-    direct = np.array([np.mean(np.sum(vectors[..., lag:] * vectors[..., : 60 - lag], axis=2)) for lag in range(60)])
-    np.testing.assert_allclose(autocorrelation(vectors).mean(axis=0), direct / direct[0], atol=1e-12)
-    np.testing.assert_allclose(autocorrelation(vectors.astype(np.float32)).mean(axis=0), direct, atol=1e-5)
+    direct = np.array(
+        [
+            np.mean(np.sum(vectors[..., lag:] * vectors[..., : 60 - lag], axis=2))
+            for lag in range(60)
+        ]
+    )
+    np.testing.assert_allclose(
+        autocorrelation(vectors).mean(axis=0), direct / direct[0], atol=1e-12
+    )
+    np.testing.assert_allclose(
+        autocorrelation(vectors.astype(np.float32)).mean(axis=0), direct, atol=1e-5
+    )
 
 
 def test_isotropic_tumbler_decays_with_twice_its_diffusion_constant():
     rng = np.random.default_rng(3)
     n_anions, n_frames, sigma = 60, 2000, 0.1
-    steps = Rotation.from_rotvec(sigma * rng.normal(size=(n_frames * n_anions, 3))).as_matrix().reshape(n_frames, n_anions, 3, 3)
+    steps = (
+        Rotation.from_rotvec(sigma * rng.normal(size=(n_frames * n_anions, 3)))
+        .as_matrix()
+        .reshape(n_frames, n_anions, 3, 3)
+    )
     orientation = np.empty((n_anions, n_frames, 3, 3))
     orientation[:, 0] = np.eye(3)
     for frame in range(1, n_frames):
@@ -86,7 +110,11 @@ def jumper(n_anions, n_frames, rate, seed):
     """Orientations that are drawn anew, any with the same chance, ``rate`` times a frame."""
     rng = np.random.default_rng(seed)
     place = np.cumsum(rng.random((n_anions, n_frames)) < rate, axis=1)
-    drawn = Rotation.random(n_anions * (place.max() + 1), random_state=seed).as_matrix().reshape(n_anions, -1, 3, 3)
+    drawn = (
+        Rotation.random(n_anions * (place.max() + 1), random_state=seed)
+        .as_matrix()
+        .reshape(n_anions, -1, 3, 3)
+    )
     return np.take_along_axis(drawn, place[:, :, None, None], axis=1)
 
 
@@ -102,20 +130,41 @@ def test_random_jumps_decay_with_their_rate_and_the_interval_holds_it():
 
 
 def test_jumps_between_the_orientations_of_an_icosahedron_that_look_the_same():
-    """The crystal keeps its order; its anions forget exp(-rate t), and leave their place in 59 of 60 jumps."""
+    """The crystal keeps its order; its anions forget exp(-rate t), and leave their place in 59 of
+    60 jumps.
+    """
     rng, rate, n_anions, n_frames = np.random.default_rng(5), 1 / 150, 24, 6000
     group = Rotation.create_group("I").as_matrix()
-    onto_itself = [np.abs((ICOSAHEDRON @ matrix.T)[:, None] - ICOSAHEDRON[None]).sum(axis=2).min(axis=1).max() < 1e-9 for matrix in group]
+    onto_itself = [
+        np.abs((ICOSAHEDRON @ matrix.T)[:, None] - ICOSAHEDRON[None]).sum(axis=2).min(axis=1).max()
+        < 1e-9
+        for matrix in group
+    ]
     assert all(onto_itself)
     jumps = np.cumsum(rng.random((n_anions, n_frames)) < rate, axis=1)
     drawn = group[rng.integers(60, size=(n_anions, jumps.max() + 1))]
-    tilt = Rotation.from_rotvec(rng.normal(scale=8, size=(n_anions * n_frames, 3)), degrees=True).as_matrix().reshape(n_anions, n_frames, 3, 3)
-    vectors = vectors_of(np.einsum("afij,afjk->afik", tilt, np.take_along_axis(drawn, jumps[:, :, None, None], axis=1)))
-    settled_xi = autocorrelation(vectors)[:, 10:] / autocorrelation(vectors)[:, 10:11].mean()  # libration takes its share at once
+    tilt = (
+        Rotation.from_rotvec(rng.normal(scale=8, size=(n_anions * n_frames, 3)), degrees=True)
+        .as_matrix()
+        .reshape(n_anions, n_frames, 3, 3)
+    )
+    vectors = vectors_of(
+        np.einsum(
+            "afij,afjk->afik", tilt, np.take_along_axis(drawn, jumps[:, :, None, None], axis=1)
+        )
+    )
+    settled_xi = (
+        autocorrelation(vectors)[:, 10:] / autocorrelation(vectors)[:, 10:11].mean()
+    )  # libration takes its share at once
     assert relaxation_time(settled_xi, 20.0).time_fs == pytest.approx(20.0 / rate, rel=0.15)
     found = full_rotations(rotation_matrices(vectors), 20.0)
     assert found.reorientations.sum() == pytest.approx(jumps[:, -1].sum() * 59 / 60, rel=0.12)
-    assert orientational_order(settled(vectors, 150), np.repeat(ICOSAHEDRON[None], n_anions, axis=0)).order.mean() > 0.5
+    assert (
+        orientational_order(
+            settled(vectors, 150), np.repeat(ICOSAHEDRON[None], n_anions, axis=0)
+        ).order.mean()
+        > 0.5
+    )
 
 
 def test_one_anion_that_makes_the_difference_leaves_no_interval():
@@ -174,17 +223,22 @@ def test_uniform_rotor_makes_the_turns_that_it_makes(axis):
 
 @pytest.mark.parametrize(("rms_deg", "memory"), [(10, 0.0), (10, 0.95), (15, 0.9)])
 def test_noisy_librator_makes_none(rms_deg, memory):
-    turns = full_rotations(rotation_matrices(vectors_of(librator(20, 3000, rms_deg, memory), noise=0.05)), 20.0)
+    turns = full_rotations(
+        rotation_matrices(vectors_of(librator(20, 3000, rms_deg, memory), noise=0.05)), 20.0
+    )
     assert turns.total == 0
     assert turns.reorientations.sum() == 0
 
 
 def test_wide_librator_makes_no_full_rotation():
-    assert full_rotations(rotation_matrices(vectors_of(librator(20, 3000, 35, 0.98))), 20.0).total == 0
+    assert (
+        full_rotations(rotation_matrices(vectors_of(librator(20, 3000, 35, 0.98))), 20.0).total == 0
+    )
 
 
 def test_jumps_are_counted_once_each():
-    # 72 degrees about a five-fold axis every 4 ps, eleven times, with libration: 792 degrees are two full rotations.
+    # 72 degrees about a five-fold axis every 4 ps, eleven times, with libration: 792 degrees are
+    # two full rotations.
     jumps = about([0, 1, PHI], 72.0 * (np.arange(2400) // 200))
     shaken = np.einsum("afij,afjk->afik", librator(1, 2400, 8, 0.9), jumps)
     turns = full_rotations(rotation_matrices(vectors_of(shaken, noise=0.05)), 20.0)
@@ -208,4 +262,6 @@ def test_vertices_of_an_anion_that_the_boundary_cuts():
     positions = anion + (images @ cell)[:, :, None]
     masses = np.repeat([10.81, 1.008], 12)
     atoms = np.arange(24)[None]
-    np.testing.assert_allclose(vertex_vectors(positions, atoms, atoms[:, :12], masses, cell)[0], arms, atol=1e-6)
+    np.testing.assert_allclose(
+        vertex_vectors(positions, atoms, atoms[:, :12], masses, cell)[0], arms, atol=1e-6
+    )

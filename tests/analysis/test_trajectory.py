@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from borarun.analysis.msd import mean_squared_displacement
-from borarun.analysis.trajectory import anion_centres, remove_drift, unwrap, unwrap_toroidal, unwrapping_disagreement, whole_images
+from borarun.analysis.trajectory import (
+    anion_centres,
+    remove_drift,
+    unwrap,
+    unwrap_toroidal,
+    unwrapping_disagreement,
+    whole_images,
+)
 
 SHAPE = np.array([[10.0, 0, 0], [1.5, 11.0, 0], [-1.0, 2.0, 9.0]])
 
@@ -51,26 +58,40 @@ def test_a_moving_origin_of_the_box_leaves_with_the_drift():
 def test_toroidal_unwrapping_of_a_constant_cell_gives_back_the_walk():
     cell = np.repeat(SHAPE[None], 300, axis=0)
     walk = 0.3 * np.random.default_rng(2).normal(size=(4, 3, 300)).cumsum(axis=2)
-    np.testing.assert_allclose(np.diff(unwrap_toroidal(walk, cell), axis=2), np.diff(walk, axis=2), atol=1e-10)
+    np.testing.assert_allclose(
+        np.diff(unwrap_toroidal(walk, cell), axis=2), np.diff(walk, axis=2), atol=1e-10
+    )
 
 
 def test_both_ways_agree_where_image_flags_fail():
     n_frames = 2000
     cell = breathing(n_frames, amplitude=0.002)
     rng = np.random.default_rng(4)
-    still, walk = np.repeat(rng.uniform(size=(20, 3, 1)), n_frames, axis=2), 0.03 * rng.normal(size=(30, 3, n_frames)).cumsum(axis=2)
+    still, walk = (
+        np.repeat(rng.uniform(size=(20, 3, 1)), n_frames, axis=2),
+        0.03 * rng.normal(size=(30, 3, n_frames)).cumsum(axis=2),
+    )
     scaled = np.concatenate([still, walk])
     mobile = np.arange(50) >= 20
     raw = with_image_flags(scaled, cell)
-    first, second = (remove_drift(way(raw, cell), ~mobile, np.ones(50))[mobile] for way in (unwrap, unwrap_toroidal))
+    first, second = (
+        remove_drift(way(raw, cell), ~mobile, np.ones(50))[mobile]
+        for way in (unwrap, unwrap_toroidal)
+    )
     assert unwrapping_disagreement(first, second) < 0.02
 
 
 def test_input_type_is_kept_and_input_not_changed():
     cell = breathing(30)
-    raw = with_image_flags(np.random.default_rng(0).uniform(size=(3, 3, 30)), cell).astype(np.float32)
+    raw = with_image_flags(np.random.default_rng(0).uniform(size=(3, 3, 30)), cell).astype(
+        np.float32
+    )
     before = raw.copy()
-    for out in (unwrap(raw, cell), unwrap_toroidal(raw, cell), remove_drift(raw, np.ones(3, bool), np.ones(3))):
+    for out in (
+        unwrap(raw, cell),
+        unwrap_toroidal(raw, cell),
+        remove_drift(raw, np.ones(3, bool), np.ones(3)),
+    ):
         assert out.dtype == np.float32
     np.testing.assert_array_equal(raw, before)
 
@@ -97,7 +118,11 @@ def test_centre_of_mass_does_not_depend_on_where_the_boundary_cuts(corner):
     anion = np.array([[0, 0, 0], [1.2, 0, 0], [1.2, 1.7, 0], [1.2, 1.7, 1.2]]) + corner
     moving = anion[:, :, None] + rng.normal(size=(1, 3, 20)).cumsum(axis=2) * 0.1
     images = -np.floor(moving[:, :, 0] @ np.linalg.inv(SHAPE))
-    centre = anion_centres(moving + (images @ SHAPE)[:, :, None], np.arange(4)[None], masses, SHAPE)[0]
-    np.testing.assert_allclose(np.diff(centre), np.diff(np.einsum("k,kif->if", masses / 24, moving)), atol=1e-10)
+    centre = anion_centres(
+        moving + (images @ SHAPE)[:, :, None], np.arange(4)[None], masses, SHAPE
+    )[0]
+    np.testing.assert_allclose(
+        np.diff(centre), np.diff(np.einsum("k,kif->if", masses / 24, moving)), atol=1e-10
+    )
     offset = (centre[:, 0] - masses @ moving[:, :, 0] / 24) @ np.linalg.inv(SHAPE)
     np.testing.assert_allclose(offset, np.round(offset), atol=1e-10)

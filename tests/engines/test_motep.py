@@ -1,4 +1,6 @@
-"""The engine of moment tensor potentials: what it writes, and what it reads from runs that end well and that do not."""
+"""The engine of moment tensor potentials: what it writes, and what it reads from runs that end well
+and that do not.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from borarun.programs import fit, select
 from borarun.task import Result
 
 DATA = Path(__file__).parent.parent.parent / "benchmarks" / "data"
-TRAIN = motep.Settings(operation="train", level=6, max_evaluations=4, starts=2, validation_fraction=0.3)
+TRAIN = motep.Settings(
+    operation="train", level=6, max_evaluations=4, starts=2, validation_fraction=0.3
+)
 SELECT = motep.Settings(operation="select", max_selected=2)
 
 
@@ -32,7 +36,10 @@ def labels() -> Frames:
 def trained(labels: Frames, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which a potential was trained."""
     directory = write_files(
-        tmp_path_factory.mktemp("train"), motep.render(TRAIN, {"labels": [labels.take(range(4)), labels.take(range(4, 10))]}, motep.Program())
+        tmp_path_factory.mktemp("train"),
+        motep.render(
+            TRAIN, {"labels": [labels.take(range(4)), labels.take(range(4, 10))]}, motep.Program()
+        ),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
@@ -52,8 +59,14 @@ def selected(result: Result, labels: Frames, tmp_path_factory: pytest.TempPathFa
     images = [labels[k] for k in (0, 1, 2, 3)]
     for k in (1, 3):
         images[k].set_cell(images[k].cell.array * 0.93, scale_atoms=True)
-    inputs = {"potential": result.texts["potential"], "active_set": result.arrays["active_set"].values, "candidates": [Frames.of(images)]}
-    directory = write_files(tmp_path_factory.mktemp("select"), motep.render(SELECT, inputs, motep.Program()))
+    inputs = {
+        "potential": result.texts["potential"],
+        "active_set": result.arrays["active_set"].values,
+        "candidates": [Frames.of(images)],
+    }
+    directory = write_files(
+        tmp_path_factory.mktemp("select"), motep.render(SELECT, inputs, motep.Program())
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
         select.main()
@@ -87,18 +100,38 @@ def test_what_active_learning_selected_is_learnt_whole(labels: Frames) -> None:
 
 
 def test_another_seed_holds_others_out(labels: Frames) -> None:
-    texts = {motep.render(TRAIN.model_copy(update={"seed": seed}), {"labels": [labels]}, motep.Program())["valid.extxyz"] for seed in range(5)}
+    texts = {
+        motep.render(
+            TRAIN.model_copy(update={"seed": seed}), {"labels": [labels]}, motep.Program()
+        )["valid.extxyz"]
+        for seed in range(5)
+    }
     assert len(texts) > 1
 
 
 def test_an_earlier_potential_is_written_to_start_from(labels: Frames) -> None:
-    assert motep.render(TRAIN, {"labels": [labels], "potential": "MTP\n"}, motep.Program())["start.mtp"] == "MTP\n"
+    assert (
+        motep.render(TRAIN, {"labels": [labels], "potential": "MTP\n"}, motep.Program())[
+            "start.mtp"
+        ]
+        == "MTP\n"
+    )
     assert "start.mtp" not in motep.render(TRAIN, {"labels": [labels]}, motep.Program())
 
 
 def test_the_command_starts_the_program_with_its_cores() -> None:
-    assert motep.command(TRAIN, 4, motep.Program()) == [sys.executable, "-m", "borarun.programs.fit", "--processes", "4"]
-    assert motep.command(SELECT, 4, motep.Program()) == [sys.executable, "-m", "borarun.programs.select"]
+    assert motep.command(TRAIN, 4, motep.Program()) == [
+        sys.executable,
+        "-m",
+        "borarun.programs.fit",
+        "--processes",
+        "4",
+    ]
+    assert motep.command(SELECT, 4, motep.Program()) == [
+        sys.executable,
+        "-m",
+        "borarun.programs.select",
+    ]
 
 
 def test_training_leaves_what_the_contract_names(result: Result, labels: Frames) -> None:
@@ -108,25 +141,53 @@ def test_training_leaves_what_the_contract_names(result: Result, labels: Frames)
     assert (facts["level"], potential.level, potential.n_parameters) == (6, 6, p)
     assert facts["n_train"] + facts["n_valid"] == len(labels)
     for part in ("train", "valid"):
-        assert set(facts["errors"][part]) == {"energy_meV_per_atom", "forces_eV_per_A", "stress_kbar"}
+        assert set(facts["errors"][part]) == {
+            "energy_meV_per_atom",
+            "forces_eV_per_A",
+            "stress_kbar",
+        }
     assert set(facts["ranges"]) == {"energy_eV_per_atom", "forces_eV_per_A", "stress_kbar"}
-    assert set(result.arrays) == {"active_set", "loss", "parity/energy", "parity/forces", "parity/stress"}
+    assert set(result.arrays) == {
+        "active_set",
+        "loss",
+        "parity/energy",
+        "parity/forces",
+        "parity/stress",
+    }
     assert result.arrays["active_set"].values.shape == (p, p)
     assert (np.diff(result.arrays["loss"].values) < 0.0).all()
 
 
 def test_errors_and_ranges_are_those_of_the_parity_data(result: Result, labels: Frames) -> None:
-    for name, fact, factor in (("energy", "energy_meV_per_atom", 1e3), ("forces", "forces_eV_per_A", 1.0), ("stress", "stress_kbar", 1602.1766)):
+    for name, fact, factor in (
+        ("energy", "energy_meV_per_atom", 1e3),
+        ("forces", "forces_eV_per_A", 1.0),
+        ("stress", "stress_kbar", 1602.1766),
+    ):
         reference, ours = result.arrays[f"parity/{name}"].values
-        assert result.facts["errors"]["valid"][fact] == pytest.approx(factor * np.sqrt(np.mean((ours - reference) ** 2)), rel=1e-5)
+        assert result.facts["errors"]["valid"][fact] == pytest.approx(
+            factor * np.sqrt(np.mean((ours - reference) ** 2)), rel=1e-5
+        )
     assert labels.energy is not None and labels.forces is not None
-    np.testing.assert_allclose(result.facts["ranges"]["energy_eV_per_atom"], [labels.energy.min() / 104, labels.energy.max() / 104])
-    np.testing.assert_allclose(result.facts["ranges"]["forces_eV_per_A"], [labels.forces.min(), labels.forces.max()])
+    np.testing.assert_allclose(
+        result.facts["ranges"]["energy_eV_per_atom"],
+        [labels.energy.min() / 104, labels.energy.max() / 104],
+    )
+    np.testing.assert_allclose(
+        result.facts["ranges"]["forces_eV_per_A"], [labels.forces.min(), labels.forces.max()]
+    )
 
 
-def test_training_goes_on_from_an_earlier_potential(result: Result, labels: Frames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_goes_on_from_an_earlier_potential(
+    result: Result, labels: Frames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = TRAIN.model_copy(update={"max_evaluations": 1})
-    write_files(tmp_path, motep.render(settings, {"labels": [labels], "potential": result.texts["potential"]}, motep.Program()))
+    write_files(
+        tmp_path,
+        motep.render(
+            settings, {"labels": [labels], "potential": result.texts["potential"]}, motep.Program()
+        ),
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["fit"])
     fit.main()
@@ -139,24 +200,44 @@ def test_selection_takes_what_is_new(selected: Path, labels: Frames) -> None:
     found = motep.parse(SELECT, selected)
     assert found.facts["n_candidates"] == len(found.facts["grades"]) == 4
     assert found.facts["n_selected"] == len(found.frames["selected"]) == 2
-    assert found.frames["selected"].grade == pytest.approx([found.facts["grades"][1], found.facts["grades"][3]])
+    assert found.frames["selected"].grade == pytest.approx(
+        [found.facts["grades"][1], found.facts["grades"][3]]
+    )
     volumes = np.abs(np.linalg.det(found.frames["selected"].cell))
     assert volumes.max() < np.abs(np.linalg.det(labels.cell)).min() * 0.93**3 * 1.3
 
 
-@pytest.mark.parametrize("name", ["potential.mtp", "active_set.npy", "loss.npy", "parity_energy.npy", "parity_forces.npy", "result.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "potential.mtp",
+        "active_set.npy",
+        "loss.npy",
+        "parity_energy.npy",
+        "parity_forces.npy",
+        "result.json",
+    ],
+)
 @pytest.mark.parametrize("keep", [None, 0.0, 0.6])
-def test_a_file_missing_empty_or_cut_short_is_named(trained: Path, tmp_path: Path, name: str, keep: float | None) -> None:
-    check_damage(motep.Settings.model_validate(TRAIN.model_dump()), trained, tmp_path / "copy", name, keep)
+def test_a_file_missing_empty_or_cut_short_is_named(
+    trained: Path, tmp_path: Path, name: str, keep: float | None
+) -> None:
+    check_damage(
+        motep.Settings.model_validate(TRAIN.model_dump()), trained, tmp_path / "copy", name, keep
+    )
 
 
 @pytest.mark.parametrize("name", ["selected.extxyz", "result.json"])
 @pytest.mark.parametrize("keep", [None, 0.0, 0.6])
-def test_a_selection_missing_empty_or_cut_short_is_named(selected: Path, tmp_path: Path, name: str, keep: float | None) -> None:
+def test_a_selection_missing_empty_or_cut_short_is_named(
+    selected: Path, tmp_path: Path, name: str, keep: float | None
+) -> None:
     check_damage(SELECT, selected, tmp_path / "copy", name, keep)
 
 
-def check_damage(settings: motep.Settings, whole: Path, copy: Path, name: str, keep: float | None) -> None:
+def check_damage(
+    settings: motep.Settings, whole: Path, copy: Path, name: str, keep: float | None
+) -> None:
     shutil.copytree(whole, copy)
     content = (copy / name).read_bytes()
     (copy / name).unlink()
@@ -176,7 +257,10 @@ def test_a_potential_of_nan_is_refused(trained: Path, tmp_path: Path) -> None:
         motep.parse(TRAIN, copy)
 
 
-@pytest.mark.parametrize("wrong", [{"level": 7}, {"validation_fraction": 0.0}, {"cutoff_A": -1.0}, {"starts": 0}, {"unknown": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"level": 7}, {"validation_fraction": 0.0}, {"cutoff_A": -1.0}, {"starts": 0}, {"unknown": 1}],
+)
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         motep.Settings(operation="train", **wrong)  # type: ignore[arg-type]

@@ -1,4 +1,6 @@
-"""The shared part of the reference engines: settings, files, parsing; and the embedded program, with the bundled potential."""
+"""The shared part of the reference engines: settings, files, parsing; and the embedded program,
+with the bundled potential.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,14 @@ from borarun.structure import Cell, read_structure
 
 STRUCTURE = Path(__file__).parents[2] / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 CELL = Cell(text=Frames.of([read_structure(STRUCTURE)]).to_extxyz())
-RUN = {"operation": "aimd", "functional": "PBE-D3", "cell": CELL, "time_ps": 0.012, "sample_every_fs": 3, "temperature_K": 1000}
+RUN = {
+    "operation": "aimd",
+    "functional": "PBE-D3",
+    "cell": CELL,
+    "time_ps": 0.012,
+    "sample_every_fs": 3,
+    "temperature_K": 1000,
+}
 
 
 def settings(**keys: object) -> bundled.Settings:
@@ -57,7 +66,15 @@ def test_an_unknown_functional_names_what_there_is() -> None:
         settings(operation="relax", functional="rev-vdW-DF2")
 
 
-@pytest.mark.parametrize("keys", [{"sample_every_fs": 0.7}, {"time_ps": 0.002, "sample_every_fs": 5}, {"timestep_fs": 0}, {"friction": 1}])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"sample_every_fs": 0.7},
+        {"time_ps": 0.002, "sample_every_fs": 5},
+        {"timestep_fs": 0},
+        {"friction": 1},
+    ],
+)
 def test_settings_that_cannot_run_are_refused(keys: dict[str, float]) -> None:
     with pytest.raises(ValueError):
         settings(operation="aimd", **keys)
@@ -100,12 +117,16 @@ def test_labels_are_derivatives_of_the_energy(finished: tuple[bundled.Settings, 
     assert energy(np.zeros(3), rest) == pytest.approx(last.get_potential_energy(), abs=1e-4)
 
 
-def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished: tuple[bundled.Settings, Path], tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(
+    finished: tuple[bundled.Settings, Path], tmp_path: Path
+) -> None:
     task, directory = finished
     for name, seed, same in (("a", task.seed, True), ("b", task.seed + 1, False)):
         again = prepare(tmp_path / name, settings(**RUN, seed=seed))
         program.run(again)
-        assert ((again / "labels.extxyz").read_bytes() == (directory / "labels.extxyz").read_bytes()) is same
+        assert (
+            (again / "labels.extxyz").read_bytes() == (directory / "labels.extxyz").read_bytes()
+        ) is same
 
 
 class KilledError(Exception):
@@ -114,12 +135,17 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize("operation", ["aimd", "label"])
 def test_a_killed_program_goes_on_where_it_was(
-    operation: str, finished: tuple[bundled.Settings, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    operation: str,
+    finished: tuple[bundled.Settings, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     aimd, whole = finished
     task = settings(**RUN) if operation == "aimd" else settings(operation="label")
     frames = reference.parse(aimd, whole).frames["labels"]
-    directory = prepare(tmp_path / "killed", task, **({"frames": frames} if operation == "label" else {}))
+    directory = prepare(
+        tmp_path / "killed", task, **({"frames": frames} if operation == "label" else {})
+    )
     labelled, calls = program.labelled, []
 
     def dies_at_the_third(atoms: Atoms, calculator: object) -> Atoms:
@@ -182,12 +208,22 @@ class Crooked(EMT):
 
     def calculate(self, atoms: Atoms, *rest: Any) -> None:
         super().calculate(atoms, *rest)
-        self.results["forces"] = self.results["forces"] + 0.01 * np.random.default_rng(1).normal(size=(len(atoms), 3))
+        self.results["forces"] = self.results["forces"] + 0.01 * np.random.default_rng(1).normal(
+            size=(len(atoms), 3)
+        )
 
 
 @pytest.mark.parametrize("keep_symmetry", [True, False])
-def test_the_force_told_of_a_relaxation_is_the_one_that_was_tested(keep_symmetry: bool, tmp_path: Path) -> None:
-    job = {"keep_symmetry": keep_symmetry, "relax_cell": False, "max_steps": 5, "fmax_eV_per_A": 0.002, "max_stress_kbar": 1.0}
+def test_the_force_told_of_a_relaxation_is_the_one_that_was_tested(
+    keep_symmetry: bool, tmp_path: Path
+) -> None:
+    job = {
+        "keep_symmetry": keep_symmetry,
+        "relax_cell": False,
+        "max_steps": 5,
+        "fmax_eV_per_A": 0.002,
+        "max_stress_kbar": 1.0,
+    }
     output = program.Output(tmp_path)
     if not keep_symmetry:  # forces that never change never become smaller
         with pytest.raises(EngineError, match=r"not relaxed after 5 steps"):
@@ -196,7 +232,9 @@ def test_the_force_told_of_a_relaxation_is_the_one_that_was_tested(keep_symmetry
     facts = program.relax(bulk("Cu", cubic=True), Crooked(), job, output)
     assert facts["max_force_eV_per_A"] < 0.002
     label = Frames.from_extxyz((tmp_path / "labels.partial.extxyz").read_text())[0]
-    assert np.linalg.norm(label.get_forces(), axis=1).max() > 0.01, "the label has the forces as they are"
+    assert np.linalg.norm(label.get_forces(), axis=1).max() > 0.01, (
+        "the label has the forces as they are"
+    )
 
 
 def test_an_explosion_says_so(tmp_path: Path) -> None:
@@ -209,7 +247,9 @@ def test_an_explosion_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["result.json", "labels.extxyz"])
-def test_files_missing_or_cut_short_at_any_place_are_refused(name: str, finished: tuple[bundled.Settings, Path], tmp_path: Path) -> None:
+def test_files_missing_or_cut_short_at_any_place_are_refused(
+    name: str, finished: tuple[bundled.Settings, Path], tmp_path: Path
+) -> None:
     task, directory = finished
     file = copy(directory, tmp_path) / name
     whole = file.read_bytes()
@@ -229,7 +269,9 @@ def rewrite(directory: Path, images: list[Atoms]) -> None:
     (directory / "result.json").write_text(json.dumps({**result, "bytes": len(text)}))
 
 
-def test_wrong_atoms_and_what_is_no_number_are_refused(finished: tuple[bundled.Settings, Path], tmp_path: Path) -> None:
+def test_wrong_atoms_and_what_is_no_number_are_refused(
+    finished: tuple[bundled.Settings, Path], tmp_path: Path
+) -> None:
     task, directory = finished
     copy(directory, tmp_path)
     images = list(reference.parse(task, directory).frames["labels"])
@@ -237,7 +279,9 @@ def test_wrong_atoms_and_what_is_no_number_are_refused(finished: tuple[bundled.S
     reference.parse(task, tmp_path)
 
     shorter = images[0][:-1]
-    shorter.calc = SinglePointCalculator(shorter, energy=0.0, forces=np.zeros((103, 3)), stress=np.zeros(6))
+    shorter.calc = SinglePointCalculator(
+        shorter, energy=0.0, forces=np.zeros((103, 3)), stress=np.zeros(6)
+    )
     rewrite(tmp_path, [shorter, *images[1:]])
     with pytest.raises(ParseError, match="other configurations"):
         reference.parse(task, tmp_path)
@@ -247,7 +291,9 @@ def test_wrong_atoms_and_what_is_no_number_are_refused(finished: tuple[bundled.S
         reference.parse(task, tmp_path)
 
     broken = images[0].copy()
-    broken.calc = SinglePointCalculator(broken, **{**images[0].calc.results, "energy": float("nan")})
+    broken.calc = SinglePointCalculator(
+        broken, **{**images[0].calc.results, "energy": float("nan")}
+    )
     rewrite(tmp_path, [broken, *images[1:]])
     with pytest.raises(ParseError, match="energy that are no numbers"):
         reference.parse(task, tmp_path)
@@ -255,7 +301,9 @@ def test_wrong_atoms_and_what_is_no_number_are_refused(finished: tuple[bundled.S
 
 def test_the_ensemble_has_the_temperature_and_pressure_that_were_asked_for(tmp_path: Path) -> None:
     """Wide bounds: the run is short, and the pressure of 104 atoms swings by several kbar."""
-    task = settings(**{**RUN, "temperature_K": 300, "time_ps": 0.6, "sample_every_fs": 5, "friction_per_ps": 50})
+    task = settings(
+        **{**RUN, "temperature_K": 300, "time_ps": 0.6, "sample_every_fs": 5, "friction_per_ps": 50}
+    )
     directory = prepare(tmp_path / "long", task)
     program.run(directory)
     result = reference.parse(task, directory)

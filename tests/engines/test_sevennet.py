@@ -1,4 +1,6 @@
-"""The SevenNet reference. What needs the network itself runs where sevenn and dftd3 are installed."""
+"""The SevenNet reference. What needs the network itself runs where sevenn and dftd3 are
+installed.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +17,29 @@ from borarun.engines import bundled, sevennet
 from borarun.frames import Frames
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("sevenn", "dftd3"))
-needs_sevennet = pytest.mark.skipif(not INSTALLED, reason='needs sevenn and dftd3: pip install "borarun[sevennet]"')
+needs_sevennet = pytest.mark.skipif(
+    not INSTALLED, reason='needs sevenn and dftd3: pip install "borarun[sevennet]"'
+)
 
-BORANE = Atoms("BH3", [(0, 0, 0), (1.2, 0, 0), (-0.6, 1.04, 0), (-0.6, -1.04, 0.05)], cell=[5.4, 5.7, 6.1], pbc=True)
+BORANE = Atoms(
+    "BH3",
+    [(0, 0, 0), (1.2, 0, 0), (-0.6, 1.04, 0), (-0.6, -1.04, 0.05)],
+    cell=[5.4, 5.7, 6.1],
+    pbc=True,
+)
 """No image at the network's cutoff, 5 angstrom, where its energy has a kink."""
 
 
 def labels(functional: str, images: list[Atoms], directory: Path) -> Frames:
     settings = sevennet.Settings(operation="label", functional=functional)
     directory.mkdir()
-    for name, content in sevennet.render(settings, {"frames": Frames.of(images)}, sevennet.Program()).items():
+    for name, content in sevennet.render(
+        settings, {"frames": Frames.of(images)}, sevennet.Program()
+    ).items():
         (directory / name).write_text(str(content))
-    subprocess.run(sevennet.command(settings, 1, sevennet.Program()), cwd=directory, check=True, timeout=300)
+    subprocess.run(
+        sevennet.command(settings, 1, sevennet.Program()), cwd=directory, check=True, timeout=300
+    )
     return sevennet.parse(settings, directory).frames["labels"]
 
 
@@ -60,7 +73,10 @@ def test_its_files_differ_from_those_of_bundled_by_the_calculator_alone() -> Non
 
 def test_planning_loads_no_network() -> None:
     code = "import sys; from borarun.engines import sevennet as engine; "
-    code += "engine.missing(engine.Settings(operation='label', functional='PBE-D3'), engine.Program()); "
+    code += (
+        "engine.missing(engine.Settings(operation='label', functional='PBE-D3'), "
+        "engine.Program()); "
+    )
     code += "sys.exit('torch' in sys.modules or 'sevenn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -82,6 +98,8 @@ def test_forces_and_stress_are_derivatives_and_dispersion_is_added(tmp_path: Pat
         force = (found.energy[0] - found.energy[2]) / (2 * step)
         strain = (found.energy[1] - found.energy[3]) / (2 * step)
         assert force == pytest.approx(-(found.forces[-4:] * direction).sum(), rel=0.02, abs=0.01)
-        assert strain == pytest.approx(found.stress[-1, 0] * BORANE.get_volume(), rel=0.02, abs=0.01)
+        assert strain == pytest.approx(
+            found.stress[-1, 0] * BORANE.get_volume(), rel=0.02, abs=0.01
+        )
         slopes[functional] = found.energy[-1]
     assert -1.0 < slopes["PBE-D3"] - slopes["PBE"] < -0.01, "dispersion binds, weakly"

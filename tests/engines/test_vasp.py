@@ -1,4 +1,6 @@
-"""VASP's inputs, its recorded outputs and the gate; the program around it, with the stand-in at the other end of VASP's own files."""
+"""VASP's inputs, its recorded outputs and the gate; the program around it, with the stand-in at the
+other end of VASP's own files.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ COMMAND = [sys.executable, str(STANDIN)]
 SHIPPED = (ROOT / "borarun" / "potentials" / "Li2B12H12-PBE-D3.mtp").read_text()
 MLP = shutil.which("mlp")
 
-RECORDED = {  # folder: energy TOTEN of the last step, eV, and its external pressure, kbar, as the OUTCAR prints them
+# folder: energy TOTEN of the last step, eV, and its external pressure, kbar, as the OUTCAR prints
+# them
+RECORDED = {
     "relaxation": (-1.924600, -1.15),
     "scan_relaxation": (-6.82078391, -1.75),
     "static_silicon": (-10.645278, -15.23),
@@ -86,11 +90,15 @@ def text_of(atoms: Atoms) -> str:
 def settings(**keys: Any) -> engine.Settings:
     start = keys.pop("atoms", None)
     cell = {} if start is None else {"cell": Cell(text=text_of(start))}
-    return engine.Settings(**{"operation": "label", "functional": "PBE", "potcar": TITELS, **cell, **keys})
+    return engine.Settings(
+        **{"operation": "label", "functional": "PBE", "potcar": TITELS, **cell, **keys}
+    )
 
 
 def site(potcars: Path, **keys: Any) -> engine.Program:
-    return engine.Program(**{"command": shlex.join(COMMAND), "potcar_directory": str(potcars), **keys})
+    return engine.Program(
+        **{"command": shlex.join(COMMAND), "potcar_directory": str(potcars), **keys}
+    )
 
 
 def incar_of(task: engine.Settings, atoms: Atoms | None = None) -> dict[str, Any]:
@@ -98,7 +106,8 @@ def incar_of(task: engine.Settings, atoms: Atoms | None = None) -> dict[str, Any
     return dict(Incar.from_str(str(engine.render(task, inputs, engine.Program())["INCAR"])))
 
 
-# -- inputs ---------------------------------------------------------------------------------------------------------------------------------
+# -- inputs
+# ---------------------------------------------------------------------------------------------------------------------------------  # noqa: E501
 
 
 @pytest.mark.parametrize(
@@ -107,37 +116,96 @@ def incar_of(task: engine.Settings, atoms: Atoms | None = None) -> dict[str, Any
         ("PBE", {"GGA": "Pe"}),
         ("PBE-D3", {"GGA": "Pe", "IVDW": 12}),
         ("PBE-D3-zero", {"GGA": "Pe", "IVDW": 11}),
-        ("rev-vdW-DF2", {"GGA": "Mk", "PARAM1": 0.1234568, "PARAM2": 0.711357, "LUSE_VDW": True, "ZAB_VDW": -1.8867, "AGGAC": 0.0}),
-        ("r2SCAN+rVV10", {"METAGGA": "R2scan", "LUSE_VDW": True, "BPARAM": 11.95, "CPARAM": 0.0093}),
+        (
+            "rev-vdW-DF2",
+            {
+                "GGA": "Mk",
+                "PARAM1": 0.1234568,
+                "PARAM2": 0.711357,
+                "LUSE_VDW": True,
+                "ZAB_VDW": -1.8867,
+                "AGGAC": 0.0,
+            },
+        ),
+        (
+            "r2SCAN+rVV10",
+            {"METAGGA": "R2scan", "LUSE_VDW": True, "BPARAM": 11.95, "CPARAM": 0.0093},
+        ),
     ],
 )
 def test_functionals_are_named_in_full(functional: str, tags: dict[str, Any]) -> None:
     found = incar_of(settings(functional=functional))
-    says_functional = {"GGA", "METAGGA", "IVDW", "PARAM1", "PARAM2", "LUSE_VDW", "ZAB_VDW", "AGGAC", "BPARAM", "CPARAM"}
+    says_functional = {
+        "GGA",
+        "METAGGA",
+        "IVDW",
+        "PARAM1",
+        "PARAM2",
+        "LUSE_VDW",
+        "ZAB_VDW",
+        "AGGAC",
+        "BPARAM",
+        "CPARAM",
+    }
     assert {tag: value for tag, value in found.items() if tag in says_functional} == tags
-    assert found["LASPH"] is True and found["ENCUT"] == 600 and found["ISMEAR"] == 0 and found["SIGMA"] == 0.2 and found["EDIFF"] == 1e-6
+    assert (
+        found["LASPH"] is True
+        and found["ENCUT"] == 600
+        and found["ISMEAR"] == 0
+        and found["SIGMA"] == 0.2
+        and found["EDIFF"] == 1e-6
+    )
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [("rev-vdW-DF2", "rev-vdw-df2"), ("vdW-DF2", "vdw-df2"), ("optB86b-vdW", "optb86b-vdw"), ("optB88-vdW", "optb88-vdw"), ("optPBE-vdW", "optpbe-vdw")],
+    [
+        ("rev-vdW-DF2", "rev-vdw-df2"),
+        ("vdW-DF2", "vdw-df2"),
+        ("optB86b-vdW", "optb86b-vdw"),
+        ("optB88-vdW", "optb88-vdw"),
+        ("optPBE-vdW", "optpbe-vdw"),
+    ],
 )
 def test_functionals_are_those_of_ase(ours: str, theirs: str) -> None:
     """ASE keeps a table of its own; it has 10/81 with four digits."""
     found = {tag.lower(): value for tag, value in engine.FUNCTIONALS[ours].items()}
     expected = GenerateVaspInput.xc_defaults[theirs]
     for tag in {"gga", "param1", "param2", "zab_vdw", "luse_vdw", "aggac"} & expected.keys():
-        assert found[tag] == (pytest.approx(expected[tag], abs=1e-4) if isinstance(expected[tag], float) else expected[tag])
+        assert found[tag] == (
+            pytest.approx(expected[tag], abs=1e-4)
+            if isinstance(expected[tag], float)
+            else expected[tag]
+        )
 
 
 def test_each_operation_has_its_tags() -> None:
-    label, relax = incar_of(settings()), incar_of(settings(operation="relax", atoms=pa3(), fmax_eV_per_A=0.005))
+    label, relax = (
+        incar_of(settings()),
+        incar_of(settings(operation="relax", atoms=pa3(), fmax_eV_per_A=0.005)),
+    )
     assert (label["IBRION"], label["NSW"]) == (-1, 0)
     assert (relax["IBRION"], relax["ISIF"], relax["NSW"], relax["EDIFFG"]) == (2, 3, 500, -0.005)
-    assert incar_of(settings(operation="relax", atoms=pa3(), ionic_tolerance_eV=1e-5))["EDIFFG"] == 1e-5
-    fixed = incar_of(settings(operation="relax", atoms=pa3(), relax_cell=False, keep_symmetry=False))
+    assert (
+        incar_of(settings(operation="relax", atoms=pa3(), ionic_tolerance_eV=1e-5))["EDIFFG"]
+        == 1e-5
+    )
+    fixed = incar_of(
+        settings(operation="relax", atoms=pa3(), relax_cell=False, keep_symmetry=False)
+    )
     assert (fixed["ISIF"], fixed["ISYM"]) == (2, 0)
-    aimd = incar_of(settings(operation="aimd", atoms=pa3(), time_ps=0.1, timestep_fs=0.5, sample_every_fs=5, temperature_K=700, friction_per_ps=8, seed=7))
+    aimd = incar_of(
+        settings(
+            operation="aimd",
+            atoms=pa3(),
+            time_ps=0.1,
+            timestep_fs=0.5,
+            sample_every_fs=5,
+            temperature_K=700,
+            friction_per_ps=8,
+            seed=7,
+        )
+    )
     expected = {
         "IBRION": 0,
         "MDALGO": 3,
@@ -151,11 +219,26 @@ def test_each_operation_has_its_tags() -> None:
         "ISYM": 0,
     }
     assert {tag: aimd[tag] for tag in expected} == expected
-    assert [int(seed) for seed in aimd["RANDOM_SEED"]] == [7, 0, 0] and aimd["LANGEVIN_GAMMA_L"] == 10 and aimd["PMASS"] == 100
+    assert (
+        [int(seed) for seed in aimd["RANDOM_SEED"]] == [7, 0, 0]
+        and aimd["LANGEVIN_GAMMA_L"] == 10
+        and aimd["PMASS"] == 100
+    )
 
 
 def test_tags_of_vasp_can_be_added_and_overruled() -> None:
-    found = incar_of(settings(incar={"NCORE": 4, "PREC": "Normal", "LREAL": "Auto", "ROPT": [1e-3, 1e-3, 1e-3], "ENCUT": 450, "ISIF": 4}))
+    found = incar_of(
+        settings(
+            incar={
+                "NCORE": 4,
+                "PREC": "Normal",
+                "LREAL": "Auto",
+                "ROPT": [1e-3, 1e-3, 1e-3],
+                "ENCUT": 450,
+                "ISIF": 4,
+            }
+        )
+    )
     assert found["ENCUT"] == 450 and found["ISIF"] == 4  # also those that the settings say
     assert found["NCORE"] == 4 and found["PREC"] == "Normal" and found["LREAL"] == "Auto"
     assert settings(incar={"NCORE": 4}).model_dump() != settings().model_dump()
@@ -185,7 +268,11 @@ def test_atoms_are_grouped_by_element_and_found_again() -> None:
     atoms = Atoms("HLiHBLi", positions=np.arange(15).reshape(5, 3) * 0.4, cell=[9, 8, 7], pbc=True)
     assert vasp_inputs.order(atoms.numbers).tolist() == [0, 2, 1, 4, 3]
     poscar = Poscar.from_str(vasp_inputs.poscar(atoms))
-    assert poscar.site_symbols == ["H", "Li", "B"] and poscar.natoms == [2, 2, 1] and vasp_inputs.elements(atoms) == ["H", "Li", "B"]
+    assert (
+        poscar.site_symbols == ["H", "Li", "B"]
+        and poscar.natoms == [2, 2, 1]
+        and vasp_inputs.elements(atoms) == ["H", "Li", "B"]
+    )
     assert_allclose(poscar.structure.cart_coords, atoms.positions[[0, 2, 1, 4, 3]], atol=1e-14)
 
 
@@ -194,33 +281,58 @@ def test_the_mesh_is_that_of_the_study_s_cell_made_coarser_by_repeats() -> None:
 
     def mesh(atoms: Atoms, **keys: Any) -> str:
         task = settings(kpoints_cell_A=edges, **keys)
-        return str(engine.render(task, {"frames": Frames.of([atoms])}, engine.Program())["KPOINTS"]).splitlines()[3]
+        return str(
+            engine.render(task, {"frames": Frames.of([atoms])}, engine.Program())["KPOINTS"]
+        ).splitlines()[3]
 
     assert mesh(pa3()) == "5 5 5" and mesh(pa3().repeat((2, 1, 3))) == "3 5 2"
     aimd = settings(operation="aimd", atoms=pa3())
-    assert str(engine.render(aimd, {}, engine.Program())["KPOINTS"]).splitlines()[2:4] == ["Gamma", "1 1 1"]
+    assert str(engine.render(aimd, {}, engine.Program())["KPOINTS"]).splitlines()[2:4] == [
+        "Gamma",
+        "1 1 1",
+    ]
 
 
 def test_the_gamma_version_runs_where_the_gamma_point_is_all() -> None:
     def command(**keys: Any) -> list[str]:
-        program = engine.Program(command="srun -n {cores} vasp_std", gamma_command="srun -n {cores} vasp_gam")
+        program = engine.Program(
+            command="srun -n {cores} vasp_std", gamma_command="srun -n {cores} vasp_gam"
+        )
         return engine.command(settings(operation="aimd", **keys), 8, program)[3:]
 
-    assert command() == ["srun", "-n", "8", "vasp_gam"] and command(kpoints_aimd=(2, 2, 2)) == ["srun", "-n", "8", "vasp_std"]
+    assert command() == ["srun", "-n", "8", "vasp_gam"] and command(kpoints_aimd=(2, 2, 2)) == [
+        "srun",
+        "-n",
+        "8",
+        "vasp_std",
+    ]
 
 
 def test_what_is_missing_comes_with_its_way_out(potcars: Path, tmp_path: Path) -> None:
     task = settings(functional="rev-vdW-DF2")
-    assert "no-such-vasp is not found" in engine.missing(task, site(potcars, command="no-such-vasp"))
-    assert "set programs.vasp.potcar_directory" in engine.missing(task, engine.Program(command=sys.executable))
+    assert "no-such-vasp is not found" in engine.missing(
+        task, site(potcars, command="no-such-vasp")
+    )
+    assert "set programs.vasp.potcar_directory" in engine.missing(
+        task, engine.Program(command=sys.executable)
+    )
     assert "Li_sv/POTCAR cannot be read" in engine.missing(task, site(tmp_path))
     newer = settings(potcar={**TITELS, "H": "PAW_PBE H 01Jan2030"})
-    assert "is PAW_PBE H 15Jun2001, not the study's PAW_PBE H 01Jan2030" in engine.missing(newer, site(potcars))
+    assert "is PAW_PBE H 15Jun2001, not the study's PAW_PBE H 01Jan2030" in engine.missing(
+        newer, site(potcars)
+    )
     assert "no_kernel is not there" in engine.missing(task, site(potcars, vdw_kernel="/no_kernel"))
-    assert engine.missing(task, site(potcars)) == "" == engine.missing(settings(functional="r2SCAN+rVV10"), site(potcars, vdw_kernel="/no_kernel"))
+    assert (
+        engine.missing(task, site(potcars))
+        == ""
+        == engine.missing(
+            settings(functional="r2SCAN+rVV10"), site(potcars, vdw_kernel="/no_kernel")
+        )
+    )
 
 
-# -- recorded outputs -----------------------------------------------------------------------------------------------------------------------
+# -- recorded outputs
+# -----------------------------------------------------------------------------------------------------------------------  # noqa: E501
 
 
 def recorded(name: str, directory: Path) -> Path:
@@ -235,11 +347,20 @@ def as_asked(run: vasp_output.Run, file: Path) -> vasp_output.Asked:
     titels = dict(zip(dict.fromkeys(run.symbols), run.titels, strict=True))
     mesh = (run.mesh[0], run.mesh[1], run.mesh[2])
     return vasp_output.Asked(
-        {**run.tags, "NSW": Vasprun(file, parse_potcar_file=False).parameters["NSW"]}, titels, 0.0, mesh, start, np.arange(len(start))
+        {**run.tags, "NSW": Vasprun(file, parse_potcar_file=False).parameters["NSW"]},
+        titels,
+        0.0,
+        mesh,
+        start,
+        np.arange(len(start)),
     )
 
 
-NOTED: dict[str, Any] = {"potcars": {"Li": {"zval": 3.0}, "H": {"zval": 1.0}, "Si": {"zval": 4.0}}, "corrections": [], "stopped": False}
+NOTED: dict[str, Any] = {
+    "potcars": {"Li": {"zval": 3.0}, "H": {"zval": 1.0}, "Si": {"zval": 4.0}},
+    "corrections": [],
+    "stopped": False,
+}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -258,7 +379,9 @@ def test_recorded_outputs_are_read_and_pass_the_gate(name: str, tmp_path: Path) 
     assert_allclose(atoms.cell.array, peer.cell.array, atol=1e-6)
     energy, pressure = RECORDED[name]
     assert run.energy[-1] == pytest.approx(energy, abs=1e-6)
-    assert -atoms.get_stress()[:3].mean() * 1602.1766 == pytest.approx(pressure, abs=0.006), "external pressure of the OUTCAR, kbar"
+    assert -atoms.get_stress()[:3].mean() * 1602.1766 == pytest.approx(pressure, abs=0.006), (
+        "external pressure of the OUTCAR, kbar"
+    )
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -266,7 +389,10 @@ def test_recorded_outputs_are_read_and_pass_the_gate(name: str, tmp_path: Path) 
 def test_the_stream_has_the_values_of_pymatgen(name: str, tmp_path: Path) -> None:
     file = DATA / name / "vasprun.xml"
     file = file if file.exists() else recorded(name, tmp_path) / "vasprun.xml"
-    ours, theirs = read_vasprun(file), Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+    ours, theirs = (
+        read_vasprun(file),
+        Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False),
+    )
     steps = theirs.ionic_steps
     for found, expected in {
         "energy": [step["e_fr_energy"] for step in steps],
@@ -277,10 +403,20 @@ def test_the_stream_has_the_values_of_pymatgen(name: str, tmp_path: Path) -> Non
     }.items():
         assert np.array_equal(getattr(ours, found), expected), found
     assert ours.stress is not None
-    assert_allclose(voigt_6_to_full_3x3_stress(ours.stress) * -EV_PER_A3_IN_KBAR, [step["stress"] for step in steps], atol=1e-10)
-    assert (ours.version, list(ours.symbols), ours.mesh) == (theirs.vasp_version, theirs.atomic_symbols, theirs.kpoints.kpts[0])
+    assert_allclose(
+        voigt_6_to_full_3x3_stress(ours.stress) * -EV_PER_A3_IN_KBAR,
+        [step["stress"] for step in steps],
+        atol=1e-10,
+    )
+    assert (ours.version, list(ours.symbols), ours.mesh) == (
+        theirs.vasp_version,
+        theirs.atomic_symbols,
+        theirs.kpoints.kpts[0],
+    )
     for tags, expected_tags in ((ours.incar, theirs.incar), (ours.parameters, theirs.parameters)):
-        assert {tag: str(value).upper() for tag, value in tags.items()} == {tag.upper(): str(value).upper() for tag, value in expected_tags.items()}
+        assert {tag: str(value).upper() for tag, value in tags.items()} == {
+            tag.upper(): str(value).upper() for tag, value in expected_tags.items()
+        }
 
 
 def test_what_fortran_could_not_print_is_no_number(silicon: Path) -> None:
@@ -298,9 +434,17 @@ def test_what_fortran_could_not_print_is_no_number(silicon: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('<varray name="forces"', '<varray name="former"', r"damaged after step 0 \(the next one has no varray\[@name='forces'\]"),
+        (
+            '<varray name="forces"',
+            '<varray name="former"',
+            r"damaged after step 0 \(the next one has no varray\[@name='forces'\]",
+        ),
         ('<i name="e_fr_energy">', '<i name="e_fr_energy">1 2', r"damaged after step 0 \("),
-        ("<rc><c>Si</c>", "<rd><c>Si</c>", r"damaged after step 0 \(mismatched tag: line \d+, column \d+"),
+        (
+            "<rc><c>Si</c>",
+            "<rd><c>Si</c>",
+            r"damaged after step 0 \(mismatched tag: line \d+, column \d+",
+        ),
         ('name="NELM"', 'name="MLEN"', "does not tell NELM"),
         ("<kpoints>", "<kpoints/><other>", "damaged after step 0"),
     ],
@@ -320,7 +464,9 @@ def test_memory_holds_one_step(silicon: Path) -> None:
     cycle = "  <scstep><energy>" + '<i name="e_fr_energy"> 1.0 </i>' * 50 + "</energy></scstep>\n"
 
     def peak(steps: int) -> int:
-        (silicon / "vasprun.xml").write_text(head + f" <calculation>\n{cycle}{step} </calculation>\n" * steps + tail)
+        (silicon / "vasprun.xml").write_text(
+            head + f" <calculation>\n{cycle}{step} </calculation>\n" * steps + tail
+        )
         tracemalloc.start()
         assert len(read_vasprun(silicon / "vasprun.xml").energy) == steps
         found = tracemalloc.get_traced_memory()[1]
@@ -332,7 +478,11 @@ def test_memory_holds_one_step(silicon: Path) -> None:
 
 def test_a_recorded_outcar_of_npt_tells_its_steps_and_that_the_cell_moved(tmp_path: Path) -> None:
     outcar = vasp_output.read_outcar(recorded("npt", tmp_path) / "OUTCAR")
-    assert outcar.mdalgo == 3 and len(outcar.energy) == 10 and outcar.energy[[0, -1]].tolist() == [-369.40258132, -369.08286247]
+    assert (
+        outcar.mdalgo == 3
+        and len(outcar.energy) == 10
+        and outcar.energy[[0, -1]].tolist() == [-369.40258132, -369.08286247]
+    )
     assert outcar.titels == ["PAW_PBE Li 17Jan2003", "PAW_PBE P 17Jan2003", "PAW_PBE S 17Jan2003"]
 
 
@@ -359,7 +509,11 @@ def test_an_output_cut_short_is_an_error_and_never_a_number(name: str, silicon: 
     ("found", "asked", "message"),
     [
         ({"symbols": ["Si"]}, {}, "atoms: 1 atoms"),
-        ({"titels": ["PAW_PBE Si_d_GW 23Mar2010"]}, {}, "POTCAR: VASP read PAW_PBE Si_d_GW 23Mar2010 instead of PAW_PBE Si 05Jan2001"),
+        (
+            {"titels": ["PAW_PBE Si_d_GW 23Mar2010"]},
+            {},
+            "POTCAR: VASP read PAW_PBE Si_d_GW 23Mar2010 instead of PAW_PBE Si 05Jan2001",
+        ),
         ({}, {"tags": {"ENCUT": 600.0}}, r"settings: ENCUT = 100.0 instead of 600.0"),
         ({}, {"tags": {"GGA": "MK", "LUSE_VDW": True}}, "settings: GGA = None instead of MK"),
         ({}, {"tags": {"GGA": None, "IVDW": 12}}, "settings: IVDW = 0 instead of 12"),
@@ -373,7 +527,9 @@ def test_an_output_cut_short_is_an_error_and_never_a_number(name: str, silicon: 
         ({"fractional": np.full((1, 2, 3), 0.1)}, {}, "configuration"),
     ],
 )
-def test_the_gate_names_the_check_that_fails(found: dict[str, Any], asked: dict[str, Any], message: str, silicon: Path) -> None:
+def test_the_gate_names_the_check_that_fails(
+    found: dict[str, Any], asked: dict[str, Any], message: str, silicon: Path
+) -> None:
     run = vasp_output.read_run(silicon, NOTED)
     wanted = as_asked(run, silicon / "vasprun.xml")
     if "tags" in asked:
@@ -393,7 +549,8 @@ def test_a_cell_that_did_not_move_is_told(silicon: Path) -> None:
         vasp_output.check_moving_cell(replace(run, mdalgo=3, cell=np.repeat(run.cell, 2, axis=0)))
 
 
-# -- the program, with the stand-in ---------------------------------------------------------------------------------------------------------
+# -- the program, with the stand-in
+# ---------------------------------------------------------------------------------------------------------  # noqa: E501
 
 
 @pytest.fixture(autouse=True)
@@ -406,7 +563,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def prepare(directory: Path, task: engine.Settings, potcars: Path, atoms: Atoms | None = None, **keys: Any) -> Path:
+def prepare(
+    directory: Path, task: engine.Settings, potcars: Path, atoms: Atoms | None = None, **keys: Any
+) -> Path:
     directory.mkdir(exist_ok=True)
     inputs = {"frames": Frames.of([atoms])} if atoms is not None else {}
     for name, content in engine.render(task, inputs, site(potcars, **keys)).items():
@@ -414,7 +573,9 @@ def prepare(directory: Path, task: engine.Settings, potcars: Path, atoms: Atoms 
     return directory
 
 
-def finished(directory: Path, task: engine.Settings, potcars: Path, atoms: Atoms | None = None, **keys: Any) -> Result:
+def finished(
+    directory: Path, task: engine.Settings, potcars: Path, atoms: Atoms | None = None, **keys: Any
+) -> Result:
     program.run(prepare(directory, task, potcars, atoms, **keys), COMMAND)
     return engine.parse(task, directory)
 
@@ -436,9 +597,13 @@ LIH = {"potcar": {name: TITELS[name] for name in ("Li", "H")}, "kpoints": (1, 1,
 
 
 class TestLabel:
-    def test_labels_are_what_the_program_computed_in_the_study_s_order_of_atoms(self, potcars: Path, tmp_path: Path) -> None:
+    def test_labels_are_what_the_program_computed_in_the_study_s_order_of_atoms(
+        self, potcars: Path, tmp_path: Path
+    ) -> None:
         atoms = pa3()
-        result = finished(tmp_path / "label", settings(functional="PBE-D3", kpoints=(2, 2, 2)), potcars, atoms)
+        result = finished(
+            tmp_path / "label", settings(functional="PBE-D3", kpoints=(2, 2, 2)), potcars, atoms
+        )
         (label,) = result.frames["labels"]
         assert label.numbers.tolist() == atoms.numbers.tolist()
         assert_allclose(label.positions, atoms.positions, atol=1e-6)
@@ -446,34 +611,61 @@ class TestLabel:
         assert_allclose(label.get_forces(), own(atoms).get_forces(), atol=1e-6)
         assert_allclose(label.get_stress(), own(atoms).get_stress(), atol=1e-9)
         assert result.facts["vdw_kernel_sha256"] is None
-        assert result.facts["n_labels"] == 1 and result.facts["corrections"] == [] and result.facts["program"] == "VASP 5.4.4-standin"
-        assert {element: noted["titel"] for element, noted in result.facts["potcars"].items()} == TITELS
+        assert (
+            result.facts["n_labels"] == 1
+            and result.facts["corrections"] == []
+            and result.facts["program"] == "VASP 5.4.4-standin"
+        )
+        assert {
+            element: noted["titel"] for element, noted in result.facts["potcars"].items()
+        } == TITELS
         assert all(len(noted["sha256"]) == 64 for noted in result.facts["potcars"].values())
 
-    def test_a_version_that_the_study_asks_for_is_the_one_that_ran(self, potcars: Path, tmp_path: Path) -> None:
+    def test_a_version_that_the_study_asks_for_is_the_one_that_ran(
+        self, potcars: Path, tmp_path: Path
+    ) -> None:
         finished(tmp_path / "label", settings(version="5.4", **LIH), potcars, lih())
         with pytest.raises(EngineError, match=r"asks for VASP 6\.4 \(got 5\.4\.4-standin\)"):
             engine.parse(settings(version="6.4", **LIH), tmp_path / "label")
 
     def test_a_version_is_in_the_key_where_the_study_asks_for_one(self) -> None:
         def key(**keys: Any) -> str:
-            return make_task("vasp", {**LIH, "operation": "label", "functional": "PBE", **keys}, stage="", label="", about={}, n_atoms=8).key
+            return make_task(
+                "vasp",
+                {**LIH, "operation": "label", "functional": "PBE", **keys},
+                stage="",
+                label="",
+                about={},
+                n_atoms=8,
+            ).key
 
         assert len({key(), key(version="6.4"), key(version="6.5")}) == 3
-        assert "version" not in settings(**LIH).model_dump(mode="json")  # a study without it keeps its keys
+        assert "version" not in settings(**LIH).model_dump(
+            mode="json"
+        )  # a study without it keeps its keys
 
-    def test_potcars_are_gone_when_vasp_has_ended_however_it_ended(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_potcars_are_gone_when_vasp_has_ended_however_it_ended(
+        self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         task = settings(functional="rev-vdW-DF2", **LIH)
-        result = finished(tmp_path / "good", task, potcars, lih(), vdw_kernel=str(potcars / "vdw_kernel.bindat"))
+        result = finished(
+            tmp_path / "good", task, potcars, lih(), vdw_kernel=str(potcars / "vdw_kernel.bindat")
+        )
         assert result.facts["vdw_kernel_sha256"] == hashlib.sha256(b"made up\n").hexdigest()
         monkeypatch.setenv("STANDIN_KILL", "1")
         with pytest.raises(EngineError):
             finished(tmp_path / "bad", settings(operation="relax", atoms=lih(), **LIH), potcars)
         left = {path.name for path in tmp_path.rglob("*")}
         assert "OUTCAR" in left and not left & {"POTCAR", "vdw_kernel.bindat", "POTCAR.orig"}
-        assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"PSCTR-controll" in path.read_bytes()]
+        assert not [
+            path
+            for path in tmp_path.rglob("*")
+            if path.is_file() and b"PSCTR-controll" in path.read_bytes()
+        ]
 
-    def test_without_the_kernel_vasp_s_words_are_quoted(self, potcars: Path, tmp_path: Path) -> None:
+    def test_without_the_kernel_vasp_s_words_are_quoted(
+        self, potcars: Path, tmp_path: Path
+    ) -> None:
         with pytest.raises(EngineError, match="custodian could not mend it") as caught:
             finished(tmp_path / "label", settings(functional="rev-vdW-DF2", **LIH), potcars, lih())
         assert "vdw_kernel.bindat is missing" in caught.value.evidence and not caught.value.passing
@@ -483,19 +675,29 @@ class TestLabel:
         assert result.facts["n_labels"] == 1
         assert Incar.from_file(tmp_path / "label" / "run-1" / "INCAR")["NELECT"] == 4 * (3 + 1) + 1
 
-    def test_an_error_that_custodian_knows_is_mended_and_noted(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_error_that_custodian_knows_is_mended_and_noted(
+        self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("STANDIN_FAIL", "WARNING in EDDRMM: call to ZHEGV failed")
         result = finished(tmp_path / "label", settings(**LIH), potcars, lih())
         (correction,) = result.facts["corrections"]
-        assert correction["handler"] == "VaspErrorHandler" and correction["errors"] == ["eddrmm"] and correction["actions"]
+        assert (
+            correction["handler"] == "VaspErrorHandler"
+            and correction["errors"] == ["eddrmm"]
+            and correction["actions"]
+        )
 
-    def test_a_correction_that_changes_what_the_label_means_fails_the_gate(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_correction_that_changes_what_the_label_means_fails_the_gate(
+        self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("STANDIN_FAIL", "Tetrahedron method fails")
         with pytest.raises(ParseError, match=r"settings: SIGMA = 0.05 instead of 0.2") as caught:
             finished(tmp_path / "label", settings(**LIH), potcars, lih())
         assert "VaspErrorHandler" in caught.value.evidence
 
-    def test_a_cycle_that_does_not_converge_gives_no_label(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_cycle_that_does_not_converge_gives_no_label(
+        self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("STANDIN_SCF", "never")
         with pytest.raises(EngineError, match="custodian could not mend it"):
             finished(tmp_path / "label", settings(incar={"NELM": 6}, **LIH), potcars, lih())
@@ -514,17 +716,37 @@ class TestRelax:
         steps = [len(Oszicar(run / "OSZICAR").ionic_steps) for run in runs]
         assert steps[0] > 1 and steps[-1] == 1 and result.facts["steps"] == sum(steps)
         assert result.facts["max_force_eV_per_A"] <= 0.02
-        assert_allclose(own(relaxed).get_potential_energy() / 8, result.facts["energy_eV_per_atom"], atol=1e-7)
-        assert result.facts["volume_A3"] == pytest.approx(relaxed.get_volume()) and result.facts["lattice_A"] == pytest.approx(relaxed.cell.lengths())
+        assert_allclose(
+            own(relaxed).get_potential_energy() / 8, result.facts["energy_eV_per_atom"], atol=1e-7
+        )
+        assert result.facts["volume_A3"] == pytest.approx(relaxed.get_volume()) and result.facts[
+            "lattice_A"
+        ] == pytest.approx(relaxed.cell.lengths())
         assert relaxed.numbers.tolist() == lih().numbers.tolist()
 
-    def test_what_never_settles_is_told(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_never_settles_is_told(
+        self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(program, "MAX_RUNS", 1)
-        with pytest.raises(EngineError, match=r"not relaxed: VASP still moved the atoms when it was started for the 1th time"):
-            finished(tmp_path / "relax", settings(operation="relax", atoms=lih(), fmax_eV_per_A=0.02, **LIH), potcars)
+        with pytest.raises(
+            EngineError,
+            match=r"not relaxed: VASP still moved the atoms when it was started for the 1th time",
+        ):
+            finished(
+                tmp_path / "relax",
+                settings(operation="relax", atoms=lih(), fmax_eV_per_A=0.02, **LIH),
+                potcars,
+            )
 
 
-AIMD: dict[str, Any] = {"operation": "aimd", "time_ps": 0.012, "timestep_fs": 1.0, "sample_every_fs": 3.0, "temperature_K": 1000, "functional": "PBE-D3"}
+AIMD: dict[str, Any] = {
+    "operation": "aimd",
+    "time_ps": 0.012,
+    "timestep_fs": 1.0,
+    "sample_every_fs": 3.0,
+    "temperature_K": 1000,
+    "functional": "PBE-D3",
+}
 
 
 @pytest.fixture(scope="module")
@@ -543,21 +765,39 @@ class TestMolecularDynamics:
         task, directory = npt
         result = engine.parse(task, directory)
         labels = result.frames["labels"]
-        assert len(labels) == result.facts["n_labels"] == 4 and result.facts["steps"] == 12 and result.facts["unconverged"] == 0
-        assert np.ptp(labels.cell, axis=0).max() > 1e-4 and 300 < result.facts["temperature_K"] < 1200
+        assert (
+            len(labels) == result.facts["n_labels"] == 4
+            and result.facts["steps"] == 12
+            and result.facts["unconverged"] == 0
+        )
+        assert (
+            np.ptp(labels.cell, axis=0).max() > 1e-4 and 300 < result.facts["temperature_K"] < 1200
+        )
         for label in labels:
             assert label.numbers.tolist() == pa3().numbers.tolist()
-            assert_allclose(label.get_potential_energy(), own(label).get_potential_energy(), atol=2e-5)
+            assert_allclose(
+                label.get_potential_energy(), own(label).get_potential_energy(), atol=2e-5
+            )
             assert_allclose(label.get_forces(), own(label).get_forces(), atol=2e-5)
-            assert np.abs(label.positions - pa3().positions).max() < 1.0, "each atom stands beside where it began, not in the next cell"
+            assert np.abs(label.positions - pa3().positions).max() < 1.0, (
+                "each atom stands beside where it began, not in the next cell"
+            )
 
     def test_pieces_that_the_wall_cut_are_one_run(
-        self, npt: tuple[engine.Settings, Path], potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        npt: tuple[engine.Settings, Path],
+        potcars: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         task, directory = npt
         monkeypatch.setenv("STANDIN_WALL", "5")
         pieces = finished(tmp_path / "pieces", task, potcars).frames["labels"]
-        assert sorted(path.name for path in (tmp_path / "pieces").glob("run-*")) == ["run-1", "run-2", "run-3"]
+        assert sorted(path.name for path in (tmp_path / "pieces").glob("run-*")) == [
+            "run-1",
+            "run-2",
+            "run-3",
+        ]
         whole = engine.parse(task, directory).frames["labels"]
         assert_allclose(pieces.positions, whole.positions, atol=1e-5)
         assert_allclose(pieces.energy, whole.energy, atol=1e-4)
@@ -577,7 +817,9 @@ class TestMolecularDynamics:
         (noted,) = [json.loads(file.read_text()) for file in directory.glob("run-*/run.json")]
         assert noted["stopped"] and 0 < noted["steps"] < 301 and noted["corrections"] == []
 
-    def test_a_run_that_was_killed_is_begun_again(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_run_that_was_killed_is_begun_again(
+        self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         task = settings(atoms=lih(), **{**AIMD, **LIH})
         monkeypatch.setenv("STANDIN_KILL", "6")
         with pytest.raises(EngineError) as caught:
@@ -586,12 +828,16 @@ class TestMolecularDynamics:
         monkeypatch.delenv("STANDIN_KILL")
         assert finished(tmp_path / "aimd", task, potcars).facts["n_labels"] == 4
 
-    def test_a_vasp_without_a_moving_cell_is_found_out(self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_vasp_without_a_moving_cell_is_found_out(
+        self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("STANDIN_TBDYN", "no")
         with pytest.raises(EngineError, match="VaspNpTMDValidator"):
             finished(tmp_path / "aimd", settings(atoms=lih(), **{**AIMD, **LIH}), potcars)
 
-    def test_steps_that_did_not_converge_are_left_out(self, npt: tuple[engine.Settings, Path], tmp_path: Path) -> None:
+    def test_steps_that_did_not_converge_are_left_out(
+        self, npt: tuple[engine.Settings, Path], tmp_path: Path
+    ) -> None:
         task, directory = npt
         shutil.copytree(directory, tmp_path / "aimd")
         xml = tmp_path / "aimd" / "run-1" / "vasprun.xml"
@@ -604,7 +850,9 @@ class TestMolecularDynamics:
         assert result.facts["unconverged"] == 1 and result.facts["n_labels"] == 3
 
     @pytest.mark.parametrize("name", ["vasprun.xml", "OUTCAR", "OSZICAR"])
-    def test_an_output_cut_short_is_an_error_and_never_a_number(self, name: str, npt: tuple[engine.Settings, Path], tmp_path: Path) -> None:
+    def test_an_output_cut_short_is_an_error_and_never_a_number(
+        self, name: str, npt: tuple[engine.Settings, Path], tmp_path: Path
+    ) -> None:
         task, directory = npt
         shutil.copytree(directory, tmp_path / "aimd")
         file = tmp_path / "aimd" / "run-1" / name
@@ -615,7 +863,8 @@ class TestMolecularDynamics:
                 engine.parse(task, tmp_path / "aimd")
 
 
-# -- the stand-in, against the true program -------------------------------------------------------------------------------------------------
+# -- the stand-in, against the true program
+# -------------------------------------------------------------------------------------------------
 
 
 class TestStandIn:
@@ -626,42 +875,83 @@ class TestStandIn:
 
     def test_pymatgen_reads_both(self, folders: tuple[Path, Path]) -> None:
         true, ours = (Outcar(folder / "OUTCAR") for folder in folders)
-        for name in ("is_stopped", "final_energy", "final_fr_energy", "efermi", "nelect", "run_stats", "drift", "spin"):
+        for name in (
+            "is_stopped",
+            "final_energy",
+            "final_fr_energy",
+            "efermi",
+            "nelect",
+            "run_stats",
+            "drift",
+            "spin",
+        ):
             assert type(getattr(true, name)) is type(getattr(ours, name)), name
         assert (
-            true.run_stats.keys() - {"cores"} == ours.run_stats.keys() - {"cores"} and np.shape(true.drift) == (10, 3) and np.shape(ours.drift) == (13, 3)
+            true.run_stats.keys() - {"cores"} == ours.run_stats.keys() - {"cores"}
+            and np.shape(true.drift) == (10, 3)
+            and np.shape(ours.drift) == (13, 3)
         )
         for outcar in (true, ours):
-            outcar.read_pattern({"mdalgo": r"MDALGO\s+=\s+([\d]+)", "loop": r"LOOP\+.+real time(.+)"})
+            outcar.read_pattern(
+                {"mdalgo": r"MDALGO\s+=\s+([\d]+)", "loop": r"LOOP\+.+real time(.+)"}
+            )
             assert outcar.data["mdalgo"] == [["3"]] and outcar.data["loop"]
-        assert len(Xdatcar(folders[1] / "XDATCAR").structures) == 13 == len(Oszicar(folders[1] / "OSZICAR").ionic_steps)
+        assert (
+            len(Xdatcar(folders[1] / "XDATCAR").structures)
+            == 13
+            == len(Oszicar(folders[1] / "OSZICAR").ionic_steps)
+        )
         run = Vasprun(folders[1] / "vasprun.xml", parse_potcar_file=False)
-        assert run.converged and run.nionic_steps == 13 and run.potcar_symbols == [TITELS[name] for name in dict.fromkeys(pa3().symbols)]
+        assert (
+            run.converged
+            and run.nionic_steps == 13
+            and run.potcar_symbols == [TITELS[name] for name in dict.fromkeys(pa3().symbols)]
+        )
         velocities = Poscar.from_file(folders[1] / "CONTCAR")
-        assert np.shape(velocities.velocities) == (104, 3) and np.shape(velocities.lattice_velocities) == (6, 3)
+        assert np.shape(velocities.velocities) == (104, 3) and np.shape(
+            velocities.lattice_velocities
+        ) == (6, 3)
 
     def test_ase_reads_both(self, folders: tuple[Path, Path]) -> None:
         true, ours = (read(folder / "OUTCAR", index=":") for folder in folders)
-        assert len(true) == 10 and len(ours) == 13 and true[0].calc.results.keys() == ours[0].calc.results.keys()
+        assert (
+            len(true) == 10
+            and len(ours) == 13
+            and true[0].calc.results.keys() == ours[0].calc.results.keys()
+        )
         xml = read(folders[1] / "vasprun.xml", index=":")
         for one, other in zip(ours, xml, strict=True):
             assert_allclose(one.get_forces(), other.get_forces(), atol=1e-6)
             assert_allclose(one.get_stress(), other.get_stress(), atol=1e-7)
             assert_allclose(one.cell.array, other.cell.array, atol=1e-7)
 
-    def test_phonopy_reads_forces(self, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-        assert np.shape(parse_set_of_forces(104, [str(folders[1] / "vasprun.xml")])["forces"][0]) == (104, 3)
+    def test_phonopy_reads_forces(
+        self, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert np.shape(
+            parse_set_of_forces(104, [str(folders[1] / "vasprun.xml")])["forces"][0]
+        ) == (104, 3)
 
     @pytest.mark.skipif(MLP is None, reason="mlp, the program of MLIP-3, is not on the PATH")
     def test_mlip_3_converts_both(self, folders: tuple[Path, Path], tmp_path: Path) -> None:
         for folder, count in zip(folders, (10, 13), strict=True):
             out = tmp_path / "converted.cfg"
-            subprocess.run([str(MLP), "convert", "--input_format=outcar", str(folder / "OUTCAR"), str(out)], check=True, capture_output=True)
+            subprocess.run(
+                [str(MLP), "convert", "--input_format=outcar", str(folder / "OUTCAR"), str(out)],
+                check=True,
+                capture_output=True,
+            )
             text = out.read_text()
-            assert text.count("BEGIN_CFG") == text.count("PlusStress") == text.count("Energy") == count
+            assert (
+                text.count("BEGIN_CFG") == text.count("PlusStress") == text.count("Energy") == count
+            )
 
-    def test_its_dynamics_keep_the_energy_without_friction(self, potcars: Path, tmp_path: Path) -> None:
-        """Forces, stress, cell and velocities fit together: a wrong sign or factor of the cell's motion shows within a few steps."""
+    def test_its_dynamics_keep_the_energy_without_friction(
+        self, potcars: Path, tmp_path: Path
+    ) -> None:
+        """Forces, stress, cell and velocities fit together: a wrong sign or factor of the cell's
+        motion shows within a few steps.
+        """
         task = settings(
             atoms=lih(),
             **{**AIMD, **LIH, "time_ps": 0.05, "timestep_fs": 0.5, "temperature_K": 300},
@@ -670,7 +960,9 @@ class TestStandIn:
         )
         finished(tmp_path / "aimd", task, potcars)
         outcar = Outcar(tmp_path / "aimd" / "run-1" / "OUTCAR")
-        outcar.read_pattern({"total": r"ETOTAL = +(\S+)", "kinetic": r"EKIN   = +(\S+)"}, postprocess=float)
+        outcar.read_pattern(
+            {"total": r"ETOTAL = +(\S+)", "kinetic": r"EKIN   = +(\S+)"}, postprocess=float
+        )
         total, kinetic = (np.ravel(outcar.data[name])[1:] for name in ("total", "kinetic"))
         assert np.ptp(total) < 0.05 * np.ptp(kinetic)
 
@@ -683,34 +975,57 @@ class TestStandIn:
             ("POSCAR", "direct", "", "POSCAR"),
         ],
     )
-    def test_it_refuses_what_vasp_refuses(self, file: str, old: str, new: str, words: str, potcars: Path, tmp_path: Path) -> None:
+    def test_it_refuses_what_vasp_refuses(
+        self, file: str, old: str, new: str, words: str, potcars: Path, tmp_path: Path
+    ) -> None:
         folder = prepare(tmp_path / "aimd", settings(atoms=lih(), **{**AIMD, **LIH}), potcars)
         (folder / "POTCAR").write_text(made_up_potcar("Li") + made_up_potcar("H"))
         text = (folder / file).read_text()
         assert old in text
-        (folder / file).write_text(text.replace(old, new) if file != "POSCAR" else "\n".join(text.splitlines()[:9]))
+        (folder / file).write_text(
+            text.replace(old, new) if file != "POSCAR" else "\n".join(text.splitlines()[:9])
+        )
         done = subprocess.run(COMMAND, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 1 and words in done.stdout
 
 
-# -- the whole way --------------------------------------------------------------------------------------------------------------------------
+# -- the whole way
+# --------------------------------------------------------------------------------------------------------------------------  # noqa: E501
 
 
 def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: Path) -> None:
-    """Relaxation, molecular dynamics from the relaxed cell with a vacancy, and a label of one of its samples, as workers do them."""
+    """Relaxation, molecular dynamics from the relaxed cell with a vacancy, and a label of one of
+    its samples, as workers do them.
+    """
     store, work = Store(tmp_path / "store"), tmp_path / "work"
     common = {"functional": "PBE-D3", "potcar": TITELS, "kpoints": (1, 1, 1)}
 
     def done(operation: str, inputs: dict[str, Ref], **keys: Any) -> Any:
-        task = make_task("vasp", {"operation": operation, **common, **keys}, stage="test", label=operation, about={}, n_atoms=104, inputs=inputs)
+        task = make_task(
+            "vasp",
+            {"operation": operation, **common, **keys},
+            stage="test",
+            label=operation,
+            about={},
+            n_atoms=104,
+            inputs=inputs,
+        )
         failure = perform(task, site(potcars), store.root, work, Holder.here())
         assert failure is None, failure
         return task, store.record(task.key)
 
-    start = {"text": text_of(read_structure(ROOT / "studies" / "structures" / "Li2B12H12-Pa-3.cif"))}
+    start = {
+        "text": text_of(read_structure(ROOT / "studies" / "structures" / "Li2B12H12-Pa-3.cif"))
+    }
     relax, record = done("relax", {}, cell=start, fmax_eV_per_A=0.05, ionic_tolerance_eV=0.01)
     assert record.facts["space_group"] == "Pa-3 (205)"
-    aimd, record = done("aimd", {"structure": Ref(relax.key, "structure")}, cell={"mobile": "Li", "vacancies": 1}, time_ps=0.004, sample_every_fs=2.0)
+    aimd, record = done(
+        "aimd",
+        {"structure": Ref(relax.key, "structure")},
+        cell={"mobile": "Li", "vacancies": 1},
+        time_ps=0.004,
+        sample_every_fs=2.0,
+    )
     assert record.facts["n_labels"] == 2
     label, _ = done("label", {"frames": Ref(aimd.key, "labels")}, part=(1, 2))
     sample = store.get(Ref(aimd.key, "labels"))[1]
@@ -721,8 +1036,13 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
     for key in sorted(store.keys()):
         share(store, key, copy := io.BytesIO())
         assert b"made up" not in copy.getvalue() and str(potcars).encode() not in copy.getvalue()
-        assert all(hashlib.sha256(made_up_potcar(element).encode()).hexdigest().encode() in copy.getvalue() for element in TITELS)
-        assert not [name for name in zipfile.ZipFile(copy).namelist() if name.startswith("texts/")], "nothing else than numbers"
+        assert all(
+            hashlib.sha256(made_up_potcar(element).encode()).hexdigest().encode() in copy.getvalue()
+            for element in TITELS
+        )
+        assert not [
+            name for name in zipfile.ZipFile(copy).namelist() if name.startswith("texts/")
+        ], "nothing else than numbers"
 
 
 def test_the_price_grows_with_atoms_cutoff_and_the_k_points_that_symmetry_leaves() -> None:
@@ -731,31 +1051,49 @@ def test_the_price_grows_with_atoms_cutoff_and_the_k_points_that_symmetry_leaves
 
     one = seconds(kpoints=(1, 1, 1))
     assert one == pytest.approx(engine.CYCLE_SECONDS)
-    assert seconds(208, kpoints=(1, 1, 1)) == pytest.approx(one * 2**2.5) and seconds(kpoints=(1, 1, 1), encut_eV=400) == pytest.approx(
-        one * (2 / 3) ** 1.5
-    )
-    # Time reversal pairs all but the points that are their own images: 1 of 5 x 5 x 5, 8 of 2 x 2 x 2 and 4 x 4 x 4.
+    assert seconds(208, kpoints=(1, 1, 1)) == pytest.approx(one * 2**2.5) and seconds(
+        kpoints=(1, 1, 1), encut_eV=400
+    ) == pytest.approx(one * (2 / 3) ** 1.5)
+    # Time reversal pairs all but the points that are their own images: 1 of 5 x 5 x 5, 8 of 2 x 2 x
+    # 2 and 4 x 4 x 4.
     assert [round(seconds(kpoints=(n, n, n)) / one) for n in (2, 4, 5)] == [8, 36, 63]
     relax = {"operation": "relax", "atoms": pa3()}
-    assert round(seconds(**relax) / one) == 11 * 60 and round(seconds(**relax, keep_symmetry=False) / one) == 63 * 60
+    assert (
+        round(seconds(**relax) / one) == 11 * 60
+        and round(seconds(**relax, keep_symmetry=False) / one) == 63 * 60
+    )
 
 
 def test_it_is_an_engine() -> None:
     assert ENGINES["vasp"] is engine
-    assert engine.cost(settings(operation="aimd"), 104).core_seconds > engine.cost(settings(operation="aimd", time_ps=0.5), 104).core_seconds
-    assert engine.command(settings(), 1, engine.Program()) == [sys.executable, "-m", "borarun.programs.vasp", "vasp_std"]
+    assert (
+        engine.cost(settings(operation="aimd"), 104).core_seconds
+        > engine.cost(settings(operation="aimd", time_ps=0.5), 104).core_seconds
+    )
+    assert engine.command(settings(), 1, engine.Program()) == [
+        sys.executable,
+        "-m",
+        "borarun.programs.vasp",
+        "vasp_std",
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "version"),
     [
         (" vasp.6.1.2 22Jul20 (build May 31 2021 10:13:24) complex\n", "VASP 6.1.2 22Jul20"),
-        (" running on    1 total cores\n vasp.5.4.4.18Apr17-6-g9f103f2a35 (build Mar 01 2020) complex\n", "VASP 5.4.4.18Apr17-6-g9f103f2a35"),
+        (
+            " running on    1 total cores\n vasp.5.4.4.18Apr17-6-g9f103f2a35 (build Mar 01 "
+            "2020) complex\n",
+            "VASP 5.4.4.18Apr17-6-g9f103f2a35",
+        ),
         ("forrtl: severe (24): end-of-file during read\n", ""),
     ],
 )
 def test_vasp_tells_its_version_or_not(text: str, version: str) -> None:
-    site = engine.Program(gamma_command="vasp_gam", potcar_directory="/potcars", vdw_kernel="/kernel")
+    site = engine.Program(
+        gamma_command="vasp_gam", potcar_directory="/potcars", vdw_kernel="/kernel"
+    )
     probes = engine.probes(site)
     assert [probe.command for probe in probes] == ["vasp_std", "vasp_gam"]
     assert all(probe.leaves == "OUTCAR" and probe.read(text) == Told(version) for probe in probes)

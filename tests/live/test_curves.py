@@ -1,4 +1,6 @@
-"""Curves of runs that go on, from the files that they are writing, against what is known of these."""
+"""Curves of runs that go on, from the files that they are writing, against what is known of
+these.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,26 @@ def tasks(study: Study, places: Places) -> dict[str, Task]:
 
 
 def write_run(directory: Path, steps: list[int], edge_A: float = EDGE_A, tail: str = "") -> None:
-    """What LAMMPS has written so far of a run in which lithium goes along x at ``STEP_A`` a frame, and the anions stand."""
-    (directory / "md.json").write_text(json.dumps({"numbers": NUMBERS, "rotation": np.eye(3).tolist()}))
+    """What LAMMPS has written so far of a run in which lithium goes along x at ``STEP_A`` a frame,
+    and the anions stand.
+    """
+    (directory / "md.json").write_text(
+        json.dumps({"numbers": NUMBERS, "rotation": np.eye(3).tolist()})
+    )
     frames, rows = [], []
     for count, step in enumerate(steps):
         bounds = f"0.0 {edge_A}\n" * 3
-        atoms = [(1, 1, 1.0 + STEP_A * count), (2, 1, 2.0 + STEP_A * count), (3, 2, 3.0), (4, 2, 4.0)]
+        atoms = [
+            (1, 1, 1.0 + STEP_A * count),
+            (2, 1, 2.0 + STEP_A * count),
+            (3, 2, 3.0),
+            (4, 2, 4.0),
+        ]
         lines = "".join(f"{atom} {kind} {x:.5f} 1.0 1.0 0 0 0\n" for atom, kind, x in atoms)
-        frames.append(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n4\nITEM: BOX BOUNDS pp pp pp\n{bounds}ITEM: ATOMS id type x y z ix iy iz\n{lines}")
+        frames.append(
+            f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n4\nITEM: BOX BOUNDS pp pp "
+            f"pp\n{bounds}ITEM: ATOMS id type x y z ix iy iz\n{lines}"
+        )
         rows.append(f"{step} 300.0 -5.0 1.0 {edge_A**3}\n")
     (directory / "dump.lammps").write_text("".join(frames) + tail)
     (directory / "thermo.txt").write_text("# step K eV bar A3\n" + "".join(rows) + tail)
@@ -51,7 +65,9 @@ def produced(task: Task, count: int) -> list[int]:
     return list(lammps.Settings(**task.settings).frames())[:count]
 
 
-def test_the_lattice_of_a_ramp_that_goes_on(study: Study, tasks: dict[str, Task], tmp_path: Path) -> None:
+def test_the_lattice_of_a_ramp_that_goes_on(
+    study: Study, tasks: dict[str, Task], tmp_path: Path
+) -> None:
     write_run(tmp_path, produced(tasks["heating"], 20), tail="1")
     curve = curves.of_directory(study, tasks["heating"], tmp_path)
     assert curve is not None and curve.growing and curve.figure == "lattice"
@@ -60,7 +76,9 @@ def test_the_lattice_of_a_ramp_that_goes_on(study: Study, tasks: dict[str, Task]
     assert curve.x.min() >= 50 and curve.x.max() <= 50 + 95 and np.all(np.diff(curve.x) > 0)
 
 
-def test_the_displacement_of_ions_that_go_straight_on(study: Study, tasks: dict[str, Task], tmp_path: Path) -> None:
+def test_the_displacement_of_ions_that_go_straight_on(
+    study: Study, tasks: dict[str, Task], tmp_path: Path
+) -> None:
     count = 41
     write_run(tmp_path, produced(tasks["diffusion"], count), tail="ITEM: TIMESTEP\n9")
     curve = curves.of_directory(study, tasks["diffusion"], tmp_path)
@@ -70,29 +88,39 @@ def test_the_displacement_of_ions_that_go_straight_on(study: Study, tasks: dict[
     assert frames.min() == pytest.approx(1)
 
 
-def test_the_grades_of_an_exploration_that_goes_on(study: Study, tasks: dict[str, Task], tmp_path: Path) -> None:
+def test_the_grades_of_an_exploration_that_goes_on(
+    study: Study, tasks: dict[str, Task], tmp_path: Path
+) -> None:
     (tmp_path / "watch.txt").write_text("0 1.5 1.2\n10 nan 1.2\n20 2.5 1.1\n30 9")
     curve = curves.of_directory(study, tasks["explore"], tmp_path)
     assert curve is not None and curve.growing and curve.figure == "grade"
     timestep_ps = tasks["explore"].settings["timestep_fs"] / 1000
-    assert curve.x == pytest.approx([0.0, 20 * timestep_ps]) and curve.y == pytest.approx([1.5, 2.5])
+    assert curve.x == pytest.approx([0.0, 20 * timestep_ps]) and curve.y == pytest.approx(
+        [1.5, 2.5]
+    )
     assert curve.limit == 10000
 
 
 @pytest.mark.parametrize("name", ["heating", "diffusion", "explore"])
-def test_a_run_that_has_written_nothing_has_no_points(study: Study, tasks: dict[str, Task], tmp_path: Path, name: str) -> None:
+def test_a_run_that_has_written_nothing_has_no_points(
+    study: Study, tasks: dict[str, Task], tmp_path: Path, name: str
+) -> None:
     curve = curves.of_directory(study, tasks[name], tmp_path)
     assert curve is None or not len(curve.x)
 
 
-def test_a_dump_that_lags_behind_the_table_is_left_alone(study: Study, tasks: dict[str, Task], tmp_path: Path) -> None:
+def test_a_dump_that_lags_behind_the_table_is_left_alone(
+    study: Study, tasks: dict[str, Task], tmp_path: Path
+) -> None:
     write_run(tmp_path, produced(tasks["diffusion"], 41))
     content = (tmp_path / "dump.lammps").read_text()
     (tmp_path / "dump.lammps").write_text(content[: len(content) // 2])
     assert curves.of_directory(study, tasks["diffusion"], tmp_path) is None
 
 
-def test_a_trajectory_too_large_for_a_glance_is_left_alone(study: Study, tasks: dict[str, Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trajectory_too_large_for_a_glance_is_left_alone(
+    study: Study, tasks: dict[str, Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_run(tmp_path, produced(tasks["diffusion"], 41))
     monkeypatch.setattr(lammps, "GLANCE_B", 1000)
     assert curves.of_directory(study, tasks["diffusion"], tmp_path) is None

@@ -40,9 +40,13 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-def ask(found: Server, path: str, method: str = "GET", host: str | None = None, **headers: str) -> Answer:
+def ask(
+    found: Server, path: str, method: str = "GET", host: str | None = None, **headers: str
+) -> Answer:
     connection = HTTPConnection("127.0.0.1", found.server_address[1], timeout=20)
-    connection.request(method, path, headers={"Host": host or f"localhost:{found.server_address[1]}", **headers})
+    connection.request(
+        method, path, headers={"Host": host or f"localhost:{found.server_address[1]}", **headers}
+    )
     answer = connection.getresponse()
     said = Answer(answer.status, dict(answer.getheaders()), answer.read())
     connection.close()
@@ -62,14 +66,28 @@ def test_it_listens_on_this_machine_alone(serving: Serving) -> None:
 
 def test_nothing_is_told_without_the_token(serving: Serving) -> None:
     found = serving()
-    for path in ("/", "/state.json", "/x/state.json", f"/{found.token[:-1]}/state.json", f"/x/../{found.token}/", "/%C3%A4/", "//"):
+    for path in (
+        "/",
+        "/state.json",
+        "/x/state.json",
+        f"/{found.token[:-1]}/state.json",
+        f"/x/../{found.token}/",
+        "/%C3%A4/",
+        "//",
+    ):
         answer = ask(found, path)
-        assert answer.status == 403 and b"mini" not in answer.body and found.token.encode() not in answer.body
+        assert (
+            answer.status == 403
+            and b"mini" not in answer.body
+            and found.token.encode() not in answer.body
+        )
     assert get(found, "").status == 200
     assert serving().token != found.token
 
 
-@pytest.mark.parametrize("host", ["example.org", "example.org:80", "127.0.0.1.example.org", "localhost.example.org:1"])
+@pytest.mark.parametrize(
+    "host", ["example.org", "example.org:80", "127.0.0.1.example.org", "localhost.example.org:1"]
+)
 def test_another_host_name_is_refused(serving: Serving, host: str) -> None:
     found = serving()
     assert get(found, "state.json", host=host).status == 403
@@ -86,7 +104,9 @@ def test_there_is_nothing_to_do_but_read(serving: Serving, method: str) -> None:
     assert ask(found, f"/{found.token}/state.json", method).status == 501
 
 
-@pytest.mark.parametrize("name", ["../state.json", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "server.py", "state.json/"])
+@pytest.mark.parametrize(
+    "name", ["../state.json", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "server.py", "state.json/"]
+)
 def test_only_its_own_files_are_served(serving: Serving, name: str) -> None:
     assert get(serving(), name).status == 404
 
@@ -98,12 +118,22 @@ def test_scripts_and_styles_come_from_the_page_alone(serving: Serving) -> None:
         assert answer.status == 200 and answer.body
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
-        assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"] == "no-referrer"
+        assert (
+            answer.headers["X-Content-Type-Options"] == "nosniff"
+            and answer.headers["Referrer-Policy"] == "no-referrer"
+        )
     page = get(found, "").body.decode()
-    assert "http" not in page and "<style" not in page and "style=" not in page and page.count("<script") == 1
+    assert (
+        "http" not in page
+        and "<style" not in page
+        and "style=" not in page
+        and page.count("<script") == 1
+    )
 
 
-def test_what_has_not_changed_is_not_sent_again(serving: Serving, study: Study, places: Places) -> None:
+def test_what_has_not_changed_is_not_sent_again(
+    serving: Serving, study: Study, places: Places
+) -> None:
     found = serving()
     for name in ("state.json", "curves.json", "page.js"):
         etag = get(found, name).headers["ETag"]
@@ -125,17 +155,23 @@ def test_a_study_that_has_not_begun(serving: Serving, places: Places) -> None:
     found = serving()
     state = get(found, "state.json").json
     assert state["name"] == "mini" and state["driver"] == "" and state["left_s"] > 0
-    assert {task["condition"] for stage in state["stages"] for task in stage["tasks"]} == {"waiting"}
+    assert {task["condition"] for stage in state["stages"] for task in stage["tasks"]} == {
+        "waiting"
+    }
     assert get(found, "curves.json").json == {"curves": [], "missing": 0}
     assert not places.store.parent.exists(), "it writes nothing"
 
 
-def test_a_finished_study_with_all_its_curves(serving: Serving, study: Study, places: Places) -> None:
+def test_a_finished_study_with_all_its_curves(
+    serving: Serving, study: Study, places: Places
+) -> None:
     fill(study, Store(places.store))
     before = {path: path.stat().st_mtime_ns for path in places.store.rglob("*")}
     found = serving()
     state = get(found, "state.json").json
-    assert {task["condition"] for stage in state["stages"] for task in stage["tasks"]} == {"done"} and state["left_s"] == 0
+    assert {task["condition"] for stage in state["stages"] for task in stage["tasks"]} == {
+        "done"
+    } and state["left_s"] == 0
     while (answer := get(found, "curves.json").json)["missing"]:
         pass
     figures = [curve["figure"] for curve in answer["curves"]]
@@ -143,7 +179,9 @@ def test_a_finished_study_with_all_its_curves(serving: Serving, study: Study, pl
     assert before == {path: path.stat().st_mtime_ns for path in places.store.rglob("*")}
 
 
-def test_a_curve_is_read_once(serving: Serving, study: Study, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_curve_is_read_once(
+    serving: Serving, study: Study, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(study, Store(places.store))
     found = serving()
     while (first := get(found, "curves.json").json)["missing"]:
@@ -152,18 +190,29 @@ def test_a_curve_is_read_once(serving: Serving, study: Study, places: Places, mo
     assert get(found, "curves.json").json == first
 
 
-def test_a_failure_comes_with_its_evidence_as_text(serving: Serving, study: Study, places: Places) -> None:
+def test_a_failure_comes_with_its_evidence_as_text(
+    serving: Serving, study: Study, places: Places
+) -> None:
     task = expand(study, {}).tasks[0]
-    Store(places.store).write_failure(task, Failure("EngineError", NASTY, f"mend {NASTY}", f"its last line {NASTY}"))
+    Store(places.store).write_failure(
+        task, Failure("EngineError", NASTY, f"mend {NASTY}", f"its last line {NASTY}")
+    )
     found = serving()
     answer = get(found, "state.json")
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     (failed,) = answer.json["failed"]
-    assert failed["message"] == NASTY and NASTY in failed["remedy"] and NASTY in failed["evidence"] and failed["waiting"]
+    assert (
+        failed["message"] == NASTY
+        and NASTY in failed["remedy"]
+        and NASTY in failed["evidence"]
+        and failed["waiting"]
+    )
     assert NASTY.encode() not in get(found, "").body
 
 
-def test_a_store_that_cannot_be_read_is_told_and_not_the_end(serving: Serving, study: Study, places: Places) -> None:
+def test_a_store_that_cannot_be_read_is_told_and_not_the_end(
+    serving: Serving, study: Study, places: Places
+) -> None:
     task = expand(study, {}).tasks[0]
     Store(places.store).write_failure(task, Failure("EngineError", "it broke"))
     (file,) = places.store.glob("*.failure.json")
@@ -175,7 +224,9 @@ def test_a_store_that_cannot_be_read_is_told_and_not_the_end(serving: Serving, s
     assert get(found, "state.json").json["failed"]
 
 
-def test_a_bug_in_one_look_is_told_and_not_the_end(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_one_look_is_told_and_not_the_end(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = serving()
 
     def break_down(self: Observer) -> None:
@@ -183,15 +234,26 @@ def test_a_bug_in_one_look_is_told_and_not_the_end(serving: Serving, monkeypatch
 
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(Observer, "look", break_down)
-        assert "bug in borarun, please report it: TypeError: no such thing" in get(found, "state.json").json["error"]
+        assert (
+            "bug in borarun, please report it: TypeError: no such thing"
+            in get(found, "state.json").json["error"]
+        )
     assert get(found, "state.json").json["name"] == "mini"
 
 
-def test_a_client_that_goes_away_does_no_harm(serving: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_goes_away_does_no_harm(
+    serving: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = serving()
-    for sent in (b"", b"GET", f"GET /{found.token}/page.js HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()):
+    for sent in (
+        b"",
+        b"GET",
+        f"GET /{found.token}/page.js HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(),
+    ):
         with socket.create_connection(found.server_address[:2]) as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset, not an orderly end
+            client.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0"
+            )  # a reset, not an orderly end
             client.sendall(sent)
     assert get(found, "").status == 200
     assert capsys.readouterr() == ("", "")
@@ -205,7 +267,14 @@ def test_a_port_in_use_is_a_plain_error(study: Study, places: Places, serving: S
 
 def test_the_command_tells_its_address_and_ends_with_control_c(mini_study: Path) -> None:
     command = [sys.executable, "-m", "borarun", "watch", "mini.yaml", "--web"]
-    with subprocess.Popen(command, cwd=mini_study.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}) as process:
+    with subprocess.Popen(
+        command,
+        cwd=mini_study.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         address = process.stdout.readline().split()[-1]
         assert "ssh -L" in process.stdout.readline()

@@ -35,7 +35,9 @@ def test_a_rising_line_climbs_through_all_blocks() -> None:
 
 def test_many_points_share_a_block() -> None:
     drawn = blocks(np.arange(1000.0), np.arange(1000.0) ** 2, width=10)
-    assert len(drawn) == 10 and drawn == "".join(sorted(drawn)) and (drawn[0], drawn[-1]) == ("▁", "█")
+    assert (
+        len(drawn) == 10 and drawn == "".join(sorted(drawn)) and (drawn[0], drawn[-1]) == ("▁", "█")
+    )
 
 
 def test_a_power_law_is_straight_on_logarithmic_scales() -> None:
@@ -45,14 +47,22 @@ def test_a_power_law_is_straight_on_logarithmic_scales() -> None:
 
 @pytest.mark.parametrize(
     ("x", "y", "drawn"),
-    [([], [], ""), ([1.0], [2.0], "▁"), ([0.0, 1.0], [3.0, 3.0], "▁▁"), ([0.0, 1.0, 2.0], [1.0, np.nan, 2.0], "▁█")],
+    [
+        ([], [], ""),
+        ([1.0], [2.0], "▁"),
+        ([0.0, 1.0], [3.0, 3.0], "▁▁"),
+        ([0.0, 1.0, 2.0], [1.0, np.nan, 2.0], "▁█"),
+    ],
 )
 def test_curves_with_little_to_show(x: list[float], y: list[float], drawn: str) -> None:
     assert blocks(np.array(x), np.array(y)) == drawn
 
 
 def test_what_has_no_logarithm_is_left_out() -> None:
-    assert blocks(np.array([0.0, 1.0, 10.0]), np.array([0.0, 1.0, 10.0]), log_x=True, log_y=True) == "▁█"
+    assert (
+        blocks(np.array([0.0, 1.0, 10.0]), np.array([0.0, 1.0, 10.0]), log_x=True, log_y=True)
+        == "▁█"
+    )
 
 
 def test_a_curve_tells_its_run_its_ends_and_whether_it_grows() -> None:
@@ -61,7 +71,20 @@ def test_a_curve_tells_its_run_its_ends_and_whether_it_grows() -> None:
     lattice = Curve("lattice", "PBE", "heating", x, 9 + x / 1000, growing=True)
     shown = text(curves_of([lattice, grade]))
     assert shown[0].strip() == "extrapolation grade of explorations"
-    assert shown[2].split() == ["PBE,", "round", "0", "100", "to", "300", "up", "to", "3", "of", "11", "▁▄▅▇█"]
+    assert shown[2].split() == [
+        "PBE,",
+        "round",
+        "0",
+        "100",
+        "to",
+        "300",
+        "up",
+        "to",
+        "3",
+        "of",
+        "11",
+        "▁▄▅▇█",
+    ]
     assert "PBE, heating (running)" in shown[5] and "9.1 to 9.3" in shown[5]
 
 
@@ -79,10 +102,22 @@ def test_a_finished_study_shows_every_curve_that_the_page_has(study: Study, plac
 
 def test_a_failure_is_told_with_its_evidence(study: Study, places: Places) -> None:
     task = expand(study, {}).tasks[0]
-    Store(places.store).write_failure(task, Failure("EngineError", "it broke", "mend it", "first line\nits last line"))
+    Store(places.store).write_failure(
+        task, Failure("EngineError", "it broke", "mend it", "first line\nits last line")
+    )
     state = Observer(study, default_site(), places).look()
     told = "\n".join(text(failures_of(state)))
-    for part in (f"{task.name} ({task.key})", "cause: EngineError: it broke", "    its last line", "what to do: mend it", "waiting for it: potential"):
+    for part in (
+        f"{task.name} ({task.key})",
+        "cause: EngineError: it broke",
+        "    its last line",
+        "what to do: mend it",
+        "waiting for it: potential",
+    ):
         assert part in told
-    (row,) = (line.split() for line in text(progress_of(state, "borarun submit mini.yaml")) if line.startswith("training_set"))
+    (row,) = (
+        line.split()
+        for line in text(progress_of(state, "borarun submit mini.yaml"))
+        if line.startswith("training_set")
+    )
     assert row == ["training_set", "2", "0", "0", "1"]

@@ -33,7 +33,9 @@ def small() -> Atoms:
     """Nine atoms of three elements in a triclinic cell smaller than the cutoff."""
     random = np.random.default_rng(4)
     cell = [[4.1, 0.0, 0.0], [0.9, 4.4, 0.0], [-0.6, 0.7, 4.8]]
-    grid = np.array(list(np.ndindex(3, 3, 1))) / [3.0, 3.0, 1.0] + random.uniform(-0.05, 0.05, (9, 3))
+    grid = np.array(list(np.ndindex(3, 3, 1))) / [3.0, 3.0, 1.0] + random.uniform(
+        -0.05, 0.05, (9, 3)
+    )
     return Atoms(numbers=[3, 5, 1] * 3, scaled_positions=grid, cell=cell, pbc=True)
 
 
@@ -43,6 +45,8 @@ def random_potential() -> Callable[[int], Potential]:
 
     def make(level: int) -> Potential:
         potential = Potential.untrained(level, (3, 5, 1))
-        return potential.with_parameters(np.random.default_rng(1).normal(0.0, 0.1, potential.n_parameters))
+        return potential.with_parameters(
+            np.random.default_rng(1).normal(0.0, 0.1, potential.n_parameters)
+        )
 
     return make

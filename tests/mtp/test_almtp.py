@@ -31,7 +31,11 @@ def test_the_state_of_the_program_is_read(content: bytes) -> None:
 
 def test_text_and_state_part_and_join(content: bytes) -> None:
     text, block = almtp.split(content)
-    assert text.endswith("}\n") and block.startswith(b"#MVS_v1.1\n") and text.encode() + block == content
+    assert (
+        text.endswith("}\n")
+        and block.startswith(b"#MVS_v1.1\n")
+        and text.encode() + block == content
+    )
     assert almtp.split(text.encode()) == (text, b"")
     assert almtp.tagged(almtp.tagged(content, "X Y"), "Li H") == content
 
@@ -46,7 +50,9 @@ def test_a_state_that_is_written_is_read_back(random_potential: Callable[[int], 
     assert almtp.split(written)[0] == potential.write()
 
 
-def test_the_inverse_in_the_file_is_that_of_the_rows(random_potential: Callable[[int], Potential]) -> None:
+def test_the_inverse_in_the_file_is_that_of_the_rows(
+    random_potential: Callable[[int], Potential],
+) -> None:
     """Column by column, as MLIP-3 keeps it."""
     potential = random_potential(6)
     p = potential.n_parameters
@@ -57,7 +63,9 @@ def test_the_inverse_in_the_file_is_that_of_the_rows(random_potential: Callable[
 
 
 def test_grades_do_not_depend_on_the_order_of_parameters(content: bytes) -> None:
-    """Rows in the file are in the order radial, species, moments; those of the evaluator are not."""
+    """Rows in the file are in the order radial, species, moments; those of the evaluator
+    are not.
+    """
     potential = Potential.read(almtp.split(content)[0])
     moments, radial = len(potential.data.moment_coeffs), potential.data.radial_coeffs.size
     block = almtp.split(content)[1]
@@ -69,7 +77,9 @@ def test_grades_do_not_depend_on_the_order_of_parameters(content: bytes) -> None
     evaluator = Evaluator(potential, [3, 1])
     evaluator.evaluate(np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]), np.eye(3) * 4.0)
     species = evaluator.gradients()[:, moments : moments + 2]
-    np.testing.assert_allclose(species, np.eye(2))  # a local energy grows with the coefficient of its own element only
+    np.testing.assert_allclose(
+        species, np.eye(2)
+    )  # a local energy grows with the coefficient of its own element only
 
 
 @pytest.mark.parametrize("keep", np.linspace(0.0, 0.995, 21))

@@ -27,12 +27,17 @@ def frames(draw: st.DrawFn) -> Frames:
     labelled, graded = draw(st.booleans()), draw(st.booleans())
     return Frames(
         offsets=np.cumsum([0, *sizes]),
-        numbers=np.array(draw(st.lists(st.sampled_from(SPECIES), min_size=n, max_size=n)), np.int32),
+        numbers=np.array(
+            draw(st.lists(st.sampled_from(SPECIES), min_size=n, max_size=n)), np.int32
+        ),
         positions=draw(arrays(float, (n, 3), elements=NUMBER)),
-        cell=CUBE + draw(arrays(float, (f, 3, 3), elements=st.floats(-0.5, 0.5, allow_subnormal=False))),
+        cell=CUBE
+        + draw(arrays(float, (f, 3, 3), elements=st.floats(-0.5, 0.5, allow_subnormal=False))),
         energy=draw(arrays(float, f, elements=NUMBER)) if labelled else None,
         forces=draw(arrays(float, (n, 3), elements=NUMBER)) if labelled else None,
-        stress=draw(arrays(float, (f, 6), elements=st.floats(-10, 10, allow_subnormal=False))) if labelled else None,
+        stress=draw(arrays(float, (f, 6), elements=st.floats(-10, 10, allow_subnormal=False)))
+        if labelled
+        else None,
         grade=draw(arrays(float, f, elements=st.floats(0, 1e9))) if graded else None,
     )
 
@@ -40,7 +45,9 @@ def frames(draw: st.DrawFn) -> Frames:
 @settings(max_examples=60, deadline=None)
 @given(frames())
 def test_what_is_written_is_read_back(written: Frames) -> None:
-    """Every number is the same float; a stress passes through its product with the volume, so its last digit may move."""
+    """Every number is the same float; a stress passes through its product with the volume, so its
+    last digit may move.
+    """
     found = cfg.read(cfg.write(written, SPECIES), SPECIES)
     if len(written):
         assert found.arrays().keys() == written.arrays().keys()
@@ -64,7 +71,9 @@ def test_stress_has_the_other_sign_times_the_volume() -> None:
     )
     lines = cfg.write(one, SPECIES).splitlines()
     stress = lines[lines.index(" PlusStress:  xx yy zz yz xz xy") + 1].split()
-    assert [float(word) for word in stress] == pytest.approx([-120.0, -240.0, -360.0, -480.0, -600.0, -720.0])
+    assert [float(word) for word in stress] == pytest.approx(
+        [-120.0, -240.0, -360.0, -480.0, -600.0, -720.0]
+    )
     assert lines[lines.index(" Energy") + 1].split() == ["-2.5"]
     assert "    1 2 0.0 0.0 0.0 0.0 0.0 0.0" in lines
 

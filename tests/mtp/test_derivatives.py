@@ -29,14 +29,17 @@ def check_against_motep(potential: Potential, atoms: Atoms) -> None:
     expected = np.vstack(
         [
             engine.jac_energy(reference).parameters,
-            engine.jac_stress(reference).parameters.reshape(p, 9)[:, [0, 4, 8, 5, 2, 1]].T * atoms.get_volume(),
+            engine.jac_stress(reference).parameters.reshape(p, 9)[:, [0, 4, 8, 5, 2, 1]].T
+            * atoms.get_volume(),
             engine.jac_forces(reference).parameters.reshape(p, -1).T,
         ]
     )
     np.testing.assert_allclose(evaluator.gradients(), local, atol=1e-12 * np.abs(local).max())
     found = jacobian(potential.tables, *evaluator.neighbours.pairs)
     for rows in (slice(0, 1), slice(1, 7), slice(7, None)):
-        np.testing.assert_allclose(found[rows], expected[rows], atol=1e-12 * np.abs(expected[rows]).max())
+        np.testing.assert_allclose(
+            found[rows], expected[rows], atol=1e-12 * np.abs(expected[rows]).max()
+        )
 
 
 @pytest.mark.parametrize("level", [6, 8, 12])
@@ -48,19 +51,29 @@ def test_a_cell_smaller_than_the_cutoff_equals_motep(random_potential: Make, sma
     check_against_motep(random_potential(14), small)
 
 
-def test_the_jacobian_predicts_a_small_change_of_parameters(fitted: Potential, small: Atoms) -> None:
+def test_the_jacobian_predicts_a_small_change_of_parameters(
+    fitted: Potential, small: Atoms
+) -> None:
     def forces(potential: Potential) -> np.ndarray:
-        return Evaluator(potential, small.numbers).evaluate(small.positions, small.cell.array).forces
+        return (
+            Evaluator(potential, small.numbers).evaluate(small.positions, small.cell.array).forces
+        )
 
     evaluator = Evaluator(fitted, small.numbers)
     evaluator.evaluate(small.positions, small.cell.array)
     slopes = jacobian(fitted.tables, *evaluator.neighbours.pairs)[7:]
     change = 1e-6 * np.random.default_rng(0).normal(size=fitted.n_parameters)
-    difference = forces(fitted.with_parameters(fitted.parameters + change)) - forces(fitted.with_parameters(fitted.parameters - change))
-    np.testing.assert_allclose(2.0 * slopes @ change, difference.ravel(), atol=1e-6 * np.abs(difference).max())
+    difference = forces(fitted.with_parameters(fitted.parameters + change)) - forces(
+        fitted.with_parameters(fitted.parameters - change)
+    )
+    np.testing.assert_allclose(
+        2.0 * slopes @ change, difference.ravel(), atol=1e-6 * np.abs(difference).max()
+    )
 
 
-def test_atoms_without_neighbours_have_derivatives_of_their_species_only(random_potential: Make) -> None:
+def test_atoms_without_neighbours_have_derivatives_of_their_species_only(
+    random_potential: Make,
+) -> None:
     potential = random_potential(8)
     evaluator = Evaluator(potential, [3, 1])
     evaluator.evaluate(np.array([[0.0, 0.0, 0.0], [15.0, 15.0, 15.0]]), 30.0 * np.eye(3))

@@ -23,7 +23,12 @@ def check_against_motep(potential: Potential, atoms: Atoms) -> None:
     reference.calc = MTP(potential.data, engine="cext")
     forces, stress = reference.get_forces(), reference.get_stress()
     assert found.energy == pytest.approx(reference.get_potential_energy(), rel=1e-11)
-    np.testing.assert_allclose(found.energies, reference.calc.results["energies"], rtol=1e-10, atol=1e-10 * np.abs(found.energies).max())
+    np.testing.assert_allclose(
+        found.energies,
+        reference.calc.results["energies"],
+        rtol=1e-10,
+        atol=1e-10 * np.abs(found.energies).max(),
+    )
     np.testing.assert_allclose(found.forces, forces, atol=1e-11 * np.abs(forces).max())
     np.testing.assert_allclose(found.stress, stress, atol=1e-11 * np.abs(stress).max())
 
@@ -41,7 +46,9 @@ def test_a_cell_smaller_than_the_cutoff_equals_motep(random_potential: Make, sma
     check_against_motep(random_potential(12), small)
 
 
-def test_a_file_whose_basic_moments_are_in_another_order_equals_motep(random_potential: Make, small: Atoms) -> None:
+def test_a_file_whose_basic_moments_are_in_another_order_equals_motep(
+    random_potential: Make, small: Atoms
+) -> None:
     """Other programs may list the basic moments otherwise."""
     potential = random_potential(10)
     data = potential.data
@@ -59,11 +66,19 @@ def test_forces_and_stress_are_derivatives_of_the_energy(fitted: Potential, smal
     atoms = small * (2, 2, 2)
     atoms.calc = MTPCalculator(fitted)
     some = [0, 4, 8]
-    np.testing.assert_allclose(atoms.get_forces()[some], calculate_numerical_forces(atoms, eps=1e-4, iatoms=some), atol=1e-4)
-    np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), atol=1e-5)
+    np.testing.assert_allclose(
+        atoms.get_forces()[some],
+        calculate_numerical_forces(atoms, eps=1e-4, iatoms=some),
+        atol=1e-4,
+    )
+    np.testing.assert_allclose(
+        atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), atol=1e-5
+    )
 
 
-def test_moving_atoms_with_one_list_gives_what_a_new_list_gives(fitted: Potential, labels: Frames) -> None:
+def test_moving_atoms_with_one_list_gives_what_a_new_list_gives(
+    fitted: Potential, labels: Frames
+) -> None:
     atoms = labels[1]
     kept = Evaluator(fitted, atoms.numbers)
     random = np.random.default_rng(1)
@@ -71,13 +86,17 @@ def test_moving_atoms_with_one_list_gives_what_a_new_list_gives(fitted: Potentia
         atoms.positions += random.normal(0.0, 0.05, atoms.positions.shape)
         atoms.set_cell(atoms.cell.array * 1.002, scale_atoms=True)
         found = kept.evaluate(atoms.positions, atoms.cell.array)
-        new = Evaluator(fitted, atoms.numbers, skin_A=0.0).evaluate(atoms.positions, atoms.cell.array)
+        new = Evaluator(fitted, atoms.numbers, skin_A=0.0).evaluate(
+            atoms.positions, atoms.cell.array
+        )
         np.testing.assert_allclose(found.forces, new.forces, atol=1e-10)
         assert found.energy == pytest.approx(new.energy, rel=1e-13)
         assert found.min_distance == pytest.approx(new.min_distance)
 
 
-def test_forces_sum_to_nothing_and_energies_to_the_energy(fitted: Potential, labels: Frames) -> None:
+def test_forces_sum_to_nothing_and_energies_to_the_energy(
+    fitted: Potential, labels: Frames
+) -> None:
     found = Evaluator(fitted, labels[0].numbers).evaluate(labels[0].positions, labels[0].cell.array)
     np.testing.assert_allclose(found.forces.sum(axis=0), 0.0, atol=1e-10)
     assert found.energies.sum() == pytest.approx(found.energy)

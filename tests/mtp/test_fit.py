@@ -36,19 +36,29 @@ def test_the_loss_is_mlip_3_s(labels: Frames, fitted: Potential) -> None:
     one = labels.take([2])
     weights = Weights(2.0, 0.3, 0.05)
     found = compare(one, Residuals(fitted, one, weights).predict(fitted.parameters))
-    d_energy, d_forces, d_stress = (float(np.ptp(found.energy)) * 104, found.forces[1] - found.forces[0], found.stress[1] - found.stress[0])
+    d_energy, d_forces, d_stress = (
+        float(np.ptp(found.energy)) * 104,
+        found.forces[1] - found.forces[0],
+        found.stress[1] - found.stress[0],
+    )
     volume = abs(np.linalg.det(one.cell[0]))
     nine = volume**2 * (np.sum(d_stress[0, :3] ** 2) + 2.0 * np.sum(d_stress[0, 3:] ** 2))
-    expected = configuration_weights(one)[0] * (2.0 * d_energy**2 / 104 + 0.3 * np.sum(d_forces**2) + 0.05 * nine / 104)
+    expected = configuration_weights(one)[0] * (
+        2.0 * d_energy**2 / 104 + 0.3 * np.sum(d_forces**2) + 0.05 * nine / 104
+    )
     assert Residuals(fitted, one, weights).loss(fitted.parameters) == pytest.approx(expected)
 
 
-def test_the_normal_equations_hold_the_gradient_of_the_loss(labels: Frames, fitted: Potential) -> None:
+def test_the_normal_equations_hold_the_gradient_of_the_loss(
+    labels: Frames, fitted: Potential
+) -> None:
     residuals = Residuals(fitted, labels.take([0, 1]), Weights())
     normal = residuals.normal(fitted.parameters)
     assert normal.loss == pytest.approx(residuals.loss(fitted.parameters), rel=1e-10)
     change = 1e-6 * np.random.default_rng(0).normal(size=fitted.n_parameters)
-    difference = residuals.loss(fitted.parameters + change) - residuals.loss(fitted.parameters - change)
+    difference = residuals.loss(fitted.parameters + change) - residuals.loss(
+        fitted.parameters - change
+    )
     assert 4.0 * normal.vector @ change == pytest.approx(difference, rel=1e-4)
     np.testing.assert_allclose(normal.matrix, normal.matrix.T, atol=1e-9 * normal.matrix.max())
 
@@ -69,7 +79,10 @@ def test_a_known_potential_is_found_again(synthetic: tuple[Potential, Frames]) -
     start = potential.parameters
     start[n:] *= 1.0 + 0.05 * np.random.default_rng(0).normal(size=len(start) - n)
     start[:n] = 0.0
-    with Team(potential, frames.take([0, 1, 2, 3]), Weights()) as train, Team(potential, frames.take([4]), Weights()) as valid:
+    with (
+        Team(potential, frames.take([0, 1, 2, 3]), Weights()) as train,
+        Team(potential, frames.take([4]), Weights()) as valid,
+    ):
         found = fit(potential.with_parameters(start), train, valid, max_iterations=30)
         forces = compare(frames.take([4]), valid.predict(found.potential.parameters)).forces
     assert found.loss[-1] < 1e-4 * found.loss[0]
@@ -79,8 +92,17 @@ def test_a_known_potential_is_found_again(synthetic: tuple[Potential, Frames]) -
 def test_the_loss_never_rises_and_what_is_held_out_has_no_say(labels: Frames) -> None:
     start = Potential.untrained(6, (3, 5, 1))
     seen: list[int] = []
-    with Team(start, labels.take([0, 2, 4, 6]), Weights()) as train, Team(start, labels.take([1, 5]), Weights()) as valid:
-        found = fit(start, train, valid, max_iterations=12, progress=lambda state: seen.append(state.iteration))
+    with (
+        Team(start, labels.take([0, 2, 4, 6]), Weights()) as train,
+        Team(start, labels.take([1, 5]), Weights()) as valid,
+    ):
+        found = fit(
+            start,
+            train,
+            valid,
+            max_iterations=12,
+            progress=lambda state: seen.append(state.iteration),
+        )
         kept = valid.loss(found.potential.parameters) / 2
         other = fit(start, train, train, max_iterations=12)
     assert (np.diff(found.loss) < 0.0).all()
@@ -91,7 +113,9 @@ def test_the_loss_never_rises_and_what_is_held_out_has_no_say(labels: Frames) ->
     assert found.loss[-1] < 0.3 * found.loss[0]
 
 
-def test_a_fit_from_an_earlier_potential_begins_where_that_ended(labels: Frames, fitted: Potential) -> None:
+def test_a_fit_from_an_earlier_potential_begins_where_that_ended(
+    labels: Frames, fitted: Potential
+) -> None:
     with Team(fitted, labels, Weights()) as team:
         before = team.loss(fitted.parameters) / len(labels)
         found = fit(fitted, team, team, max_iterations=2)
@@ -103,7 +127,10 @@ def test_a_fit_from_an_earlier_potential_begins_where_that_ended(labels: Frames,
 def test_an_interrupted_fit_ends_as_if_it_had_not_been(labels: Frames) -> None:
     start = Potential.untrained(6, (3, 5, 1))
     states: list[State] = []
-    with Team(start, labels.take([0, 2, 4, 6]), Weights()) as train, Team(start, labels.take([1, 5]), Weights()) as valid:
+    with (
+        Team(start, labels.take([0, 2, 4, 6]), Weights()) as train,
+        Team(start, labels.take([1, 5]), Weights()) as valid,
+    ):
         whole = fit(start, train, valid, max_iterations=12, progress=states.append)
         for state in (states[2], states[-1]):
             again = fit(start, train, valid, max_iterations=12, state=state)
@@ -118,7 +145,9 @@ def test_processes_change_nothing(labels: Frames, fitted: Potential) -> None:
         one, two = alone.normal(fitted.parameters), pair.normal(fitted.parameters)
         np.testing.assert_allclose(two.matrix, one.matrix, rtol=1e-9, atol=1e-12 * one.matrix.max())
         assert two.loss == pytest.approx(one.loss)
-        for a, b in zip(alone.predict(fitted.parameters), pair.predict(fitted.parameters), strict=True):
+        for a, b in zip(
+            alone.predict(fitted.parameters), pair.predict(fitted.parameters), strict=True
+        ):
             np.testing.assert_allclose(a, b, atol=1e-10 * np.abs(a).max())
         assert [len(rows) for rows in pair.gradients(fitted.parameters)] == [104, 104, 104]
 
@@ -133,7 +162,9 @@ def test_the_best_of_several_starts_is_taken(labels: Frames) -> None:
             return float(fit(start, team, team, max_iterations=3).loss[-1])
 
     residuals = Residuals(chosen, frames, weights)
-    assert residuals.loss(chosen.parameters) / 2 == pytest.approx(min(loss(start) for start in starts), rel=1e-6)
+    assert residuals.loss(chosen.parameters) / 2 == pytest.approx(
+        min(loss(start) for start in starts), rel=1e-6
+    )
 
 
 def test_an_element_that_the_data_lack_does_no_harm(labels: Frames) -> None:
@@ -141,7 +172,10 @@ def test_an_element_that_the_data_lack_does_no_harm(labels: Frames) -> None:
     with Team(start, labels.take([0, 1]), Weights()) as team:
         found = fit(start, team, team, max_iterations=3)
     assert np.isfinite(found.potential.parameters).all()
-    assert jacobian(found.potential.tables, *_pairs(found.potential, labels)).shape[1] == start.n_parameters
+    assert (
+        jacobian(found.potential.tables, *_pairs(found.potential, labels)).shape[1]
+        == start.n_parameters
+    )
 
 
 def _pairs(potential: Potential, labels: Frames) -> tuple[np.ndarray, ...]:

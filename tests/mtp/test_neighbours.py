@@ -14,7 +14,10 @@ from borarun.mtp.neighbours import Neighbours, Pairs
 
 def distances(pairs: Pairs) -> list[np.ndarray]:
     """Sorted distances of each atom's neighbours."""
-    return [np.sort(np.linalg.norm(pairs.vectors[i, :, : pairs.counts[i]], axis=0)) for i in range(len(pairs.counts))]
+    return [
+        np.sort(np.linalg.norm(pairs.vectors[i, :, : pairs.counts[i]], axis=0))
+        for i in range(len(pairs.counts))
+    ]
 
 
 def check(neighbours: Neighbours, atoms: Atoms) -> None:
@@ -35,7 +38,9 @@ def neighbours_of(atoms: Atoms, skin_A: float = 1.0, cutoff_A: float = 5.0) -> N
 
 @pytest.mark.parametrize("skin_A", [0.0, 1.5])
 @pytest.mark.parametrize("repeat", [(1, 1, 1), (1, 3, 2), (4, 4, 4)])
-def test_small_large_and_skewed_cells(small: Atoms, repeat: tuple[int, int, int], skin_A: float) -> None:
+def test_small_large_and_skewed_cells(
+    small: Atoms, repeat: tuple[int, int, int], skin_A: float
+) -> None:
     check(neighbours_of(small * repeat, skin_A), small * repeat)
 
 
@@ -56,13 +61,21 @@ def test_atoms_far_outside_the_cell(small: Atoms) -> None:
     check(neighbours_of(atoms), atoms)
 
 
-def test_no_pair_is_missed_while_atoms_move_and_the_cell_breathes_and_shears(labels: Frames) -> None:
+def test_no_pair_is_missed_while_atoms_move_and_the_cell_breathes_and_shears(
+    labels: Frames,
+) -> None:
     random = np.random.default_rng(3)
     atoms = labels[0]
     neighbours = neighbours_of(atoms)
     velocity = random.normal(0.0, 0.02, atoms.positions.shape)
     for step in range(0, 60, 3):
-        strain = np.eye(3) + 0.03 * np.array([[np.sin(step / 9), 0.0, 0.0], [np.sin(step / 7), np.cos(step / 8), 0.0], [0.0, np.sin(step / 5), 0.0]])
+        strain = np.eye(3) + 0.03 * np.array(
+            [
+                [np.sin(step / 9), 0.0, 0.0],
+                [np.sin(step / 7), np.cos(step / 8), 0.0],
+                [0.0, np.sin(step / 5), 0.0],
+            ]
+        )
         moved = atoms.copy()
         moved.positions += step * velocity
         moved.set_cell(atoms.cell.array @ strain, scale_atoms=True)
@@ -75,7 +88,9 @@ def test_wrapping_an_atom_into_another_image_needs_no_new_list(labels: Frames) -
     neighbours = neighbours_of(atoms)
     check(neighbours, atoms)
     wrapped = atoms.copy()
-    wrapped.positions += np.random.default_rng(5).integers(-2, 3, (len(atoms), 3)) @ atoms.cell.array
+    wrapped.positions += (
+        np.random.default_rng(5).integers(-2, 3, (len(atoms), 3)) @ atoms.cell.array
+    )
     check(neighbours, wrapped)
     assert neighbours.n_builds == 1
 

@@ -1,4 +1,6 @@
-"""The text form survives, names its elements, and is read by motep and, where it is installed, by MLIP-3."""
+"""The text form survives, names its elements, and is read by motep and, where it is installed, by
+MLIP-3.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_a_file_without_elements_needs_them_named(random_potential: Make) -> Non
     assert Potential.read(text, (3, 5, 1)).species == (3, 5, 1)
 
 
-@pytest.mark.parametrize("text", ["", "MTP\n", "no potential at all", "MTP\nversion = 1.1.0\nspecies_count = 3\n"])
+@pytest.mark.parametrize(
+    "text", ["", "MTP\n", "no potential at all", "MTP\nversion = 1.1.0\nspecies_count = 3\n"]
+)
 def test_what_is_no_potential_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="moment tensor potential"):
         Potential.read(text, (3, 5, 1))
@@ -84,11 +88,18 @@ def test_types_follow_the_file_s_order_and_refuse_other_elements(random_potentia
 
 @pytest.mark.skipif(shutil.which("mlp") is None, reason="MLIP-3's mlp is not on PATH")
 @pytest.mark.parametrize("level", [6, 8, 12, 16, 20])
-def test_mlip_3_computes_the_same_energies_and_forces(random_potential: Make, level: int, labels: Frames, tmp_path: Path) -> None:
+def test_mlip_3_computes_the_same_energies_and_forces(
+    random_potential: Make, level: int, labels: Frames, tmp_path: Path
+) -> None:
     potential, atoms = random_potential(level), labels[3]
     (tmp_path / "potential.almtp").write_text(potential.write())
     (tmp_path / "in.cfg").write_text(_cfg(atoms, potential))
-    subprocess.run(["mlp", "calculate_efs", "potential.almtp", "in.cfg", "--output_filename=out.cfg"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        ["mlp", "calculate_efs", "potential.almtp", "in.cfg", "--output_filename=out.cfg"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
     written = next(tmp_path.glob("out.cfg*")).read_text()
     table = written.split("fz\n")[1].split("Energy")[0]
     forces = np.array([line.split()[5:8] for line in table.strip().splitlines()], float)
@@ -102,6 +113,11 @@ def _cfg(atoms: Atoms, potential: Potential) -> str:
     cell = "\n".join(" ".join(f"{x:.12f}" for x in row) for row in atoms.cell.array)
     rows = "\n".join(
         f"{i + 1} {kind} " + " ".join(f"{x:.12f}" for x in position)
-        for i, (kind, position) in enumerate(zip(potential.types(atoms.numbers), atoms.positions, strict=True))
+        for i, (kind, position) in enumerate(
+            zip(potential.types(atoms.numbers), atoms.positions, strict=True)
+        )
     )
-    return f"BEGIN_CFG\nSize\n{len(atoms)}\nSupercell\n{cell}\nAtomData: id type cartes_x cartes_y cartes_z\n{rows}\nEND_CFG\n"
+    return (
+        f"BEGIN_CFG\nSize\n{len(atoms)}\nSupercell\n{cell}\nAtomData: id type cartes_x cartes_y "
+        f"cartes_z\n{rows}\nEND_CFG\n"
+    )

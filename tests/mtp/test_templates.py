@@ -37,7 +37,12 @@ def test_the_file_holds_what_the_construction_gives(level: int) -> None:
 
 def test_level_8_is_the_published_one() -> None:
     tables = template(8)
-    assert (tables.n_moments, len(tables.basic), len(tables.times), tables.n_radial) == (18, 11, 14, 2)
+    assert (tables.n_moments, len(tables.basic), len(tables.times), tables.n_radial) == (
+        18,
+        11,
+        14,
+        2,
+    )
 
 
 @pytest.mark.parametrize("level", [6, 10, 14, 18])
@@ -47,7 +52,9 @@ def test_levels_are_nested(level: int) -> None:
 
 @pytest.mark.parametrize("level", [10, 14, 16])
 def test_basis_functions_do_not_turn_with_the_configuration(level: int) -> None:
-    """Each is a full contraction, so a rotation of all directions changes none; and no two are the same."""
+    """Each is a full contraction, so a rotation of all directions changes none; and no two are the
+    same.
+    """
     tables = template(level)
     random = np.random.default_rng(2)
     directions = random.normal(size=(7, 3))

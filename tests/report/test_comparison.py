@@ -16,12 +16,22 @@ SOURCES = {"a": Source(short="A 2020", citation="A, B 1 (2020)")}
 
 
 def number(**changes: object) -> Number:
-    base = {"quantity": "lattice_parameter", "value": 9.50, "unit": "A", "temperature_K": 300, "kind": "experiment", "source": "a", "place": "Table 1"}
+    base = {
+        "quantity": "lattice_parameter",
+        "value": 9.50,
+        "unit": "A",
+        "temperature_K": 300,
+        "kind": "experiment",
+        "source": "a",
+        "place": "Table 1",
+    }
     return Number.model_validate({**base, **changes})
 
 
 def with_values(results: Results, *values: Number) -> Results:
-    point = LatticePoint("PBE-D3", 0, 300.0, Measured(9.54, 9.51, 9.57), Measured(217.1, 215.1, 219.1))
+    point = LatticePoint(
+        "PBE-D3", 0, 300.0, Measured(9.54, 9.51, 9.57), Measured(217.1, 215.1, 219.1)
+    )
     return replace(results, lattice=(point,), published=Published(SOURCES, values))
 
 
@@ -35,16 +45,34 @@ def test_the_deviation_is_in_units_of_both_intervals(results: Results) -> None:
 
 def test_a_range_counts_from_its_middle_with_half_its_width(results: Results) -> None:
     (found,) = compare(with_values(results, number(value=None, low=9.42, high=9.50)))
-    assert (found.deviation, found.combined, found.verdict) == (pytest.approx(0.08), pytest.approx(0.05), "outside")
+    assert (found.deviation, found.combined, found.verdict) == (
+        pytest.approx(0.08),
+        pytest.approx(0.05),
+        "outside",
+    )
 
 
-def test_without_a_published_interval_ours_alone_decides_and_the_table_says_so(results: Results) -> None:
+def test_without_a_published_interval_ours_alone_decides_and_the_table_says_so(
+    results: Results,
+) -> None:
     (found,) = compare(with_values(results, number()))
-    assert (found.combined, found.verdict, found.remark) == (pytest.approx(0.03), "outside", "published without interval")
+    assert (found.combined, found.verdict, found.remark) == (
+        pytest.approx(0.03),
+        "outside",
+        "published without interval",
+    )
 
 
 def test_without_any_interval_nothing_is_judged(results: Results) -> None:
-    value = number(quantity="largest_deflection", value=45, unit="deg", temperature_K=700, vacancies=0, kind="paper", functional="rev-vdW-DF2")
+    value = number(
+        quantity="largest_deflection",
+        value=45,
+        unit="deg",
+        temperature_K=700,
+        vacancies=0,
+        kind="paper",
+        functional="rev-vdW-DF2",
+    )
     (found,) = compare(with_values(results, value))
     assert (found.combined, found.in_intervals, found.verdict) == (None, None, "no interval")
     assert "other functional: PBE-D3 against rev-vdW-DF2" in found.remark
@@ -52,7 +80,9 @@ def test_without_any_interval_nothing_is_judged(results: Results) -> None:
 
 def test_only_the_same_vacancy_content_is_compared(results: Results) -> None:
     def contents(**conditions: object) -> list[float | None]:
-        value = number(quantity="conductivity", value=1e-3, unit="S/cm", temperature_K=500, **conditions)
+        value = number(
+            quantity="conductivity", value=1e-3, unit="S/cm", temperature_K=500, **conditions
+        )
         return [found.ours.mol_percent for found in compare(with_values(results, value))]
 
     assert contents(mol_percent=3.7) == []
@@ -63,22 +93,44 @@ def test_only_the_same_vacancy_content_is_compared(results: Results) -> None:
 
 def test_phases_are_compared_with_themselves_only(results: Results) -> None:
     def phases(phase: str | None) -> list[tuple[str | None, str]]:
-        value = number(quantity="activation_energy", value=340, unit="meV", temperature_K=None, mol_percent=25, phase=phase)
+        value = number(
+            quantity="activation_energy",
+            value=340,
+            unit="meV",
+            temperature_K=None,
+            mol_percent=25,
+            phase=phase,
+        )
         return [(found.ours.phase, found.remark) for found in compare(with_values(results, value))]
 
-    assert [phase for phase, _ in phases("ordered")] == ["ordered phase"]  # the disordered one has too few temperatures for a line
+    assert [phase for phase, _ in phases("ordered")] == [
+        "ordered phase"
+    ]  # the disordered one has too few temperatures for a line
     assert phases("disordered") == []
     assert [phase for phase, _ in phases(None)] == ["ordered phase"]
-    unknown = replace(results, arrhenius=tuple(replace(line, phase="") for line in results.arrhenius))
-    value = number(quantity="activation_energy", value=340, unit="meV", temperature_K=None, mol_percent=25, phase="disordered")
+    unknown = replace(
+        results, arrhenius=tuple(replace(line, phase="") for line in results.arrhenius)
+    )
+    value = number(
+        quantity="activation_energy",
+        value=340,
+        unit="meV",
+        temperature_K=None,
+        mol_percent=25,
+        phase="disordered",
+    )
     (found,) = compare(with_values(unknown, value))
     assert "which phase ours is in was not found" in found.remark
 
 
 def test_volumes_and_diffusivities_are_compared(results: Results) -> None:
-    (volume,) = compare(with_values(results, number(quantity="volume", value=219.1, unit="A3", uncertainty=1.5)))
+    (volume,) = compare(
+        with_values(results, number(quantity="volume", value=219.1, unit="A3", uncertainty=1.5))
+    )
     assert (volume.deviation, volume.combined) == (pytest.approx(-2.0), pytest.approx(2.5))
-    value = number(quantity="diffusivity", value=2e-6, unit="cm2/s", temperature_K=500, mol_percent=25)
+    value = number(
+        quantity="diffusivity", value=2e-6, unit="cm2/s", temperature_K=500, mol_percent=25
+    )
     (moved,) = compare(with_values(results, value))
     assert moved.ours.phase == "ordered phase" and moved.ours.number == pytest.approx(2e-6, rel=0.6)
 
@@ -93,4 +145,10 @@ def test_what_we_have_not_computed_is_left_out_and_counted(results: Results) -> 
 
 def test_the_whole_study_is_set_beside_what_ships(results: Results) -> None:
     quantities = {found.published.quantity for found in compare(results)}
-    assert quantities >= {"lattice_parameter", "ordered_lattice_parameter", "transition_temperature", "activation_energy", "largest_deflection"}
+    assert quantities >= {
+        "lattice_parameter",
+        "ordered_lattice_parameter",
+        "transition_temperature",
+        "activation_energy",
+        "largest_deflection",
+    }

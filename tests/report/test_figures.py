@@ -14,14 +14,26 @@ from borarun.report.sections import sections
 
 @pytest.fixture(scope="module")
 def two(results: Results) -> Results:
-    """The same study with a second functional, whose ions move ten times as fast and whose cell is larger."""
+    """The same study with a second functional, whose ions move ten times as fast and whose cell is
+    larger.
+    """
 
     def faster(value):
-        return value and replace(value, value=10 * value.value, low=10 * value.low, high=10 * value.high)
+        return value and replace(
+            value, value=10 * value.value, low=10 * value.low, high=10 * value.high
+        )
 
-    branches = tuple(replace(b, functional="PBE", lattice_A=b.lattice_A + 0.3, fit_lattice_A=b.fit_lattice_A + 0.3) for b in results.branches)
+    branches = tuple(
+        replace(
+            b, functional="PBE", lattice_A=b.lattice_A + 0.3, fit_lattice_A=b.fit_lattice_A + 0.3
+        )
+        for b in results.branches
+    )
     transitions = tuple(replace(t, functional="PBE") for t in results.transitions)
-    transport = tuple(replace(p, functional="PBE", diffusivity_cm2_s=faster(p.diffusivity_cm2_s)) for p in results.transport)
+    transport = tuple(
+        replace(p, functional="PBE", diffusivity_cm2_s=faster(p.diffusivity_cm2_s))
+        for p in results.transport
+    )
     return replace(
         results,
         functionals=("PBE-D3", "PBE"),
@@ -31,7 +43,9 @@ def two(results: Results) -> Results:
     )
 
 
-def test_all_functionals_stand_in_one_panel_where_there_are_several(results: Results, two: Results) -> None:
+def test_all_functionals_stand_in_one_panel_where_there_are_several(
+    results: Results, two: Results
+) -> None:
     assert plots.heating.functionals(results) is None
     figure = plots.heating.functionals(two)
     assert figure is not None and len(figure.panels) == 1
@@ -46,26 +60,39 @@ def test_the_fitted_step_is_drawn_through_the_points(results: Results) -> None:
         away = np.abs(branch.temperature_K - branch.half_height_K.value) > 30
         assert np.abs(fitted - branch.lattice_A)[away].max() < 0.01
         np.testing.assert_allclose(branch.volume_A3, branch.lattice_A**3 / 4, rtol=2e-3)
-        np.testing.assert_allclose(branch.edges_A, np.repeat(branch.lattice_A[:, None], 3, axis=1), rtol=1e-6)
+        np.testing.assert_allclose(
+            branch.edges_A, np.repeat(branch.lattice_A[:, None], 3, axis=1), rtol=1e-6
+        )
 
 
-def test_diffusivities_without_vacancies_are_drawn_for_all_functionals(results: Results, two: Results) -> None:
+def test_diffusivities_without_vacancies_are_drawn_for_all_functionals(
+    results: Results, two: Results
+) -> None:
     assert {row[0] for row in plots.diffusion.pristine(two).data.rows} == {"PBE-D3", "PBE"}
     figure = plots.diffusion.pristine(two)
-    assert figure is not None and "PBE (AIMD)" in {n.functional for n in two.published.find("diffusivity", vacancies=0)}
+    assert figure is not None and "PBE (AIMD)" in {
+        n.functional for n in two.published.find("diffusivity", vacancies=0)
+    }
     assert plots.diffusion.pristine(replace(two, transport=())) is None
     assert plots.diffusion.pristine(results) is None  # nothing is published of its one functional
 
 
 def test_activation_energies_are_drawn_where_several_contents_have_one(results: Results) -> None:
     assert plots.diffusion.activation(results) is None
-    lines = tuple(replace(line, vacancies=n, mol_percent=25.0 * n) for line in results.arrhenius if line.activation_energy_meV for n in (1, 2))
+    lines = tuple(
+        replace(line, vacancies=n, mol_percent=25.0 * n)
+        for line in results.arrhenius
+        if line.activation_energy_meV
+        for n in (1, 2)
+    )
     figure = plots.diffusion.activation(replace(results, arrhenius=lines))
     assert figure is not None
     assert [row[3] for row in figure.data.rows] == [25, 50]
 
 
-def test_rotation_is_drawn_against_vacancies_at_the_highest_temperature_that_all_have(results: Results) -> None:
+def test_rotation_is_drawn_against_vacancies_at_the_highest_temperature_that_all_have(
+    results: Results,
+) -> None:
     figure = plots.rotation.by_vacancies(results)
     assert figure is not None
     assert [(row[1], row[2]) for row in figure.data.rows] == [(700, 0), (700, 1)]
@@ -76,10 +103,14 @@ def test_rotation_is_drawn_against_vacancies_at_the_highest_temperature_that_all
 
 def test_captions_state_origins_fit_range_and_seeds(results: Results) -> None:
     caption = plots.diffusion.displacement(results).caption
-    assert "1200 frames every 50 fs" in caption and "0.6 to 1.2 ps" in caption and "seed 7" in caption
+    assert (
+        "1200 frames every 50 fs" in caption and "0.6 to 1.2 ps" in caption and "seed 7" in caption
+    )
     assert "seed 7" in plots.heating.lattice(results).caption
 
 
 def test_a_study_of_one_rate_misses_no_hysteresis_against_rate(results: Results) -> None:
     (heating,) = [section for section in sections(results) if section.id == "heating"]
-    assert not any(isinstance(block, Note) and "not there yet" in block.text for block in heating.blocks)
+    assert not any(
+        isinstance(block, Note) and "not there yet" in block.text for block in heating.blocks
+    )

@@ -1,4 +1,6 @@
-"""The second material from its shipped structure: a cell that is not cubic, anions with one carbon, two phases, each answer known."""
+"""The second material from its shipped structure: a cell that is not cubic, anions with one carbon,
+two phases, each answer known.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ ANCHOR = {"ordered": (380.0, 1.5e-4), "disordered": (500.0, 4e-4)}
 """Temperature, K, and diffusivity there, cm^2/s, of each phase."""
 TEMPERATURES_K = {"ordered": (320.0, 350.0, 380.0), "disordered": (500.0, 560.0, 640.0)}
 TURNING_K, TURNS, EXTRA = 640.0, 2, 0.25
-"""In the hottest run every anion turns so often about z, at a steady rate, and a little more, since its place lags behind by some picoseconds."""
+"""In the hottest run every anion turns so often about z, at a steady rate, and a little more, since
+its place lags behind by some picoseconds.
+"""
 
 
 def volume(T: Any, half_K: float) -> Any:
@@ -40,7 +44,12 @@ def volume(T: Any, half_K: float) -> Any:
 def diffusivity(phase: str, T: float) -> float:
     """cm^2/s, such that sigma, not sigma T, follows Arrhenius."""
     at_K, value = ANCHOR[phase]
-    return value * T / at_K * float(np.exp(-ENERGY_EV[phase] / BOLTZMANN_EV_PER_K * (1 / T - 1 / at_K)))
+    return (
+        value
+        * T
+        / at_K
+        * float(np.exp(-ENERGY_EV[phase] / BOLTZMANN_EV_PER_K * (1 / T - 1 / at_K)))
+    )
 
 
 @dataclass(frozen=True)
@@ -51,17 +60,28 @@ class Crystal:
     anions: Any
     positions: Any
 
-    def moved(self, n_frames: int, step_A: float, turns: Callable[[int], Any], seed: int) -> np.ndarray:
-        """(N, 3, F): lithium that walks by ``step_A`` an axis and frame, anions turned about their centres of mass by the rotations of ``turns``."""
+    def moved(
+        self, n_frames: int, step_A: float, turns: Callable[[int], Any], seed: int
+    ) -> np.ndarray:
+        """(N, 3, F): lithium that walks by ``step_A`` an axis and frame, anions turned about their
+        centres of mass by the rotations of ``turns``.
+        """
         rng = np.random.default_rng(seed)
-        masses, out = self.atoms.get_masses(), np.repeat(self.positions[:, :, None], n_frames, axis=2)
+        masses, out = (
+            self.atoms.get_masses(),
+            np.repeat(self.positions[:, :, None], n_frames, axis=2),
+        )
         out += rng.normal(0, 0.02, out.shape)
         lithium = self.atoms.numbers == 3
         out[lithium] += np.cumsum(rng.normal(0, step_A, (lithium.sum(), 3, n_frames)), axis=2)
         for index, anion in enumerate(self.anions):
             centre = np.average(self.positions[anion], axis=0, weights=masses[anion])
             arms = self.positions[anion] - centre
-            out[anion] = centre[:, None] + np.einsum("fij,kj->kif", turns(index).as_matrix(), arms) + rng.normal(0, 0.01, (len(anion), 3, n_frames))
+            out[anion] = (
+                centre[:, None]
+                + np.einsum("fij,kj->kif", turns(index).as_matrix(), arms)
+                + rng.normal(0, 0.01, (len(anion), 3, n_frames))
+            )
         return out
 
 
@@ -81,53 +101,127 @@ def directions(crystal: Crystal) -> np.ndarray:
     found = []
     for anion in crystal.anions:
         (carbon,) = anion[crystal.atoms.numbers[anion] == 6]
-        arm = crystal.positions[carbon] - np.average(crystal.positions[anion], axis=0, weights=masses[anion])
+        arm = crystal.positions[carbon] - np.average(
+            crystal.positions[anion], axis=0, weights=masses[anion]
+        )
         found.append(arm / np.linalg.norm(arm))
     return np.array(found)
 
 
 @pytest.fixture(scope="module")
-def found(crystal: Crystal, lammps_record: Callable[..., Result], study_of: Callable[..., Study], tmp_path_factory: pytest.TempPathFactory) -> Results:
+def found(
+    crystal: Crystal,
+    lammps_record: Callable[..., Result],
+    study_of: Callable[..., Study],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Results:
     """What the report makes of ramps up and down and of six runs at constant temperature."""
     study = study_of(
         name="licb11h12",
-        material={"formula": "LiCB11H12", "phases": {"Pca2_1": "structures/x.cif"}, "mobile": "Li", "anion": "CB11H12"},
+        material={
+            "formula": "LiCB11H12",
+            "phases": {"Pca2_1": "structures/x.cif"},
+            "mobile": "Li",
+            "anion": "CB11H12",
+        },
         reference={"engine": "sevennet"},
         heating={"cell": "anisotropic"},
-        diffusion={"temperatures_K": [T for part in TEMPERATURES_K.values() for T in part], "vacancies": [0], "cell": "anisotropic"},
+        diffusion={
+            "temperatures_K": [T for part in TEMPERATURES_K.values() for T in part],
+            "vacancies": [0],
+            "cell": "anisotropic",
+        },
     )
-    study.attach(texts={"Pca2_1": Frames.of([crystal.atoms]).to_extxyz()}, n_atoms=100, n_units=4, warnings=[])
+    study.attach(
+        texts={"Pca2_1": Frames.of([crystal.atoms]).to_extxyz()},
+        n_atoms=100,
+        n_units=4,
+        warnings=[],
+    )
     store, tasks = Store(tmp_path_factory.mktemp("licb11h12")), []
     box = crystal.atoms.cell.array
 
-    def add(result: Result, stage: str, label: str, about: dict[str, Any], segments: list[dict[str, Any]]) -> None:
-        settings = {"timestep_fs": 1.0, "seed": 11, "cell": {"supercell": [1, 1, 1]}, "segments": segments, "for": label}
-        task = Task("lammps", settings, {}, "1", stage, label, {"functional": "PBE-D3", "vacancies": 0, **about})
+    def add(
+        result: Result,
+        stage: str,
+        label: str,
+        about: dict[str, Any],
+        segments: list[dict[str, Any]],
+    ) -> None:
+        settings = {
+            "timestep_fs": 1.0,
+            "seed": 11,
+            "cell": {"supercell": [1, 1, 1]},
+            "segments": segments,
+            "for": label,
+        }
+        task = Task(
+            "lammps",
+            settings,
+            {},
+            "1",
+            stage,
+            label,
+            {"functional": "PBE-D3", "vacancies": 0, **about},
+        )
         store.write(task, result, {"borarun": "0.1"})
         tasks.append(task)
 
     def librating(n_frames: int, seed: int) -> Callable[[int], Any]:
-        return lambda anion: Rotation.from_rotvec(0.05 * np.random.default_rng([seed, anion]).normal(size=(n_frames, 3)))
+        return lambda anion: Rotation.from_rotvec(
+            0.05 * np.random.default_rng([seed, anion]).normal(size=(n_frames, 3))
+        )
 
     n = 1000
-    for branch, half_K, ends in (("heating", HEATED_K, (10.0, 700.0)), ("cooling", COOLED_K, (700.0, 10.0))):
+    for branch, half_K, ends in (
+        ("heating", HEATED_K, (10.0, 700.0)),
+        ("cooling", COOLED_K, (700.0, 10.0)),
+    ):
         T = np.linspace(*ends, n)
         noise = 1 + 1e-3 * np.random.default_rng(3).normal(size=n)
         # c takes all of the step, a and b none of it
         smooth, stepped = np.cbrt(1 + 8e-5 * (T - 298)), volume(T, half_K)
         scale = np.stack([smooth * noise, smooth, stepped / smooth**2], axis=1)
-        cell, positions = box[None] * scale[:, None, :], crystal.moved(n, 0.0, librating(n, 1), 1) * scale.T[None]
-        span = {"name": branch, "time_ps": (n - 1) * INTERVAL_FS / 1000, "from_K": ends[0], "to_K": ends[1]}
+        cell, positions = (
+            box[None] * scale[:, None, :],
+            crystal.moved(n, 0.0, librating(n, 1), 1) * scale.T[None],
+        )
+        span = {
+            "name": branch,
+            "time_ps": (n - 1) * INTERVAL_FS / 1000,
+            "from_K": ends[0],
+            "to_K": ends[1],
+        }
         about = {"branch": branch, "heating_K_per_ps": 10.0}
-        add(lammps_record(crystal.atoms, positions, cell, branch, T), "heating", branch, about, [span])
+        add(
+            lammps_record(crystal.atoms, positions, cell, branch, T),
+            "heating",
+            branch,
+            about,
+            [span],
+        )
     n = 1200
     for phase, temperatures_K in TEMPERATURES_K.items():
         for T in temperatures_K:
-            step_A = float(np.sqrt(2 * diffusivity(phase, T) / A2_PER_FS_IN_CM2_PER_S * INTERVAL_FS))
+            step_A = float(
+                np.sqrt(2 * diffusivity(phase, T) / A2_PER_FS_IN_CM2_PER_S * INTERVAL_FS)
+            )
             angle = 2 * np.pi * (TURNS + EXTRA) * np.arange(n) / n
-            turns = (lambda _, angle=angle: Rotation.from_rotvec(angle[:, None] * [0, 0, 1])) if T == TURNING_K else librating(n, int(T))
-            scale = (volume(T, HEATED_K) ** (1 / 3)) * (1 + 1e-3 * np.random.default_rng(int(T)).normal(size=n))
-            run = lammps_record(crystal.atoms, crystal.moved(n, step_A, turns, int(T)) * scale, box[None] * scale[:, None, None], "produce", np.full(n, T))
+            turns = (
+                (lambda _, angle=angle: Rotation.from_rotvec(angle[:, None] * [0, 0, 1]))
+                if T == TURNING_K
+                else librating(n, int(T))
+            )
+            scale = (volume(T, HEATED_K) ** (1 / 3)) * (
+                1 + 1e-3 * np.random.default_rng(int(T)).normal(size=n)
+            )
+            run = lammps_record(
+                crystal.atoms,
+                crystal.moved(n, step_A, turns, int(T)) * scale,
+                box[None] * scale[:, None, None],
+                "produce",
+                np.full(n, T),
+            )
             add(run, "diffusion", f"{T:g} K", {"temperature_K": T, "run": 0}, [])
     return collect(study, tasks, store)
 
@@ -142,14 +236,19 @@ def test_the_volume_is_followed_and_its_step_found(found: Results, crystal: Crys
     (transition,) = found.transitions
     assert transition.heated_K.value == pytest.approx(HEATED_K, abs=6)
     assert transition.cooled_K.value == pytest.approx(COOLED_K, abs=6)
-    assert transition.volume_step_percent.value == pytest.approx(100 * STEP / volume(HEATED_K - 60, HEATED_K), abs=0.4)
+    assert transition.volume_step_percent.value == pytest.approx(
+        100 * STEP / volume(HEATED_K - 60, HEATED_K), abs=0.4
+    )
     volumes = {p.temperature_K: p.volume_A3.value for p in found.lattice}
     unit = crystal.atoms.get_volume() / 4
     assert volumes[298] == pytest.approx(unit, rel=2e-3)
     assert volumes[300] == pytest.approx(unit * volume(300, HEATED_K), rel=2e-3)
     heating = next(branch for branch in found.branches if branch.branch == "heating")
     hot = heating.temperature_K > 600
-    a, b, c = (heating.edges_A[:, axis] / length for axis, length in enumerate(crystal.atoms.cell.lengths()))
+    a, b, c = (
+        heating.edges_A[:, axis] / length
+        for axis, length in enumerate(crystal.atoms.cell.lengths())
+    )
     np.testing.assert_allclose(a[hot], b[hot], rtol=6e-3)  # the last bin holds few frames
     assert (c[hot] / b[hot]).min() > 1 + 0.9 * STEP
 
@@ -184,17 +283,32 @@ def test_anions_are_followed_by_their_carbon(found: Results, directions: np.ndar
 
 def test_each_published_value_meets_the_phase_that_it_holds_for(found: Results) -> None:
     pairs = [(c.published.quantity, c.published.number, c.ours.phase) for c in compare(found)]
-    assert ("activation_energy", 467, "ordered phase") in pairs and ("activation_energy", 550, "ordered phase") in pairs
+    assert ("activation_energy", 467, "ordered phase") in pairs and (
+        "activation_energy",
+        550,
+        "ordered phase",
+    ) in pairs
     assert ("activation_energy", 220, "disordered phase") in pairs
-    assert {phase for quantity, number, phase in pairs if quantity == "activation_energy" and number != 220} == {"ordered phase"}
+    assert {
+        phase
+        for quantity, number, phase in pairs
+        if quantity == "activation_energy" and number != 220
+    } == {"ordered phase"}
     assert {number for quantity, number, _ in pairs if quantity == "volume"} == {223.1, 245.2}
-    assert {number for quantity, number, _ in pairs if quantity == "transition_temperature"} == {650, 400}
+    assert {number for quantity, number, _ in pairs if quantity == "transition_temperature"} == {
+        650,
+        400,
+    }
 
 
 def test_the_report_shows_volumes(found: Results, tmp_path: Path) -> None:
     assert summary.cards(found)[0].title == "Volume at 300 K"
     table = tables.heating.lattice(found)
-    assert table is not None and table.name == "volumes" and [row[0] for row in table.rows] == [298, 300, 430]
+    assert (
+        table is not None
+        and table.name == "volumes"
+        and [row[0] for row in table.rows] == [298, 300, 430]
+    )
     page = write_report(found, tmp_path)
     assert (tmp_path / "figures" / "edges-PBE-D3-0.svg").is_file()
     text = page.read_text(encoding="utf-8")

@@ -1,4 +1,6 @@
-"""The page stands alone, escapes what a stranger wrote, is the same twice, and exists however little there is."""
+"""The page stands alone, escapes what a stranger wrote, is the same twice, and exists however
+little there is.
+"""
 
 from __future__ import annotations
 
@@ -41,24 +43,45 @@ def test_links_to_files_beside_the_page_lead_somewhere(page: str, directory: Pat
     assert all((directory / link).is_file() for link in links)
 
 
-def test_the_cell_in_three_dimensions_shows_every_density_and_loads_nothing(results: Results, directory: Path) -> None:
+def test_the_cell_in_three_dimensions_shows_every_density_and_loads_nothing(
+    results: Results, directory: Path
+) -> None:
     page = (directory / "cell.html").read_text(encoding="utf-8")
     assert page == cell_page(results)  # the same to the last byte
     assert not re.findall(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=""", page)
     drawn = json.loads(re.search(r'"cell",\s*(\[.*?\]),\s*\{"template"', page, re.DOTALL)[1])  # type: ignore[index]
     names = Counter(trace["name"] for trace in drawn)
     assert names["Li"] == names["B"] == names["H"] == names["bonds"] == 1
-    assert names["Li, over 4 times the mean"] == names["tetrahedral sites"] == len(results.local) > 1
-    assert [trace["visible"] for trace in drawn[:5]] == [True] * 5 and not any(trace["visible"] for trace in drawn[5:])
-    assert results.unit_cell.bonds.shape == (4 * (30 + 12), 2)  # an icosahedron's edges, and a hydrogen at each corner
+    assert (
+        names["Li, over 4 times the mean"] == names["tetrahedral sites"] == len(results.local) > 1
+    )
+    assert [trace["visible"] for trace in drawn[:5]] == [True] * 5 and not any(
+        trace["visible"] for trace in drawn[5:]
+    )
+    assert results.unit_cell.bonds.shape == (
+        4 * (30 + 12),
+        2,
+    )  # an icosahedron's edges, and a hydrogen at each corner
 
 
 def test_a_transition_of_one_branch_names_it(results: Results) -> None:
     both = next(t for t in results.transitions if t.heated_K and t.cooled_K)
     told = {}
-    for branch, one in {"": both, "cooling": replace(both, heated_K=None), "heating": replace(both, cooled_K=None)}.items():
-        (told[branch],) = (card.note for card in summary.cards(replace(results, transitions=(one,))) if card.title == "Transition temperature")
-    assert told == {"": told[""], "cooling": f"cooling alone, {told['']}", "heating": f"heating alone, {told['']}"}
+    for branch, one in {
+        "": both,
+        "cooling": replace(both, heated_K=None),
+        "heating": replace(both, cooled_K=None),
+    }.items():
+        (told[branch],) = (
+            card.note
+            for card in summary.cards(replace(results, transitions=(one,)))
+            if card.title == "Transition temperature"
+        )
+    assert told == {
+        "": told[""],
+        "cooling": f"cooling alone, {told['']}",
+        "heating": f"heating alone, {told['']}",
+    }
 
 
 def test_ids_are_unique_and_references_within_the_page_lead_somewhere(page: str) -> None:
@@ -93,7 +116,9 @@ def test_every_figure_has_svg_png_and_csv(directory: Path) -> None:
         "ledger",
         "activation_energy",
     ):
-        assert len((directory / "tables" / f"{name}.csv").read_text(encoding="utf-8").splitlines()) > 1
+        assert (
+            len((directory / "tables" / f"{name}.csv").read_text(encoding="utf-8").splitlines()) > 1
+        )
 
 
 def test_the_page_is_small(page: str) -> None:
@@ -117,22 +142,36 @@ def test_the_page_says_which_engine_computed_it(page: str) -> None:
 
 def test_results_json_holds_the_numbers(directory: Path, results: Results) -> None:
     content = json.loads((directory / "results.json").read_text(encoding="utf-8"))
-    assert content["lattice"][0]["lattice_A"]["value"] == pytest.approx(results.lattice[0].lattice_A.value)
+    assert content["lattice"][0]["lattice_A"]["value"] == pytest.approx(
+        results.lattice[0].lattice_A.value
+    )
 
 
-def test_the_same_results_make_the_same_files(results: Results, directory: Path, tmp_path: Path) -> None:
-    again = write_report(replace(bare(results), branches=results.branches, transitions=results.transitions), tmp_path).parent
-    drawn = [path.relative_to(again) for folder in ("figures", "tables") for path in (again / folder).iterdir()]
-    same = [file for file in drawn if file.stem.startswith("lattice-") or file.stem == "transitions"]
+def test_the_same_results_make_the_same_files(
+    results: Results, directory: Path, tmp_path: Path
+) -> None:
+    again = write_report(
+        replace(bare(results), branches=results.branches, transitions=results.transitions), tmp_path
+    ).parent
+    drawn = [
+        path.relative_to(again)
+        for folder in ("figures", "tables")
+        for path in (again / folder).iterdir()
+    ]
+    same = [
+        file for file in drawn if file.stem.startswith("lattice-") or file.stem == "transitions"
+    ]
     assert len(same) == 3
     assert all((again / file).read_bytes() == (directory / file).read_bytes() for file in same)
 
 
-def test_what_a_stranger_wrote_is_escaped(results: Results, tmp_path: Path, failure: Failure) -> None:
+def test_what_a_stranger_wrote_is_escaped(
+    results: Results, tmp_path: Path, failure: Failure
+) -> None:
     nasty = "<script>alert('x')</script>&\"{{ 7*7 }}"
     gaps = [replace(gap, label=nasty) for gap in collect_gaps(tmp_path / "store", failure)]
     bad = replace(
-        bare(results), name=nasty, phase=nasty, anion=nasty, mobile=nasty, gaps=tuple(gaps), warnings=(nasty,),
+        bare(results), name=nasty, phase=nasty, anion=nasty, mobile=nasty, gaps=tuple(gaps), warnings=(nasty,),  # noqa: E501
         provenance=replace(results.provenance, study=nasty, versions={nasty: nasty}),
     )  # fmt: skip
     page = write_report(bad, tmp_path / "report").read_text(encoding="utf-8")
@@ -152,7 +191,19 @@ def collect_gaps(root: Path, failure: Failure) -> list[Any]:
 
 def bare(results: Results) -> Results:
     """The same study with nothing done."""
-    return replace(results, cells=(), learning=(), branches=(), transitions=(), lattice=(), transport=(), arrhenius=(), rotation=(), checks=(), gaps=())
+    return replace(
+        results,
+        cells=(),
+        learning=(),
+        branches=(),
+        transitions=(),
+        lattice=(),
+        transport=(),
+        arrhenius=(),
+        rotation=(),
+        checks=(),
+        gaps=(),
+    )
 
 
 def test_a_study_with_nothing_done_has_a_page(results: Results, tmp_path: Path) -> None:
@@ -161,7 +212,9 @@ def test_a_study_with_nothing_done_has_a_page(results: Results, tmp_path: Path) 
     assert "not there yet" in page
 
 
-def test_every_partial_store_has_a_page_that_says_what_is_missing(made: Any, failure: Failure, tmp_path: Path) -> None:
+def test_every_partial_store_has_a_page_that_says_what_is_missing(
+    made: Any, failure: Failure, tmp_path: Path
+) -> None:
     stages = ["relax", "training_set", "potential", "active_learning", "heating", "diffusion"]
     for done in range(len(stages)):
         store = Store(tmp_path / f"store{done}")
@@ -173,7 +226,9 @@ def test_every_partial_store_has_a_page_that_says_what_is_missing(made: Any, fai
         broken = next(task for task in made.tasks if task.stage == stages[done])
         store.write_failure(broken, failure)
         results = collect(made.study, made.tasks, store)
-        kept = replace(results, transport=(), rotation=(), branches=(), learning=())  # figures are drawn in other tests
+        kept = replace(
+            results, transport=(), rotation=(), branches=(), learning=()
+        )  # figures are drawn in other tests
         page = write_report(kept, tmp_path / f"page{done}").read_text(encoding="utf-8")
         assert failure.message in page
         assert "This study is not finished" in page or done == len(stages) - 1

@@ -9,7 +9,9 @@ from borarun.report import Results, tables
 from borarun.report.collectors.trajectory import DRAWN_FRAMES
 
 
-def test_ions_that_stay_are_on_the_tetrahedral_sites_that_they_were_put_on(results: Results) -> None:
+def test_ions_that_stay_are_on_the_tetrahedral_sites_that_they_were_put_on(
+    results: Results,
+) -> None:
     still = [p for p in results.local if p.vacancies == 0]
     assert [p.temperature_K for p in still] == [400, 500, 600, 700]
     for p in still:
@@ -25,7 +27,9 @@ def test_ions_that_walk_leave_them(results: Results) -> None:
     assert walking.share["tetrahedral"].value < 0.6
     assert sum(share.value for share in walking.share.values()) == pytest.approx(1)
     assert sum(walking.hops.values()) > 100
-    assert walking.hops["window → octahedral"] > 0 and "tetrahedral → octahedral" not in walking.hops
+    assert (
+        walking.hops["window → octahedral"] > 0 and "tetrahedral → octahedral" not in walking.hops
+    )
 
 
 def test_the_density_holds_the_ions_and_is_at_the_tetrahedral_sites(results: Results) -> None:
@@ -34,7 +38,12 @@ def test_the_density_holds_the_ions_and_is_at_the_tetrahedral_sites(results: Res
     density = results.local[0].density
     peak = np.array(np.unravel_index(np.argmax(density.projection), density.projection.shape)) + 0.5
     assert np.abs(peak / density.projection.shape % 0.5 - 0.25).max() < 0.03
-    assert {kind: len(found) for kind, found in density.sites.items()} == {"anion": 4, "tetrahedral": 8, "window": 32, "octahedral": 4}
+    assert {kind: len(found) for kind, found in density.sites.items()} == {
+        "anion": 4,
+        "tetrahedral": 8,
+        "window": 32,
+        "octahedral": 4,
+    }
     assert density.sites["tetrahedral"] % 0.5 == pytest.approx(0.25, abs=0.01)
 
 

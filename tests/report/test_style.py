@@ -32,7 +32,9 @@ def test_the_label_of_a_line_that_ends_far_outside_stands_at_the_edge() -> None:
         assert axes.texts[0].get_text() == "below" and height == 0
         assert list(leader.get_ydata()) == [0, 0]
 
-    style.draw("edge", "A label.", paint)  # the layout has room for the axes: a warning is an error here
+    style.draw(
+        "edge", "A label.", paint
+    )  # the layout has room for the axes: a warning is an error here
 
 
 def test_colours_order_and_repeat() -> None:
@@ -52,13 +54,28 @@ def test_a_marker_tells_its_values_where_it_stands() -> None:
         axes.set(xlabel="x, ps", ylabel="y, Å")
 
     panel = style.draw("name", "alt", paint)
-    drawing = ElementTree.fromstring(panel.svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+    drawing = ElementTree.fromstring(
+        panel.svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    )
     space = "{http://www.w3.org/2000/svg}"
-    told = {circle.findtext(f"{space}title"): (float(circle.attrib["cx"]), float(circle.attrib["cy"])) for circle in drawing.iter(f"{space}circle")}
-    assert list(told) == ["a < b: x, ps: 1; y, Å: 1", "a < b: x, ps: 10; y, Å: 2", "a < b: x, ps: 100; y, Å: 3"]
-    drawn = [(float(use.attrib["x"]), float(use.attrib["y"])) for use in drawing.iter(f"{space}use") if "y" in use.attrib]
+    told = {
+        circle.findtext(f"{space}title"): (float(circle.attrib["cx"]), float(circle.attrib["cy"]))
+        for circle in drawing.iter(f"{space}circle")
+    }
+    assert list(told) == [
+        "a < b: x, ps: 1; y, Å: 1",
+        "a < b: x, ps: 10; y, Å: 2",
+        "a < b: x, ps: 100; y, Å: 3",
+    ]
+    drawn = [
+        (float(use.attrib["x"]), float(use.attrib["y"]))
+        for use in drawing.iter(f"{space}use")
+        if "y" in use.attrib
+    ]
     for place in told.values():
-        assert min(np.hypot(place[0] - x, place[1] - y) for x, y in drawn) < 0.2, "no marker stands where its value is told"
+        assert min(np.hypot(place[0] - x, place[1] - y) for x, y in drawn) < 0.2, (
+            "no marker stands where its value is told"
+        )
     assert b"circle" not in panel.file_svg, "files have what is drawn"
 
 
@@ -71,11 +88,18 @@ def test_a_line_with_a_name_tells_values_evenly_over_its_length() -> None:
         axes.set(xlabel="x", ylabel="y")
 
     panel = style.draw("name", "alt", paint)
-    told = [float(text.split("x: ")[1].split(";")[0]) for text in re.findall("<title>(.*?)</title>", panel.svg)]
+    told = [
+        float(text.split("x: ")[1].split(";")[0])
+        for text in re.findall("<title>(.*?)</title>", panel.svg)
+    ]
     assert len(told) == style.TOLD_ON_LINE
     assert "300 K: x: " in panel.svg
     steps = np.diff(np.log(told))
-    assert told[0] == pytest.approx(0.01) and told[-1] == pytest.approx(100) and steps.max() < 1.2 * steps.min()
+    assert (
+        told[0] == pytest.approx(0.01)
+        and told[-1] == pytest.approx(100)
+        and steps.max() < 1.2 * steps.min()
+    )
 
 
 def test_a_drawing_names_its_content_and_prefixes_its_ids() -> None:

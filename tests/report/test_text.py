@@ -54,22 +54,44 @@ def test_small_things() -> None:
 
 def test_published_numbers_read_as_they_were_published() -> None:
     known = shipped("Li2B12H12")
-    assert text.published(known.paper("lattice_parameter", "PBE-D3", temperature_K=300)) == "9.53 ± 0.03"
+    assert (
+        text.published(known.paper("lattice_parameter", "PBE-D3", temperature_K=300))
+        == "9.53 ± 0.03"
+    )
     assert text.published(known.paper("transition_temperature", "rev-vdW-DF2")) == "675 (625–725)"
-    made = {"quantity": "transition_temperature", "low": 355.0, "high": 380.0, "unit": "K", "kind": "experiment", "source": "a", "place": "b"}
+    made = {
+        "quantity": "transition_temperature",
+        "low": 355.0,
+        "high": 380.0,
+        "unit": "K",
+        "kind": "experiment",
+        "source": "a",
+        "place": "b",
+    }
     assert text.published(Number.model_validate(made)) == "355–380"
     assert text.published(None) == text.NOTHING
 
 
-@pytest.mark.parametrize(("counts", "said"), [((0, 0), ""), ((130, 0), " 130 "), ((90, 90), " 90 "), ((90, 30), " 30 or 90 ")])
-def test_configurations_far_from_equilibrium_are_told_where_there_are_some(counts: tuple[int, int], said: str) -> None:
-    told = text.pushed(Learning(functional, 0, 300, count, (), (), None) for functional, count in zip(("PBE", "PBE-D3"), counts, strict=True))
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [((0, 0), ""), ((130, 0), " 130 "), ((90, 90), " 90 "), ((90, 30), " 30 or 90 ")],
+)
+def test_configurations_far_from_equilibrium_are_told_where_there_are_some(
+    counts: tuple[int, int], said: str
+) -> None:
+    told = text.pushed(
+        Learning(functional, 0, 300, count, (), (), None)
+        for functional, count in zip(("PBE", "PBE-D3"), counts, strict=True)
+    )
     assert bool(told) == bool(said) and said in told
 
 
 def test_labels_that_were_brought_along_are_told_of_each_functional() -> None:
     def told(*counts: int) -> str:
-        return text.given(Learning(functional, count, 300, 0, (), (), None) for functional, count in zip(("PBE", "PBE-D3"), counts, strict=True))
+        return text.given(
+            Learning(functional, count, 300, 0, (), (), None)
+            for functional, count in zip(("PBE", "PBE-D3"), counts, strict=True)
+        )
 
     assert told(0, 0) == ""
     assert "labels of 40 (PBE) and 12 (PBE-D3) configurations" in told(40, 12)

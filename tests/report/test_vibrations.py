@@ -1,4 +1,6 @@
-"""A made-up dense run whose atoms vibrate at known frequencies: the report finds them, per formula unit and meV."""
+"""A made-up dense run whose atoms vibrate at known frequencies: the report finds them, per formula
+unit and meV.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +23,50 @@ INTERVAL_FS, FRAMES = 4, 1500
 
 @pytest.fixture(scope="module")
 def results(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    study = made.study.model_copy(update={"vibrations": Vibrations(), "heating": None, "diffusion": None, "reorientation": None})
+    study = made.study.model_copy(
+        update={
+            "vibrations": Vibrations(),
+            "heating": None,
+            "diffusion": None,
+            "reorientation": None,
+        }
+    )
     atoms, rng = Frames.from_extxyz(study.phase_text("Pa-3"))[0], np.random.default_rng(13)
     frequency = np.array([FREQUENCY_THZ[number] for number in atoms.numbers])[:, None, None]
-    amplitude = np.sqrt(-np.log(rng.random((len(atoms), 3, 1))) / atoms.get_masses()[:, None, None]) / frequency
+    amplitude = (
+        np.sqrt(-np.log(rng.random((len(atoms), 3, 1))) / atoms.get_masses()[:, None, None])
+        / frequency
+    )
     turns = frequency * 1e-3 * INTERVAL_FS * np.arange(FRAMES) + rng.random((len(atoms), 3, 1))
     positions = atoms.positions[:, :, None] + amplitude * np.cos(2 * np.pi * turns)
     frame = ("frame",)
     arrays = {
         "step": Quantity(INTERVAL_FS * np.arange(FRAMES), "", frame),
         "segment": Quantity(np.full(FRAMES, 2, np.int32), "", frame),
-        "cell": Quantity(np.repeat(atoms.cell.array[None], FRAMES, axis=0), "angstrom", ("frame", "vector", "axis")),
+        "cell": Quantity(
+            np.repeat(atoms.cell.array[None], FRAMES, axis=0),
+            "angstrom",
+            ("frame", "vector", "axis"),
+        ),
         "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
         "numbers": Quantity(atoms.numbers.astype(np.int32), "", ("atom",)),
     }
-    facts = {"stop": "completed", "reason": "", "grade_max": None, "segments": ["heat", "equilibrate", "produce"]}
+    facts = {
+        "stop": "completed",
+        "reason": "",
+        "grade_max": None,
+        "segments": ["heat", "equilibrate", "produce"],
+    }
     about = {"functional": "PBE-D3", "temperature_K": 300.0, "vacancies": 0}
-    task = Task("lammps", {"timestep_fs": 1.0, "seed": 1}, {}, "1", "vibrations", "PBE-D3, 300 K, 0 vacancies", about)
+    task = Task(
+        "lammps",
+        {"timestep_fs": 1.0, "seed": 1},
+        {},
+        "1",
+        "vibrations",
+        "PBE-D3, 300 K, 0 vacancies",
+        about,
+    )
     store = Store(tmp_path_factory.mktemp("store"))
     store.write(task, Result(facts=facts, arrays=arrays), {"borarun": "0.1"})
     return collect(study, [task], store)
@@ -50,7 +79,9 @@ def test_each_element_has_its_frequency_and_three_states_an_atom(results: Result
     assert one.dos.sum() * width == pytest.approx(3 * 26)
     for element, number, atoms in (("Li", 3, 2), ("B", 5, 12), ("H", 1, 12)):
         share = one.projected[element]
-        assert one.frequency_meV[np.argmax(share)] == pytest.approx(FREQUENCY_THZ[number] * THZ_IN_MEV, abs=width)
+        assert one.frequency_meV[np.argmax(share)] == pytest.approx(
+            FREQUENCY_THZ[number] * THZ_IN_MEV, abs=width
+        )
         assert share.sum() * width == pytest.approx(3 * atoms, rel=0.2)
 
 

@@ -14,7 +14,14 @@ FREE = {"local": 4}
 
 
 def task(name: str, *needs: Task, seconds: float = 1.0, cores: int = 1) -> Task:
-    return Task("motep", {"name": name}, {other.label: Ref(other.key, "x") for other in needs}, label=name, cost=Cost(seconds), cores=cores)
+    return Task(
+        "motep",
+        {"name": name},
+        {other.label: Ref(other.key, "x") for other in needs},
+        label=name,
+        cost=Cost(seconds),
+        cores=cores,
+    )
 
 
 def started(board: Board, free: dict[str, int] = FREE) -> list[str]:
@@ -22,7 +29,13 @@ def started(board: Board, free: dict[str, int] = FREE) -> list[str]:
 
 
 def test_the_costliest_starts_first_and_none_twice() -> None:
-    board = Board([task("a", seconds=1), task("b", seconds=3), task("c", seconds=2)], set(), set(), SITE, Counter())
+    board = Board(
+        [task("a", seconds=1), task("b", seconds=3), task("c", seconds=2)],
+        set(),
+        set(),
+        SITE,
+        Counter(),
+    )
     assert started(board, {"local": 2}) == ["b", "c"]
     assert started(board, {"local": 2}) == ["a"]
     assert started(board) == []
@@ -36,8 +49,13 @@ def test_a_small_task_passes_a_large_one_that_does_not_fit() -> None:
 
 def test_a_large_task_is_passed_a_few_times_and_then_kept_room_for() -> None:
     passed = Counter[str]()
-    wide, narrow = task("wide", seconds=1, cores=2), [task(f"narrow {i}", seconds=9) for i in range(2 * PATIENCE)]
-    for i in range(PATIENCE):  # one core becomes free at a time; the plan grows, and with it the board is made anew
+    wide, narrow = (
+        task("wide", seconds=1, cores=2),
+        [task(f"narrow {i}", seconds=9) for i in range(2 * PATIENCE)],
+    )
+    for i in range(
+        PATIENCE
+    ):  # one core becomes free at a time; the plan grows, and with it the board is made anew
         board = Board([wide, *narrow], {task.key for task in narrow[:i]}, set(), SITE, passed)
         assert started(board, {"local": 1}) == [f"narrow {i}"]
     assert started(board, {"local": 1}) == []
@@ -46,7 +64,9 @@ def test_a_large_task_is_passed_a_few_times_and_then_kept_room_for() -> None:
 
 
 def test_a_large_task_keeps_no_room_on_another_executor() -> None:
-    site = Site(borarun=1, name="here", executors={"small": Local(cores=1), "large": Local(cores=4)})
+    site = Site(
+        borarun=1, name="here", executors={"small": Local(cores=1), "large": Local(cores=4)}
+    )
     wide = task("wide", cores=4)
     board = Board([wide, task("narrow")], set(), set(), site, Counter({wide.key: PATIENCE}))
     assert started(board, {"small": 1, "large": 3}) == ["narrow"]

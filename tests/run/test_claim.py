@@ -41,8 +41,13 @@ def test_one_holds_and_others_wait(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_on_this_machine_cannot_keep_it(tmp_path: Path) -> None:
-    code = "import sys, pathlib; from borarun.run.claim import Claim; assert Claim(pathlib.Path(sys.argv[1])).take()\nprint('held', flush=True)\ninput()"
-    with subprocess.Popen([sys.executable, "-c", code, tmp_path / "x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    code = (
+        "import sys, pathlib; from borarun.run.claim import Claim; assert "
+        "Claim(pathlib.Path(sys.argv[1])).take()\nprint('held', flush=True)\ninput()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None and process.stdout.readline() == b"held\n"
         claim = Claim(tmp_path / "x")
         assert not claim.take() and claim.held()
@@ -53,7 +58,9 @@ def test_a_killed_process_on_this_machine_cannot_keep_it(tmp_path: Path) -> None
     claim.release()
 
 
-def test_a_silent_holder_elsewhere_is_superseded_and_a_living_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_holder_elsewhere_is_superseded_and_a_living_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "SILENCE_S", 0.5)
     path = tmp_path / "x"
     file = other(path)
@@ -85,7 +92,9 @@ def test_the_age_of_the_file_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_a_holder_who_was_superseded_learns_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_holder_who_was_superseded_learns_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     """Even when whoever did it is gone too, and a third holds the claim."""
     monkeypatch.setattr(module, "BEAT_S", 0.05)
     claim = Claim(tmp_path / "x")
@@ -113,7 +122,9 @@ def test_the_file_changes_while_it_is_held(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
-    other(tmp_path / "x").write_bytes(_line(Holder(Holder.here().host, 2**22 + 1, 0.0), 0))  # dead, here
+    other(tmp_path / "x").write_bytes(
+        _line(Holder(Holder.here().host, 2**22 + 1, 0.0), 0)
+    )  # dead, here
     claims = [Claim(tmp_path / "x") for _ in range(16)]
     got: list[bool] = []
     barrier = threading.Barrier(len(claims))

@@ -17,7 +17,7 @@ executors:
   wide: {provider: slurm, cores_per_node: 100, nodes_per_block: 2, max_workers_per_block: 2, mpi_launcher: srun, walltime: "4:00:00"}
 programs:
   vasp: {executor: wide, cores: 100, command: "{launch} vasp_std", cost_factor: 2}
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -33,9 +33,15 @@ def tasks(engine: str, count: int, core_seconds: float) -> list[Task]:
 def test_the_executor_that_is_busy_longest_decides(clock: Clock) -> None:
     few, many = tasks("vasp", 3, 1000.0), tasks("motep", 40, 10.0)
     clock.expect([*few, *many])
-    assert clock.limit() == (pytest.approx(100.0), "single")  # 40 tasks of 10 s on four cores, whatever stands idle in wide
+    assert clock.limit() == (
+        pytest.approx(100.0),
+        "single",
+    )  # 40 tasks of 10 s on four cores, whatever stands idle in wide
     clock.expect(few)
-    assert clock.limit() == (pytest.approx(30.0), "wide")  # 3 tasks of 2 x 1000 / 100 s, two at a time
+    assert clock.limit() == (
+        pytest.approx(30.0),
+        "wide",
+    )  # 3 tasks of 2 x 1000 / 100 s, two at a time
 
 
 def test_one_long_task_decides_where_there_is_room(clock: Clock) -> None:

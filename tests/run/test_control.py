@@ -1,4 +1,6 @@
-"""A driver that runs on another login node: followed, stopped, told dead from alive, whatever the clocks say."""
+"""A driver that runs on another login node: followed, stopped, told dead from alive, whatever the
+clocks say.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,15 @@ from borarun.run.claim import Claim, Holder, Watch, _line
 from borarun.run.control import OUTPUT, STOP, claim_of, follow, stop_driver
 from borarun.site import jobs
 
-SKEWS = pytest.mark.parametrize("skew_s", [0.0, -86400.0, 86400.0], ids=["same clock", "a day behind", "a day ahead"])
+SKEWS = pytest.mark.parametrize(
+    "skew_s", [0.0, -86400.0, 86400.0], ids=["same clock", "a day behind", "a day ahead"]
+)
 
 
 class Elsewhere(threading.Thread):
-    """A driver on login1, whose clock is wrong: it beats, says something, and stops when it is asked to."""
+    """A driver on login1, whose clock is wrong: it beats, says something, and stops when it is
+    asked to.
+    """
 
     def __init__(self, place: Path, skew_s: float) -> None:
         super().__init__(daemon=True)
@@ -29,7 +35,9 @@ class Elsewhere(threading.Thread):
         self.write(0)
 
     def write(self, beat: int) -> None:
-        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT)  # one write, as a claim's: never is the file seen empty
+        descriptor = os.open(
+            self.file, os.O_WRONLY | os.O_CREAT
+        )  # one write, as a claim's: never is the file seen empty
         os.write(descriptor, _line(Holder("login1", 7, 0.0), beat))
         os.close(descriptor)
         now = time.time() + self.skew_s

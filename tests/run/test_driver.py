@@ -22,7 +22,14 @@ SUBMIT = [sys.executable, "-m", "borarun", "submit"]
 
 
 def _start(study: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([*SUBMIT, study.name], cwd=study.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    return subprocess.Popen(
+        [*SUBMIT, study.name],
+        cwd=study.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def _finish(study: Path) -> str:
@@ -37,7 +44,10 @@ def _processes(study: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if Path(process.cwd()).is_relative_to(study.parent) and "submit" not in process.cmdline():
+            if (
+                Path(process.cwd()).is_relative_to(study.parent)
+                and "submit" not in process.cmdline()
+            ):
                 found.append(process)
         except (psutil.Error, OSError):
             continue
@@ -62,7 +72,10 @@ def _wait_for_silence(study: Path, seconds: float = 150) -> None:
 def _describe(process: psutil.Process) -> str:
     with process.oneshot():
         try:
-            return f"{process.pid} of {process.ppid()}, {process.status()}, {time.time() - process.create_time():.0f} s old: {process.cmdline()}"
+            return (
+                f"{process.pid} of {process.ppid()}, {process.status()}, "
+                f"{time.time() - process.create_time():.0f} s old: {process.cmdline()}"
+            )
         except psutil.Error as error:
             return str(error)
 
@@ -78,7 +91,11 @@ def _check_complete(study: Path, counted: Counter[str]) -> None:
 
 
 def _done_lines(output: str) -> list[str]:
-    return [line.split("done   ")[1].split(" (")[0] for line in output.splitlines() if "  done   " in line]
+    return [
+        line.split("done   ")[1].split(" (")[0]
+        for line in output.splitlines()
+        if "  done   " in line
+    ]
 
 
 @pytest.fixture
@@ -88,7 +105,9 @@ def finished_once() -> Counter[str]:
 
 
 def test_driver_killed_at_random_instants(mini_study: Path, finished_once: Counter[str]) -> None:
-    """kill -9 of the driver, three times: the next submit goes on, and no process of the dead one works on."""
+    """kill -9 of the driver, three times: the next submit goes on, and no process of the dead one
+    works on.
+    """
     chance = random.Random(1)
     for _ in range(3):
         process = _start(mini_study)
@@ -103,8 +122,12 @@ def test_driver_killed_at_random_instants(mini_study: Path, finished_once: Count
     _wait_for_silence(mini_study)
 
 
-def test_workers_and_programs_killed_at_random_instants(mini_study: Path, finished_once: Counter[str]) -> None:
-    """kill -9 of workers, of LAMMPS and of every other child, while the driver lives: at worst a task fails, and is done at the next submit."""
+def test_workers_and_programs_killed_at_random_instants(
+    mini_study: Path, finished_once: Counter[str]
+) -> None:
+    """kill -9 of workers, of LAMMPS and of every other child, while the driver lives: at worst a
+    task fails, and is done at the next submit.
+    """
     chance = random.Random(2)
     process = _start(mini_study)
     for _ in range(5):
@@ -125,7 +148,12 @@ def test_workers_and_programs_killed_at_random_instants(mini_study: Path, finish
 
 def test_interrupt_ends_everything_and_says_how_to_go_on(mini_study: Path) -> None:
     process = _start(mini_study)
-    _wait_for(lambda: (mini_study.parent / "runs/work").exists() and any((mini_study.parent / "runs/work").iterdir()))
+    _wait_for(
+        lambda: (
+            (mini_study.parent / "runs/work").exists()
+            and any((mini_study.parent / "runs/work").iterdir())
+        )
+    )
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole foreground group
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
@@ -136,8 +164,19 @@ def test_interrupt_ends_everything_and_says_how_to_go_on(mini_study: Path) -> No
 
 def test_a_second_submit_says_so_and_leaves(mini_study: Path) -> None:
     first = _start(mini_study)
-    _wait_for(lambda: (mini_study.parent / "runs/mini/driver.claim.1").exists() and (mini_study.parent / "runs/work").exists())
-    second = subprocess.run([*SUBMIT, mini_study.name], cwd=mini_study.parent, capture_output=True, text=True, timeout=60)
+    _wait_for(
+        lambda: (
+            (mini_study.parent / "runs/mini/driver.claim.1").exists()
+            and (mini_study.parent / "runs/work").exists()
+        )
+    )
+    second = subprocess.run(
+        [*SUBMIT, mini_study.name],
+        cwd=mini_study.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert second.returncode == 1
     assert "is being run by process" in second.stderr and str(first.pid) in second.stderr
     os.killpg(first.pid, signal.SIGINT)

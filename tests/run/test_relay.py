@@ -1,4 +1,6 @@
-"""A driver in jobs that hand over to each other, before a batch system that notes what it is asked."""
+"""A driver in jobs that hand over to each other, before a batch system that notes what it
+is asked.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ DRIVER = Slurm(provider="slurm", cores_per_node=1, walltime="01:00:00")
 
 
 class Queue:
-    """A Slurm of three commands, which writes down what it is asked and answers what it is told to."""
+    """A Slurm of three commands, which writes down what it is asked and answers what it is
+    told to.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "asked"
@@ -71,9 +75,14 @@ def waiting(place: Path) -> list[str]:
 
 def test_a_driver_is_put_into_the_queue_and_noted(queue: Queue, place: Path) -> None:
     said = start_in_job(place, DRIVER, ["submit", "my study.yaml"])
-    assert said.startswith("study will be run by job 101, which hands over to another before its wall.")
+    assert said.startswith(
+        "study will be run by job 101, which hands over to another before its wall."
+    )
     assert queue.asked == [f"sbatch --parsable {place / SCRIPT}"] and waiting(place) == ["101"]
-    assert f"env {IN_RELAY}=1 " in (place / SCRIPT).read_text() and "-m borarun submit 'my study.yaml'" in (place / SCRIPT).read_text()
+    assert (
+        f"env {IN_RELAY}=1 " in (place / SCRIPT).read_text()
+        and "-m borarun submit 'my study.yaml'" in (place / SCRIPT).read_text()
+    )
 
 
 def test_one_that_waits_already_is_enough(queue: Queue, place: Path) -> None:
@@ -102,9 +111,13 @@ def test_a_study_that_is_being_run_needs_no_job(queue: Queue, place: Path) -> No
     assert queue.asked == []
 
 
-def test_a_job_that_is_not_taken_is_told_in_the_batch_systems_words(queue: Queue, place: Path) -> None:
+def test_a_job_that_is_not_taken_is_told_in_the_batch_systems_words(
+    queue: Queue, place: Path
+) -> None:
     queue.says("sbatch", "echo 'sbatch: error: invalid account' >&2; exit 1")
-    with pytest.raises(BorarunError, match=r"sbatch: error: invalid account\)\. Correct `driver:` in the site file"):
+    with pytest.raises(
+        BorarunError, match=r"sbatch: error: invalid account\)\. Correct `driver:` in the site file"
+    ):
         start_in_job(place, DRIVER, ["submit"])
     assert waiting(place) == []
 
@@ -119,34 +132,51 @@ def test_outside_of_a_job_nothing_is_handed_over(queue: Queue, place: Path) -> N
 class TestInAJob:
     """What a driver in job 7 does about its successor."""
 
-    def test_the_successor_waits_for_this_job_and_is_not_needed_at_the_end(self, queue: Queue, place: Path) -> None:
+    def test_the_successor_waits_for_this_job_and_is_not_needed_at_the_end(
+        self, queue: Queue, place: Path
+    ) -> None:
         said: list[str] = []
         with relay(place, DRIVER, said.append):
             assert said == ["Job 7; job 101 goes on after it."] and waiting(place) == ["101"]
-        assert queue.asked == [f"sbatch --parsable --dependency=afterany:7 {place / SCRIPT}", "scancel 101"] and waiting(place) == []
+        assert (
+            queue.asked
+            == [f"sbatch --parsable --dependency=afterany:7 {place / SCRIPT}", "scancel 101"]
+            and waiting(place) == []
+        )
 
     def test_at_the_wall_the_successor_stays(self, queue: Queue, place: Path) -> None:
         with pytest.raises(TimeUpError), relay(place, DRIVER, lambda _: None):
             raise TimeUpError("the job of this driver comes to its end.")
-        assert waiting(place) == ["101"] and not any(line.startswith("scancel") for line in queue.asked)
+        assert waiting(place) == ["101"] and not any(
+            line.startswith("scancel") for line in queue.asked
+        )
 
-    def test_stopped_by_a_person_it_takes_the_successor_along(self, queue: Queue, place: Path) -> None:
+    def test_stopped_by_a_person_it_takes_the_successor_along(
+        self, queue: Queue, place: Path
+    ) -> None:
         with pytest.raises(KeyboardInterrupt), relay(place, DRIVER, lambda _: None):
             raise KeyboardInterrupt
         assert waiting(place) == [] and queue.asked[-1] == "scancel 101"
 
-    def test_one_left_by_this_driver_before_it_began_again_is_taken_back(self, queue: Queue, place: Path) -> None:
+    def test_one_left_by_this_driver_before_it_began_again_is_taken_back(
+        self, queue: Queue, place: Path
+    ) -> None:
         jobs.note(place, jobs.Job("driver", "55", ("scancel", "55")), jobs.DRIVERS)
         jobs.note(place, jobs.Job("driver", "7", ("scancel", "7")), jobs.DRIVERS)
         with relay(place, DRIVER, lambda _: None):
             assert waiting(place) == ["101"]
         assert "scancel 55" in queue.asked and "scancel 7" not in queue.asked
 
-    def test_without_a_successor_the_work_goes_on_and_says_how_to_go_on_after_it(self, queue: Queue, place: Path) -> None:
+    def test_without_a_successor_the_work_goes_on_and_says_how_to_go_on_after_it(
+        self, queue: Queue, place: Path
+    ) -> None:
         queue.says("sbatch", "echo 'jobs may not submit jobs' >&2; exit 1")
         said: list[str] = []
         with relay(place, DRIVER, said.append):
-            assert "jobs may not submit jobs" in said[0] and "`borarun submit --detach` goes on" in said[0]
+            assert (
+                "jobs may not submit jobs" in said[0]
+                and "`borarun submit --detach` goes on" in said[0]
+            )
 
     def test_the_batch_systems_signal_ends_the_job_and_not_the_study(self, place: Path) -> None:
         with relay(place, DRIVER, lambda _: None):

@@ -1,4 +1,6 @@
-"""One task in its directory: success leaves a record and nothing else, failure leaves its evidence."""
+"""One task in its directory: success leaves a record and nothing else, failure leaves its
+evidence.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,10 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         Settings=_Settings,
         version=lambda settings: "1",
         missing=lambda settings, program: "",
-        render=lambda settings, inputs, program: {"script.py": settings.script, **{f"{name}.txt": str(value) for name, value in inputs.items()}},
+        render=lambda settings, inputs, program: {
+            "script.py": settings.script,
+            **{f"{name}.txt": str(value) for name, value in inputs.items()},
+        },
         command=lambda settings, cores, program: [sys.executable, "script.py"],
         parse=_parse,
     )
@@ -62,7 +67,9 @@ def _perform(task: Task, root: Path) -> Any:
     return perform(task, Program(), root / "store", root / "work", Holder.here())
 
 
-def test_a_success_leaves_a_record_with_provenance_and_no_directory(engine: Any, tmp_path: Path) -> None:
+def test_a_success_leaves_a_record_with_provenance_and_no_directory(
+    engine: Any, tmp_path: Path
+) -> None:
     task = _task("open('answer', 'w').write('42')")
     assert _perform(task, tmp_path) is None
     record = Store(tmp_path / "store").record(task.key)
@@ -81,7 +88,10 @@ def test_a_finished_task_is_not_run_again(engine: Any, tmp_path: Path) -> None:
 def test_of_two_that_are_asked_for_a_task_at_once_one_does_it(engine: Any, tmp_path: Path) -> None:
     """As two studies do that share a store: the other waits, and takes the record."""
     witness = tmp_path / "witness"
-    task = _task(f"import time; open({str(witness)!r}, 'a').write('x'); time.sleep(1); open('answer', 'w').write('')")
+    task = _task(
+        f"import time; open({str(witness)!r}, 'a').write('x'); time.sleep(1); open('answer', "
+        "'w').write('')"
+    )
     workers = []
     for _ in range(2):
         if (worker := os.fork()) == 0:
@@ -95,7 +105,10 @@ def test_inputs_come_from_the_store(engine: Any, tmp_path: Path) -> None:
     first = _task("open('answer', 'w').write('one')")
     assert _perform(first, tmp_path) is None
     Store(tmp_path / "store").write(_task("other"), Result(texts={"greeting": "hello"}), {})
-    second = _task("open('answer', 'w').write(open('word.txt').read())", word=Ref(_task("other").key, "greeting"))
+    second = _task(
+        "open('answer', 'w').write(open('word.txt').read())",
+        word=Ref(_task("other").key, "greeting"),
+    )
     assert _perform(second, tmp_path) is None
     record = Store(tmp_path / "store").record(second.key)
     assert record is not None and record.facts == {"answer": "hello"}
@@ -123,7 +136,9 @@ def test_exit_code_zero_with_missing_output_is_a_failure(engine: Any, tmp_path: 
 def test_a_program_that_is_not_there_says_so(engine: Any, tmp_path: Path) -> None:
     engine.command = lambda settings, cores, program: ["no-such-program"]
     failure = _perform(_task("pass"), tmp_path)
-    assert failure.kind == "EngineError" and "no-such-program could not be started" in failure.message
+    assert (
+        failure.kind == "EngineError" and "no-such-program could not be started" in failure.message
+    )
 
 
 def test_a_missing_extra_says_how_to_install_it(engine: Any, tmp_path: Path) -> None:
@@ -139,7 +154,10 @@ def test_a_bug_in_an_engine_fails_that_task_only(engine: Any, tmp_path: Path) ->
 
 
 def test_a_failed_task_can_be_done_again(engine: Any, tmp_path: Path) -> None:
-    task = _task(f"import pathlib; assert pathlib.Path({str(tmp_path / 'repaired')!r}).exists(); open('answer', 'w').write('')")
+    task = _task(
+        f"import pathlib; assert pathlib.Path({str(tmp_path / 'repaired')!r}).exists(); "
+        "open('answer', 'w').write('')"
+    )
     assert _perform(task, tmp_path) is not None
     (tmp_path / "repaired").touch()
     assert _perform(task, tmp_path) is None
@@ -159,10 +177,17 @@ def test_leftovers_are_cleared_unless_the_engine_resumes(engine: Any, tmp_path: 
 
 
 def test_what_could_not_be_read_is_not_gone_on_from(engine: Any, tmp_path: Path) -> None:
-    """The program takes what is there for done, as those do that go on from files: it is given an empty directory, and the files are kept aside."""
+    """The program takes what is there for done, as those do that go on from files: it is given an
+    empty directory, and the files are kept aside.
+    """
     engine.RESUMABLE = True
-    code = "import os, sys\nif os.path.exists('rubbish'): sys.exit(0)\nprint('all is well'); open('rubbish', 'w').write('x')\n"
-    task = _task(code + f"if os.path.exists({str(tmp_path / 'mended')!r}): open('answer', 'w').write('42')")
+    code = (
+        "import os, sys\nif os.path.exists('rubbish'): sys.exit(0)\nprint('all is well'); "
+        "open('rubbish', 'w').write('x')\n"
+    )
+    task = _task(
+        code + f"if os.path.exists({str(tmp_path / 'mended')!r}): open('answer', 'w').write('42')"
+    )
     failure = _perform(task, tmp_path)
     aside = tmp_path / "work" / f"{task.key}.unread"
     assert failure.kind == "ParseError" and failure.evidence == "all is well"
@@ -181,7 +206,9 @@ def test_a_held_claim_means_running(tmp_path: Path) -> None:
     assert not is_running(tmp_path, "key")
 
 
-def test_a_sound_result_counts_whatever_the_program_said_at_its_end(engine: Any, tmp_path: Path) -> None:
+def test_a_sound_result_counts_whatever_the_program_said_at_its_end(
+    engine: Any, tmp_path: Path
+) -> None:
     task = _task("import sys; open('answer', 'w').write('42'); sys.exit(1)")
     assert _perform(task, tmp_path) is None
     assert Store(tmp_path / "store").attributes(task.key)["provenance"]["exit_code"] == 1
@@ -197,36 +224,68 @@ def test_a_sound_result_counts_whatever_the_program_said_at_its_end(engine: Any,
         ("pass", True),  # ended well and left nothing that can be read
     ],
 )
-def test_what_may_pass_is_told_from_what_will_not(engine: Any, tmp_path: Path, code: str, passing: bool) -> None:
+def test_what_may_pass_is_told_from_what_will_not(
+    engine: Any, tmp_path: Path, code: str, passing: bool
+) -> None:
     failure = _perform(_task(code), tmp_path)
     assert failure is not None and failure.passing == passing
 
 
-def test_a_program_that_cannot_write_is_tried_again(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_cannot_write_is_tried_again(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(work, "_refused", lambda directory: "Disk quota exceeded")
     failure = _perform(_task("import sys; sys.exit(1)"), tmp_path)
-    assert failure is not None and failure.passing and "Disk quota exceeded" in failure.message and "quota" in failure.remedy
+    assert (
+        failure is not None
+        and failure.passing
+        and "Disk quota exceeded" in failure.message
+        and "quota" in failure.remedy
+    )
 
 
-def test_a_silent_program_is_ended(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_program_is_ended(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(work, "LOOK_S", 0.1)
     task = _task("import time; time.sleep(600)")
-    failure = perform(task, Program(silence_minutes=0.01), tmp_path / "store", tmp_path / "work", Holder.here())
+    failure = perform(
+        task, Program(silence_minutes=0.01), tmp_path / "store", tmp_path / "work", Holder.here()
+    )
     assert failure is not None and failure.passing
     assert failure.message == "wrote nothing for 0.01 minutes, and was ended"
     assert "silence_minutes" in failure.remedy
 
 
-def test_a_program_that_writes_is_not_silent(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_writes_is_not_silent(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(work, "LOOK_S", 0.1)
-    code = "import time\nfor i in range(20): time.sleep(0.1); open('log', 'a').write('x')\nopen('answer', 'w').write('42')"
-    assert perform(_task(code), Program(silence_minutes=0.02), tmp_path / "store", tmp_path / "work", Holder.here()) is None
+    code = (
+        "import time\nfor i in range(20): time.sleep(0.1); open('log', "
+        "'a').write('x')\nopen('answer', 'w').write('42')"
+    )
+    assert (
+        perform(
+            _task(code),
+            Program(silence_minutes=0.02),
+            tmp_path / "store",
+            tmp_path / "work",
+            Holder.here(),
+        )
+        is None
+    )
 
 
-def test_the_end_of_the_job_ends_the_program_in_time(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_job_ends_the_program_in_time(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
     monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
-    code = "import signal, sys, time\nsignal.signal(15, lambda *_: (open('kept', 'w').write('x'), sys.exit(0)))\ntime.sleep(600)"
+    code = (
+        "import signal, sys, time\nsignal.signal(15, lambda *_: (open('kept', 'w').write('x'), "
+        "sys.exit(0)))\ntime.sleep(600)"
+    )
     engine.RESUMABLE = True
     task = _task(code)
     failure = _perform(task, tmp_path)
@@ -242,7 +301,9 @@ def test_the_end_of_the_job_ends_the_program_in_time(engine: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize(("reached", "kind"), [("0.3", "TimeUpError"), ("0.2", "EngineError")])
-def test_a_program_that_gains_nothing_in_a_whole_job_fails(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: str, kind: str) -> None:
+def test_a_program_that_gains_nothing_in_a_whole_job_fails(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: str, kind: str
+) -> None:
     monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
     monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
     engine.RESUMABLE = True
@@ -260,8 +321,14 @@ def test_a_program_that_says_so_goes_on_in_another_job(engine: Any, tmp_path: Pa
     assert failure is not None and failure.kind == "TimeUpError"
 
 
-def test_the_launcher_of_the_nodes_stands_where_the_command_says(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "command", lambda settings, cores, program: ["{launch}", sys.executable, "script.py"])
+def test_the_launcher_of_the_nodes_stands_where_the_command_says(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        engine,
+        "command",
+        lambda settings, cores, program: ["{launch}", sys.executable, "script.py"],
+    )
     task = _task("import os; open('answer', 'w').write(os.environ['LAUNCHED'])")
     failure = _perform(task, tmp_path)
     assert failure is not None and "mpi_launcher" in failure.remedy
@@ -269,35 +336,63 @@ def test_the_launcher_of_the_nodes_stands_where_the_command_says(engine: Any, tm
     assert _perform(task, tmp_path) is None
 
 
-def test_a_program_starts_in_the_surroundings_that_its_section_asks_for(engine: Any, tmp_path: Path) -> None:
-    """Its own modules, as shell code that changes PATH; its threads and variables; and nothing of it in the key."""
+def test_a_program_starts_in_the_surroundings_that_its_section_asks_for(
+    engine: Any, tmp_path: Path
+) -> None:
+    """Its own modules, as shell code that changes PATH; its threads and variables; and nothing of
+    it in the key.
+    """
     (tmp_path / "bin").mkdir()
     tool = tmp_path / "bin/only-with-its-module"
     tool.write_text('#!/bin/sh\necho "$LOADED $OMP_NUM_THREADS $STACK" > answer\n')
     tool.chmod(0o755)
     engine.command = lambda settings, cores, program: ["only-with-its-module"]
-    program = Program(init=f"echo loading\nexport LOADED='vasp and more' PATH={tmp_path / 'bin'}:$PATH", threads=4, environment={"STACK": "unlimited"})
-    assert perform(_task("pass"), program, tmp_path / "store", tmp_path / "work", Holder.here()) is None
+    program = Program(
+        init=f"echo loading\nexport LOADED='vasp and more' PATH={tmp_path / 'bin'}:$PATH",
+        threads=4,
+        environment={"STACK": "unlimited"},
+    )
+    assert (
+        perform(_task("pass"), program, tmp_path / "store", tmp_path / "work", Holder.here())
+        is None
+    )
     record = Store(tmp_path / "store").record(_task("pass").key)
     assert record is not None and record.facts == {"answer": "vasp and more 4 unlimited\n"}
 
 
-def test_what_its_modules_said_is_told_of_a_program_that_is_not_found(engine: Any, tmp_path: Path) -> None:
+def test_what_its_modules_said_is_told_of_a_program_that_is_not_found(
+    engine: Any, tmp_path: Path
+) -> None:
     engine.command = lambda settings, cores, program: ["no-such-program"]
-    program = Program(init="echo 'Lmod has detected the following error: vasp/7 is unknown'; exit 1")
+    program = Program(
+        init="echo 'Lmod has detected the following error: vasp/7 is unknown'; exit 1"
+    )
     failure = perform(_task("pass"), program, tmp_path / "store", tmp_path / "work", Holder.here())
-    assert failure is not None and "no-such-program could not be started" in failure.message and "vasp/7 is unknown" in failure.evidence
+    assert (
+        failure is not None
+        and "no-such-program could not be started" in failure.message
+        and "vasp/7 is unknown" in failure.evidence
+    )
 
 
-def test_srun_is_told_of_the_threads(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_srun_is_told_of_the_threads(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else it would bind each process, with all of its threads, to one core."""
     (tmp_path / "srun").write_text("#!/bin/sh\necho $* > answer\n")
     (tmp_path / "srun").chmod(0o755)
     engine.command = lambda settings, cores, program: ["{launch}", "vasp_std"]
     monkeypatch.setenv("PARSL_MPI_PREFIX", "srun --ntasks 16")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert perform(_task("pass"), Program(threads=4), tmp_path / "store", tmp_path / "work", Holder.here()) is None
-    assert Store(tmp_path / "store").attributes(_task("pass").key)["facts"] == {"answer": "--ntasks 16 --cpus-per-task 4 vasp_std\n"}
+    assert (
+        perform(
+            _task("pass"), Program(threads=4), tmp_path / "store", tmp_path / "work", Holder.here()
+        )
+        is None
+    )
+    assert Store(tmp_path / "store").attributes(_task("pass").key)["facts"] == {
+        "answer": "--ntasks 16 --cpus-per-task 4 vasp_std\n"
+    }
 
 
 def test_a_damaged_input_is_set_aside(engine: Any, tmp_path: Path) -> None:
@@ -316,7 +411,9 @@ def test_a_damaged_input_is_set_aside(engine: Any, tmp_path: Path) -> None:
 def test_the_program_dies_with_the_worker(engine: Any, tmp_path: Path) -> None:
     """The worker is killed while its program runs: the program is killed with it."""
     pid_file = tmp_path / "pid"
-    task = _task(f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    task = _task(
+        f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    )
     worker = os.fork()
     if worker == 0:
         perform(task, Program(), tmp_path / "store", tmp_path / "work", Holder.here())
@@ -342,12 +439,24 @@ MLP = shlex.join([sys.executable, str(Path(__file__).parents[1] / "standins/mlp.
     ids=["motep", "mlip-3"],
 )
 def test_training_that_meets_a_wall_goes_on_after_it_and_learns_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, limit: dict[str, int], program: Program
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: str,
+    limit: dict[str, int],
+    program: Program,
 ) -> None:
     """The trainers themselves; of MLIP-3 a stand-in for `mlp`."""
-    labels = Frames.from_extxyz((Path(__file__).parents[2] / "benchmarks/data/li2b12h12_sevennet0_d3_valid.extxyz").read_text()).take(range(6))
+    labels = Frames.from_extxyz(
+        (
+            Path(__file__).parents[2] / "benchmarks/data/li2b12h12_sevennet0_d3_valid.extxyz"
+        ).read_text()
+    ).take(range(6))
     labelling = Task("vasp", {})
-    settings = ENGINES[engine].Settings(operation="train", level=6, validation_fraction=0.3, **limit).model_dump(mode="json")
+    settings = (
+        ENGINES[engine]
+        .Settings(operation="train", level=6, validation_fraction=0.3, **limit)
+        .model_dump(mode="json")
+    )
     task = Task(engine, settings, {"labels": (Ref(labelling.key, "labels"),)})
     monkeypatch.setenv("STANDIN_PAUSE", "0.2")
     losses = []
@@ -361,7 +470,9 @@ def test_training_that_meets_a_wall_goes_on_after_it_and_learns_the_same(
             monkeypatch.setattr(work, "seconds_left", left)
             failure = perform(task, program, root / "store", root / "work", Holder.here())
             assert failure is not None and failure.kind == "TimeUpError", failure
-            assert 0.0 < (work.progress(root / "work", task.key) or 0.0) < 1.0, "it had nothing left to do"
+            assert 0.0 < (work.progress(root / "work", task.key) or 0.0) < 1.0, (
+                "it had nothing left to do"
+            )
         monkeypatch.setattr(work, "seconds_left", lambda: float("inf"))
         assert perform(task, program, root / "store", root / "work", Holder.here()) is None
         losses.append(Store(root / "store").array(task.key, "loss"))

@@ -14,7 +14,9 @@ from borarun.run.workers import Workers, failure_of, started_by
 from borarun.site import load_site
 from borarun.task import Task
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets of Parsl, which nobody closes
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # sockets of Parsl, which nobody closes
 
 CONFIGS = sorted((Path(__file__).parents[2] / "site-configs").glob("*.yaml"))
 
@@ -24,12 +26,19 @@ def test_parsl_takes_every_executor_of_the_sites_that_ship(config: Path, tmp_pat
     for label, executor in load_site(config).executors.items():
         made = started_by(executor, label, tmp_path)
         assert made.label == label
-        assert "borarun.tether" in made.interchange_launch_cmd  # or it would outlive a driver that is killed
+        assert (
+            "borarun.tether" in made.interchange_launch_cmd
+        )  # or it would outlive a driver that is killed
 
 
 def test_a_task_that_found_no_room_is_tried_again() -> None:
     found = failure_of(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)))
-    assert found.passing and "Disk quota exceeded" in found.message and found.kind == "OSError" and "quota" in found.remedy
+    assert (
+        found.passing
+        and "Disk quota exceeded" in found.message
+        and found.kind == "OSError"
+        and "quota" in found.remedy
+    )
     assert failure_of(ValueError("what")).kind == "bug"
 
 

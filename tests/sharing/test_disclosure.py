@@ -13,7 +13,10 @@ from borarun.sharing.disclosure import licensed, without_paths
         ("/home/ada/runs/x/OUTCAR: is cut short", "OUTCAR: is cut short"),
         ("see (/scratch/a/b).", "see (b)."),
         ("no /home/ada/", "no ..."),
-        ("C2/m, P2_1/n, eV/A/x, 1/2/3, https://a.b/c/d", "C2/m, P2_1/n, eV/A/x, 1/2/3, https://a.b/c/d"),
+        (
+            "C2/m, P2_1/n, eV/A/x, 1/2/3, https://a.b/c/d",
+            "C2/m, P2_1/n, eV/A/x, 1/2/3, https://a.b/c/d",
+        ),
     ],
 )
 def test_paths_are_cut_and_nothing_else(text: str, expected: str) -> None:
@@ -31,5 +34,7 @@ def test_paths_are_cut_and_nothing_else(text: str, expected: str) -> None:
         ("MTP\nversion = 1.1.0\n", ""),
     ],
 )
-def test_files_under_licence_are_known_by_their_words_and_not_by_their_names(text: str, kind: str) -> None:
+def test_files_under_licence_are_known_by_their_words_and_not_by_their_names(
+    text: str, kind: str
+) -> None:
     assert licensed(b"x" * 1000 + b"\n" + text.encode()) == kind

@@ -45,11 +45,19 @@ class Group:
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory: pytest.TempPathFactory) -> Group:
-    """A study that extends another, in another folder than its structure, with a result for every task."""
+    """A study that extends another, in another folder than its structure, with a result for every
+    task.
+    """
     home = tmp_path_factory.mktemp("group")
     (home / "base").mkdir()
-    shutil.copytree(STUDIES / "structures", home / "base" / "cells", ignore=shutil.ignore_patterns("*.py", "*.md"))
-    text = MINI_STUDY.replace("structures/", "cells/").replace("temperatures_K: [200, 300]", "temperatures_K: [200]")
+    shutil.copytree(
+        STUDIES / "structures",
+        home / "base" / "cells",
+        ignore=shutil.ignore_patterns("*.py", "*.md"),
+    )
+    text = MINI_STUDY.replace("structures/", "cells/").replace(
+        "temperatures_K: [200, 300]", "temperatures_K: [200]"
+    )
     (home / "base" / "mini.yaml").write_text(text)
     file = home / "ours.yaml"
     file.write_text("borarun: 1\nname: ours\nextends: base/mini.yaml\nrelax: {}\n")
@@ -58,7 +66,14 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Group:
 
 
 def packed(group: Group, folder: Path, *without: str, store: Store | None = None) -> Path:
-    return pack(group.file, group.study, store or group.store, folder / "ours.borarun.zip", terms=TERMS, without=without).path
+    return pack(
+        group.file,
+        group.study,
+        store or group.store,
+        folder / "ours.borarun.zip",
+        terms=TERMS,
+        without=without,
+    ).path
 
 
 def members(path: Path) -> dict[str, bytes]:
@@ -93,25 +108,40 @@ def test_nothing_that_the_pack_holds_starts_elsewhere(group: Group, tmp_path: Pa
     assert {task.key for task in known.tasks} == found.keys == {task.key for task in group.tasks}
     assert not known.waiting and not known.stuck
     assert (tmp_path / "theirs/study/ours.yaml").read_text() == group.file.read_text()
-    assert {path.name for path in (tmp_path / "theirs/study/base").rglob("*") if path.is_file()} == {"mini.yaml", "Li2B12H12-Pa-3.cif"}
+    assert {
+        path.name for path in (tmp_path / "theirs/study/base").rglob("*") if path.is_file()
+    } == {"mini.yaml", "Li2B12H12-Pa-3.cif"}
 
 
 def test_one_more_temperature_runs_only_that(group: Group, tmp_path: Path) -> None:
     found = unpack(packed(group, tmp_path), tmp_path / "theirs")
     more = found.study.with_name("more.yaml")
-    more.write_text("borarun: 1\nname: more\nextends: ours.yaml\ndiffusion: {temperatures_K: [200, 250]}\n")
+    more.write_text(
+        "borarun: 1\nname: more\nextends: ours.yaml\ndiffusion: {temperatures_K: [200, 250]}\n"
+    )
     store = Store(tmp_path / "theirs" / "runs" / "store")
-    left = [task.label for task in expand(load_study(more), StoredRecords(store)).tasks if task.key not in store]
+    left = [
+        task.label
+        for task in expand(load_study(more), StoredRecords(store)).tasks
+        if task.key not in store
+    ]
     assert left == ["PBE-D3, 250 K, 0 vacancies", "PBE-D3, 250 K, 1 vacancy"]
 
 
 def test_labels_that_a_study_brings_along_go_with_it(mini_study: Path, tmp_path: Path) -> None:
     labels = labelled(load_study(mini_study), 4, seed=1)
     (mini_study.parent / "labels.extxyz").write_text(labels.to_extxyz())
-    mini_study.write_text(mini_study.read_text().replace("training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n"))
+    mini_study.write_text(
+        mini_study.read_text().replace(
+            "training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n"
+        )
+    )
     study, store = load_study(mini_study), Store(tmp_path / "store")
     tasks = fill(study, store)
-    found = unpack(pack(mini_study, study, store, tmp_path / "mini.borarun.zip", terms=TERMS).path, tmp_path / "theirs")
+    found = unpack(
+        pack(mini_study, study, store, tmp_path / "mini.borarun.zip", terms=TERMS).path,
+        tmp_path / "theirs",
+    )
     theirs = Store(tmp_path / "theirs" / "runs" / "store")
     known = expand(load_study(found.study), StoredRecords(theirs)).tasks
     assert {task.key for task in known} == found.keys == {task.key for task in tasks}
@@ -122,11 +152,26 @@ def test_labels_that_a_study_brings_along_go_with_it(mini_study: Path, tmp_path:
 def test_the_report_is_the_same_to_the_last_bit(group: Group, tmp_path: Path) -> None:
     found = unpack(packed(group, tmp_path), tmp_path / "theirs")
     theirs, store = load_study(found.study), Store(tmp_path / "theirs" / "runs" / "store")
-    results = [collect(study, expand(study, StoredRecords(records)).tasks, records) for study, records in ((group.study, group.store), (theirs, store))]
+    results = [
+        collect(study, expand(study, StoredRecords(records)).tasks, records)
+        for study, records in ((group.study, group.store), (theirs, store))
+    ]
     assert results[0].transport and results[0].branches and not results[0].gaps
     assert results[0].to_json() == results[1].to_json()
     some = [
-        files(replace(each, learning=(), rotation=(), transport=(), arrhenius=(), local=(), order=(), vibrations=())) for each in results
+        files(
+            replace(
+                each,
+                learning=(),
+                rotation=(),
+                transport=(),
+                arrhenius=(),
+                local=(),
+                order=(),
+                vibrations=(),
+            )
+        )
+        for each in results
     ]  # every figure takes half a second
     assert [name for name in some[0] if name.endswith(".png")] == ["figures/lattice-PBE-D3-0.png"]
     assert some[0] == some[1]
@@ -135,22 +180,37 @@ def test_the_report_is_the_same_to_the_last_bit(group: Group, tmp_path: Path) ->
 def test_a_pack_describes_itself_for_repositories(group: Group, tmp_path: Path) -> None:
     unpack(packed(group, tmp_path), tmp_path / "theirs")
     crate = ROCrate(tmp_path / "theirs")
-    there = {path.relative_to(tmp_path / "theirs").as_posix() for path in (tmp_path / "theirs").rglob("*") if path.is_file()}
+    there = {
+        path.relative_to(tmp_path / "theirs").as_posix()
+        for path in (tmp_path / "theirs").rglob("*")
+        if path.is_file()
+    }
     assert {file.id for file in crate.get_by_type("File")} == there - {CRATE}
-    assert {file["description"] for file in crate.get_by_type("File")} >= {task.name for task in group.tasks}
+    assert {file["description"] for file in crate.get_by_type("File")} >= {
+        task.name for task in group.tasks
+    }
     assert crate.root_dataset["license"]["name"] == "No licence chosen"
 
 
 def test_a_study_without_results_can_go_too(group: Group, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    found = unpack(packed(group, tmp_path, store=Store(tmp_path / "none")), tmp_path / "theirs", store)
+    found = unpack(
+        packed(group, tmp_path, store=Store(tmp_path / "none")), tmp_path / "theirs", store
+    )
     assert not found.keys and not store.keys() and load_study(found.study).name == "ours"
 
 
 def test_records_can_be_read_where_they_lie(group: Group, tmp_path: Path) -> None:
     path, task = packed(group, tmp_path), group.tasks[0]
-    with zipfile.ZipFile(path) as archive, archive.open(record_name(task.key)) as member, zipfile.ZipFile(member) as record:
-        assert json.loads(record.read("zarr.json"))["attributes"]["facts"] == group.store.attributes(task.key)["facts"]
+    with (
+        zipfile.ZipFile(path) as archive,
+        archive.open(record_name(task.key)) as member,
+        zipfile.ZipFile(member) as record,
+    ):
+        assert (
+            json.loads(record.read("zarr.json"))["attributes"]["facts"]
+            == group.store.attributes(task.key)["facts"]
+        )
 
 
 def test_a_store_takes_what_it_lacks_and_keeps_what_it_has(group: Group, tmp_path: Path) -> None:
@@ -165,15 +225,26 @@ def test_a_store_takes_what_it_lacks_and_keeps_what_it_has(group: Group, tmp_pat
 # what is chosen
 
 
-@pytest.mark.parametrize(("without", "stages"), [(("heating",), {"heating"}), (("trajectories",), {"heating", "diffusion"})])
-def test_results_that_stay_behind(group: Group, tmp_path: Path, without: tuple[str, ...], stages: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("without", "stages"),
+    [(("heating",), {"heating"}), (("trajectories",), {"heating", "diffusion"})],
+)
+def test_results_that_stay_behind(
+    group: Group, tmp_path: Path, without: tuple[str, ...], stages: set[str]
+) -> None:
     found = unpack(packed(group, tmp_path, *without), tmp_path / "theirs")
-    known = expand(load_study(found.study), StoredRecords(Store(tmp_path / "theirs" / "runs" / "store")))
+    known = expand(
+        load_study(found.study), StoredRecords(Store(tmp_path / "theirs" / "runs" / "store"))
+    )
     assert {task.stage for task in known.tasks if task.key not in found.keys} == stages
 
 
 def test_what_cannot_stay_behind_is_told(group: Group, tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"--without: must be one of relax, .*trajectories \(got 'heatin'\)\. Did you mean heating\?"):
+    with pytest.raises(
+        StudyError,
+        match=r"--without: must be one of relax, .*trajectories \(got 'heatin'\)\. Did you mean "
+        r"heating\?",
+    ):
         packed(group, tmp_path, "heatin")
 
 
@@ -181,7 +252,9 @@ def test_what_is_not_done_is_counted(group: Group, tmp_path: Path) -> None:
     shutil.copytree(group.store.root, tmp_path / "store")
     last = group.tasks[-1]
     (tmp_path / "store" / f"{last.key}.zarr.zip").unlink()
-    found = pack(group.file, group.study, Store(tmp_path / "store"), tmp_path / "x.zip", terms=TERMS)
+    found = pack(
+        group.file, group.study, Store(tmp_path / "store"), tmp_path / "x.zip", terms=TERMS
+    )
     assert (found.not_done, found.n_records) == (1, len(group.tasks) - 1)
 
 
@@ -190,8 +263,16 @@ def test_what_is_not_done_is_counted(group: Group, tmp_path: Path) -> None:
 
 def test_nothing_of_the_site_leaves(group: Group, tmp_path: Path) -> None:
     task = group.tasks[0]
-    facts = {**group.store.attributes(task.key)["facts"], "corrections": [{"actions": [f"read {tmp_path}/work/{task.key}/CONTCAR again"]}]}
-    store = with_record(group, tmp_path, task, Result(facts, frames={"structure": group.store.frames(task.key, "structure")}))
+    facts = {
+        **group.store.attributes(task.key)["facts"],
+        "corrections": [{"actions": [f"read {tmp_path}/work/{task.key}/CONTCAR again"]}],
+    }
+    store = with_record(
+        group,
+        tmp_path,
+        task,
+        Result(facts, frames={"structure": group.store.frames(task.key, "structure")}),
+    )
     assert str(tmp_path).encode() in b"".join(path.read_bytes() for path in store.root.iterdir())
     path = packed(group, tmp_path, store=store)
     everything = b"\n".join(insides(path))
@@ -204,11 +285,20 @@ def test_nothing_of_the_site_leaves(group: Group, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [POTCAR, UPF])
-def test_a_record_with_a_file_under_licence_is_refused(group: Group, tmp_path: Path, text: str) -> None:
+def test_a_record_with_a_file_under_licence_is_refused(
+    group: Group, tmp_path: Path, text: str
+) -> None:
     task = group.tasks[0]
-    facts, frames = group.store.attributes(task.key)["facts"], {"structure": group.store.frames(task.key, "structure")}
-    store = with_record(group, tmp_path, task, Result(dict(facts), {"input": "x" * 100 + text}, frames=frames))
-    with pytest.raises(StoreError, match=r"holds a .* in texts/input\. Files under licence are not passed on"):
+    facts, frames = (
+        group.store.attributes(task.key)["facts"],
+        {"structure": group.store.frames(task.key, "structure")},
+    )
+    store = with_record(
+        group, tmp_path, task, Result(dict(facts), {"input": "x" * 100 + text}, frames=frames)
+    )
+    with pytest.raises(
+        StoreError, match=r"holds a .* in texts/input\. Files under licence are not passed on"
+    ):
         packed(group, tmp_path, store=store)
     assert {path.name for path in tmp_path.iterdir()} == {"store"}
 
@@ -223,10 +313,23 @@ def test_a_study_with_a_file_under_licence_is_refused(group: Group, tmp_path: Pa
 
 
 def test_thereunder_licence_are_named_by_their_hashes(group: Group, tmp_path: Path) -> None:
-    task, potcar = group.tasks[0], {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}
+    task, potcar = (
+        group.tasks[0],
+        {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0},
+    )
     upf = {"file": "B.UPF", "md5": "b" * 32}
-    facts = {**group.store.attributes(task.key)["facts"], "potcars": {"Li": potcar}, "pseudopotentials": {"B": upf}, "vdw_kernel_sha256": "c" * 64}
-    store = with_record(group, tmp_path, task, Result(facts, frames={"structure": group.store.frames(task.key, "structure")}))
+    facts = {
+        **group.store.attributes(task.key)["facts"],
+        "potcars": {"Li": potcar},
+        "pseudopotentials": {"B": upf},
+        "vdw_kernel_sha256": "c" * 64,
+    }
+    store = with_record(
+        group,
+        tmp_path,
+        task,
+        Result(facts, frames={"structure": group.store.frames(task.key, "structure")}),
+    )
     manifest = Manifest.model_validate_json(members(packed(group, tmp_path, store=store))[MANIFEST])
     assert [(each.what, each.hash) for each in manifest.licensed] == [
         ("POTCAR of Li, PAW_PBE Li_sv 10Sep2004", "sha256 " + "a" * 64),
@@ -239,12 +342,17 @@ def test_thereunder_licence_are_named_by_their_hashes(group: Group, tmp_path: Pa
 
 
 @pytest.mark.parametrize("crooked", ["base/../base/cells/Li2B12H12-Pa-3.cif", "ABSOLUTE"])
-def test_a_path_that_means_another_file_elsewhere_is_refused(group: Group, tmp_path: Path, crooked: str) -> None:
+def test_a_path_that_means_another_file_elsewhere_is_refused(
+    group: Group, tmp_path: Path, crooked: str
+) -> None:
     shutil.copytree(group.file.parent, tmp_path / "home", ignore=shutil.ignore_patterns("runs"))
     file = tmp_path / "home" / "ours.yaml"
     name = crooked.replace("ABSOLUTE", str(tmp_path / "home/base/cells/Li2B12H12-Pa-3.cif"))
     file.write_text(f"{file.read_text()}material:\n  phases:\n    Pa-3: {name}\n")
-    with pytest.raises(StudyError, match=r"ours\.yaml:7: material\.phases\.Pa-3: means another file on another machine"):
+    with pytest.raises(
+        StudyError,
+        match=r"ours\.yaml:7: material\.phases\.Pa-3: means another file on another machine",
+    ):
         packed(replace(group, file=file, study=load_study(file)), tmp_path)
 
 
@@ -260,8 +368,13 @@ def test_a_damaged_record_is_told_and_leaves_no_pack(group: Group, tmp_path: Pat
 
 
 @pytest.mark.parametrize("size_B", [100, 10_000, 100_000])
-def test_a_disk_that_is_full_is_told_and_leaves_no_pack(group: Group, tmp_path: Path, size_B: int) -> None:
-    with largest_file(size_B), pytest.raises(StoreError, match=r"ours\.borarun\.zip: no room to write it"):
+def test_a_disk_that_is_full_is_told_and_leaves_no_pack(
+    group: Group, tmp_path: Path, size_B: int
+) -> None:
+    with (
+        largest_file(size_B),
+        pytest.raises(StoreError, match=r"ours\.borarun\.zip: no room to write it"),
+    ):
         packed(group, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -273,7 +386,10 @@ def test_a_pack_overwrites_nothing(group: Group, tmp_path: Path) -> None:
     assert (tmp_path / "ours.borarun.zip").read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "a/../x", "a//x", "a/./x", "a\\x", "C:x", "a/", "a\nb", "\u202ex", "x" * 300])
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "/x", "a/../x", "a//x", "a/./x", "a\\x", "C:x", "a/", "a\nb", "\u202ex", "x" * 300],
+)
 def test_unsafe_names(name: str) -> None:
     assert unsafe(name)
 

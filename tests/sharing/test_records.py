@@ -15,17 +15,36 @@ from borarun.sharing.records import share, verify
 from borarun.store import Store
 from borarun.task import TRAJECTORY, Quantity, Ref, Result, Task
 
-TASK = Task("lammps", {"seed": 1}, {"potential": Ref("a" * 24, "potential")}, "2025.7", "heating", "PBE/heating", {"functional": "PBE"})
+TASK = Task(
+    "lammps",
+    {"seed": 1},
+    {"potential": Ref("a" * 24, "potential")},
+    "2025.7",
+    "heating",
+    "PBE/heating",
+    {"functional": "PBE"},
+)
 RNG = np.random.default_rng(0)
 RESULT = Result(
-    facts={"stop": "completed", "errors": {"valid": {"x": 0.1}}, "notes": ["see /home/ada/runs/OUTCAR"], "path": "cut short in /scratch/a/b.log"},
+    facts={
+        "stop": "completed",
+        "errors": {"valid": {"x": 0.1}},
+        "notes": ["see /home/ada/runs/OUTCAR"],
+        "path": "cut short in /scratch/a/b.log",
+    },
     texts={"potential": "MTP\nversion = 1.1.0\n", "empty": ""},
     arrays={
-        "positions": Quantity(RNG.normal(scale=30, size=(40, 3, 500)).astype(np.float32), "angstrom", TRAJECTORY),
+        "positions": Quantity(
+            RNG.normal(scale=30, size=(40, 3, 500)).astype(np.float32), "angstrom", TRAJECTORY
+        ),
         "gaps": Quantity(np.array([np.nan, np.inf, 1.0]), "", ("a",)),
         "almtp": Quantity(np.frombuffer(b"MTP with a selection state", np.uint8), "", ("byte",)),
     },
-    frames={"labels": Frames(np.array([0, 2]), np.array([3, 5], np.int32), RNG.normal(size=(2, 3)), np.eye(3)[None])},
+    frames={
+        "labels": Frames(
+            np.array([0, 2]), np.array([3, 5], np.int32), RNG.normal(size=(2, 3)), np.eye(3)[None]
+        )
+    },
 )
 SITE = {"host": "node7", "borarun": "0.1.0", "seconds": 1.5}
 
@@ -40,7 +59,10 @@ def store(tmp_path: Path) -> Store:
 def copied(store: Store, folder: Path, names: dict[str, bytes | None]) -> Store:
     """A store with a copy of the record in which some members are others, or gone."""
     folder.mkdir()
-    with zipfile.ZipFile(store.path(TASK.key)) as ours, zipfile.ZipFile(folder / store.path(TASK.key).name, "w") as theirs:
+    with (
+        zipfile.ZipFile(store.path(TASK.key)) as ours,
+        zipfile.ZipFile(folder / store.path(TASK.key).name, "w") as theirs,
+    ):
         for name in ours.namelist():
             content = names.get(name, ours.read(name))
             if content is not None:
@@ -58,14 +80,25 @@ def test_a_shared_record_is_the_same_but_for_its_site(store: Store, tmp_path: Pa
     ours, theirs = store.attributes(TASK.key), copy.attributes(TASK.key)
     facts = {**RESULT.facts, "notes": ["see OUTCAR"], "path": "cut short in b.log"}
     assert theirs == {**ours, "facts": facts, "provenance": {"borarun": "0.1.0", "seconds": 1.5}}
-    with zipfile.ZipFile(store.path(TASK.key)) as one, zipfile.ZipFile(copy.path(TASK.key)) as other:
+    with (
+        zipfile.ZipFile(store.path(TASK.key)) as one,
+        zipfile.ZipFile(copy.path(TASK.key)) as other,
+    ):
         assert one.namelist() == other.namelist()
-        assert {name for name in one.namelist() if one.read(name) != other.read(name)} == {"zarr.json"}
+        assert {name for name in one.namelist() if one.read(name) != other.read(name)} == {
+            "zarr.json"
+        }
 
 
 def test_a_file_under_licence_is_not_passed_on(store: Store) -> None:
-    store.write(TASK, Result(texts={"potcar": "  PAW_PBE Li_sv 10Sep2004\n parameters from PSCTR are:\n"}), SITE)
-    with pytest.raises(StoreError, match=r"a POTCAR of VASP in texts/potcar\. .* leave its stage out"):
+    store.write(
+        TASK,
+        Result(texts={"potcar": "  PAW_PBE Li_sv 10Sep2004\n parameters from PSCTR are:\n"}),
+        SITE,
+    )
+    with pytest.raises(
+        StoreError, match=r"a POTCAR of VASP in texts/potcar\. .* leave its stage out"
+    ):
         share(store, TASK.key, io.BytesIO())
 
 

@@ -1,4 +1,6 @@
-"""What comes from strangers is checked before anything of it is seen; each refusal says why, and leaves nothing."""
+"""What comes from strangers is checked before anything of it is seen; each refusal says why, and
+leaves nothing.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,16 @@ relax: {}
 training_set: {aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2}}
 potential: {level: 8}
 active_learning: {}
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pack of a study with a few results."""
     home = tmp_path_factory.mktemp("home")
-    shutil.copytree(STUDIES / "structures", home / "structures", ignore=shutil.ignore_patterns("*.py", "*.md"))
+    shutil.copytree(
+        STUDIES / "structures", home / "structures", ignore=shutil.ignore_patterns("*.py", "*.md")
+    )
     (home / "study.yaml").write_text(STUDY)
     study, store = load_study(home / "study.yaml"), Store(home / "runs" / "store")
     fill(study, store)
@@ -79,7 +83,10 @@ class Contents:
 
     def write(self, path: Path) -> Path:
         if self.fitting:
-            self.manifest["members"] = {name: {"size_B": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in self.members}
+            self.manifest["members"] = {
+                name: {"size_B": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                for name, content in self.members
+            }
         with zipfile.ZipFile(path, "w") as archive:
             for name, content in [*self.members, (MANIFEST, json.dumps(self.manifest).encode())]:
                 archive.writestr(self.entries.get(name, zipfile.ZipInfo(name)), content)
@@ -100,7 +107,9 @@ def place(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder / "there"
     assert not list(folder.iterdir())
-    assert {path.name for path in tmp_path.iterdir()} <= {"here", "bad.zip"}, "something was written outside"
+    assert {path.name for path in tmp_path.iterdir()} <= {"here", "bad.zip"}, (
+        "something was written outside"
+    )
 
 
 def refused(contents: Contents, place: Path, match: str) -> None:
@@ -121,7 +130,10 @@ def test_packs_of_the_first_format_stay_readable(tmp_path: Path) -> None:
     found = unpack(Path(__file__).parent / "data" / "format-1.borarun.zip", tmp_path / "theirs")
     store, (key,) = Store(tmp_path / "theirs" / "runs" / "store"), found.keys
     assert load_study(found.study).name == "format-1"
-    assert store.attributes(key)["facts"]["space_group"] == "Pa-3 (205)" and store.frames(key, "structure").labelled
+    assert (
+        store.attributes(key)["facts"]["space_group"] == "Pa-3 (205)"
+        and store.frames(key, "structure").labelled
+    )
 
 
 # changed on the way
@@ -157,7 +169,9 @@ def test_members_that_are_missing_or_too_many(contents: Contents, place: Path) -
     refused(contents, place, f"'{whole[0][0]}' is missing: it was changed")
     contents.members = [*whole, ("study/more.cif", b"")]
     refused(contents, place, "'study/more.cif' is not in the manifest")
-    contents.members = [(name, content + b" " if name == CRATE else content) for name, content in whole]
+    contents.members = [
+        (name, content + b" " if name == CRATE else content) for name, content in whole
+    ]
     refused(contents, place, "not the manifest's .* B: it was changed")
 
 
@@ -187,12 +201,20 @@ def test_a_newer_format_is_told_before_anything_in_it(contents: Contents, place:
     contents.manifest |= {"borarun_pack": FORMAT + 1, "something": "new"}
     contents.members.append(("new/place", b""))
     path = contents.write(place.parent.parent / "bad.zip")
-    with pytest.raises(StudyError, match=r"was packed by a newer borarun \(got format 2, this one reads up to 1\)\. Upgrade"):
+    with pytest.raises(
+        StudyError,
+        match=r"was packed by a newer borarun \(got format 2, this one reads up to 1\)\. Upgrade",
+    ):
         unpack(path, place)
 
 
-@pytest.mark.parametrize("change", [{"borarun_pack": "one"}, {"borarun_pack": 0}, {"borarun_pack": 1, "more": 1}, {"study": 3}])
-def test_a_manifest_that_is_none(contents: Contents, place: Path, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"borarun_pack": "one"}, {"borarun_pack": 0}, {"borarun_pack": 1, "more": 1}, {"study": 3}],
+)
+def test_a_manifest_that_is_none(
+    contents: Contents, place: Path, change: dict[str, object]
+) -> None:
     contents.manifest |= change
     refused(contents, place, r"its manifest\.json is damaged")
 
@@ -203,10 +225,15 @@ def test_a_manifest_that_is_none(contents: Contents, place: Path, change: dict[s
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../evil", "leads out"), ("/evil", "leads out"), ("study/../../evil", "leads out"), ("study//evil", "is no path"), ("study/./evil", "is no path"),
-        ("study/", "is no path"), ("study\\..\\evil", "cannot have"), ("C:evil", "cannot have"), ("study/\u202ecif", "cannot have"),
-        ("study/" + "x" * 300, "too long"), ("evil", "no place in a pack"), ("runs/evil.sh", "no place"), ("runs/store/../store/x", "leads out"),
-        ("runs/store/evil.zarr.zip", "no place"), ("runs/small/report/report.html", "no place"), ("STUDY/x", "no place"),
+        ("../evil", "leads out"), ("/evil", "leads out"), ("study/../../evil", "leads out"), ("study//evil", "is "  # noqa: E501
+            "no "
+            "path"), ("study/./evil", "is no path"),
+        ("study/", "is no path"), ("study\\..\\evil", "cannot have"), ("C:evil", "cannot have"), ("study/\u202ecif", "cannot "  # noqa: E501
+            "have"),
+        ("study/" + "x" * 300, "too long"), ("evil", "no place in a pack"), ("runs/evil.sh", "no "
+            "place"), ("runs/store/../store/x", "leads out"),
+        ("runs/store/evil.zarr.zip", "no place"), ("runs/small/report/report.html", "no place"), ("STUDY/x", "no "  # noqa: E501
+            "place"),
     ],
 )  # fmt: skip
 def test_names_that_lead_elsewhere(contents: Contents, place: Path, name: str, why: str) -> None:
@@ -215,7 +242,16 @@ def test_names_that_lead_elsewhere(contents: Contents, place: Path, name: str, w
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@pytest.mark.parametrize("name", ["study/study.yaml", "study/Study.yaml", "study/structures", "study/study.yaml/x", "MANIFEST.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "study/study.yaml",
+        "study/Study.yaml",
+        "study/structures",
+        "study/study.yaml/x",
+        "MANIFEST.json",
+    ],
+)
 def test_names_that_some_machines_take_for_one(contents: Contents, place: Path, name: str) -> None:
     contents.members.append((name, b"evil"))
     refused(contents, place, "is there twice, or with other capitals")
@@ -232,7 +268,9 @@ def test_links_and_devices(contents: Contents, place: Path) -> None:
 def test_compressed_members(contents: Contents, place: Path) -> None:
     contents.members.append(("study/bomb", bytes(10_000_000)))
     contents.entries["study/bomb"] = entry("study/bomb", compress_type=zipfile.ZIP_DEFLATED)
-    refused(contents, place, "'study/bomb' is compressed, as if another program had packed it again")
+    refused(
+        contents, place, "'study/bomb' is compressed, as if another program had packed it again"
+    )
 
 
 def rewritten(path: Path, change: Callable[[zipfile.ZipInfo], None]) -> Path:
@@ -278,7 +316,9 @@ def test_too_many_members(contents: Contents, place: Path, monkeypatch: pytest.M
     refused(contents, place, "has 12 members, more than a study can have")
 
 
-def test_a_manifest_without_end(contents: Contents, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_without_end(
+    contents: Contents, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_MANIFEST_B", 1000)
     contents.manifest["borarun"] = "x" * 1000
     refused(contents, place, r"its manifest\.json is larger than any study needs")
@@ -305,30 +345,69 @@ ENERGY = "frames/structure/energy/zarr.json"
 @pytest.mark.parametrize(
     ("part", "change", "why"),
     [
-        ("zarr.json", lambda d: d["attributes"]["task"]["settings"].update(max_steps=1), "is the record of another task"),
-        ("zarr.json", lambda d: d["attributes"].update(borarun_store=99), "was written by a newer borarun"),
+        (
+            "zarr.json",
+            lambda d: d["attributes"]["task"]["settings"].update(max_steps=1),
+            "is the record of another task",
+        ),
+        (
+            "zarr.json",
+            lambda d: d["attributes"].update(borarun_store=99),
+            "was written by a newer borarun",
+        ),
         ("zarr.json", lambda d: d["attributes"].pop("task"), "is no record"),
         (ENERGY, lambda d: d.update(shape=[10**12]), "times larger than the file"),
-        (ENERGY, lambda d: d["chunk_grid"]["configuration"].update(chunk_shape=[10**12]), "times larger than the file"),
-        (ENERGY, lambda d: d.update(data_type="string"), "names a type or a codec that no record has"),
-        (ENERGY, lambda d: d["codecs"].append({"name": "numcodecs.pickle", "configuration": {}}), "names a type or a codec"),
+        (
+            ENERGY,
+            lambda d: d["chunk_grid"]["configuration"].update(chunk_shape=[10**12]),
+            "times larger than the file",
+        ),
+        (
+            ENERGY,
+            lambda d: d.update(data_type="string"),
+            "names a type or a codec that no record has",
+        ),
+        (
+            ENERGY,
+            lambda d: d["codecs"].append({"name": "numcodecs.pickle", "configuration": {}}),
+            "names a type or a codec",
+        ),
         (ENERGY, lambda d: d.pop("codecs"), "is no record"),
     ],
 )
 def test_records_that_no_store_wrote(
-    contents: Contents, place: Path, tmp_path_factory: pytest.TempPathFactory, part: str, change: Callable[[Any], object], why: str
+    contents: Contents,
+    place: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    part: str,
+    change: Callable[[Any], object],
+    why: str,
 ) -> None:
     content = dict(contents.members)[contents.record]
-    contents.change(contents.record, forged(content, tmp_path_factory.mktemp("forge"), part, change))
+    contents.change(
+        contents.record, forged(content, tmp_path_factory.mktemp("forge"), part, change)
+    )
     refused(contents, place, why)
 
 
-def test_facts_that_no_engine_wrote(contents: Contents, place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_facts_that_no_engine_wrote(
+    contents: Contents, place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for number, (name, content) in enumerate(contents.members):
         if b'"operation": "explore"' in content:
             folder = tmp_path_factory.mktemp(f"forge{number}")
-            contents.change(name, forged(content, folder, "zarr.json", lambda d: d["attributes"]["facts"].pop("n_candidates")))
-    refused(contents, place, r"the study cannot go on from its results \(KeyError: 'n_candidates'\)")
+            contents.change(
+                name,
+                forged(
+                    content,
+                    folder,
+                    "zarr.json",
+                    lambda d: d["attributes"]["facts"].pop("n_candidates"),
+                ),
+            )
+    refused(
+        contents, place, r"the study cannot go on from its results \(KeyError: 'n_candidates'\)"
+    )
 
 
 def test_a_record_under_another_name(contents: Contents, place: Path) -> None:
@@ -347,13 +426,24 @@ def test_a_record_that_is_no_zip(contents: Contents, place: Path) -> None:
 def test_a_study_that_is_not_valid_is_told_with_its_place(contents: Contents, place: Path) -> None:
     contents.change("study/study.yaml", STUDY.replace("relax: {}", "relax: {max_step: 3}").encode())
     path = contents.write(place.parent.parent / "bad.zip")
-    with pytest.raises(StudyError, match=r"bad\.zip: study/study\.yaml:6: relax\.max_step: unknown key\. Did you mean max_steps\?"):
+    with pytest.raises(
+        StudyError,
+        match=r"bad\.zip: study/study\.yaml:6: relax\.max_step: unknown key\. Did you mean "
+        r"max_steps\?",
+    ):
         unpack(path, place)
 
 
 def test_a_study_that_reaches_out_of_its_folder(contents: Contents, place: Path) -> None:
-    contents.change("study/study.yaml", STUDY.replace("structures/Li2", "../../../etc/Li2").encode())
-    refused(contents, place, r"study/study\.yaml:3: material\.phases\.Pa-3: must be a file in the study's own folder \(got '\.\./")
+    contents.change(
+        "study/study.yaml", STUDY.replace("structures/Li2", "../../../etc/Li2").encode()
+    )
+    refused(
+        contents,
+        place,
+        r"study/study\.yaml:3: material\.phases\.Pa-3: must be a file in the study's own "
+        r"folder \(got '\.\./",
+    )
 
 
 def test_a_study_that_is_not_there(contents: Contents, place: Path) -> None:
@@ -369,15 +459,22 @@ def test_a_disk_that_is_full(packed: Path, place: Path) -> None:
         unpack(packed, place)
 
 
-def test_a_disk_that_will_be_full(packed: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_will_be_full(
+    packed: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = shutil.disk_usage(place.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    with pytest.raises(StoreError, match=r"there: no room: it takes 0 MB, 0 MB are free\. Make room"):
+    with pytest.raises(
+        StoreError, match=r"there: no room: it takes 0 MB, 0 MB are free\. Make room"
+    ):
         unpack(packed, place)
 
 
 def test_a_store_whose_disk_is_full_stays_as_it_was(
-    packed: Path, place: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    packed: Path,
+    place: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = Store(tmp_path_factory.mktemp("store"))
     task = Task("bundled", {"x": 1})
@@ -393,10 +490,14 @@ def test_a_store_whose_disk_is_full_stays_as_it_was(
     monkeypatch.setattr(Store, "adopt", full)
     with pytest.raises(StoreError, match="no room"):
         unpack(packed, place, store)
-    assert len(calls) == 2 and [path.name for path in store.root.iterdir()] == [f"{task.key}.zarr.zip"]
+    assert len(calls) == 2 and [path.name for path in store.root.iterdir()] == [
+        f"{task.key}.zarr.zip"
+    ]
 
 
-def test_an_interrupt_leaves_nothing(packed: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_leaves_nothing(
+    packed: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -408,7 +509,11 @@ def test_an_interrupt_leaves_nothing(packed: Path, place: Path, monkeypatch: pyt
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
 def test_nothing_is_overwritten(packed: Path, tmp_path: Path, kind: str) -> None:
     there = tmp_path / "there"
-    {"folder": there.mkdir, "file": there.touch, "link": lambda: there.symlink_to(tmp_path / "nowhere")}[kind]()
+    {
+        "folder": there.mkdir,
+        "file": there.touch,
+        "link": lambda: there.symlink_to(tmp_path / "nowhere"),
+    }[kind]()
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(StoreError, match="there: is there already"):
         unpack(packed, there)

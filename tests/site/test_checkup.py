@@ -68,7 +68,11 @@ def script(folder: Path, name: str, text: str) -> str:
 def test_versions_are_compared(tmp_path: Path) -> None:
     assert checkup.same_versions(request_for(tmp_path)).ok
     other = checkup.same_versions(request_for(tmp_path, python="3.9.0", borarun="0.0.1"))
-    assert not other.ok and "but 0.0.1 and 3.9.0 where doctor runs" in other.said and "worker_init" in other.remedy
+    assert (
+        not other.ok
+        and "but 0.0.1 and 3.9.0 where doctor runs" in other.said
+        and "worker_init" in other.remedy
+    )
 
 
 def test_cores_are_counted() -> None:
@@ -86,14 +90,21 @@ def test_the_driver_is_reached_and_its_clock_compared(tmp_path: Path) -> None:
 def test_a_clock_that_is_wrong_is_told(tmp_path: Path) -> None:
     with listening(f"secret {time.time() - 3600}\n") as port:
         network, clock = checkup.reachable(request_for(tmp_path, port=port))
-    assert network.ok and not clock.ok and clock.said.startswith("3600.") and "synchronised" in clock.remedy
+    assert (
+        network.ok
+        and not clock.ok
+        and clock.said.startswith("3600.")
+        and "synchronised" in clock.remedy
+    )
 
 
 def test_a_driver_that_is_not_reached_is_told_with_every_address(tmp_path: Path) -> None:
     def refuse(address: tuple[str, int], timeout: float) -> None:
         raise OSError("timed out")
 
-    (network,) = checkup.reachable(request_for(tmp_path, addresses=["10.0.0.1", "login"], port=54000), connect=refuse)
+    (network,) = checkup.reachable(
+        request_for(tmp_path, addresses=["10.0.0.1", "login"], port=54000), connect=refuse
+    )
     assert not network.ok and network.said == "10.0.0.1:54000: timed out; login:54000: timed out"
     assert "address" in network.remedy and "worker_port_range" in network.remedy
 
@@ -135,7 +146,11 @@ def test_a_runs_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def test_a_sane_file_system(tmp_path: Path) -> None:
     ways, clock = checkup.file_system(tmp_path)
-    assert ways.ok and clock.ok and ways.said.startswith("has rename, exclusive creation, hard links (")
+    assert (
+        ways.ok
+        and clock.ok
+        and ways.said.startswith("has rename, exclusive creation, hard links (")
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -179,7 +194,9 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     assert not found.ok and "Permission denied" in found.said
 
 
-def test_a_folder_that_may_not_be_read_is_told_by_a_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_read_is_told_by_a_fake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path) -> list[str]:
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -190,16 +207,27 @@ def test_a_folder_that_may_not_be_read_is_told_by_a_fake(tmp_path: Path, monkeyp
 
 def told_of(word: str) -> Any:
     """A reader that looks for a word."""
-    return lambda text: Told(f"it {word}s") if word in text else Told(trouble=f"does not {word}", remedy="Teach it.")
+    return lambda text: (
+        Told(f"it {word}s")
+        if word in text
+        else Told(trouble=f"does not {word}", remedy="Teach it.")
+    )
 
 
 def test_a_program_that_is_there(tmp_path: Path) -> None:
-    finding, version = checkup.probed("lammps", Probe("command", script(tmp_path, "lmp", "echo sing"), told_of("sing")), [], tmp_path / "lmp-run")
+    finding, version = checkup.probed(
+        "lammps",
+        Probe("command", script(tmp_path, "lmp", "echo sing"), told_of("sing")),
+        [],
+        tmp_path / "lmp-run",
+    )
     assert finding.ok and version == finding.said == "it sings"
 
 
 def test_a_program_that_is_missing(tmp_path: Path) -> None:
-    finding, version = checkup.probed("vasp", Probe("command", "no-such-vasp -x", told_of("sing")), [], tmp_path / "run")
+    finding, version = checkup.probed(
+        "vasp", Probe("command", "no-such-vasp -x", told_of("sing")), [], tmp_path / "run"
+    )
     assert not finding.ok and version == "" and finding.said == "no-such-vasp is not found"
     assert "worker_init" in finding.remedy and "programs.vasp.command" in finding.remedy
 
@@ -208,54 +236,101 @@ def test_a_program_of_its_own_modules(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     script(tmp_path / "bin", "only-with-its-module", "echo sing")
     probe = Probe("command", "only-with-its-module", told_of("sing"))
-    assert checkup.probed("vasp", probe, [], tmp_path / "run", Program(init=f"PATH={tmp_path / 'bin'}:$PATH"))[0].ok
+    assert checkup.probed(
+        "vasp", probe, [], tmp_path / "run", Program(init=f"PATH={tmp_path / 'bin'}:$PATH")
+    )[0].ok
     finding, _ = checkup.probed("vasp", probe, [], tmp_path / "run", Program(init="true"))
-    assert finding.said == "only-with-its-module is not found" and "programs.vasp.init" in finding.remedy
+    assert (
+        finding.said == "only-with-its-module is not found"
+        and "programs.vasp.init" in finding.remedy
+    )
 
 
 def test_a_launcher_that_is_missing(tmp_path: Path) -> None:
-    finding, _ = checkup.probed("vasp", Probe("command", "{launch} --option sh", told_of("sing")), ["no-such-srun", "-n", "2"], tmp_path / "run")
+    finding, _ = checkup.probed(
+        "vasp",
+        Probe("command", "{launch} --option sh", told_of("sing")),
+        ["no-such-srun", "-n", "2"],
+        tmp_path / "run",
+    )
     assert not finding.ok and finding.said == "no-such-srun is not found"
 
 
 def test_a_program_is_started_with_its_launcher(tmp_path: Path) -> None:
     launcher = script(tmp_path, "launcher", 'shift 2; exec "$@"')
-    probe = Probe("command", f"{{launch}} {script(tmp_path, 'lmp', 'echo sing')} -n {{cores}}", told_of("sing"))
+    probe = Probe(
+        "command",
+        f"{{launch}} {script(tmp_path, 'lmp', 'echo sing')} -n {{cores}}",
+        told_of("sing"),
+    )
     assert checkup.probed("lammps", probe, [launcher, "-n", "2"], tmp_path / "run")[0].ok
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("echo 'lmp: error while loading shared libraries: libmpi.so.40: cannot open shared object file'", "libmpi.so.40"),
-        ("echo 'slurmstepd: error: execve(): vasp_std: No such file or directory' >&2; exit 2", "execve(): vasp_std"),
+        (
+            "echo 'lmp: error while loading shared libraries: libmpi.so.40: cannot open "
+            "shared object file'",
+            "libmpi.so.40",
+        ),
+        (
+            "echo 'slurmstepd: error: execve(): vasp_std: No such file or directory' >&2; exit 2",
+            "execve(): vasp_std",
+        ),
         ("echo 'sh: 1: vasp_std: command not found'", "command not found"),
     ],
 )
 def test_a_program_that_does_not_start(tmp_path: Path, text: str, shown: str) -> None:
     for read in (told_of("sing"), lambda said: Told()):
-        finding, _ = checkup.probed("vasp", Probe("command", script(tmp_path, "vasp", text), read), [], tmp_path / "run")
+        finding, _ = checkup.probed(
+            "vasp", Probe("command", script(tmp_path, "vasp", text), read), [], tmp_path / "run"
+        )
         assert not finding.ok and shown in finding.said and "worker_init" in finding.remedy
 
 
 def test_a_program_that_is_another_one(tmp_path: Path) -> None:
-    finding, _ = checkup.probed("lammps", Probe("command", script(tmp_path, "lmp", "echo hello"), told_of("sing")), [], tmp_path / "run")
-    assert not finding.ok and finding.said.endswith("printed 'hello': does not sing") and finding.remedy == "Teach it."
+    finding, _ = checkup.probed(
+        "lammps",
+        Probe("command", script(tmp_path, "lmp", "echo hello"), told_of("sing")),
+        [],
+        tmp_path / "run",
+    )
+    assert (
+        not finding.ok
+        and finding.said.endswith("printed 'hello': does not sing")
+        and finding.remedy == "Teach it."
+    )
 
 
 def test_a_program_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "PROBE_S", 0.2)
-    finding, _ = checkup.probed("vasp", Probe("command", script(tmp_path, "vasp", "exec sleep 60"), told_of("sing")), [], tmp_path / "run")
+    finding, _ = checkup.probed(
+        "vasp",
+        Probe("command", script(tmp_path, "vasp", "exec sleep 60"), told_of("sing")),
+        [],
+        tmp_path / "run",
+    )
     assert not finding.ok and "did not end within" in finding.said
 
 
 def test_what_a_program_leaves_is_read_too(tmp_path: Path) -> None:
-    probe = Probe("command", script(tmp_path, "vasp", "echo sing > OUTCAR; exit 1"), told_of("sing"), leaves="OUTCAR")
+    probe = Probe(
+        "command",
+        script(tmp_path, "vasp", "echo sing > OUTCAR; exit 1"),
+        told_of("sing"),
+        leaves="OUTCAR",
+    )
     assert checkup.probed("vasp", probe, [], tmp_path / "run")[0].ok
 
 
 def test_a_program_may_keep_its_version_to_itself(tmp_path: Path) -> None:
-    finding, version = checkup.probed("vasp", Probe("command", script(tmp_path, "vasp", "exit 1"), lambda text: Told()), [], tmp_path / "run")
+    finding, version = checkup.probed(
+        "vasp",
+        Probe("command", script(tmp_path, "vasp", "exit 1"), lambda text: Told()),
+        [],
+        tmp_path / "run",
+    )
     assert finding.ok and version == "" and finding.said.endswith("does not tell its version")
 
 
@@ -264,14 +339,29 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
     findings = checkup.check(request_for(tmp_path), tmp_path).findings
     (broken,) = [finding for finding in findings if finding.what == "runs directory"]
     assert not broken.ok and "ZeroDivisionError" in broken.said
-    assert [finding.what for finding in findings if finding.ok] == ["borarun", "cores", "file system", "clock of files"]
+    assert [finding.what for finding in findings if finding.ok] == [
+        "borarun",
+        "cores",
+        "file system",
+        "clock of files",
+    ]
 
 
 def test_the_module_reads_a_request_and_writes_an_answer(tmp_path: Path) -> None:
     programs = {"vasp": {"command": "no-such-vasp", "potcar_directory": str(tmp_path)}, "motep": {}}
     request = request_for(tmp_path, programs=programs)
     (tmp_path / "request.json").write_text(json.dumps(request.__dict__))
-    subprocess.run([sys.executable, "-m", "borarun.site.checkup", tmp_path / "request.json", tmp_path / "answer.json"], check=True, timeout=120)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "borarun.site.checkup",
+            tmp_path / "request.json",
+            tmp_path / "answer.json",
+        ],
+        check=True,
+        timeout=120,
+    )
     answer = Answer.of(json.loads((tmp_path / "answer.json").read_text()))
     assert answer.host == socket.gethostname()
     assert {finding.what: finding.ok for finding in answer.findings} == {

@@ -1,4 +1,6 @@
-"""`borarun doctor`: on this machine end to end, with stand-ins for the commands of batch systems, and on a real Slurm."""
+"""`borarun doctor`: on this machine end to end, with stand-ins for the commands of batch systems,
+and on a real Slurm.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ SLURM = Slurm(provider="slurm", cores_per_node=1, walltime="1:00:00")
 def run(folder: Path, site: str, *more: str) -> Result:
     """`borarun doctor` on a site; a BorarunError is shown as ``main`` shows it."""
     (folder / "site.yaml").write_text(f"borarun: 1\nname: here\n{site}")
-    return CliRunner().invoke(app, ["doctor", str(folder / "site.yaml"), "--runs", str(folder / "runs"), *more])
+    return CliRunner().invoke(
+        app, ["doctor", str(folder / "site.yaml"), "--runs", str(folder / "runs"), *more]
+    )
 
 
 def command(folder: Path, name: str, text: str) -> Path:
@@ -41,11 +45,17 @@ def command(folder: Path, name: str, text: str) -> Path:
 def findings(done: Result) -> dict[str, dict[str, dict[str, Any]]]:
     """executor -> check -> what was found."""
     found = json.loads(done.stdout)
-    return {each["executor"]: {finding["what"]: finding for finding in each["answer"]["findings"]} for each in found}
+    return {
+        each["executor"]: {finding["what"]: finding for finding in each["answer"]["findings"]}
+        for each in found
+    }
 
 
 def test_all_is_well_on_this_machine(tmp_path: Path) -> None:
-    done = run(tmp_path, "executors: {desk: {provider: local, cores: 1}}\nprograms: {lammps: {flavour: embedded}}\n")
+    done = run(
+        tmp_path,
+        "executors: {desk: {provider: local, cores: 1}}\nprograms: {lammps: {flavour: embedded}}\n",
+    )
     assert done.exit_code == 0, done.output
     assert "All is well." in done.output and "FAILS" not in done.output
     assert "network         ok" in done.output and "LAMMPS" in done.output
@@ -56,7 +66,11 @@ def test_all_is_well_on_this_machine(tmp_path: Path) -> None:
 
 
 def test_what_fails_has_its_remedy_and_the_exit_code_says_so(tmp_path: Path) -> None:
-    mlp = command(tmp_path, "mlp", "echo 'mlp serial version, (C) A. Shapeev, E. Podryabinkin, I. Novikov (Skoltech).'")
+    mlp = command(
+        tmp_path,
+        "mlp",
+        "echo 'mlp serial version, (C) A. Shapeev, E. Podryabinkin, I. Novikov (Skoltech).'",
+    )
     done = run(
         tmp_path,
         "executors: {desk: {provider: local, cores: 2}}\n"
@@ -64,11 +78,16 @@ def test_what_fails_has_its_remedy_and_the_exit_code_says_so(tmp_path: Path) -> 
         f"  mlip-3: {{command: {mlp}, train_command: {mlp}, cores: 2}}\n",
     )
     assert done.exit_code == 1
-    assert "desk: vasp command: Load what it needs in the executor's worker_init, or correct programs.vasp.command in the site file." in done.output
+    assert (
+        "desk: vasp command: Load what it needs in the executor's worker_init, or correct "
+        "programs.vasp.command in the site file." in done.output
+    )
     assert "desk: vasp potcar_directory: Correct the path in the site file" in done.output
     assert "desk: mlip-3 train_command: Build it with MPI" in done.output
     record = json.loads((tmp_path / "runs/site-here.json").read_text())["executors"]["desk"]
-    assert not record["ok"] and record["programs"] == {"mlip-3": {"command": "mlp, serial", "train_command": "mlp, serial"}}
+    assert not record["ok"] and record["programs"] == {
+        "mlip-3": {"command": "mlp, serial", "train_command": "mlp, serial"}
+    }
 
 
 def test_a_runs_directory_that_cannot_be_written_is_no_bug(tmp_path: Path) -> None:
@@ -77,11 +96,15 @@ def test_a_runs_directory_that_cannot_be_written_is_no_bug(tmp_path: Path) -> No
     assert done.exit_code == 2 and "--runs" in done.output and "Traceback" not in done.output
 
 
-def test_only_programs_that_the_site_names_are_looked_for_and_where_they_run(tmp_path: Path) -> None:
+def test_only_programs_that_the_site_names_are_looked_for_and_where_they_run(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(
-        "borarun: 1\nname: x\nexecutors:\n  small: {provider: local, cores: 1}\n  wide: {provider: slurm, cores_per_node: 8, cores_per_worker: 8, "
-        "walltime: '1:00:00'}\nprograms:\n  vasp: {executor: wide}\n  lammps: {command: lmp}\n  mlip-3: {cores: 8}\n"
+        "borarun: 1\nname: x\nexecutors:\n  small: {provider: local, cores: 1}\n  wide: "
+        "{provider: slurm, cores_per_node: 8, cores_per_worker: 8, "
+        "walltime: '1:00:00'}\nprograms:\n  vasp: {executor: wide}\n  lammps: {command: "
+        "lmp}\n  mlip-3: {cores: 8}\n"
     )
     site = load_site(path)
     assert list(doctor.sections(site, "small")) == ["lammps"]
@@ -102,7 +125,12 @@ def test_the_door_is_among_the_ports_of_the_workers_and_says_its_token() -> None
         with socket.create_connection(("127.0.0.1", first.port), timeout=5) as door:
             token, clock = door.makefile().readline().split()
         assert token == first.token and abs(float(clock) - time.time()) < 5
-        with pytest.raises(BorarunError, match="worker_port_range: no port from 54990 to 54992 is free"), doctor.opened(narrow):
+        with (
+            pytest.raises(
+                BorarunError, match="worker_port_range: no port from 54990 to 54992 is free"
+            ),
+            doctor.opened(narrow),
+        ):
             pass
 
 
@@ -117,7 +145,10 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-PBS = "executors:\n  cpu: {provider: pbspro, queue: workq, cores_per_node: 1, walltime: '1:00:00', address: 127.0.0.1}\n"
+PBS = (
+    "executors:\n  cpu: {provider: pbspro, queue: workq, cores_per_node: 1, walltime: '1:00:00', "
+    "address: 127.0.0.1}\n"
+)
 
 
 def test_a_job_of_pbs_answers(tmp_path: Path, stand_ins: Path) -> None:
@@ -128,30 +159,49 @@ def test_a_job_of_pbs_answers(tmp_path: Path, stand_ins: Path) -> None:
     assert all(finding["ok"] for finding in findings(done)["cpu"].values())
 
 
-def test_a_job_that_is_refused_is_told_in_the_words_of_the_batch_system(tmp_path: Path, stand_ins: Path) -> None:
+def test_a_job_that_is_refused_is_told_in_the_words_of_the_batch_system(
+    tmp_path: Path, stand_ins: Path
+) -> None:
     command(stand_ins, "qsub", "echo 'qsub: Unknown queue' >&2; exit 170")
     found = findings(run(tmp_path, PBS, "--json"))["cpu"]["submission"]
     assert found["said"].endswith("qsub: Unknown queue") and "partition or queue" in found["remedy"]
 
 
-def test_a_batch_system_that_is_not_there_is_told(tmp_path: Path, stand_ins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_system_that_is_not_there_is_told(
+    tmp_path: Path, stand_ins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(stand_ins))
     found = findings(run(tmp_path, PBS, "--json"))["cpu"]["submission"]
     assert found["said"].endswith("qsub is not found on this machine")
 
 
-def test_a_job_that_ends_without_an_answer_is_told_with_what_it_printed(tmp_path: Path, stand_ins: Path) -> None:
-    command(stand_ins, "qsub", "echo \"$(dirname $1)\" > /dev/null; echo 'module: command not found' > $(dirname $1)/job.out; echo 17.vm")
-    command(stand_ins, "qstat", 'echo \'{"Jobs": {"17.vm": {"job_state": "F", "comment": "failed"}}}\'')
+def test_a_job_that_ends_without_an_answer_is_told_with_what_it_printed(
+    tmp_path: Path, stand_ins: Path
+) -> None:
+    command(
+        stand_ins,
+        "qsub",
+        "echo \"$(dirname $1)\" > /dev/null; echo 'module: command not found' > $(dirname "
+        "$1)/job.out; echo 17.vm",
+    )
+    command(
+        stand_ins, "qstat", 'echo \'{"Jobs": {"17.vm": {"job_state": "F", "comment": "failed"}}}\''
+    )
     done = run(tmp_path, PBS)
     assert done.exit_code == 1
-    assert "ended without an answer (F (failed)): module: command not found" in " ".join(done.output.split())
+    assert "ended without an answer (F (failed)): module: command not found" in " ".join(
+        done.output.split()
+    )
     assert "cpu: job: Nodes must see" in done.output and "What the jobs wrote is in" in done.output
 
 
 def test_a_job_that_waits_too_long_is_told_and_ended(tmp_path: Path, stand_ins: Path) -> None:
     command(stand_ins, "qsub", "echo 17.vm")
-    command(stand_ins, "qstat", 'echo \'{"Jobs": {"17.vm": {"job_state": "Q", "comment": "Not Running"}}}\'')
+    command(
+        stand_ins,
+        "qstat",
+        'echo \'{"Jobs": {"17.vm": {"job_state": "Q", "comment": "Not Running"}}}\'',
+    )
     command(stand_ins, "qdel", f'echo "$1" > {tmp_path}/deleted')
     found = findings(run(tmp_path, PBS, "--json", "--wait", "0.1"))["cpu"]["job"]
     assert "(job 17.vm: Q (Not Running))" in found["said"] and "--wait" in found["remedy"]
@@ -164,7 +214,10 @@ def test_an_interrupt_ends_the_jobs(tmp_path: Path, stand_ins: Path) -> None:
     command(stand_ins, "qdel", f'echo "$1" > {tmp_path}/deleted')
     (tmp_path / "site.yaml").write_text(f"borarun: 1\nname: here\n{PBS}")
     process = subprocess.Popen(
-        [sys.executable, "-m", "borarun", "doctor", "site.yaml"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "borarun", "doctor", "site.yaml"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     end = time.monotonic() + 60
     while not (tmp_path / "submitted").exists() and time.monotonic() < end:
@@ -180,16 +233,22 @@ REAL = """executors:
   wide: {provider: slurm, partition: main, cores_per_node: 2, exclusive: false, nodes_per_block: 2, mpi_launcher: srun, walltime: "0:30:00"}
   nowhere: {provider: slurm, partition: nowhere, cores_per_node: 2, walltime: "0:30:00"}
   hasty: {provider: slurm, partition: main, cores_per_node: 2, exclusive: false, walltime: "0:30:00", worker_init: "echo oh dear; exit 3"}
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.slurm
 @pytest.mark.skipif(bool(missing()), reason=f"no Slurm: {missing()}")
 def test_executors_of_a_real_slurm(cluster: Cluster, tmp_path: Path) -> None:
     vasp = command(
-        tmp_path, "vasp_std", "[ $SLURM_PROCID = 0 ] && echo ' vasp.6.4.2 20Jul23 (build) complex'\necho $SLURM_PROCID $SLURM_NODEID >> $0.ran; sleep 0.2"
+        tmp_path,
+        "vasp_std",
+        "[ $SLURM_PROCID = 0 ] && echo ' vasp.6.4.2 20Jul23 (build) complex'\necho "
+        "$SLURM_PROCID $SLURM_NODEID >> $0.ran; sleep 0.2",
     )
-    (tmp_path / "site.yaml").write_text(f"borarun: 1\nname: real\n{REAL}programs: {{vasp: {{executor: wide, command: '{{launch}} {vasp}'}}}}\n")
+    (tmp_path / "site.yaml").write_text(
+        f"borarun: 1\nname: real\n{REAL}programs: {{vasp: {{executor: wide, command: "
+        f"'{{launch}} {vasp}'}}}}\n"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "borarun", "doctor", "site.yaml", "--json", "--wait", "3"],
         cwd=tmp_path,
@@ -200,8 +259,13 @@ def test_executors_of_a_real_slurm(cluster: Cluster, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    found = {each["executor"]: {finding["what"]: finding for finding in each["answer"]["findings"]} for each in json.loads(done.stdout)}
-    assert all(finding["ok"] for name in ("small", "wide") for finding in found[name].values()), found
+    found = {
+        each["executor"]: {finding["what"]: finding for finding in each["answer"]["findings"]}
+        for each in json.loads(done.stdout)
+    }
+    assert all(finding["ok"] for name in ("small", "wide") for finding in found[name].values()), (
+        found
+    )
     assert found["wide"]["vasp command"]["said"] == "VASP 6.4.2 20Jul23"
     assert sorted(Path(f"{vasp}.ran").read_text().splitlines()) == ["0 0", "1 1"]  # on both nodes
     assert "Invalid partition name specified" in found["nowhere"]["submission"]["said"]

@@ -34,12 +34,27 @@ def test_jobs_that_a_dead_driver_left_are_cancelled(tmp_path: Path) -> None:
 
 
 def test_a_job_that_has_ended_is_no_trouble(tmp_path: Path) -> None:
-    jobs.note(tmp_path, Job("cpu", "1", ("sh", "-c", "echo 'scancel: error: Kill job error on job id 1: Invalid job id specified' >&2; exit 1")))
+    jobs.note(
+        tmp_path,
+        Job(
+            "cpu",
+            "1",
+            (
+                "sh",
+                "-c",
+                "echo 'scancel: error: Kill job error on job id 1: Invalid job id specified' "
+                ">&2; exit 1",
+            ),
+        ),
+    )
     assert jobs.cancel(tmp_path) == []
 
 
 def test_what_cannot_be_cancelled_stays_noted(tmp_path: Path) -> None:
-    jobs.note(tmp_path, Job("cpu", "1", ("sh", "-c", "echo 'Unable to contact slurm controller' >&2; exit 1")))
+    jobs.note(
+        tmp_path,
+        Job("cpu", "1", ("sh", "-c", "echo 'Unable to contact slurm controller' >&2; exit 1")),
+    )
     jobs.note(tmp_path, Job("cpu", "2", (str(tmp_path / "no-such-command"), "2")))
     first, second = jobs.cancel(tmp_path)
     assert "job 1" in first and "Unable to contact slurm controller" in first

@@ -31,29 +31,46 @@ def test_the_default_is_this_machine_with_all_cores() -> None:
 def test_the_shipped_site_is_the_default() -> None:
     path = PROJECT / "site-configs/local.yaml"
     assert load_site(path) == default_site()
-    assert path.read_text().startswith("# yaml-language-server: $schema=../schemas/site.schema.json\n")
+    assert path.read_text().startswith(
+        "# yaml-language-server: $schema=../schemas/site.schema.json\n"
+    )
 
 
 def test_cores_are_read(tmp_path: Path) -> None:
-    assert load_site(write(tmp_path, "borarun: 1\nname: desk\nexecutors:\n  desk: {provider: local, cores: 2}\n")).executors["desk"].slots == 2
+    assert (
+        load_site(
+            write(
+                tmp_path,
+                "borarun: 1\nname: desk\nexecutors:\n  desk: {provider: local, cores: 2}\n",
+            )
+        )
+        .executors["desk"]
+        .slots
+        == 2
+    )
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        "borarun: 1\nname: a b\ncore: 2\nexecutors:\n  cpu: {provider: slurn}\n  wide: {provider: slurm, walltme: '1:00:00', cores_per_node: 0}\n"
+        "borarun: 1\nname: a b\ncore: 2\nexecutors:\n  cpu: {provider: slurn}\n  wide: "
+        "{provider: slurm, walltme: '1:00:00', cores_per_node: 0}\n"
         "  desk: {provider: local, queue: long}\n",
     )
     with pytest.raises(StudyError) as caught:
         load_site(path)
     assert [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems] == [
-        "2: name: has characters that do not fit (got 'a b'). Name of the site: letters, digits, `.`, `_` and `-`, at most 64.",
+        "2: name: has characters that do not fit (got 'a b'). Name of the site: letters, "
+        "digits, `.`, `_` and `-`, at most 64.",
         "3: core: unknown key. Known here: borarun, name, executors, driver, programs, retries.",
-        "5: executors.cpu: its provider must be one of local, slurm, pbspro, torque (got 'slurn'). Did you mean slurm?",
+        "5: executors.cpu: its provider must be one of local, slurm, pbspro, torque (got "
+        "'slurn'). Did you mean slurm?",
         "6: executors.wide.cores_per_node: must be more than 0 (got 0).",
-        "6: executors.wide.walltime: is missing. Length of a job, HH:MM:SS. Programs that go on from files may take longer.",
+        "6: executors.wide.walltime: is missing. Length of a job, HH:MM:SS. Programs that go "
+        "on from files may take longer.",
         "6: executors.wide.walltme: unknown key. Did you mean walltime?",
-        "7: executors.desk.queue: is a key of provider pbspro and torque, and the provider here is local. Remove it, or change the provider.",
+        "7: executors.desk.queue: is a key of provider pbspro and torque, and the provider "
+        "here is local. Remove it, or change the provider.",
     ]
 
 
@@ -65,7 +82,7 @@ executors:
 programs:
   vasp: {executor: wide, command: "{launch} vasp_std"}
   lammps: {flavour: mlip, command: "srun -n {cores} lmp", cores: 8}
-"""
+"""  # noqa: E501
 
 
 def test_slots_follow_from_the_sizes(tmp_path: Path) -> None:
@@ -83,7 +100,10 @@ def test_tasks_go_where_their_cores_are(tmp_path: Path) -> None:
         return site.executor_of(task), site.on(task).cores
 
     assert place("motep", 1) == ("single", 1)
-    assert place("motep", 2) == ("single", 1)  # not on two nodes of 128, of which it would use two cores
+    assert place("motep", 2) == (
+        "single",
+        1,
+    )  # not on two nodes of 128, of which it would use two cores
     assert place("lammps", 1) == ("wide", 8)
     assert place("vasp", 4) == ("wide", 4)
 
@@ -100,9 +120,14 @@ def test_tasks_go_where_their_cores_are(tmp_path: Path) -> None:
         ("{train_command: mpirun -np 4 mlp, cores: 4}", 4, 1),
     ],
 )
-def test_mlip_3_reserves_the_cores_that_its_command_uses(tmp_path: Path, said: str, training: int, selection: int) -> None:
+def test_mlip_3_reserves_the_cores_that_its_command_uses(
+    tmp_path: Path, said: str, training: int, selection: int
+) -> None:
     site = load_site(write(tmp_path, CLUSTER.replace("programs:", f"programs:\n  mlip-3: {said}")))
-    tasks = [Task("mlip-3", {"operation": operation}, cores=cores) for operation, cores in (("train", 2), ("select", 1))]
+    tasks = [
+        Task("mlip-3", {"operation": operation}, cores=cores)
+        for operation, cores in (("train", 2), ("select", 1))
+    ]
     assert [site.on(task).cores for task in tasks] == [training, selection]
     assert [site.on(site.on(task)).cores for task in tasks] == [training, selection]
 
@@ -110,14 +135,28 @@ def test_mlip_3_reserves_the_cores_that_its_command_uses(tmp_path: Path, said: s
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("walltime: '0:10:00'", "walltime_margin_s must be at most a third of the walltime, 200 s (got 300)"),
-        ("walltime: '1:00:00', cores_per_worker: 32", "cores_per_worker is more than cores_per_node, 16 (got 32): use mpi_launcher"),
-        ("walltime: '1:00:00', mpi_launcher: srun, max_workers_per_block: 2", "max_workers_per_block is more than nodes_per_block, 1 (got 2)"),
-        ("walltime: '1:00:00', init_blocks: 3", "max_blocks is less than min_blocks or init_blocks (got 1)"),
+        (
+            "walltime: '0:10:00'",
+            "walltime_margin_s must be at most a third of the walltime, 200 s (got 300)",
+        ),
+        (
+            "walltime: '1:00:00', cores_per_worker: 32",
+            "cores_per_worker is more than cores_per_node, 16 (got 32): use mpi_launcher",
+        ),
+        (
+            "walltime: '1:00:00', mpi_launcher: srun, max_workers_per_block: 2",
+            "max_workers_per_block is more than nodes_per_block, 1 (got 2)",
+        ),
+        (
+            "walltime: '1:00:00', init_blocks: 3",
+            "max_blocks is less than min_blocks or init_blocks (got 1)",
+        ),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: str) -> None:
-    text = f"borarun: 1\nname: x\nexecutors:\n  cpu: {{provider: slurm, cores_per_node: 16, {line}}}\n"
+    text = (
+        f"borarun: 1\nname: x\nexecutors:\n  cpu: {{provider: slurm, cores_per_node: 16, {line}}}\n"
+    )
     with pytest.raises(StudyError, match=re.escape(message)):
         load_site(write(tmp_path, text))
 
@@ -125,36 +164,81 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: s
 @pytest.mark.parametrize(
     ("lines", "line", "message"),
     [
-        ("vasp: {executor: wyde}", 6, "programs.vasp.executor: is none of the executors small, wide (got 'wyde'). Did you mean wide?"),
-        ("vasp: {executor: wide, cores: 300}", 6, "programs.vasp.cores: is more than executor wide gives one task, 256 (got 300)."),
+        (
+            "vasp: {executor: wyde}",
+            6,
+            "programs.vasp.executor: is none of the executors small, wide (got 'wyde'). Did "
+            "you mean wide?",
+        ),
+        (
+            "vasp: {executor: wide, cores: 300}",
+            6,
+            "programs.vasp.cores: is more than executor wide gives one task, 256 (got 300).",
+        ),
         (
             "vasp: {executor: small, command: '{launch} vasp_std'}",
             6,
-            "programs.vasp.command: `{launch}` has no meaning on executor small, which has no mpi_launcher",
+            "programs.vasp.command: `{launch}` has no meaning on executor small, which has "
+            "no mpi_launcher",
         ),
-        ("lammps: {command: '{launch} lmp'}", 6, "programs.lammps.command: `{launch}` has no meaning on executor small"),
+        (
+            "lammps: {command: '{launch} lmp'}",
+            6,
+            "programs.lammps.command: `{launch}` has no meaning on executor small",
+        ),
         (
             "lammps: {command: 'srun -n {core} lmp'}",
             6,
-            "{core} stands for nothing: {cores}, {ranks} and {launch} do (got 'srun -n {core} lmp'). Did you mean {cores}?",
+            "{core} stands for nothing: {cores}, {ranks} and {launch} do (got 'srun -n "
+            "{core} lmp'). Did you mean {cores}?",
         ),
-        ("lammps: {command: '{launch}'}", 6, "programs.lammps.command: must name a program (got '{launch}')."),
-        ("lammps: {command: 'a{launch} lmp'}", 6, "{launch} must stand once and be a word of its own (got 'a{launch} lmp')."),
-        ('vasp: {command: "srun \'vasp"}', 6, "programs.vasp.command: is no command: No closing quotation"),
-        ("mlip-3: {command: '{launch} mlp', executor: wide}", 6, "{launch} belongs in train_command"),
-        ("vasp: {executor: wide, cores: 128, threads: 3}", 6, "programs.vasp: cores must be a multiple of threads, 3 (got 128)"),
+        (
+            "lammps: {command: '{launch}'}",
+            6,
+            "programs.lammps.command: must name a program (got '{launch}').",
+        ),
+        (
+            "lammps: {command: 'a{launch} lmp'}",
+            6,
+            "{launch} must stand once and be a word of its own (got 'a{launch} lmp').",
+        ),
+        (
+            'vasp: {command: "srun \'vasp"}',
+            6,
+            "programs.vasp.command: is no command: No closing quotation",
+        ),
+        (
+            "mlip-3: {command: '{launch} mlp', executor: wide}",
+            6,
+            "{launch} belongs in train_command",
+        ),
+        (
+            "vasp: {executor: wide, cores: 128, threads: 3}",
+            6,
+            "programs.vasp: cores must be a multiple of threads, 3 (got 128)",
+        ),
         ("vasp: {environment: {a-b: c}}", 6, "programs.vasp.environment"),
-        ("vasp: {potcar_directory: ~/potpaw}", 6, "programs.vasp.potcar_directory: must be an absolute path, written out"),
-        ("quantum-espresso: {pseudopotential_directory: $WORK/upf}", 6, "pseudopotential_directory: must be an absolute path, written out"),
+        (
+            "vasp: {potcar_directory: ~/potpaw}",
+            6,
+            "programs.vasp.potcar_directory: must be an absolute path, written out",
+        ),
+        (
+            "quantum-espresso: {pseudopotential_directory: $WORK/upf}",
+            6,
+            "pseudopotential_directory: must be an absolute path, written out",
+        ),
     ],
 )
-def test_programs_that_do_not_fit_are_refused_with_their_line(tmp_path: Path, lines: str, line: int, message: str) -> None:
+def test_programs_that_do_not_fit_are_refused_with_their_line(
+    tmp_path: Path, lines: str, line: int, message: str
+) -> None:
     executors = """borarun: 1
 name: cluster
 executors:
   small: {provider: slurm, cores_per_node: 16, walltime: "4:00:00"}
   wide: {provider: slurm, cores_per_node: 128, nodes_per_block: 2, mpi_launcher: srun, walltime: "4:00:00"}
-"""
+"""  # noqa: E501
     path = write(tmp_path, f"{executors}programs: {{{lines}}}\n")
     with pytest.raises(StudyError) as caught:
         load_site(path)
@@ -165,12 +249,23 @@ executors:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("scheduler_options: '--mail-type=NONE'", "holds a line that does not begin with `#SBATCH `"),
-        ("worker_port_range: [55000, 54000]", "must be two ports from 1024 to 65535, the lower one first"),
+        (
+            "scheduler_options: '--mail-type=NONE'",
+            "holds a line that does not begin with `#SBATCH `",
+        ),
+        (
+            "worker_port_range: [55000, 54000]",
+            "must be two ports from 1024 to 65535, the lower one first",
+        ),
     ],
 )
-def test_what_the_batch_system_would_pass_over_is_refused(tmp_path: Path, line: str, message: str) -> None:
-    text = f"borarun: 1\nname: x\nexecutors:\n  cpu:\n    provider: slurm\n    cores_per_node: 16\n    walltime: '1:00:00'\n    {line}\n"
+def test_what_the_batch_system_would_pass_over_is_refused(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    text = (
+        "borarun: 1\nname: x\nexecutors:\n  cpu:\n    provider: slurm\n    cores_per_node: 16\n "
+        f"   walltime: '1:00:00'\n    {line}\n"
+    )
     with pytest.raises(StudyError, match=re.escape(message)) as caught:
         load_site(write(tmp_path, text))
     assert caught.value.problems[0].line == 8
@@ -186,7 +281,12 @@ def test_the_launcher_has_the_nodes_and_cores_of_the_task(tmp_path: Path) -> Non
     wide = load_site(write(tmp_path, CLUSTER)).executors["wide"]
     assert isinstance(wide, Batch)
     assert wide.launch(256) == ["mpiexec", "-n", "256", "-ppn", "128"]
-    for launcher, words in {"srun": "srun --ntasks 64 --ntasks-per-node 32 --nodes 2", "aprun": "aprun -n 64 -N 32"}.items():
+    for launcher, words in {
+        "srun": "srun --ntasks 64 --ntasks-per-node 32 --nodes 2",
+        "aprun": "aprun -n 64 -N 32",
+    }.items():
         assert wide.model_copy(update={"mpi_launcher": launcher}).launch(64) == words.split()
     threaded = "srun --ntasks 16 --ntasks-per-node 8 --nodes 2 --cpus-per-task 4"
-    assert wide.model_copy(update={"mpi_launcher": "srun"}).launch(64, threads=4) == threaded.split()
+    assert (
+        wide.model_copy(update={"mpi_launcher": "srun"}).launch(64, threads=4) == threaded.split()
+    )

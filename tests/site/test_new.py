@@ -30,23 +30,37 @@ def said(name: str) -> str:
 
 
 SLURM = Facts("slurm", "lab", slurm_nodes(said("sinfo_kinds.txt")))
-PBS = Facts("pbspro", "pbs1", pbs_nodes(said("pbs_qstat_Q.txt"), said("pbs_pbsnodes.txt"), said("pbs_qstat_B.txt")))
-TORQUE = Facts("torque", "", pbs_nodes(said("slurm_torque_qstat_Q.txt"), said("slurm_torque_pbsnodes.txt")))
+PBS = Facts(
+    "pbspro",
+    "pbs1",
+    pbs_nodes(said("pbs_qstat_Q.txt"), said("pbs_pbsnodes.txt"), said("pbs_qstat_B.txt")),
+)
+TORQUE = Facts(
+    "torque", "", pbs_nodes(said("slurm_torque_qstat_Q.txt"), said("slurm_torque_pbsnodes.txt"))
+)
 
 
 def read(text: str) -> Site:
     root, problems = parse_yaml(text, "site.yaml")
     site, misfits, _ = validate(root, Site)
-    assert site is not None and not problems + misfits, [str(problem) for problem in problems + misfits]
+    assert site is not None and not problems + misfits, [
+        str(problem) for problem in problems + misfits
+    ]
     return site
 
 
-@pytest.mark.parametrize("facts", [SLURM, PBS, TORQUE, Facts("local", nodes=(Nodes("local", 1, 2),))], ids=lambda facts: facts.scheduler)
+@pytest.mark.parametrize(
+    "facts",
+    [SLURM, PBS, TORQUE, Facts("local", nodes=(Nodes("local", 1, 2),))],
+    ids=lambda facts: facts.scheduler,
+)
 def test_what_is_written_validates_also_with_its_programs(facts: Facts, tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     write_site(path, facts)
     load_site(path)
-    path.write_text(re.sub(r"^#(?=programs:|  [a-z0-9-]+: \{)", "", path.read_text(), flags=re.MULTILINE))
+    path.write_text(
+        re.sub(r"^#(?=programs:|  [a-z0-9-]+: \{)", "", path.read_text(), flags=re.MULTILINE)
+    )
     assert load_site(path).program("vasp").cores == facts.nodes[0].cores
 
 
@@ -54,22 +68,42 @@ def test_executors_follow_from_the_partitions() -> None:
     site = read(site_text(SLURM))
     assert site.name == "lab"
     assert list(site.executors) == ["small", "node", "wide", "gpu"]
-    small, node, wide, gpu = (executor for executor in site.executors.values() if isinstance(executor, Batch))
+    small, node, wide, gpu = (
+        executor for executor in site.executors.values() if isinstance(executor, Batch)
+    )
     assert {each.walltime for each in (small, node, wide, gpu)} == {"24:00:00"}
-    assert (small.cores_per_task, node.cores_per_task, wide.cores_per_task, gpu.cores_per_task) == (2, 128, 256, 16)
+    assert (small.cores_per_task, node.cores_per_task, wide.cores_per_task, gpu.cores_per_task) == (
+        2,
+        128,
+        256,
+        16,
+    )
     assert gpu.model_dump(include={"partition", "gpus_per_node", "available_accelerators"}) == {
         "partition": "gpu",
         "gpus_per_node": 4,
         "available_accelerators": 4,
     }
-    assert {site.executor_of(Task("motep", {}, cores=cores)) for cores in (1, 2, 16, 64, 200)} == {"small"}, "neither GPUs nor an MPI launcher"
-    vasp = site.model_validate({**site.model_dump(), "programs": {"vasp": {"command": "{launch} vasp_std"}}})
-    assert [vasp.executor_of(Task("vasp", {}, cores=cores)) for cores in (1, 2, 16, 64, 200)] == ["small", "small", "node", "node", "wide"]
+    assert {site.executor_of(Task("motep", {}, cores=cores)) for cores in (1, 2, 16, 64, 200)} == {
+        "small"
+    }, "neither GPUs nor an MPI launcher"
+    vasp = site.model_validate(
+        {**site.model_dump(), "programs": {"vasp": {"command": "{launch} vasp_std"}}}
+    )
+    assert [vasp.executor_of(Task("vasp", {}, cores=cores)) for cores in (1, 2, 16, 64, 200)] == [
+        "small",
+        "small",
+        "node",
+        "node",
+        "wide",
+    ]
 
 
 def test_pbs_has_its_own_words() -> None:
     gpu = read(site_text(PBS)).executors["gpu"]
-    assert gpu.model_dump(include={"queue", "select_options"}) == {"queue": "gpuq", "select_options": "ngpus=4"}
+    assert gpu.model_dump(include={"queue", "select_options"}) == {
+        "queue": "gpuq",
+        "select_options": "ngpus=4",
+    }
 
 
 def test_what_was_said_stands_in_the_file() -> None:
@@ -81,7 +115,10 @@ def test_what_was_said_stands_in_the_file() -> None:
 
 
 def test_a_queue_of_short_jobs_is_taken_only_where_there_is_no_other() -> None:
-    short, long = Nodes("debug", 4, 8, limit_s=600.0, default=True), Nodes("batch", 2, 8, limit_s=7200.0)
+    short, long = (
+        Nodes("debug", 4, 8, limit_s=600.0, default=True),
+        Nodes("batch", 2, 8, limit_s=7200.0),
+    )
     assert "partition: batch" in site_text(Facts("slurm", "", (short, long)))
     only = read(site_text(Facts("slurm", "", (short,)))).executors["small"]
     assert isinstance(only, Batch) and (only.walltime, only.walltime_margin_s) == ("0:10:00", 150)
@@ -100,10 +137,17 @@ NODES = st.builds(
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.sampled_from(["slurm", "pbspro", "torque"]), st.text(max_size=80), st.lists(NODES, min_size=1, max_size=4))
+@given(
+    st.sampled_from(["slurm", "pbspro", "torque"]),
+    st.text(max_size=80),
+    st.lists(NODES, min_size=1, max_size=4),
+)
 def test_whatever_is_said_the_file_validates(scheduler: str, name: str, nodes: list[Nodes]) -> None:
     site = read(site_text(Facts(scheduler, name, tuple(nodes))))  # type: ignore[arg-type]
-    named = {getattr(executor, "partition", None) or getattr(executor, "queue", None) for executor in site.executors.values()}
+    named = {
+        getattr(executor, "partition", None) or getattr(executor, "queue", None)
+        for executor in site.executors.values()
+    }
     assert named <= {each.queue for each in nodes}
 
 
@@ -140,9 +184,15 @@ def stand_in(folder: Path, name: str, script: str) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def test_the_command_line_writes_a_file_and_overwrites_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_writes_a_file_and_overwrites_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in(tmp_path, "sinfo", f"cat {DATA / 'sinfo_kinds.txt'}")
-    stand_in(tmp_path, "sacctmgr", "echo You are not running a supported accounting_storage plugin >&2; exit 1")
+    stand_in(
+        tmp_path,
+        "sacctmgr",
+        "echo You are not running a supported accounting_storage plugin >&2; exit 1",
+    )
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["init-site"])
@@ -150,20 +200,33 @@ def test_the_command_line_writes_a_file_and_overwrites_none(tmp_path: Path, monk
     assert list(load_site(tmp_path / "site.yaml").executors) == ["small", "node", "wide", "gpu"]
     (tmp_path / "site.yaml").write_text("mine")
     again = CliRunner().invoke(app, ["init-site", "site.yaml"])
-    assert isinstance(again.exception, StudyError) and "is there already. Choose another name" in str(again.exception)
+    assert isinstance(
+        again.exception, StudyError
+    ) and "is there already. Choose another name" in str(again.exception)
     assert (tmp_path / "site.yaml").read_text() == "mine"
 
 
-def test_a_batch_system_that_does_not_answer_is_no_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(tmp_path, "sinfo", "echo 'slurm_load_partitions: Unable to contact slurm controller' >&2; exit 1")
+def test_a_batch_system_that_does_not_answer_is_no_missing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(
+        tmp_path,
+        "sinfo",
+        "echo 'slurm_load_partitions: Unable to contact slurm controller' >&2; exit 1",
+    )
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     done = CliRunner().invoke(app, ["init-site", str(tmp_path / "site.yaml")])
     assert isinstance(done.exception, BorarunError)
-    assert "failed (got slurm_load_partitions: Unable to contact slurm controller). Try again later" in str(done.exception)
+    assert (
+        "failed (got slurm_load_partitions: Unable to contact slurm controller). Try again later"
+        in str(done.exception)
+    )
     assert not (tmp_path / "site.yaml").exists()
 
 
-def test_without_a_batch_system_it_is_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_batch_system_it_is_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     done = CliRunner().invoke(app, ["init-site", str(tmp_path / "site.yaml")])
     assert done.exit_code == 0 and "for this machine alone" in done.output

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borarun.site.scheduler_facts import Nodes, pbs_flavour, pbs_nodes, pbs_records, slurm_nodes, slurm_time
+from borarun.site.scheduler_facts import (
+    Nodes,
+    pbs_flavour,
+    pbs_nodes,
+    pbs_records,
+    slurm_nodes,
+    slurm_time,
+)
 
 DATA = Path(__file__).parent / "data" / "schedulers"
 
@@ -27,7 +34,9 @@ def test_partitions_of_a_small_slurm() -> None:
 
 
 def test_partitions_of_many_kinds() -> None:
-    """Threads of one core count once, nodes of two sizes count as the smaller, and a partition that is down is left out."""
+    """Threads of one core count once, nodes of two sizes count as the smaller, and a partition that
+    is down is left out.
+    """
     assert slurm_nodes(said("sinfo_kinds.txt")) == (
         Nodes("standard", 104, 128, 256.0, limit_s=172800.0, default=True),
         Nodes("long", 20, 128, 256.0),
@@ -74,8 +83,12 @@ def test_times_of_slurm(text: str, seconds: float | None) -> None:
 
 
 def test_queues_of_pbs() -> None:
-    """Queues that are off, or that only other queues feed, are left out; a node that names its queues is of those alone."""
-    assert pbs_nodes(said("pbs_qstat_Q.txt"), said("pbs_pbsnodes.txt"), said("pbs_qstat_B.txt")) == (
+    """Queues that are off, or that only other queues feed, are left out; a node that names its
+    queues is of those alone.
+    """
+    assert pbs_nodes(
+        said("pbs_qstat_Q.txt"), said("pbs_pbsnodes.txt"), said("pbs_qstat_B.txt")
+    ) == (
         Nodes("workq", 2, 48, 196.0, limit_s=172800.0, default=True),
         Nodes("prod", 2, 48, 196.0, limit_s=86400.0),
         Nodes("gpuq", 1, 32, 503.0, 4, 86400.0),
@@ -85,18 +98,32 @@ def test_queues_of_pbs() -> None:
 
 def test_queues_of_torque() -> None:
     nodes = said("slurm_torque_pbsnodes.txt")
-    assert pbs_nodes(said("slurm_torque_qstat_Q.txt"), nodes) == (Nodes("main", 3, 4, 4.0), Nodes("debug", 3, 4, 4.0))
+    assert pbs_nodes(said("slurm_torque_qstat_Q.txt"), nodes) == (
+        Nodes("main", 3, 4, 4.0),
+        Nodes("debug", 3, 4, 4.0),
+    )
     assert pbs_flavour(nodes) == "torque"
 
 
 def test_folded_lines_are_joined() -> None:
     records = pbs_records(said("pbs_qstat_Q.txt"))
-    assert records["prod"]["route_destinations"] == "small,medium,large,backfill_small,backfill_medium,backfill_large"
+    assert (
+        records["prod"]["route_destinations"]
+        == "small,medium,large,backfill_small,backfill_medium,backfill_large"
+    )
     assert records["gpuq"]["acl_groups"] == "chemistry,physics"
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n\n", "slurm_load_partitions: Unable to contact slurm controller", "a|b|c\n", "p|up|x|y|z|a|b|c|d\n", "|||||||||\n" * 3]
+    "text",
+    [
+        "",
+        "\n\n",
+        "slurm_load_partitions: Unable to contact slurm controller",
+        "a|b|c\n",
+        "p|up|x|y|z|a|b|c|d\n",
+        "|||||||||\n" * 3,
+    ],
 )
 def test_what_is_no_answer_gives_nothing(text: str) -> None:
     assert slurm_nodes(text) == ()
@@ -108,4 +135,7 @@ def test_no_text_is_an_error(queues: str, nodes: str, server: str) -> None:
     slurm_nodes(queues)
     slurm_time(queues)
     pbs_flavour(nodes)
-    assert all(each.cores > 0 and each.count > 0 for each in (*pbs_nodes(queues, nodes, server), *slurm_nodes(queues)))
+    assert all(
+        each.cores > 0 and each.count > 0
+        for each in (*pbs_nodes(queues, nodes, server), *slurm_nodes(queues))
+    )

@@ -51,19 +51,29 @@ def record(task: Task, **facts: Any) -> dict[str, Record]:
     return {task.key: Record(task.key, task.engine, task.stage, task.label, facts)}
 
 
-def test_the_first_phase_is_displaced_with_every_functional_and_the_rest_waits(mini_study: Path) -> None:
+def test_the_first_phase_is_displaced_with_every_functional_and_the_rest_waits(
+    mini_study: Path,
+) -> None:
     plan = expand(study_of(mini_study), {})
     assert [task.about["functional"] for task in of(plan, "displace")] == ["PBE", "PBE-D3"]
     assert {task.about["phase"] for task in of(plan, "displace")} == {"Pa-3"}
     assert not of(plan, "label") and not of(plan, "phonons")
-    assert plan.waiting == ["phonons: forces follow from the displacements of Pa-3 with PBE, Pa-3 with PBE-D3"]
+    assert plan.waiting == [
+        "phonons: forces follow from the displacements of Pa-3 with PBE, Pa-3 with PBE-D3"
+    ]
 
 
 def test_displacements_start_from_the_relaxed_structure(mini_study: Path) -> None:
     plan = expand(study_of(mini_study), {})
-    relaxed = {(task.about["phase"], task.about["functional"]): task for task in plan.tasks if task.stage == "relax"}
+    relaxed = {
+        (task.about["phase"], task.about["functional"]): task
+        for task in plan.tasks
+        if task.stage == "relax"
+    }
     for task in of(plan, "displace"):
-        assert task.inputs == {"structure": Ref(relaxed["Pa-3", task.about["functional"]].key, "structure")}
+        assert task.inputs == {
+            "structure": Ref(relaxed["Pa-3", task.about["functional"]].key, "structure")
+        }
 
 
 def test_the_count_of_displacements_decides_the_label_tasks(mini_study: Path) -> None:
@@ -72,7 +82,11 @@ def test_the_count_of_displacements_decides_the_label_tasks(mini_study: Path) ->
     plan = expand(study, record(displace, n_displacements=26))
     labels = of(plan, "label")
     assert [task.settings["part"] for task in labels] == [[0, 3], [1, 3], [2, 3]]
-    assert all(task.inputs == {"frames": Ref(displace.key, "displaced")} and task.settings["functional"] == "PBE" for task in labels)
+    assert all(
+        task.inputs == {"frames": Ref(displace.key, "displaced")}
+        and task.settings["functional"] == "PBE"
+        for task in labels
+    )
     [phonons] = of(plan, "phonons")
     assert items_of(phonons.inputs["labels"]) == tuple(Ref(label.key, "labels") for label in labels)
     assert phonons.settings["width_THz"] == pytest.approx(2 / THZ_IN_MEV)
@@ -87,33 +101,66 @@ def test_a_forecast_counts_the_displacements_of_the_start(mini_study: Path) -> N
 
 
 def test_phases_are_chosen(mini_study: Path) -> None:
-    plan = expand(study_of(mini_study, ("phonons: {", "phonons: {phases: [again], ")), {}, forecast=True)
+    plan = expand(
+        study_of(mini_study, ("phonons: {", "phonons: {phases: [again], ")), {}, forecast=True
+    )
     assert {task.about["phase"] for task in of(plan, "phonons")} == {"again"}
 
 
 def test_measured_peaks_change_no_key(mini_study: Path) -> None:
     """They are compared with in the report: no run is done again for them."""
     before = [task.key for task in expand(study_of(mini_study), {}, forecast=True).tasks]
-    assert before == [task.key for task in expand(study_of(mini_study, ("peaks_per_cm: [750]", "peaks_meV: [93, 300]")), {}, forecast=True).tasks]
+    assert before == [
+        task.key
+        for task in expand(
+            study_of(mini_study, ("peaks_per_cm: [750]", "peaks_meV: [93, 300]")), {}, forecast=True
+        ).tasks
+    ]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("width_meV: 2", "phases: [Pbca]", "phonons.phases: must be one of this study's phases, Pa-3, again (got Pbca)"),
-        ("ground_state: Pa-3", "ground_state: Pbca", "relax.ground_state: must be one of this study's phases, Pa-3, again (got Pbca)"),
-        ("measured_A: {Pa-3", "measured_A: {Pbca", "relax.measured_A.Pbca: must be one of this study's phases, Pa-3, again (got Pbca)"),
-        ("width_meV: 2", "peaks_meV: [93]", "phonons.peaks_per_cm: the measured peaks are given in meV already"),
-        ("relax: {ground_state: Pa-3, measured_A: {Pa-3: [9.577, 9.577, 9.577]}}\n", "", "phonons: needs the section relax, which is absent"),
+        (
+            "width_meV: 2",
+            "phases: [Pbca]",
+            "phonons.phases: must be one of this study's phases, Pa-3, again (got Pbca)",
+        ),
+        (
+            "ground_state: Pa-3",
+            "ground_state: Pbca",
+            "relax.ground_state: must be one of this study's phases, Pa-3, again (got Pbca)",
+        ),
+        (
+            "measured_A: {Pa-3",
+            "measured_A: {Pbca",
+            "relax.measured_A.Pbca: must be one of this study's phases, Pa-3, again (got Pbca)",
+        ),
+        (
+            "width_meV: 2",
+            "peaks_meV: [93]",
+            "phonons.peaks_per_cm: the measured peaks are given in meV already",
+        ),
+        (
+            "relax: {ground_state: Pa-3, measured_A: {Pa-3: [9.577, 9.577, 9.577]}}\n",
+            "",
+            "phonons: needs the section relax, which is absent",
+        ),
     ],
 )
-def test_what_cannot_be_compared_is_refused(mini_study: Path, old: str, new: str, message: str) -> None:
+def test_what_cannot_be_compared_is_refused(
+    mini_study: Path, old: str, new: str, message: str
+) -> None:
     with pytest.raises(StudyError) as caught:
         study_of(mini_study, (old, new))
-    assert any(message in str(problem) for problem in caught.value.problems), [str(problem) for problem in caught.value.problems]
+    assert any(message in str(problem) for problem in caught.value.problems), [
+        str(problem) for problem in caught.value.problems
+    ]
 
 
 def test_loosely_relaxed_structures_get_a_warning(mini_study: Path) -> None:
     assert study_of(mini_study).warnings == []
     [warning] = study_of(mini_study, ("relax: {", "relax: {max_force_eV_per_A: 0.05, ")).warnings
-    assert warning.startswith("relax.max_force_eV_per_A: 0.05 leaves forces that shift the softest phonons")
+    assert warning.startswith(
+        "relax.max_force_eV_per_A: 0.05 leaves forces that shift the softest phonons"
+    )

@@ -30,10 +30,14 @@ def _record(task: Task, **facts: Any) -> Record:
 
 
 def _of(plan: Plan, stage: str, **about: Any) -> list[Task]:
-    return [task for task in plan.tasks if task.stage == stage and about.items() <= task.about.items()]
+    return [
+        task for task in plan.tasks if task.stage == stage and about.items() <= task.about.items()
+    ]
 
 
-def _explored(plan: Plan, number: int, candidates: int, stop: str = "completed") -> dict[str, Record]:
+def _explored(
+    plan: Plan, number: int, candidates: int, stop: str = "completed"
+) -> dict[str, Record]:
     tasks = _of(plan, "active_learning", operation="explore", round=number)
     return {task.key: _record(task, n_candidates=candidates, stop=stop) for task in tasks}
 
@@ -41,13 +45,19 @@ def _explored(plan: Plan, number: int, candidates: int, stop: str = "completed")
 def _learned(plan: Plan, number: int) -> dict[str, Record]:
     found = {}
     for task in _of(plan, "active_learning"):
-        if (task.about["operation"], task.about["round"]) in {("select", number), ("label", number), ("train", number + 1)}:
+        if (task.about["operation"], task.about["round"]) in {
+            ("select", number),
+            ("label", number),
+            ("train", number + 1),
+        }:
             found[task.key] = _record(task, n_selected=2)
     return found
 
 
 def test_a_plan_is_the_same_each_time(study: Study) -> None:
-    assert [task.key for task in expand(study, {}).tasks] == [task.key for task in expand(study, {}).tasks]
+    assert [task.key for task in expand(study, {}).tasks] == [
+        task.key for task in expand(study, {}).tasks
+    ]
 
 
 def test_every_input_is_made_by_a_task_of_the_plan(study: Study) -> None:
@@ -80,7 +90,13 @@ def test_a_forecast_shows_what_follows_at_the_least(study: Study) -> None:
 
 def test_labels_that_are_given_take_the_place_of_dynamics(mini_study: Path) -> None:
     given = _given(mini_study)
-    study = _edited(mini_study, ("aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}", "labels: {PBE-D3: labels.extxyz}"))
+    study = _edited(
+        mini_study,
+        (
+            "aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}",
+            "labels: {PBE-D3: labels.extxyz}",
+        ),
+    )
     plan = expand(study, {})
     assert not _of(plan, "training_set")
     (train,) = _of(plan, "potential")
@@ -89,19 +105,30 @@ def test_labels_that_are_given_take_the_place_of_dynamics(mini_study: Path) -> N
 
 def test_labels_that_are_given_are_learnt_beside_those_of_dynamics(mini_study: Path) -> None:
     given = _given(mini_study)
-    study = _edited(mini_study, ("training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n"))
+    study = _edited(
+        mini_study, ("training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n")
+    )
     plan = expand(study, {})
     (train,) = _of(plan, "potential")
-    assert train.inputs["labels"] == (given, *(Ref(task.key, "labels") for task in _of(plan, "training_set")))
+    assert train.inputs["labels"] == (
+        given,
+        *(Ref(task.key, "labels") for task in _of(plan, "training_set")),
+    )
     explored = {**_explored(plan, 0, candidates=3)}
     records = explored | _learned(expand(study, explored), 0)
-    again = _of(expand(study, records | _learned(expand(study, records), 0)), "active_learning", operation="train")[0]
+    again = _of(
+        expand(study, records | _learned(expand(study, records), 0)),
+        "active_learning",
+        operation="train",
+    )[0]
     assert again.inputs["labels"] == train.inputs["labels"]
 
 
 def test_a_label_that_changes_makes_another_training(mini_study: Path) -> None:
     _given(mini_study)
-    study = _edited(mini_study, ("training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n"))
+    study = _edited(
+        mini_study, ("training_set:\n", "training_set:\n  labels: {PBE-D3: labels.extxyz}\n")
+    )
     file = mini_study.parent / "labels.extxyz"
     text = file.read_text()
     file.write_text(text.replace("pbc=", "config_type=md pbc="))
@@ -134,7 +161,9 @@ def test_candidates_are_selected_labelled_and_learned(study: Study) -> None:
     plan = expand(study, records)
     [select] = _of(plan, "active_learning", operation="select")
     assert len(items_of(select.inputs["candidates"])) == 2
-    assert not _of(plan, "active_learning", operation="label")  # how many there are to label is not known yet
+    assert not _of(
+        plan, "active_learning", operation="label"
+    )  # how many there are to label is not known yet
     records[select.key] = _record(select, n_selected=2)
     plan = expand(study, records)
     [label] = _of(plan, "active_learning", operation="label")
@@ -149,8 +178,16 @@ def test_candidates_are_selected_labelled_and_learned(study: Study) -> None:
     assert len(_of(plan, "active_learning", operation="explore", round=1)) == 2
 
 
-def test_the_engine_that_trains_also_selects_from_its_own_state(study: Study, mini_study: Path) -> None:
-    other = _edited(mini_study, ("{level: 8, max_evaluations: 15}", "{engine: mlip-3, level: 8, al_mode: nbh, cut_radius_A: 7, iteration_limit: 50}"))
+def test_the_engine_that_trains_also_selects_from_its_own_state(
+    study: Study, mini_study: Path
+) -> None:
+    other = _edited(
+        mini_study,
+        (
+            "{level: 8, max_evaluations: 15}",
+            "{engine: mlip-3, level: 8, al_mode: nbh, cut_radius_A: 7, iteration_limit: 50}",
+        ),
+    )
     for it, engine, state in ((study, "motep", "active_set"), (other, "mlip-3", "almtp")):
         plan = expand(it, _explored(expand(it, {}), 0, candidates=3))
         [train] = _of(plan, "potential")
@@ -168,13 +205,22 @@ def test_many_labels_are_spread_over_tasks(mini_study: Path) -> None:
     [select] = _of(expand(study, records), "active_learning", operation="select")
     records[select.key] = _record(select, n_selected=25)
     plan = expand(study, records)
-    assert [task.settings["part"] for task in _of(plan, "active_learning", operation="label")] == [[0, 3], [1, 3], [2, 3]]
+    assert [task.settings["part"] for task in _of(plan, "active_learning", operation="label")] == [
+        [0, 3],
+        [1, 3],
+        [2, 3],
+    ]
     [train] = _of(plan, "active_learning", operation="train")
-    assert (len(items_of(train.inputs["labels"])), len(items_of(train.inputs["selected"]))) == (2, 3)
+    assert (len(items_of(train.inputs["labels"])), len(items_of(train.inputs["selected"]))) == (
+        2,
+        3,
+    )
 
 
 def test_candidates_that_teach_nothing_end_the_learning(study: Study) -> None:
-    """D-optimality may find all candidates within the active set: then there is nothing to label."""
+    """D-optimality may find all candidates within the active set: then there is nothing to
+    label.
+    """
     records = _explored(expand(study, {}), 0, candidates=3)
     [select] = _of(expand(study, records), "active_learning", operation="select")
     plan = expand(study, records | {select.key: _record(select, n_selected=0)})
@@ -187,8 +233,12 @@ def test_runs_that_explode_without_a_trace_are_no_clean_round(study: Study) -> N
         before = expand(study, records)
         assert not _of(before, "diffusion") and not before.stuck
         explorations = _of(before, "active_learning", operation="explore", round=number)
-        assert len({task.settings["seed"] for task in _of(before, "active_learning", operation="explore")}) == 2 * (number + 1)
-        assert all(task.inputs["potential"] == explorations[0].inputs["potential"] for task in explorations)
+        assert len(
+            {task.settings["seed"] for task in _of(before, "active_learning", operation="explore")}
+        ) == 2 * (number + 1)
+        assert all(
+            task.inputs["potential"] == explorations[0].inputs["potential"] for task in explorations
+        )
         records |= _explored(before, number, candidates=0, stop="exploded")
     plan = expand(study, records)
     assert not _of(plan, "diffusion") and "threshold_save" in plan.stuck[0]
@@ -198,12 +248,16 @@ def test_a_clean_round_after_one_that_left_nothing_ends_the_learning(study: Stud
     records = _explored(expand(study, {}), 0, candidates=0, stop="exploded")
     plan = expand(study, records | _explored(expand(study, records), 1, candidates=0))
     [first] = _of(plan, "potential")
-    assert all(task.inputs["potential"] == Ref(first.key, "potential") for task in _of(plan, "diffusion"))
+    assert all(
+        task.inputs["potential"] == Ref(first.key, "potential") for task in _of(plan, "diffusion")
+    )
 
 
 def test_close_contacts_are_learnt_by_every_training(mini_study: Path) -> None:
     study = _edited(
-        mini_study, ("{engine: bundled}", "{engine: bundled, labels_per_task: 10}"), ("validation_fraction", "contacts: 25\n  validation_fraction")
+        mini_study,
+        ("{engine: bundled}", "{engine: bundled, labels_per_task: 10}"),
+        ("validation_fraction", "contacts: 25\n  validation_fraction"),
     )
     plan = expand(study, {})
     made = _of(plan, "training_set", operation="contacts")
@@ -232,7 +286,9 @@ def _all_rounds(study: Study, stop: str) -> Plan:
 def test_after_the_last_round_candidates_short_of_a_break_are_accepted(study: Study) -> None:
     plan = _all_rounds(study, "completed")
     [last] = _of(plan, "active_learning", operation="train", round=3)
-    assert all(task.inputs["potential"] == Ref(last.key, "potential") for task in _of(plan, "diffusion"))
+    assert all(
+        task.inputs["potential"] == Ref(last.key, "potential") for task in _of(plan, "diffusion")
+    )
 
 
 def test_runs_that_still_break_after_the_last_round_stop_the_study(study: Study) -> None:
@@ -255,33 +311,54 @@ def test_relaxed_structures_are_what_the_runs_start_from(mini_study: Path) -> No
     plan = expand(study, {})
     [relax] = _of(plan, "relax")
     for task in _of(plan, "training_set"):
-        assert task.inputs["structure"] == Ref(relax.key, "structure") and task.settings["cell"]["text"] == ""
+        assert (
+            task.inputs["structure"] == Ref(relax.key, "structure")
+            and task.settings["cell"]["text"] == ""
+        )
 
 
 def test_cooling_starts_where_heating_ended(study: Study) -> None:
     plan = expand(study, {}, forecast=True)
-    [heating], [cooling] = _of(plan, "heating", branch="heating"), _of(plan, "heating", branch="cooling")
+    [heating], [cooling] = (
+        _of(plan, "heating", branch="heating"),
+        _of(plan, "heating", branch="cooling"),
+    )
     assert cooling.inputs["structure"] == Ref(heating.key, "last")
     assert cooling.settings["cell"]["vacancies"] == 0
 
 
-@pytest.mark.parametrize(("stop", "cooled"), [("completed", 1), ("exploded", 0), ("extrapolation", 0)])
+@pytest.mark.parametrize(
+    ("stop", "cooled"), [("completed", 1), ("exploded", 0), ("extrapolation", 0)]
+)
 def test_what_was_not_heated_to_the_end_is_not_cooled(study: Study, stop: str, cooled: int) -> None:
     records = _explored(expand(study, {}), 0, candidates=0)
     [heating] = _of(expand(study, records), "heating", branch="heating")
     plan = expand(study, records | {heating.key: _record(heating, stop=stop)})
-    assert len(_of(plan, "heating", branch="heating")) == 1 and len(_of(plan, "heating", branch="cooling")) == cooled
+    assert (
+        len(_of(plan, "heating", branch="heating")) == 1
+        and len(_of(plan, "heating", branch="cooling")) == cooled
+    )
     assert not plan.waiting and not plan.stuck and _of(plan, "diffusion")
 
 
 def test_another_rate_adds_its_ramps_and_changes_no_other_key(mini_study: Path) -> None:
-    """The cell and its velocities are those of the first rate; the slowest cooling follows the slowest heating."""
+    """The cell and its velocities are those of the first rate; the slowest cooling follows the
+    slowest heating.
+    """
     before = {task.key for task in expand(load_study(mini_study), {}, forecast=True).tasks}
-    study = _edited(mini_study, ("rate_K_per_ps: 1000, cooling_rate_K_per_ps: 1000", "rate_K_per_ps: [1000, 500], cooling_rate_K_per_ps: [250, 1000]"))
+    study = _edited(
+        mini_study,
+        (
+            "rate_K_per_ps: 1000, cooling_rate_K_per_ps: 1000",
+            "rate_K_per_ps: [1000, 500], cooling_rate_K_per_ps: [250, 1000]",
+        ),
+    )
     plan = expand(study, {}, forecast=True)
     assert before < {task.key for task in plan.tasks} and len(plan.tasks) - len(before) == 2
     ramps = {(t.about["heating_K_per_ps"], t.about["branch"]): t for t in _of(plan, "heating")}
-    assert [ramps[rate, "cooling"].settings["segments"][0]["time_ps"] for rate in (500, 1000)] == pytest.approx([0.8, 0.2])
+    assert [
+        ramps[rate, "cooling"].settings["segments"][0]["time_ps"] for rate in (500, 1000)
+    ] == pytest.approx([0.8, 0.2])
     for rate in (500, 1000):
         assert ramps[rate, "cooling"].inputs["structure"] == Ref(ramps[rate, "heating"].key, "last")
     assert ramps[500, "heating"].settings["seed"] == ramps[1000, "heating"].settings["seed"]
@@ -307,4 +384,6 @@ def test_the_estimate_counts_what_is_done(study: Study) -> None:
     records: Mapping[str, Record] = {first.key: _record(first)}
     rows = {row.stage: row for row in estimate(plan, records)}
     assert (rows["training_set"].done, rows["training_set"].tasks) == (1, 2)
-    assert rows["diffusion"].core_hours == pytest.approx(sum(task.cost.core_seconds for task in _of(plan, "diffusion")) / 3600)
+    assert rows["diffusion"].core_hours == pytest.approx(
+        sum(task.cost.core_seconds for task in _of(plan, "diffusion")) / 3600
+    )

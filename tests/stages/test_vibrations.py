@@ -35,23 +35,46 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_each_temperature_and_vacancy_count_is_a_run_with_dense_frames(folder: Path) -> None:
-    study = load_study(write(folder, "vibrations: {temperatures_K: [300, 700], vacancies: [0, 1], sample_every_fs: 4}\n"))
+    study = load_study(
+        write(
+            folder,
+            "vibrations: {temperatures_K: [300, 700], vacancies: [0, 1], sample_every_fs: 4}\n",
+        )
+    )
     tasks = [task for task in expand(study, {}, forecast=True).tasks if task.stage == "vibrations"]
-    assert [(task.about["vacancies"], task.about["temperature_K"]) for task in tasks] == [(0, 300), (0, 700), (1, 300), (1, 700)]
+    assert [(task.about["vacancies"], task.about["temperature_K"]) for task in tasks] == [
+        (0, 300),
+        (0, 700),
+        (1, 300),
+        (1, 700),
+    ]
     assert len({task.settings["seed"] for task in tasks}) == 4
     heat, equilibrate, produce = tasks[1].settings["segments"]
     assert (heat["from_K"], heat["to_K"], heat["time_ps"]) == (10, 700, pytest.approx(13.8))
-    assert (equilibrate["sample_every_fs"], produce["sample_every_fs"], produce["time_ps"]) == (None, 4, 20)
+    assert (equilibrate["sample_every_fs"], produce["sample_every_fs"], produce["time_ps"]) == (
+        None,
+        4,
+        20,
+    )
 
 
 @pytest.mark.parametrize(
     ("section", "said"),
     [
         ("{sample_every_fs: 8}", "vibrations.sample_every_fs: must be at most 6 (got 8)."),
-        ("{sample_every_fs: 4.2}", "vibrations.sample_every_fs: must be a whole multiple of timestep_fs, 0.5 (got 4.2)."),
+        (
+            "{sample_every_fs: 4.2}",
+            "vibrations.sample_every_fs: must be a whole multiple of timestep_fs, 0.5 (got 4.2).",
+        ),
         ("{time_ps: 0.05}", "vibrations.time_ps: gives a run of 50 fs, only 12 frames"),
-        ("{from_K: 400}", "vibrations.from_K: must not be above the lowest of temperatures_K, 300 (got 400)."),
-        ("{functional: PBE}", "vibrations.functional: must be one of this study's functionals, PBE-D3 (got PBE)."),
+        (
+            "{from_K: 400}",
+            "vibrations.from_K: must not be above the lowest of temperatures_K, 300 (got 400).",
+        ),
+        (
+            "{functional: PBE}",
+            "vibrations.functional: must be one of this study's functionals, PBE-D3 (got PBE).",
+        ),
         ("{vacancies: 8}", "vibrations.vacancies: must leave a mobile ion"),
     ],
 )

@@ -1,7 +1,9 @@
-"""Stands in for MLIP-3's mlp: ``python mlp.py train POTENTIAL CFG --save_to=FILE --iteration_limit=N ...``, ``check_errors``, ``calculate_efs``.
+"""Stands in for MLIP-3's mlp: ``python mlp.py train POTENTIAL CFG --save_to=FILE
+--iteration_limit=N ...``, ``check_errors``, ``calculate_efs``.
 
-It trains in earnest, with borarun's own fit, one iteration after another, and says and saves after each what mlp says and saves. ``STANDIN_PAUSE=s``
-in the environment makes it rest so long after each.
+It trains in earnest, with borarun's own fit, one iteration after another, and says and saves after
+each what mlp says and saves. ``STANDIN_PAUSE=s`` in the environment makes it rest so long after
+each.
 """
 
 from __future__ import annotations
@@ -42,7 +44,13 @@ def main() -> None:
     potential = Potential.read(almtp.split(asked.potential.read_bytes())[0])
     labels = cfg.read(asked.configurations.read_text(), potential.species)
     if asked.verb == "train":
-        train(potential, labels, Weights(asked.energy_weight, asked.force_weight, asked.stress_weight), asked.iteration_limit, asked.save_to)
+        train(
+            potential,
+            labels,
+            Weights(asked.energy_weight, asked.force_weight, asked.stress_weight),
+            asked.iteration_limit,
+            asked.save_to,
+        )
         return
     found = predicted(potential, labels)
     if asked.verb == "calculate_efs":
@@ -59,7 +67,9 @@ def train(potential: Potential, labels: Frames, weights: Weights, limit: int, fi
             file.write_text(potential.write())
             print(f"BFGS iter {iteration}: f={found.loss[-1]:.9g}", flush=True)
             time.sleep(float(os.environ.get("STANDIN_PAUSE", "0")))
-        file.write_bytes(almtp.write(potential, active_set.build(team.gradients(potential.parameters))))
+        file.write_bytes(
+            almtp.write(potential, active_set.build(team.gradients(potential.parameters)))
+        )
     print("step limit reached\ntraining complete")
 
 
@@ -73,13 +83,23 @@ def predicted(potential: Potential, labels: Frames) -> Frames:
         energies.append(atoms.get_potential_energy())
         forces.append(atoms.get_forces())
         stresses.append(atoms.get_stress())
-    return replace(labels, energy=np.array(energies), forces=np.concatenate(forces), stress=np.array(stresses))
+    return replace(
+        labels, energy=np.array(energies), forces=np.concatenate(forces), stress=np.array(stresses)
+    )
 
 
 def report(labels: Frames, found: Frames) -> str:
     """Root mean squares where borarun reads them."""
-    assert labels.energy is not None and labels.forces is not None and found.energy is not None and found.forces is not None
-    energies, forces = found.energy - labels.energy, np.linalg.norm(found.forces - labels.forces, axis=1)
+    assert (
+        labels.energy is not None
+        and labels.forces is not None
+        and found.energy is not None
+        and found.forces is not None
+    )
+    energies, forces = (
+        found.energy - labels.energy,
+        np.linalg.norm(found.forces - labels.forces, axis=1),
+    )
     columns = {
         "Energy": energies,
         "Energy per atom": energies / np.diff(labels.offsets),
@@ -88,7 +108,8 @@ def report(labels: Frames, found: Frames) -> str:
         "Virial stresses (in pressure units)": np.zeros(1),
     }
     parts = [
-        f"{name}:\n\tErrors checked for {len(values)}\n\tRMS     absolute difference = {np.sqrt(np.mean(values**2)):.6g}\n"
+        f"{name}:\n\tErrors checked for {len(values)}\n\tRMS     absolute difference = "
+        f"{np.sqrt(np.mean(values**2)):.6g}\n"
         for name, values in columns.items()
     ]
     return "\n".join(["_________________Errors report_________________", *parts]) + f"{LINE}\n"

@@ -25,7 +25,17 @@ from borarun.report.results import Results
 from borarun.store import Store
 from borarun.task import Task
 
-SECTIONS = ("relax", "phonons", "training_set", "potential", "active_learning", "heating", "diffusion", "reorientation", "vibrations")
+SECTIONS = (
+    "relax",
+    "phonons",
+    "training_set",
+    "potential",
+    "active_learning",
+    "heating",
+    "diffusion",
+    "reorientation",
+    "vibrations",
+)
 _PREFERRED = ("rev-vdW-DF2", "PBE-D3", "PBE")
 
 
@@ -44,7 +54,9 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
     while True:
         try:
             return _collect(study, tasks, Source(tasks, store, lost))
-        except DamagedError as error:  # seen only where an array is read: all begins anew without this record, so that nothing half read stays
+        # seen only where an array is read: all begins anew without this record, so that nothing
+        # half read stays
+        except DamagedError as error:
             if error.key in lost:
                 raise
             lost[error.key] = str(error)
@@ -70,7 +82,9 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         mobile_per_formula=unit[study.material.mobile],
         units_a_cell=study.formula_units((1, 1, 1)),
         supercell=study.supercell,
-        n_atoms=study.n_atoms(study.supercell if study.heating or study.diffusion or study.vibrations else (1, 1, 1)),
+        n_atoms=study.n_atoms(
+            study.supercell if study.heating or study.diffusion or study.vibrations else (1, 1, 1)
+        ),
         reference=study.reference.engine,
         level=study.potential.level if study.potential is not None else None,
         sections=frozenset(name for name in SECTIONS if getattr(study, name) is not None),
@@ -82,7 +96,9 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         measured_cells_A=measured,
         phonons=phonons(study, source, sum(unit.values())),
         measured_peaks_meV=measured_peaks(study),
-        learning=tuple(learning(study, source, functional) for functional in study.functionals) if study.potential is not None else (),
+        learning=tuple(learning(study, source, functional) for functional in study.functionals)
+        if study.potential is not None
+        else (),
         branches=hot.branches,
         transitions=hot.transitions,
         lattice=hot.lattice,

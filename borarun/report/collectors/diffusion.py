@@ -1,4 +1,6 @@
-"""Motion of the mobile ions, from the runs at constant temperature. Each is read once, also for what it says of rotation and structure."""
+"""Motion of the mobile ions, from the runs at constant temperature. Each is read once, also for
+what it says of rotation and structure.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ import numpy as np
 from scipy import stats
 
 from borarun.analysis.conductivity import Conductivity, conductivity
-from borarun.analysis.diffusion import Diffusivity, Haven, collective_diffusivity, diffusivity, haven_ratio
+from borarun.analysis.diffusion import (
+    Diffusivity,
+    Haven,
+    collective_diffusivity,
+    diffusivity,
+    haven_ratio,
+)
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.regression import Regression, regression
 from borarun.errors import BorarunError
@@ -65,7 +73,9 @@ def diffusion(study: Study, source: Source) -> Diffusion:
     """Every temperature and vacancy count that has a usable run."""
     groups: dict[tuple[str, float, int], list[Done]] = {}
     for done in source.of("diffusion"):
-        groups.setdefault((done.about("functional"), done.about("temperature_K"), done.about("vacancies")), []).append(done)
+        groups.setdefault(
+            (done.about("functional"), done.about("temperature_K"), done.about("vacancies")), []
+        ).append(done)
     transport: list[Transport] = []
     turned: list[Rotation] = []
     local: list[LocalStructure] = []
@@ -75,7 +85,9 @@ def diffusion(study: Study, source: Source) -> Diffusion:
         found: list[Places] = []
         for done in group:
             try:
-                run = read(study, source, done, "produce", directions=study.reorientation is not None)
+                run = read(
+                    study, source, done, "produce", directions=study.reorientation is not None
+                )
             except BorarunError as error:
                 source.unusable(done, f"its trajectory cannot be used: {error}")
                 continue
@@ -94,7 +106,9 @@ def diffusion(study: Study, source: Source) -> Diffusion:
         if turns:
             turned.append(reorientation(point, turns))
         if found:
-            local.append(local_structure(point.functional, point.temperature_K, point.vacancies, found))
+            local.append(
+                local_structure(point.functional, point.temperature_K, point.vacancies, found)
+            )
     transport.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
     local.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
     return Diffusion(tuple(transport), tuple(turned), tuple(local), tuple(checks))
@@ -117,21 +131,34 @@ def _run(done: Done, run: Trajectory) -> _Run:
         collective=collective_diffusivity(ions, run.interval_fs),
         haven=haven_ratio(ions, run.interval_fs),
         regression=regression(ions, run.interval_fs),
-        parts=(*(diffusivity(ions[:, :, : round(part * run.n_frames)], run.interval_fs) for part in PARTS[:-1]), tracer),
+        parts=(
+            *(
+                diffusivity(ions[:, :, : round(part * run.n_frames)], run.interval_fs)
+                for part in PARTS[:-1]
+            ),
+            tracer,
+        ),
     )
 
 
 def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
     first = runs[0]
-    functional, temperature_K, vacancies = (first.done.about(name) for name in ("functional", "temperature_K", "vacancies"))
+    functional, temperature_K, vacancies = (
+        first.done.about(name) for name in ("functional", "temperature_K", "vacancies")
+    )
     units = study.formula_units(study.supercell)
     n_frames = min(run.n_frames for run in runs)
     lags = thin_log(max(n_frames // 2, 2))
     volume = float(np.mean([run.volume_A3 for run in runs]))
-    tracer, collective = pooled([run.tracer for run in runs]), pooled([run.collective for run in runs])
+    tracer, collective = (
+        pooled([run.tracer for run in runs]),
+        pooled([run.collective for run in runs]),
+    )
 
     def conduct(d: Diffusivity) -> Conductivity:
-        return conductivity(d, first.n_mobile, volume, temperature_K, charge=abs(study.material.mobile_charge))
+        return conductivity(
+            d, first.n_mobile, volume, temperature_K, charge=abs(study.material.mobile_charge)
+        )
 
     reason = "; ".join(run.check.verdict for run in runs if run.check.verdict) or tracer.reason
     held = all(run.check.intact for run in runs)
@@ -157,7 +184,10 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         diffusivity_cm2_s=_measured(tracer) if held else None,
         regression_cm2_s=_regression([run.regression for run in runs]) if held else None,
         part_ps=np.array(PARTS) * n_frames * first.interval_fs / FS_PER_PS,
-        part_cm2_s=tuple(_measured(pooled([run.parts[index] for run in runs])) if held else None for index in range(len(PARTS))),
+        part_cm2_s=tuple(
+            _measured(pooled([run.parts[index] for run in runs])) if held else None
+            for index in range(len(PARTS))
+        ),
         conductivity_S_cm=_measured(conduct(tracer)) if held else None,
         collective_S_cm=_measured(conduct(collective)) if held and collective.diffusive else None,
         haven=_haven([run.haven for run in runs]) if held else None,
@@ -167,15 +197,19 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
 
 
 def _measured(value: Diffusivity | Conductivity) -> Measured | None:
-    """With its interval; of a run that is not diffusive, whose slope still falls with time, an upper bound."""
+    """With its interval; of a run that is not diffusive, whose slope still falls with time, an
+    upper bound.
+    """
     low = value.low if value.diffusive else min(value.low, 0.0)
     return Measured(value.value, low, value.high, positive=True) if isfinite(value.error) else None
 
 
 def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
-    """One diffusivity from independent runs of equal length: the mean, its interval from the blocks of all.
+    """One diffusivity from independent runs of equal length: the mean, its interval from the blocks
+    of all.
 
-    It is diffusive where every run is: to leave out only the runs with few hops would favour the lucky ones.
+    It is diffusive where every run is: to leave out only the runs with few hops would favour the
+    lucky ones.
     """
     if len(runs) == 1:
         return runs[0]
@@ -183,7 +217,9 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
     value = float(np.mean([run.value for run in runs]))
     error = float(blocks.std(ddof=1)) / sqrt(len(blocks)) if len(blocks) > 1 else float("nan")
     reach = error * float(stats.t.ppf(0.975, len(blocks) - 1)) if len(blocks) > 1 else float("nan")
-    reason = next((f"run {index}: {run.reason}" for index, run in enumerate(runs) if not run.diffusive), "")
+    reason = next(
+        (f"run {index}: {run.reason}" for index, run in enumerate(runs) if not run.diffusive), ""
+    )
     return replace(
         runs[0],
         value=value,
@@ -199,7 +235,10 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
 
 def _regression(runs: Sequence[Regression]) -> Measured | None:
     """Mean over independent runs."""
-    value, half = float(np.mean([run.value for run in runs])), sqrt(sum((run.high - run.low) ** 2 for run in runs)) / (2 * len(runs))
+    value, half = (
+        float(np.mean([run.value for run in runs])),
+        sqrt(sum((run.high - run.low) ** 2 for run in runs)) / (2 * len(runs)),
+    )
     return Measured(value, value - half, value + half, positive=True) if isfinite(value) else None
 
 

@@ -16,7 +16,9 @@ from borarun.units import FS_PER_PS
 
 FEWEST_FRAMES = 50
 LEAST_BIN_K, LEAST_BIN_PS = 25.0, 0.5
-"""A bin of a ramp is at least this wide and lasts at least this long: the cell breathes once in about a picosecond."""
+"""A bin of a ramp is at least this wide and lasts at least this long: the cell breathes once in
+about a picosecond.
+"""
 ROOM_K = 300.0
 
 
@@ -34,11 +36,15 @@ def heating(study: Study, source: Source) -> Heating:
     branches: list[Branch] = []
     points: list[LatticePoint] = []
     published = (*study.published.find("lattice_parameter"), *study.published.find("volume"))
-    compared = sorted({ROOM_K, *(n.temperature_K for n in published if n.temperature_K is not None)})
+    compared = sorted(
+        {ROOM_K, *(n.temperature_K for n in published if n.temperature_K is not None)}
+    )
     fits: dict[tuple[str, int, float], dict[str, Fit]] = {}
     units = study.formula_units((1, 1, 1))
     for done in source.of("heating"):
-        functional, vacancies, name, rate = (done.about(what) for what in ("functional", "vacancies", "branch", "heating_K_per_ps"))
+        functional, vacancies, name, rate = (
+            done.about(what) for what in ("functional", "vacancies", "branch", "heating_K_per_ps")
+        )
         temperature_K = set_temperature(done, source.store.array(done.key, "step"))
         if len(temperature_K) < FEWEST_FRAMES:
             kept = f"it kept {len(temperature_K)} frames, at least {FEWEST_FRAMES} are needed"
@@ -51,19 +57,35 @@ def heating(study: Study, source: Source) -> Heating:
         branches.append(_branch(study, source, done, temperature_K, cell, fit))
         if name == "heating" and is_slowest(source, done):
             points += [
-                LatticePoint(functional, vacancies, T, _measured(mean), _measured(lattice.at_temperature(temperature_K, a**3 / units, T)))
+                LatticePoint(
+                    functional,
+                    vacancies,
+                    T,
+                    _measured(mean),
+                    _measured(lattice.at_temperature(temperature_K, a**3 / units, T)),
+                )
                 for T in compared
                 if temperature_K.min() <= T <= temperature_K.max()
                 if np.isfinite((mean := lattice.at_temperature(temperature_K, a, T)).value)
             ]
-    together = tuple(_transition(*group, pair["heating"], pair.get("cooling")) for group, pair in fits.items() if "heating" in pair)
+    together = tuple(
+        _transition(*group, pair["heating"], pair.get("cooling"))
+        for group, pair in fits.items()
+        if "heating" in pair
+    )
     return Heating(tuple(branches), together, tuple(points))
 
 
 def is_slowest(source: Source, done: Done) -> bool:
-    """Whether a ramp, or the heating before it, is the slowest that is done with the same cell and functional."""
-    same = source.of("heating", functional=done.about("functional"), vacancies=done.about("vacancies"))
-    return bool(done.about("heating_K_per_ps") == min(other.about("heating_K_per_ps") for other in same))
+    """Whether a ramp, or the heating before it, is the slowest that is done with the same cell and
+    functional.
+    """
+    same = source.of(
+        "heating", functional=done.about("functional"), vacancies=done.about("vacancies")
+    )
+    return bool(
+        done.about("heating_K_per_ps") == min(other.about("heating_K_per_ps") for other in same)
+    )
 
 
 def set_temperature(done: Done, step: Array) -> Array:
@@ -88,9 +110,14 @@ def _measured(mean: lattice.Mean) -> Measured:
     return Measured(mean.value, mean.low, mean.high)
 
 
-def _branch(study: Study, source: Source, done: Done, temperature_K: Array, cell: Array, fit: Fit) -> Branch:
+def _branch(
+    study: Study, source: Source, done: Done, temperature_K: Array, cell: Array, fit: Fit
+) -> Branch:
     units = study.formula_units((1, 1, 1))
-    a, edges = lattice.lattice_parameter(cell, study.supercell), lattice.lattice_parameters(cell, study.supercell)
+    a, edges = (
+        lattice.lattice_parameter(cell, study.supercell),
+        lattice.lattice_parameters(cell, study.supercell),
+    )
 
     def binned(values: Array) -> lattice.Binned:
         return lattice.binned(temperature_K, values, width_K=bin_width_K(done))
@@ -119,19 +146,32 @@ def _branch(study: Study, source: Source, done: Done, temperature_K: Array, cell
     )
 
 
-def _transition(functional: str, vacancies: int, heating_K_per_ps: float, heated: Fit, cooled: Fit | None) -> Transition:
+def _transition(
+    functional: str, vacancies: int, heating_K_per_ps: float, heated: Fit, cooled: Fit | None
+) -> Transition:
     found = transition.transition(heated, cooled)
     hysteresis = None
     if not found.found:
         statement = found.reason
     elif np.isfinite(found.hysteresis_K):
         if found.hysteresis_K < 0.0:  # no crystal orders above where it disorders
-            halves = f"half height at {found.bracket_K[0]:.0f} K on heating and {found.bracket_K[1]:.0f} K on cooling"
-            statement = f"{halves}, the wrong way round: single ramps of a cell of this size scatter by at least so much"
+            halves = (
+                f"half height at {found.bracket_K[0]:.0f} K on heating and "
+                f"{found.bracket_K[1]:.0f} K on cooling"
+            )
+            statement = (
+                f"{halves}, the wrong way round: single ramps of a cell of this size scatter by "
+                "at least so much"
+            )
         else:
-            statement = f"half height at {heated.temperature_K:.0f} K on heating, hysteresis {found.hysteresis_K:.0f} K"
+            statement = (
+                f"half height at {heated.temperature_K:.0f} K on heating, hysteresis "
+                f"{found.hysteresis_K:.0f} K"
+            )
         reach = 1.96 * found.hysteresis_error
-        hysteresis = Measured(found.hysteresis_K, found.hysteresis_K - reach, found.hysteresis_K + reach)
+        hysteresis = Measured(
+            found.hysteresis_K, found.hysteresis_K - reach, found.hysteresis_K + reach
+        )
     else:
         statement = f"half height at {found.bracket_K[0]:.0f} K; {found.reason}"
     return Transition(
@@ -156,7 +196,10 @@ def _volume_step(fit: Fit) -> Measured | None:
     """From the lattice parameter's: it is the cube root of the volume."""
     if not fit.found:
         return None
-    value, low, high = (100 * ((1 + part) ** 3 - 1) for part in (fit.relative_step, fit.relative_low, fit.relative_high))
+    value, low, high = (
+        100 * ((1 + part) ** 3 - 1)
+        for part in (fit.relative_step, fit.relative_low, fit.relative_high)
+    )
     return Measured(value, low, high)
 
 

@@ -11,7 +11,15 @@ from borarun.protocol import Study
 from borarun.report.collectors.source import Done, Source
 from borarun.report.collectors.thinning import peaks
 from borarun.report.results.base import Array
-from borarun.report.results.learning import Errors, Exploration, Learning, Parity, Round, StandIn, Training
+from borarun.report.results.learning import (
+    Errors,
+    Exploration,
+    Learning,
+    Parity,
+    Round,
+    StandIn,
+    Training,
+)
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR, FS_PER_PS
 
@@ -45,18 +53,30 @@ def stand_ins(study: Study) -> tuple[StandIn, ...]:
 
 def learning(study: Study, source: Source, functional: str) -> Learning:
     """How the potential of a functional came to be, as far as it did."""
-    trained = source.of("potential", functional=functional) + source.of("active_learning", functional=functional, operation="train")
+    trained = source.of("potential", functional=functional) + source.of(
+        "active_learning", functional=functional, operation="train"
+    )
     trained.sort(key=lambda d: d.about("round"))
     trainings = tuple(_training(d) for d in trained)
-    numbers = sorted({d.about("round") for d in source.of("active_learning", functional=functional) if d.about("operation") == "explore"})
+    numbers = sorted(
+        {
+            d.about("round")
+            for d in source.of("active_learning", functional=functional)
+            if d.about("operation") == "explore"
+        }
+    )
     by_number = {training.number: training for training in trainings}
     given = study.labels(functional)
     n_given = len(given.frames) if given else 0
     return Learning(
         functional=functional,
         n_given=n_given,
-        n_initial=n_given + sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional)),
-        n_pushed=sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional, operation="contacts")),
+        n_initial=n_given
+        + sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional)),
+        n_pushed=sum(
+            d.facts["n_labels"]
+            for d in source.of("training_set", functional=functional, operation="contacts")
+        ),
         trainings=trainings,
         rounds=tuple(_round(source, functional, number, by_number) for number in numbers),
         parity=_parity(source, trained[-1]) if trained else None,
@@ -83,12 +103,21 @@ def _errors(facts: Mapping[str, Json]) -> Errors:
     return Errors(facts["energy_meV_per_atom"], facts["forces_eV_per_A"], facts["stress_kbar"])
 
 
-def _round(source: Source, functional: str, number: int, trainings: Mapping[int, Training]) -> Round:
+def _round(
+    source: Source, functional: str, number: int, trainings: Mapping[int, Training]
+) -> Round:
     def facts(operation: str, name: str) -> int | None:
-        found = source.of("active_learning", functional=functional, round=number, operation=operation)
+        found = source.of(
+            "active_learning", functional=functional, round=number, operation=operation
+        )
         return sum(int(d.facts[name]) for d in found) if found else None
 
-    explorations = tuple(exploration(source, d) for d in source.of("active_learning", functional=functional, round=number, operation="explore"))
+    explorations = tuple(
+        exploration(source, d)
+        for d in source.of(
+            "active_learning", functional=functional, round=number, operation="explore"
+        )
+    )
     before, after = trainings.get(number), trainings.get(number + 1)
     return Round(
         functional=functional,
@@ -105,7 +134,10 @@ def _round(source: Source, functional: str, number: int, trainings: Mapping[int,
 def exploration(source: Source, done: Done) -> Exploration:
     """A finished exploration with its grades against time."""
     settings, facts = done.task.settings, done.facts
-    steps, values = source.store.array(done.key, "grade/step"), source.store.array(done.key, "grade/value")
+    steps, values = (
+        source.store.array(done.key, "grade/step"),
+        source.store.array(done.key, "grade/value"),
+    )
     time_ps, grade = peaks(steps * settings["timestep_fs"] / FS_PER_PS, values)
     return Exploration(
         functional=done.about("functional"),
@@ -126,7 +158,9 @@ def exploration(source: Source, done: Done) -> Exploration:
 
 
 def _parity(source: Source, done: Done) -> Parity:
-    energy, forces, stress = (_parity_points(source, done, name) for name in ("energy", "forces", "stress"))
+    energy, forces, stress = (
+        _parity_points(source, done, name) for name in ("energy", "forces", "stress")
+    )
     return Parity(done.about("functional"), energy, forces, stress)
 
 
@@ -138,4 +172,6 @@ def _parity_points(source: Source, done: Done, name: str) -> Array:
         values = values * EV_PER_A3_IN_KBAR
     if values.shape[1] <= PARITY_POINTS:
         return values
-    return values[:, np.sort(np.random.default_rng(1).choice(values.shape[1], PARITY_POINTS, replace=False))]
+    return values[
+        :, np.sort(np.random.default_rng(1).choice(values.shape[1], PARITY_POINTS, replace=False))
+    ]

@@ -17,11 +17,15 @@ from borarun.report.results.checks import Check
 from borarun.report.results.structure import OrderBranch
 
 COLD_PART = 20
-"""Orientations are compared with their mean over so small a part of the heating run, at its cold end."""
+"""Orientations are compared with their mean over so small a part of the heating run, at its cold
+end.
+"""
 
 
 def ramps(study: Study, source: Source) -> tuple[tuple[OrderBranch, ...], tuple[Check, ...]]:
-    """Checks of every ramp, and order on the slowest ones. Orientations are compared with the cold start of the heating run of the same cell."""
+    """Checks of every ramp, and order on the slowest ones. Orientations are compared with the cold
+    start of the heating run of the same cell.
+    """
     checks: list[Check] = []
     order: list[OrderBranch] = []
     cold: dict[tuple[str, int], Array] = {}
@@ -35,18 +39,29 @@ def ramps(study: Study, source: Source) -> tuple[tuple[OrderBranch, ...], tuple[
         if run is None:
             continue
         checks.append(check(done, run, constant=False))
-        if not is_slowest(source, done) or not checks[-1].intact or run.anions.shape[1] == 1:  # a single atom has no orientation
+        if (
+            not is_slowest(source, done) or not checks[-1].intact or run.anions.shape[1] == 1
+        ):  # a single atom has no orientation
             continue
         if branch == "heating":
             cold[group] = _cold_orientation(run)
         if group in cold:
-            order.append(_branch(done, run, set_temperature(done, source.store.array(done.key, "step")), cold[group]))
+            order.append(
+                _branch(
+                    done,
+                    run,
+                    set_temperature(done, source.store.array(done.key, "step")),
+                    cold[group],
+                )
+            )
     return tuple(order), tuple(checks)
 
 
 def _cold_orientation(run: Trajectory) -> Array:
     """(A, V, 3): mean directions of the vertices at the cold start of a heating run."""
-    return np.asarray(run.vertex_vectors[..., : max(run.n_frames // COLD_PART, 1)].mean(axis=3, dtype=float))
+    return np.asarray(
+        run.vertex_vectors[..., : max(run.n_frames // COLD_PART, 1)].mean(axis=3, dtype=float)
+    )
 
 
 def _branch(done: Done, run: Trajectory, temperature_K: Array, cold: Array) -> OrderBranch:

@@ -22,12 +22,17 @@ def measured_peaks(study: Study) -> tuple[float, ...]:
 def phonons(study: Study, source: Source, atoms_per_formula: int) -> tuple[Phonons, ...]:
     """Phonons phase by phase, with every functional."""
     measured = measured_peaks(study)
-    found = [_phonons(source, done, atoms_per_formula, measured) for done in source.of("phonons", operation="phonons")]
+    found = [
+        _phonons(source, done, atoms_per_formula, measured)
+        for done in source.of("phonons", operation="phonons")
+    ]
     phases = list(study.material.phases)
     return tuple(sorted(found, key=lambda one: phases.index(one.phase)))
 
 
-def _phonons(source: Source, done: Done, atoms_per_formula: int, measured: tuple[float, ...]) -> Phonons:
+def _phonons(
+    source: Source, done: Done, atoms_per_formula: int, measured: tuple[float, ...]
+) -> Phonons:
     def array(name: str) -> functionals.Array:
         return source.store.array(done.key, name)
 
@@ -46,16 +51,21 @@ def _phonons(source: Source, done: Done, atoms_per_formula: int, measured: tuple
         n_displacements=facts["n_displacements"],
         frequency_meV=frequency,
         dos=total,
-        projected={element: values / THZ_IN_MEV / units for element, values in zip(facts["elements"], array("dos/projected"), strict=True)},
+        projected={
+            element: values / THZ_IN_MEV / units
+            for element, values in zip(facts["elements"], array("dos/projected"), strict=True)
+        },
         band_distance=array("band/distance"),
         band_meV=array("band/frequency") * THZ_IN_MEV,
         corners=tuple(zip(array("band/corner").tolist(), facts["band_labels"], strict=True)),
         n_imaginary=facts["n_imaginary"],
         n_q_points=facts["n_q_points"],
-        lowest_meV=round(facts["lowest_THz"] * THZ_IN_MEV, 3) + 0.0,  # what is left of the acoustic modes' zero is noise, its sign too
+        lowest_meV=round(facts["lowest_THz"] * THZ_IN_MEV, 3)
+        + 0.0,  # what is left of the acoustic modes' zero is noise, its sign too
         zero_point_eV=facts["zero_point_energy_eV_per_atom"] * atoms_per_formula,
         free_energy_eV=tuple(
-            (float(T), float(F) * atoms_per_formula) for T, F in zip(array("thermal/temperature"), array("thermal/free_energy"), strict=True)
+            (float(T), float(F) * atoms_per_formula)
+            for T, F in zip(array("thermal/temperature"), array("thermal/free_energy"), strict=True)
         ),
         acoustic_sum_eV_per_A2=facts["acoustic_sum_eV_per_A2"],
         peaks_meV=ours,

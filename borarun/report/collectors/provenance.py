@@ -18,18 +18,40 @@ def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenanc
     """The study as it was understood, and what answered."""
     text = io.StringIO()
     YAML().dump(study.model_dump(mode="json", by_alias=True, exclude_none=True), text)
-    runs = tuple(Run(d.task.stage, d.task.label, d.task.engine, d.task.version, d.task.settings.get("seed"), d.key) for d in source.done)
+    runs = tuple(
+        Run(
+            d.task.stage,
+            d.task.label,
+            d.task.engine,
+            d.task.version,
+            d.task.settings.get("seed"),
+            d.key,
+        )
+        for d in source.done
+    )
     notes = [source.store.attributes(done.key)["provenance"] for done in source.done]
     starts = [datetime.fromisoformat(note["started"]) for note in notes if "started" in note]
-    ends = [start + timedelta(seconds=note.get("seconds", 0.0)) for start, note in zip(starts, notes, strict=False)]
+    ends = [
+        start + timedelta(seconds=note.get("seconds", 0.0))
+        for start, note in zip(starts, notes, strict=False)
+    ]
     versions = {f"engine {task.engine}": task.version for task in tasks}
     for name in {done.task.engine for done in source.done}:
-        if told := sorted({str(done.facts["program"]) for done in source.done if done.task.engine == name and done.facts.get("program")}):
+        if told := sorted(
+            {
+                str(done.facts["program"])
+                for done in source.done
+                if done.task.engine == name and done.facts.get("program")
+            }
+        ):
             versions[f"program of {name}"] = ", ".join(told)
     ours = sorted({note["borarun"] for note in notes if "borarun" in note})
     return Provenance(
         study=text.getvalue(),
-        versions={**({"borarun": ", ".join(ours)} if ours else {}), **dict(sorted(versions.items()))},
+        versions={
+            **({"borarun": ", ".join(ours)} if ours else {}),
+            **dict(sorted(versions.items())),
+        },
         runs=runs,
         started=min(starts).isoformat(sep=" ", timespec="minutes") if starts else "",
         ended=max(ends).isoformat(sep=" ", timespec="minutes") if ends else "",

@@ -14,23 +14,40 @@ Edges = tuple[float, float, float]
 
 
 def measured_cells(study: Study, cubic: bool) -> dict[str, Edges]:
-    """Measured a, b and c of phases, angstrom: those of the study file; of a cubic first phase else the published one."""
+    """Measured a, b and c of phases, angstrom: those of the study file; of a cubic first phase else
+    the published one.
+    """
     if study.relax is None:
         return {}
     published = study.published.experiment("ordered_lattice_parameter")
-    return ({study.phase: (published.number,) * 3} if published is not None and cubic else {}) | study.relax.measured_A
+    return (
+        {study.phase: (published.number,) * 3} if published is not None and cubic else {}
+    ) | study.relax.measured_A
 
 
-def cells(study: Study, source: Source, measured: Mapping[str, Edges], atoms_per_formula: int) -> tuple[RelaxedCell, ...]:
+def cells(
+    study: Study, source: Source, measured: Mapping[str, Edges], atoms_per_formula: int
+) -> tuple[RelaxedCell, ...]:
     """Relaxed cells in the order of the tasks; energies relative to the study's first phase."""
     found = source.of("relax")
     energies: dict[str, dict[str, float]] = {}
     for done in found:
-        energies.setdefault(done.about("functional"), {})[done.about("phase")] = done.facts["energy_eV_per_atom"]
-    return tuple(_cell(study, done, energies[done.about("functional")], measured, atoms_per_formula) for done in found)
+        energies.setdefault(done.about("functional"), {})[done.about("phase")] = done.facts[
+            "energy_eV_per_atom"
+        ]
+    return tuple(
+        _cell(study, done, energies[done.about("functional")], measured, atoms_per_formula)
+        for done in found
+    )
 
 
-def _cell(study: Study, done: Done, energies: Mapping[str, float], measured: Mapping[str, Edges], atoms_per_formula: int) -> RelaxedCell:
+def _cell(
+    study: Study,
+    done: Done,
+    energies: Mapping[str, float],
+    measured: Mapping[str, Edges],
+    atoms_per_formula: int,
+) -> RelaxedCell:
     asked = study.relax or Relax()
     phase, facts = done.about("phase"), done.facts
     relative = 1e3 * (energies[phase] - energies[study.phase]) if study.phase in energies else None
@@ -48,5 +65,7 @@ def _cell(study: Study, done: Done, energies: Mapping[str, float], measured: Map
         relative_meV_per_atom=relative,
         max_force_eV_per_A=facts["max_force_eV_per_A"],
         below=asked.ground_state or "" if wrong else "",
-        deviation_percent=lattice_deviation(facts["lattice_A"], measured[phase]) if phase in measured else None,
+        deviation_percent=lattice_deviation(facts["lattice_A"], measured[phase])
+        if phase in measured
+        else None,
     )

@@ -47,7 +47,9 @@ def turns_of(run: Trajectory, n_series: int) -> Turns:
         rotations=rotation.full_rotations(rotation.rotation_matrices(vectors), run.interval_fs),
         order=float(orientational_order(directions, run.start_vectors).order.mean()),
         mutual_order=mutual_order(directions, run.start_vectors),
-        series=tuple(AngleSeries(anion, time_ps, theta[anion], phi[anion]) for anion in range(len(theta))),
+        series=tuple(
+            AngleSeries(anion, time_ps, theta[anion], phi[anion]) for anion in range(len(theta))
+        ),
     )
 
 
@@ -57,7 +59,10 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
     xi = np.concatenate([turn.xi[:, : point.n_origins] for turn in turns])
     lags = thin_log(max(point.n_origins // 2, 2))
     relaxation = rotation.relaxation_time(xi, first.interval_fs)
-    order, mutual = (float(np.mean([getattr(turn, name) for turn in turns])) for name in ("order", "mutual_order"))
+    order, mutual = (
+        float(np.mean([getattr(turn, name) for turn in turns]))
+        for name in ("order", "mutual_order")
+    )
     drawn = thin(len(first.rotations.so_far))
     reorientations = float(np.mean([turn.rotations.reorientations.mean() for turn in turns]))
     return Rotation(
@@ -89,4 +94,9 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
 
 def _relaxation(found: rotation.Relaxation) -> Measured:
     """In ps; without an interval where there is none."""
-    return Measured(found.time_fs / FS_PER_PS, found.low_fs / FS_PER_PS, found.high_fs / FS_PER_PS, positive=True)
+    return Measured(
+        found.time_fs / FS_PER_PS,
+        found.low_fs / FS_PER_PS,
+        found.high_fs / FS_PER_PS,
+        positive=True,
+    )

@@ -44,7 +44,9 @@ class Source:
     gaps : one for each task that did not, with the reason
     """
 
-    def __init__(self, tasks: Sequence[Task], store: Store, lost: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], store: Store, lost: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.store = store
         tasks = list({task.key: task for task in tasks}.values())
         records: dict[str, Record | None] = {}
@@ -56,20 +58,35 @@ class Source:
                 records[task.key] = None
                 damaged[task.key] = str(error)
         names = {task.key: task.name for task in tasks}
-        self.done = [Done(task, record.facts) for task in tasks if (record := records[task.key]) is not None and record.done]
+        self.done = [
+            Done(task, record.facts)
+            for task in tasks
+            if (record := records[task.key]) is not None and record.done
+        ]
         self.gaps = [
-            Gap(task.stage, task.label, True, damaged[task.key]) if task.key in damaged else _gap(task, records, names)
+            Gap(task.stage, task.label, True, damaged[task.key])
+            if task.key in damaged
+            else _gap(task, records, names)
             for task in tasks
             if (record := records[task.key]) is None or not record.done
         ]
 
     def of(self, stage: str, **about: Json) -> list[Done]:
         """Finished tasks of a stage whose ``about`` holds these values."""
-        return [d for d in self.done if d.task.stage == stage and all(d.task.about.get(name) == value for name, value in about.items())]
+        return [
+            d
+            for d in self.done
+            if d.task.stage == stage
+            and all(d.task.about.get(name) == value for name, value in about.items())
+        ]
 
     def unusable(self, done: Done, reason: str, remedy: str = "") -> None:
         """Note a finished task whose record cannot be used; the first reason given is kept."""
-        early = "" if done.facts["stop"] == "completed" else f"; the run ended early: {done.facts.get('reason') or done.facts['stop']}"
+        early = (
+            ""
+            if done.facts["stop"] == "completed"
+            else f"; the run ended early: {done.facts.get('reason') or done.facts['stop']}"
+        )
         gap = Gap(done.task.stage, done.task.label, True, f"{reason}{early}.", remedy)
         if not any((known.stage, known.label) == (gap.stage, gap.label) for known in self.gaps):
             self.gaps.append(gap)
@@ -83,7 +100,12 @@ def _gap(task: Task, records: Mapping[str, Record | None], names: Mapping[str, s
     for key in sorted(task.needs):
         needed = records.get(key)
         if needed is not None and needed.failure is not None:
-            return Gap(task.stage, task.label, False, f"not run, because it needs {names.get(key, key)}, which failed.")
+            return Gap(
+                task.stage,
+                task.label,
+                False,
+                f"not run, because it needs {names.get(key, key)}, which failed.",
+            )
         if needed is None and key in names:
             return Gap(task.stage, task.label, False, f"not run yet; it waits for {names[key]}.")
     return Gap(task.stage, task.label, False, "not run yet.")

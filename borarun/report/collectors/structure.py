@@ -24,7 +24,9 @@ from borarun.structure import find_anions
 from borarun.units import FS_PER_NS, FS_PER_PS
 
 SMOOTHED_A = 0.25
-"""Standard deviation of the Gaussian that a density is drawn with, angstrom: about the amplitude of vibration."""
+"""Standard deviation of the Gaussian that a density is drawn with, angstrom: about the amplitude of
+vibration.
+"""
 
 SERIES_POINTS = 100
 
@@ -59,7 +61,9 @@ def places(study: Study, run: Trajectory) -> Places:
     """Everything about one run whose framework held."""
     centres = run.centres.mean(axis=2)
     sites = find_sites(centres, run.mean_cell)
-    settled = occupancy.settled(occupancy.nearest_site(run.ions, sites, run.mean_cell), run.interval_fs)
+    settled = occupancy.settled(
+        occupancy.nearest_site(run.ions, sites, run.mean_cell), run.interval_fs
+    )
     return Places(
         n_atoms=len(run.numbers),
         n_mobile=len(run.ions),
@@ -76,7 +80,9 @@ def places(study: Study, run: Trajectory) -> Places:
 
 
 def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
-    """Mobile ions with each other, with each element of the anions and with their centres; the centres with each other."""
+    """Mobile ions with each other, with each element of the anions and with their centres; the
+    centres with each other.
+    """
     drawn = run.drawn
     cell = run.cell[drawn]
     to_cell = np.linalg.inv(run.mean_cell) @ cell  # centres were found in the mean cell
@@ -89,7 +95,9 @@ def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
     found = {f"{mobile}–{mobile}": radial_distribution(ions, None, cell)} if len(ions) > 1 else {}
     for number in sorted(set(members.tolist()), reverse=True):
         atoms = run.anions[:, members == number].ravel()
-        found[f"{mobile}–{chemical_symbols[number]}"] = radial_distribution(ions, run.drawn_positions[atoms], cell)
+        found[f"{mobile}–{chemical_symbols[number]}"] = radial_distribution(
+            ions, run.drawn_positions[atoms], cell
+        )
     found[f"{mobile}–{anion}"] = radial_distribution(still_ions, centres, cell)
     if len(centres) > 1:
         found[f"{anion}–{anion}"] = radial_distribution(centres, None, cell)
@@ -101,16 +109,25 @@ def _marks(study: Study, centres: Array, cell: Array) -> dict[str, Array]:
     unit = cell / np.asarray(study.supercell, float)[:, None]
     anions = density.unit_cell_places(centres, cell, study.supercell, centres[0])
     sites = find_sites(anions, unit)
-    return {"anion": anions @ np.linalg.inv(unit), **{kind: sites.scaled[sites.of(kind)] for kind in census(sites)}}
+    return {
+        "anion": anions @ np.linalg.inv(unit),
+        **{kind: sites.scaled[sites.of(kind)] for kind in census(sites)},
+    }
 
 
-def local_structure(functional: str, temperature_K: float, vacancies: int, runs: Sequence[Places]) -> LocalStructure:
+def local_structure(
+    functional: str, temperature_K: float, vacancies: int, runs: Sequence[Places]
+) -> LocalStructure:
     """Independent runs at one temperature and vacancy count, together."""
     first = runs[0]
     kinds = list(dict.fromkeys(kind for run in runs for kind in run.share))
     ion_fs = sum(run.n_mobile * (run.n_frames - 1) * run.interval_fs for run in runs)
     hops = sum((Counter(run.hops) for run in runs), Counter())
-    series = [part for part in np.array_split(np.arange(first.n_frames), min(SERIES_POINTS, first.n_frames)) if len(part)]
+    series = [
+        part
+        for part in np.array_split(np.arange(first.n_frames), min(SERIES_POINTS, first.n_frames))
+        if len(part)
+    ]
     return LocalStructure(
         functional=functional,
         temperature_K=temperature_K,
@@ -123,9 +140,15 @@ def local_structure(functional: str, temperature_K: float, vacancies: int, runs:
         time_ps=(first.n_frames - 1) * first.interval_fs / FS_PER_PS,
         interval_fs=first.interval_fs,
         sites=census(first.sites),
-        share={kind: _share([run.share.get(kind, np.zeros(run.n_frames)) for run in runs]) for kind in kinds},
+        share={
+            kind: _share([run.share.get(kind, np.zeros(run.n_frames)) for run in runs])
+            for kind in kinds
+        },
         share_time_ps=np.array([part.mean() for part in series]) * first.interval_fs / FS_PER_PS,
-        share_series={kind: np.array([values[part].mean() for part in series]) for kind, values in first.share.items()},
+        share_series={
+            kind: np.array([values[part].mean() for part in series])
+            for kind, values in first.share.items()
+        },
         hops={f"{before} → {after}": count for (before, after), count in sorted(hops.items())},
         hops_per_ion_ns=hops.total() / ion_fs * FS_PER_NS,
         stays=_stays(runs),
@@ -147,12 +170,18 @@ def _stays(runs: Sequence[Places]) -> tuple[Stay, ...]:
         for part in run.residence:
             time_fs[part.kind] += part.time_fs  # type: ignore[assignment]
             departures[part.kind] += part.departures
-    found = [occupancy.residence_time(kind, total, departures[kind]) for kind, total in time_fs.items()]
+    found = [
+        occupancy.residence_time(kind, total, departures[kind]) for kind, total in time_fs.items()
+    ]
     return tuple(
         Stay(
             kind=part.kind,
             departures=part.departures,
-            mean_ps=Measured(part.mean_fs / FS_PER_PS, part.low_fs / FS_PER_PS, part.high_fs / FS_PER_PS) if isfinite(part.mean_fs) else None,
+            mean_ps=Measured(
+                part.mean_fs / FS_PER_PS, part.low_fs / FS_PER_PS, part.high_fs / FS_PER_PS
+            )
+            if isfinite(part.mean_fs)
+            else None,
             low_ps=part.low_fs / FS_PER_PS,
         )
         for part in found
@@ -167,7 +196,12 @@ def _together(runs: Sequence[Places]) -> tuple[Pairs, ...]:
         def mean(read: Callable[[Radial], Array], name: str = name, n: int = n) -> Array:
             return np.asarray(np.mean([read(run.pairs[name])[:n] for run in runs], axis=0))
 
-        radial = Radial(first.r_A[:n], mean(lambda one: one.g), mean(lambda one: one.coordination), first.n_frames * len(runs))
+        radial = Radial(
+            first.r_A[:n],
+            mean(lambda one: one.g),
+            mean(lambda one: one.coordination),
+            first.n_frames * len(runs),
+        )
         shell = first_shell(radial)
         made.append(
             Pairs(
@@ -185,8 +219,12 @@ def _together(runs: Sequence[Places]) -> tuple[Pairs, ...]:
 
 def _density(runs: Sequence[Places]) -> DensityMap:
     first = runs[0]
-    same = [run.density for run in runs if run.density.values.shape == first.density.values.shape]  # a voxel more where the mean cell is larger
-    raw = density.Density(np.mean([one.values for one in same], axis=0), np.mean([one.cell for one in same], axis=0))
+    same = [
+        run.density for run in runs if run.density.values.shape == first.density.values.shape
+    ]  # a voxel more where the mean cell is larger
+    raw = density.Density(
+        np.mean([one.values for one in same], axis=0), np.mean([one.cell for one in same], axis=0)
+    )
     drawn = density.smooth(raw, SMOOTHED_A)
     return DensityMap(
         cell=raw.cell,

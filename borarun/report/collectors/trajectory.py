@@ -1,8 +1,11 @@
-"""One production run, read from the store and made ready for analysis, with the checks that it must pass.
+"""One production run, read from the store and made ready for analysis, with the checks that it must
+pass.
 
-The positions of all atoms in all frames are never in memory together: 2808 atoms in 20,000 frames are 0.7 GB, and every step between them and a result
-would be as much again. They are read once, some atoms at a time, and what analysis needs of them is kept: the mobile ions, the anions' centres, directions
-and bonds, and all atoms in a few frames. An anion whose atoms are stored apart waits until all of them were read.
+The positions of all atoms in all frames are never in memory together: 2808 atoms in 20,000 frames
+are 0.7 GB, and every step between them and a result would be as much again. They are read once,
+some atoms at a time, and what analysis needs of them is kept: the mobile ions, the anions' centres,
+directions and bonds, and all atoms in a few frames. An anion whose atoms are stored apart waits
+until all of them were read.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ from borarun.structure import find_anions, whole_anions
 FEWEST_FRAMES = 20
 
 DRAWN_FRAMES, FEWEST_DRAWN, DRAWN_DISTANCES = 200, 20, 2e7
-"""All atoms are kept in at most so many frames of a run, evenly spaced, and in a large cell in fewer: so many distances from ions to atoms tell enough."""
+"""All atoms are kept in at most so many frames of a run, evenly spaced, and in a large cell in
+fewer: so many distances from ions to atoms tell enough.
+"""
 
 CENTRAL_A = 0.5
 """What lies nearer to an anion's centre of mass than this, on average, is its middle."""
@@ -49,10 +54,13 @@ class Trajectory:
     vertices : (A, V) int, those of them that their directions are told by
     mobile : (N,) bool
     interval_fs : time between frames, fs
-    start : (N, 3) angstrom, where the atoms were when the whole run began, in the cell ``start_cell``
-    ions : (n, 3, F) angstrom, the mobile ions, unwrapped in the mean cell, without drift of the framework
+    start : (N, 3) angstrom, where the atoms were when the whole run began, in the cell
+        ``start_cell``
+    ions : (n, 3, F) angstrom, the mobile ions, unwrapped in the mean cell, without drift of the
+        framework
     centres : (A, 3, F) angstrom, centres of mass of the anions, the same way
-    vertex_vectors : (A, V, 3, F) unit vectors from the anions' centres of mass to their vertices; none where they were not asked for
+    vertex_vectors : (A, V, 3, F) unit vectors from the anions' centres of mass to their vertices;
+        none where they were not asked for
     framework : (3, F) angstrom, the framework's centre of mass, unwrapped in the mean cell
     drawn : (f,) int, frames in which all atoms are kept
     drawn_positions : (N, 3, f) angstrom, unwrapped with image flags
@@ -105,21 +113,29 @@ class Trajectory:
     @cached_property
     def start_vectors(self) -> Array:
         """(A, V, 3) directions of the vertices when the whole run began: in the relaxed crystal."""
-        return rotation.vertex_vectors(self.start[:, :, None], self.anions, self.vertices, self.masses, self.start_cell)[..., 0]
+        return rotation.vertex_vectors(
+            self.start[:, :, None], self.anions, self.vertices, self.masses, self.start_cell
+        )[..., 0]
 
 
 def elements_at_centre(atoms: Atoms, anions: Array) -> frozenset[int]:
-    """Atomic numbers of what sits in the middle of the anions, as the boron of BH4 or the sulfur of SO4: it has no direction."""
+    """Atomic numbers of what sits in the middle of the anions, as the boron of BH4 or the sulfur of
+    SO4: it has no direction.
+    """
     whole, masses = whole_anions(atoms, anions), atomic_masses[atoms.numbers][anions]
     centres = (whole * masses[:, :, None]).sum(axis=1) / masses.sum(axis=1)[:, None]
     away, kinds = np.linalg.norm(whole - centres[:, None], axis=2), atoms.numbers[anions]
-    return frozenset(int(kind) for kind in np.unique(kinds) if away[kinds == kind].mean() < CENTRAL_A)
+    return frozenset(
+        int(kind) for kind in np.unique(kinds) if away[kinds == kind].mean() < CENTRAL_A
+    )
 
 
 def vertices_of(anions: Array, numbers: Array, at_centre: frozenset[int] = frozenset()) -> Array:
-    """The atoms that an anion's direction is told by; the rarest element first, as the carbon of CB11H12, whose angles are drawn.
+    """The atoms that an anion's direction is told by; the rarest element first, as the carbon of
+    CB11H12, whose angles are drawn.
 
-    They are those of its cage, all but hydrogen; hydrogen where there is nothing else around the centre, as in BH4.
+    They are those of its cage, all but hydrogen; hydrogen where there is nothing else around the
+    centre, as in BH4.
 
     Parameters
     ----------
@@ -141,13 +157,21 @@ def vertices_of(anions: Array, numbers: Array, at_centre: frozenset[int] = froze
 
 
 def read(
-    study: Study, source: Source, done: Done, segment: str, *, directions: bool = True, bonds: bool = True, toroidal: bool = True
+    study: Study,
+    source: Source,
+    done: Done,
+    segment: str,
+    *,
+    directions: bool = True,
+    bonds: bool = True,
+    toroidal: bool = True,
 ) -> Trajectory | None:
     """Frames of a segment; None, and a note among the gaps, where there are too few.
 
     Parameters
     ----------
-    directions, bonds, toroidal : what else is wanted: directions of the vertices, bonds of the anions, a second way of unwrapping to compare with
+    directions, bonds, toroidal : what else is wanted: directions of the vertices, bonds of the
+        anions, a second way of unwrapping to compare with
 
     Raises
     ------
@@ -159,7 +183,12 @@ def read(
     step = store.array(done.key, "step")[frames]
     if len(step) < FEWEST_FRAMES:
         why = f"its part {segment} kept {len(step)} frames, at least {FEWEST_FRAMES} are needed"
-        source.unusable(done, why, "See its largest grade; more rounds of active learning or more vacancies in them may help.")
+        source.unusable(
+            done,
+            why,
+            "See its largest grade; more rounds of active learning or more vacancies in them "
+            "may help.",
+        )
         return None
     cells, numbers = store.array(done.key, "cell"), store.array(done.key, "numbers")
     cell, masses = cells[frames], atomic_masses[numbers]
@@ -170,16 +199,27 @@ def read(
     mobile = np.array([chemical_symbols[number] == study.material.mobile for number in numbers])
     weights = trajectory.framework_weights(~mobile, masses)
     mean_cell, n_frames = cell.mean(axis=0), len(step)
-    drawn = thin(n_frames, int(np.clip(DRAWN_DISTANCES // (int(mobile.sum()) * len(numbers)), FEWEST_DRAWN, DRAWN_FRAMES)))
+    drawn = thin(
+        n_frames,
+        int(
+            np.clip(
+                DRAWN_DISTANCES // (int(mobile.sum()) * len(numbers)), FEWEST_DRAWN, DRAWN_FRAMES
+            )
+        ),
+    )
 
     drawn_positions = np.empty((len(numbers), 3, len(drawn)), np.float32)
-    flagged = np.empty((int(mobile.sum()), 3, n_frames), np.float32)  # the mobile ions, unwrapped with image flags
+    flagged = np.empty(
+        (int(mobile.sum()), 3, n_frames), np.float32
+    )  # the mobile ions, unwrapped with image flags
     rank = np.cumsum(mobile) - 1
     framework, framework_toroidal = np.zeros((3, n_frames)), np.zeros((3, n_frames))
     centres = np.empty((len(anions), 3, n_frames))
     directions = directions and anions.shape[1] > 1  # a single atom has none
     vertices = vertices_of(anions, numbers, at_centre)
-    vectors = np.empty((*vertices.shape, 3, n_frames) if directions else (len(anions), 0, 3, n_frames), np.float32)
+    vectors = np.empty(
+        (*vertices.shape, 3, n_frames) if directions else (len(anions), 0, 3, n_frames), np.float32
+    )
     found: list[tuple[Bonds, ...]] = []
     waiting = _Waiting(anions)
     for rows, positions in blocks:
@@ -187,7 +227,9 @@ def read(
         flagged[rank[rows][mobile[rows]]] = positions[mobile[rows]]
         framework += trajectory.weighted_sum(positions, weights[rows])
         if toroidal:
-            framework_toroidal += trajectory.weighted_sum(trajectory.unwrap_toroidal(positions, cell), weights[rows])
+            framework_toroidal += trajectory.weighted_sum(
+                trajectory.unwrap_toroidal(positions, cell), weights[rows]
+            )
         for whole, atoms in waiting.complete(rows, positions):
             kinds = numbers[anions[whole]].ravel()
             own = np.arange(len(kinds)).reshape(len(whole), -1)
@@ -196,12 +238,17 @@ def read(
             still = trajectory.unwrap(atoms, cell)
             centres[whole] = trajectory.anion_centres(still, own, atomic_masses[kinds], mean_cell)
             if directions:
-                vectors[whole] = rotation.vertex_vectors(still, own, vertices_of(own, kinds, at_centre), atomic_masses[kinds], mean_cell)
+                vectors[whole] = rotation.vertex_vectors(
+                    still, own, vertices_of(own, kinds, at_centre), atomic_masses[kinds], mean_cell
+                )
     framework = trajectory.unwrap(framework[None], cell)[0]  # a centre unwraps as its atoms do
     ions = trajectory.without_drift(trajectory.unwrap(flagged, cell), framework)
     difference = None
     if toroidal:
-        difference = trajectory.unwrapping_disagreement(ions, trajectory.without_drift(trajectory.unwrap_toroidal(flagged, cell), framework_toroidal))
+        difference = trajectory.unwrapping_disagreement(
+            ions,
+            trajectory.without_drift(trajectory.unwrap_toroidal(flagged, cell), framework_toroidal),
+        )
     return Trajectory(
         cell=cell,
         numbers=numbers,
@@ -223,19 +270,26 @@ def read(
 
 
 def still_atoms(source: Source, done: Done, segment: str, run: Trajectory) -> Iterator[Array]:
-    """Every atom of a segment that was read, (3, F) angstrom, unwrapped in the mean cell, without drift of the framework; read anew."""
-    for _, positions in source.store.atom_blocks(done.key, "positions", _frames(source, done, segment)):
+    """Every atom of a segment that was read, (3, F) angstrom, unwrapped in the mean cell, without
+    drift of the framework; read anew.
+    """
+    for _, positions in source.store.atom_blocks(
+        done.key, "positions", _frames(source, done, segment)
+    ):
         yield from trajectory.without_drift(trajectory.unwrap(positions, run.cell), run.framework)
 
 
 def _frames(source: Source, done: Done, segment: str) -> slice:
     """The frames of a segment, which follow each other."""
-    inside = np.flatnonzero(source.store.array(done.key, "segment") == done.facts["segments"].index(segment))
+    inside = np.flatnonzero(
+        source.store.array(done.key, "segment") == done.facts["segments"].index(segment)
+    )
     return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
 
 
 class _Blocks:
-    """Positions in some frames, block of atoms by block. What is stored together with the first frame is read with it and kept until its block comes.
+    """Positions in some frames, block of atoms by block. What is stored together with the first
+    frame is read with it and kept until its block comes.
 
     Attributes
     ----------
@@ -247,7 +301,9 @@ class _Blocks:
         self._store, self._key = source.store, done.key
         chunk = source.store.chunk_frames(done.key, "positions")
         self._rest = slice(min((frames.start // chunk + 1) * chunk, frames.stop), frames.stop)
-        begin = 0 if frames.start < chunk else frames.start  # mostly, the first frame of all is stored together with the first of these
+        begin = (
+            0 if frames.start < chunk else frames.start
+        )  # mostly, the first frame of all is stored together with the first of these
         head = [positions for _, positions in self._read(slice(begin, self._rest.start))]
         self.first = np.concatenate([positions[:, :, frames.start - begin] for positions in head])
         starts = head if begin == 0 else [positions for _, positions in self._read(slice(0, 1))]
@@ -278,19 +334,39 @@ class _Waiting:
         self._read: dict[int, Array] = {}
 
     def complete(self, rows: slice, positions: Array) -> Iterator[tuple[Array, Array]]:
-        """Take some atoms' positions, and give the anions that are whole now, a few together: (a,) their numbers, (a k, 3, F) their atoms' positions."""
-        self._read |= {atom: own for atom, own in zip(range(rows.start, rows.stop), positions, strict=True) if atom in self._members}
+        """Take some atoms' positions, and give the anions that are whole now, a few together: (a,)
+        their numbers, (a k, 3, F) their atoms' positions.
+        """
+        self._read |= {
+            atom: own
+            for atom, own in zip(range(rows.start, rows.stop), positions, strict=True)
+            if atom in self._members
+        }
         whole = np.flatnonzero((self._last >= rows.start) & (self._last < rows.stop))
         for part in np.array_split(whole, -(-len(whole) // TOGETHER)) if len(whole) else ():
-            yield part, np.stack([self._read.pop(atom) for atom in self._anions[part].ravel().tolist()])
+            yield (
+                part,
+                np.stack([self._read.pop(atom) for atom in self._anions[part].ravel().tolist()]),
+            )
 
 
 def check(done: Done, run: Trajectory, *, constant: bool) -> Check:
-    """Bonds of the anions, and whether they stayed apart; at constant temperature also the framework and the two ways to unwrap."""
-    lengths = {"–".join(chemical_symbols[z] for z in reversed(b.pair)): (b.start_A, b.shortest_A, b.longest_A) for b in run.bonds}
+    """Bonds of the anions, and whether they stayed apart; at constant temperature also the
+    framework and the two ways to unwrap.
+    """
+    lengths = {
+        "–".join(chemical_symbols[z] for z in reversed(b.pair)): (
+            b.start_A,
+            b.shortest_A,
+            b.longest_A,
+        )
+        for b in run.bonds
+    }
     broken = [name for name, b in zip(lengths, run.bonds, strict=True) if not b.intact]
     remarks = [f"{', '.join(broken)} bonds broke"] if broken else []
-    if joined := grown_together(run.drawn_positions[:, :, -1], run.cell[run.drawn[-1]], run.anions, run.numbers):
+    if joined := grown_together(
+        run.drawn_positions[:, :, -1], run.cell[run.drawn[-1]], run.anions, run.numbers
+    ):
         remarks.append(f"{joined} anions have grown together by its end")
     displacement = difference = None
     if constant:

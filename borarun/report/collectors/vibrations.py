@@ -43,7 +43,9 @@ def vibrations(study: Study, source: Source) -> Vibrated:
 
 
 def _spectrum(study: Study, source: Source, done: Done, run: Trajectory) -> Vibrations:
-    found = density_of_states(still_atoms(source, done, "produce", run), run.numbers, run.masses, run.interval_fs)
+    found = density_of_states(
+        still_atoms(source, done, "produce", run), run.numbers, run.masses, run.interval_fs
+    )
     scale = len(run.numbers) / study.formula_units(study.supercell) / THZ_IN_MEV
     return Vibrations(
         functional=done.about("functional"),
@@ -56,5 +58,7 @@ def _spectrum(study: Study, source: Source, done: Done, run: Trajectory) -> Vibr
         resolution_meV=found.resolution_THz * THZ_IN_MEV,
         frequency_meV=found.frequency_THz * THZ_IN_MEV,
         dos=found.total * scale,
-        projected={chemical_symbols[number]: values * scale for number, values in found.projected.items()},
+        projected={
+            chemical_symbols[number]: values * scale for number, values in found.projected.items()
+        },
     )

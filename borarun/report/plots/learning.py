@@ -28,7 +28,13 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
             for part in learning:
                 color = style.by_functional(part.functional)
                 numbers = [training.number for training in part.trainings]
-                axes.plot(numbers, [pick(t.valid) for t in part.trainings], "o-", color=color, label=f"{part.functional}, held out")
+                axes.plot(
+                    numbers,
+                    [pick(t.valid) for t in part.trainings],
+                    "o-",
+                    color=color,
+                    label=f"{part.functional}, held out",
+                )
                 axes.plot(
                     numbers,
                     [pick(t.train) for t in part.trainings],
@@ -44,18 +50,47 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend()
 
-        panels.append(style.draw(f"learning-{name}", f"Root-mean-square {label} of the potential after each training.", paint, width=4.3, height=3.6))
+        panels.append(
+            style.draw(
+                f"learning-{name}",
+                f"Root-mean-square {label} of the potential after each training.",
+                paint,
+                width=4.3,
+                height=3.6,
+            )
+        )
 
     def paint_labels(axes: Axes) -> None:
         width = 0.8 / len(learning)
         for place, part in enumerate(learning):
-            numbers = np.array([t.number for t in part.trainings]) + (place - (len(learning) - 1) / 2) * width
+            numbers = (
+                np.array([t.number for t in part.trainings])
+                + (place - (len(learning) - 1) / 2) * width
+            )
             color = style.by_functional(part.functional)
-            n_train, n_valid = [t.n_train for t in part.trainings], [t.n_valid for t in part.trainings]
+            n_train, n_valid = (
+                [t.n_train for t in part.trainings],
+                [t.n_valid for t in part.trainings],
+            )
             axes.bar(numbers, n_train, width * 0.9, color=color, label=f"{part.functional}, fitted")
-            axes.bar(numbers, n_valid, width * 0.9, bottom=n_train, color=color, alpha=0.35, label=f"{part.functional}, held out")
+            axes.bar(
+                numbers,
+                n_valid,
+                width * 0.9,
+                bottom=n_train,
+                color=color,
+                alpha=0.35,
+                label=f"{part.functional}, held out",
+            )
             for x, total in zip(numbers, np.add(n_train, n_valid), strict=True):
-                axes.annotate(str(total), (x, total), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5)
+                axes.annotate(
+                    str(total),
+                    (x, total),
+                    xytext=(0, 2),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=8.5,
+                )
         axes.set(xlabel="training", ylabel="labelled configurations")
         axes.grid(axis="x", visible=False)
         axes.margins(y=0.3)
@@ -63,21 +98,39 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="upper left", ncols=len(learning))
 
-    panels.append(style.draw("learning-labels", "Number of labelled configurations in each training.", paint_labels, width=4.3, height=3.6))
+    panels.append(
+        style.draw(
+            "learning-labels",
+            "Number of labelled configurations in each training.",
+            paint_labels,
+            width=4.3,
+            height=3.6,
+        )
+    )
     rows: list[list[Value]] = [
-        [part.functional, t.number, t.n_train, t.n_valid, *_three(t.train), *_three(t.valid)] for part in learning for t in part.trainings
+        [part.functional, t.number, t.n_train, t.n_valid, *_three(t.train), *_three(t.valid)]
+        for part in learning
+        for t in part.trainings
     ]
     units = ("meV/atom", "eV/A", "kbar")
-    columns = [Column("functional"), Column("training"), Column("fitted configurations"), Column("held-out configurations")]
+    columns = [
+        Column("functional"),
+        Column("training"),
+        Column("fitted configurations"),
+        Column("held-out configurations"),
+    ]
     columns += [
-        Column(f"{kind} {name} error", unit) for kind in ("fitted", "held-out") for name, unit in zip(("energy", "force", "stress"), units, strict=True)
+        Column(f"{kind} {name} error", unit)
+        for kind in ("fitted", "held-out")
+        for name, unit in zip(("energy", "force", "stress"), units, strict=True)
     ]
     return Figure(
         "Learning curve",
-        "Root-mean-square errors against the reference engine after each training: filled points on configurations held out of the fit, "
-        "hollow points on those fitted. Training 0 uses the first training set alone; each later one adds what the round of active "
-        "learning before it labelled. Held out is a part of the first training set; what active learning selects is learnt whole."
-        f"{text.given(learning)}{text.pushed(learning)}",
+        "Root-mean-square errors against the reference engine after each training: filled "
+        "points on configurations held out of the fit, hollow points on those fitted. Training "
+        "0 uses the first training set alone; each later one adds what the round of active "
+        "learning before it labelled. Held out is a part of the first training set; what active "
+        f"learning selects is learnt whole.{text.given(learning)}{text.pushed(learning)}",
         tuple(panels),
         Table("learning_curve", "Learning curve", tuple(columns), rows),
     )
@@ -101,12 +154,19 @@ def grades(learning: tuple[Learning, ...]) -> Figure | None:
             for run in runs:
                 axes.plot(run.grade_time_ps, run.grade, color=colors[run.round], lw=1.0, alpha=0.85)
                 if run.stop != "completed":
-                    axes.plot(run.grade_time_ps[-1], run.grade[-1], "X", color=colors[run.round], ms=7)
-            axes.set(xlabel="time, ps", ylabel="largest extrapolation grade", title=runs[0].functional)
+                    axes.plot(
+                        run.grade_time_ps[-1], run.grade[-1], "X", color=colors[run.round], ms=7
+                    )
+            axes.set(
+                xlabel="time, ps", ylabel="largest extrapolation grade", title=runs[0].functional
+            )
             style.logarithmic(axes, "xy")
             top = max(float(np.nanmax(run.grade)) for run in runs)
             axes.set_ylim(0.1 if top > 0.1 else None, max(top, runs[0].threshold_break) * 2)
-            for level, name in ((runs[0].threshold_break, "stop"), (runs[0].threshold_save, "keep")):
+            for level, name in (
+                (runs[0].threshold_break, "stop"),
+                (runs[0].threshold_save, "keep"),
+            ):
                 axes.axhline(level, color=style.INK, lw=0.9, ls=(0, (4, 3)))
                 axes.annotate(
                     f"{name}, {level:g}",
@@ -117,9 +177,17 @@ def grades(learning: tuple[Learning, ...]) -> Figure | None:
                     fontsize=8.5,
                 )
             last = {run.round: float(run.grade[-1]) for run in runs}
-            style.label_ends(axes, [(grade, f"round {number}", colors[number]) for number, grade in last.items()])
+            style.label_ends(
+                axes, [(grade, f"round {number}", colors[number]) for number, grade in last.items()]
+            )
 
-        panels.append(style.draw(f"grades-{part.functional}", f"Largest extrapolation grade in each exploration run with {part.functional}.", paint))
+        panels.append(
+            style.draw(
+                f"grades-{part.functional}",
+                f"Largest extrapolation grade in each exploration run with {part.functional}.",
+                paint,
+            )
+        )
         rows += [
             [run.functional, run.round, run.vacancies, run.run, float(time), float(grade)]
             for run in runs
@@ -127,11 +195,20 @@ def grades(learning: tuple[Learning, ...]) -> Figure | None:
         ]
     if not panels:
         return None
-    columns = (Column("functional"), Column("round"), Column("vacancies"), Column("run"), Column("time", "ps"), Column("largest grade"))
+    columns = (
+        Column("functional"),
+        Column("round"),
+        Column("vacancies"),
+        Column("run"),
+        Column("time", "ps"),
+        Column("largest grade"),
+    )
     return Figure(
         "Extrapolation grades",
-        "Largest grade of any atom in each exploration run. Frames above the lower dashed line are kept as candidates for labelling; a run "
-        "that reaches the upper one stops. A cross is where a run ended before its time; the ledger says why. A grade below 1 is interpolation.",
+        "Largest grade of any atom in each exploration run. Frames above the lower dashed line "
+        "are kept as candidates for labelling; a run that reaches the upper one stops. A cross "
+        "is where a run ended before its time; the ledger says why. A grade below 1 is "
+        "interpolation.",
         tuple(panels),
         Table("grades", "Extrapolation grades", columns, rows),
     )
@@ -146,9 +223,24 @@ def parity(learning: tuple[Learning, ...]) -> Figure | None:
             continue
         final = part.trainings[-1].valid
         shown = (
-            ("energy", "eV/atom", part.parity.energy_eV_per_atom, f"{text.number(final.energy_meV_per_atom, 3)} meV/atom"),
-            ("forces", "eV/Å", part.parity.forces_eV_per_A, f"{text.number(final.forces_eV_per_A, 3)} eV/Å"),
-            ("stress", "kbar", part.parity.stress_kbar, f"{text.number(final.stress_kbar, 3)} kbar"),
+            (
+                "energy",
+                "eV/atom",
+                part.parity.energy_eV_per_atom,
+                f"{text.number(final.energy_meV_per_atom, 3)} meV/atom",
+            ),
+            (
+                "forces",
+                "eV/Å",
+                part.parity.forces_eV_per_A,
+                f"{text.number(final.forces_eV_per_A, 3)} eV/Å",
+            ),
+            (
+                "stress",
+                "kbar",
+                part.parity.stress_kbar,
+                f"{text.number(final.stress_kbar, 3)} kbar",
+            ),
         )
         for name, unit, values, error in shown:
             color = style.by_functional(part.functional)
@@ -165,7 +257,16 @@ def parity(learning: tuple[Learning, ...]) -> Figure | None:
                 low, high = style.limits(values)
                 axes.plot([low, high], [low, high], color=style.MUTED, lw=0.9)
                 size = 3.0 if values.shape[1] > 500 else 5.0
-                axes.plot(values[0], values[1], "o", color=color, ms=size, mew=0, alpha=0.45, rasterized=values.shape[1] > 500)
+                axes.plot(
+                    values[0],
+                    values[1],
+                    "o",
+                    color=color,
+                    ms=size,
+                    mew=0,
+                    alpha=0.45,
+                    rasterized=values.shape[1] > 500,
+                )
                 axes.set(
                     xlim=(low, high),
                     ylim=(low, high),
@@ -175,18 +276,36 @@ def parity(learning: tuple[Learning, ...]) -> Figure | None:
                     aspect="equal",
                 )
                 axes.locator_params(nbins=5)
-                axes.annotate(f"rms error {error}", (0.04, 0.96), xycoords="axes fraction", va="top", fontsize=9.5)
+                axes.annotate(
+                    f"rms error {error}",
+                    (0.04, 0.96),
+                    xycoords="axes fraction",
+                    va="top",
+                    fontsize=9.5,
+                )
 
-            alt = f"{name.capitalize()} of the potential against the reference, {part.functional}, held out, rms error {error}."
-            panels.append(style.draw(f"parity-{name}-{part.functional}", alt, paint, width=4.3, height=4.1))
+            alt = (
+                f"{name.capitalize()} of the potential against the reference, {part.functional}, "
+                f"held out, rms error {error}."
+            )
+            panels.append(
+                style.draw(f"parity-{name}-{part.functional}", alt, paint, width=4.3, height=4.1)
+            )
             rows += [[part.functional, name, unit, float(a), float(b)] for a, b in values.T]
     if not panels:
         return None
-    columns = (Column("functional"), Column("quantity"), Column("unit"), Column("reference"), Column("potential"))
+    columns = (
+        Column("functional"),
+        Column("quantity"),
+        Column("unit"),
+        Column("reference"),
+        Column("potential"),
+    )
     return Figure(
         "Parity on held-out configurations",
-        "The final potential against its reference on configurations that no fit has seen. Force and stress panels show each Cartesian "
-        "component, at most 3000 of them drawn at random; the errors count all. On the grey line both agree.",
+        "The final potential against its reference on configurations that no fit has seen. Force "
+        "and stress panels show each Cartesian component, at most 3000 of them drawn at random; "
+        "the errors count all. On the grey line both agree.",
         tuple(panels),
         Table("parity", "Parity", columns, rows),
     )

@@ -1,4 +1,5 @@
-"""What a study found, as plain values: figures, tables, the page and ``results.json`` are all made from this. One module a subject.
+"""What a study found, as plain values: figures, tables, the page and ``results.json`` are all made
+from this. One module a subject.
 
 Curves are already thinned for drawing; the full arrays stay in the store.
 """
@@ -98,7 +99,9 @@ def _json(value: Any) -> Json:
     if isinstance(value, BaseModel):
         return _json(value.model_dump(exclude_defaults=True))
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _json(getattr(value, f.name)) for f in fields(value) if f.metadata != DRAWN_ONLY}
+        return {
+            f.name: _json(getattr(value, f.name)) for f in fields(value) if f.metadata != DRAWN_ONLY
+        }
     if isinstance(value, Mapping):
         return {str(key): _json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

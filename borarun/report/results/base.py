@@ -16,7 +16,9 @@ DRAWN_ONLY = {"json": False}
 
 @dataclass(frozen=True)
 class Measured:
-    """A number with its 95 % interval, all in one unit. ``positive``: it cannot be negative, whatever the interval says."""
+    """A number with its 95 % interval, all in one unit. ``positive``: it cannot be negative,
+    whatever the interval says.
+    """
 
     value: float
     low: float

@@ -13,9 +13,12 @@ class Check:
     Attributes
     ----------
     stage : that the run belongs to
-    bonds_A : ``B-H``, ``B-B`` ... -> (mean in the first frame, shortest, longest over all sampled frames)
-    displacement_A : largest net displacement of an anion's centre, None where the check does not apply
-    unwrap_difference_percent : largest difference of the two ways to unwrap, in mean squared displacement of the mobile ions
+    bonds_A : ``B-H``, ``B-B`` ... -> (mean in the first frame, shortest, longest over all sampled
+        frames)
+    displacement_A : largest net displacement of an anion's centre, None where the check does not
+        apply
+    unwrap_difference_percent : largest difference of the two ways to unwrap, in mean squared
+        displacement of the mobile ions
     grade_max : largest extrapolation grade on the way, None where it was not watched
     """
 

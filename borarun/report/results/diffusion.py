@@ -14,10 +14,13 @@ class Transport:
     Attributes
     ----------
     mol_percent, site_percent : vacancies per formula unit and per mobile-ion site
-    lag_ps, msd_A2, framework_msd_A2 : (n,) mean squared displacement of mobile ions and of the framework
-    diffusivity_cm2_s, conductivity_S_cm : tracer values (Haven ratio 1); None where none can be given
+    lag_ps, msd_A2, framework_msd_A2 : (n,) mean squared displacement of mobile ions and of the
+        framework
+    diffusivity_cm2_s, conductivity_S_cm : tracer values (Haven ratio 1); None where none can be
+        given
     regression_cm2_s : tracer value by generalised least squares, a second opinion
-    part_ps, part_cm2_s : (p,) lengths of the first parts of the run, the last of them the whole, and the tracer value of each
+    part_ps, part_cm2_s : (p,) lengths of the first parts of the run, the last of them the whole,
+        and the tracer value of each
     collective_S_cm : conductivity from the displacement of all mobile charge together
     haven : tracer / collective
     accepted : whether the point takes part in the Arrhenius fit; ``reason`` says why not
@@ -56,10 +59,11 @@ class Transport:
 
 @dataclass(frozen=True)
 class ArrheniusLine:
-    """Weighted fit of ln(sigma) over 1/T at one vacancy count. Without enough points, ``activation_energy_meV`` is None.
+    """Weighted fit of ln(sigma) over 1/T at one vacancy count. Without enough points,
+    ``activation_energy_meV`` is None.
 
-    ``line_T_K``, ``line_S_cm``, ``line_low_S_cm`` and ``line_high_S_cm`` are (n,): the fitted line over the range of the points, and its 95 % band.
-    ``phase`` is that of the points.
+    ``line_T_K``, ``line_S_cm``, ``line_low_S_cm`` and ``line_high_S_cm`` are (n,): the fitted line
+    over the range of the points, and its 95 % band. ``phase`` is that of the points.
     """
 
     functional: str

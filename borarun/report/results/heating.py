@@ -14,12 +14,15 @@ class Branch:
     Attributes
     ----------
     branch : ``heating`` or ``cooling``
-    rate_K_per_ps, heating_K_per_ps : its own rate, and that of the heating that it is or that it follows
-    temperature_K, lattice_A, error_A : (n,) means over temperature bins; the error is the standard error of the bin's mean
+    rate_K_per_ps, heating_K_per_ps : its own rate, and that of the heating that it is or that it
+        follows
+    temperature_K, lattice_A, error_A : (n,) means over temperature bins; the error is the standard
+        error of the bin's mean
     volume_A3, volume_error_A3 : (n,) volume per formula unit, and its standard error
     edges_A : (n, 3) lengths of the unit cell's vectors
     fit_temperature_K, fit_lattice_A : (c,) the fitted step, or a cubic where a step does no better
-    half_height_K : where the lattice is half way through its step; None where the branch has no step
+    half_height_K : where the lattice is half way through its step; None where the branch has no
+        step
     stop, reached_K : how and where the run ended
     """
 
@@ -46,7 +49,8 @@ class Branch:
 
 @dataclass(frozen=True)
 class Transition:
-    """Heating and cooling at one rate together. ``temperature_K`` is None where there is no step, and ``statement`` says so.
+    """Heating and cooling at one rate together. ``temperature_K`` is None where there is no step,
+    and ``statement`` says so.
 
     Attributes
     ----------
@@ -54,7 +58,8 @@ class Transition:
     heated_K, cooled_K : half-height temperatures; None where a branch has no step
     hysteresis_K : the first less the second; None where one is missing
     bracket_K : lower and upper of the two
-    volume_step_percent : by how much the volume grows at half height on heating, of the volume below; None where there is no step
+    volume_step_percent : by how much the volume grows at half height on heating, of the volume
+        below; None where there is no step
     """
 
     functional: str
@@ -76,7 +81,9 @@ class Transition:
 
 @dataclass(frozen=True)
 class LatticePoint:
-    """Lattice parameter, and volume per formula unit, at one temperature, from the heating branch."""
+    """Lattice parameter, and volume per formula unit, at one temperature, from the heating
+    branch.
+    """
 
     functional: str
     vacancies: int

@@ -10,7 +10,9 @@ from borarun.report.results.base import Array
 
 @dataclass(frozen=True)
 class StandIn:
-    """The record of a reference engine that stands in for DFT; None where the record says nothing."""
+    """The record of a reference engine that stands in for DFT; None where the record says
+    nothing.
+    """
 
     functional: str
     statement: str
@@ -39,7 +41,8 @@ class Training:
     Attributes
     ----------
     number : 0 for the first potential, n after round n - 1 of active learning
-    ranges : of the labels: ``energy_eV_per_atom``, ``forces_eV_per_A``, ``stress_kbar`` -> (lowest, highest)
+    ranges : of the labels: ``energy_eV_per_atom``, ``forces_eV_per_A``, ``stress_kbar`` -> (lowest,
+        highest)
     """
 
     functional: str
@@ -56,7 +59,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Exploration:
-    """One exploration run. ``grade_time_ps`` and ``grade`` are (n,): the largest grade of any atom at that time."""
+    """One exploration run. ``grade_time_ps`` and ``grade`` are (n,): the largest grade of any atom
+    at that time.
+    """
 
     functional: str
     round: int
@@ -95,7 +100,9 @@ class Round:
 
 @dataclass(frozen=True)
 class Parity:
-    """Reference against potential over the held-out configurations; each quantity (2, n): reference, potential."""
+    """Reference against potential over the held-out configurations; each quantity (2, n):
+    reference, potential.
+    """
 
     functional: str
     energy_eV_per_atom: Array
@@ -111,7 +118,8 @@ class Learning:
     ----------
     n_given : configurations that the study brought along
     n_initial : configurations of the first training set, those among them
-    n_pushed : those of them with ions pushed together or bonds strained; all of these are fitted, none is held out
+    n_pushed : those of them with ions pushed together or bonds strained; all of these are fitted,
+        none is held out
     """
 
     functional: str

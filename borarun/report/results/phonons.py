@@ -21,10 +21,12 @@ class Phonons:
     band_distance, band_meV : (q,) and (q, modes) along the path; ``corners`` are (distance, name)
     n_imaginary, n_q_points : imaginary modes among those of so many irreducible points of the mesh
     lowest_meV : lowest frequency on mesh and path, negative where imaginary
-    zero_point_eV, free_energy_eV : per formula unit; the latter vibrational, (temperature in K, energy) each
+    zero_point_eV, free_energy_eV : per formula unit; the latter vibrational, (temperature in K,
+        energy) each
     acoustic_sum_eV_per_A2 : largest violation of the acoustic sum rule before it was imposed
     peaks_meV : (p,) positions of the peaks of the density of states
-    match : these against the measured peaks; None where there are none to compare, or fewer than measured
+    match : these against the measured peaks; None where there are none to compare, or fewer than
+        measured
     """
 
     phase: str

@@ -13,10 +13,12 @@ class RelaxedCell:
     ----------
     formula_units : in the cell
     volume_A3 : of the cell
-    relative_meV : energy per formula unit above the study's first phase; None where that is not known
+    relative_meV : energy per formula unit above the study's first phase; None where that is not
+        known
     relative_meV_per_atom : the same per atom
     below : the phase that is measured to be stable, where this one lies below it; else empty
-    deviation_percent : rms deviation of a, b and c from the measured ones, None where the study names none
+    deviation_percent : rms deviation of a, b and c from the measured ones, None where the study
+        names none
     """
 
     phase: str

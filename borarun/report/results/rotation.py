@@ -24,14 +24,17 @@ class Rotation:
     Attributes
     ----------
     lag_ps, xi : (n,) angular autocorrelation <r(t).r(0)> over all anions, vertices and time origins
-    relaxation_ps : lag at which xi has fallen to 1/e; None where it did not within the run, and ``relaxation`` says so
-    deflection_deg, rms_deflection_deg : largest and rms angle of a vertex from its own mean direction
+    relaxation_ps : lag at which xi has fallen to 1/e; None where it did not within the run, and
+        ``relaxation`` says so
+    deflection_deg, rms_deflection_deg : largest and rms angle of a vertex from its own mean
+        direction
     deflection_deg_edges, deflection_density : (b + 1,) and (b,) its distribution, per degree
     order : mean orientational order, against the relaxed crystal
     reorientations : new places that an anion took in a run, on average
     disorder : what follows from these two, and from how alike anions point
     turns_ps, turns : (w,) time, and full rotations of all anions up to it, in the first run
-    full_rotations, full_rotations_per_ns : whole turns of all anions together, in all runs and per ns
+    full_rotations, full_rotations_per_ns : whole turns of all anions together, in all runs and per
+        ns
     """
 
     functional: str

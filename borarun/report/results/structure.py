@@ -16,7 +16,8 @@ class Pairs:
     ----------
     name : of the pair, e.g. ``Li–B``
     r_A, g, coordination : (n,) distance, radial distribution function, atoms nearer than this
-    peak_A, end_A, first_shell : where the first peak and its end are, and how many atoms lie within; None where it shows no shell within its reach
+    peak_A, end_A, first_shell : where the first peak and its end are, and how many atoms lie
+        within; None where it shows no shell within its reach
     """
 
     name: str
@@ -30,7 +31,9 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Stay:
-    """How long ions stay on one kind of site. Without departures ``mean_ps`` is None and only the lower bound means something."""
+    """How long ions stay on one kind of site. Without departures ``mean_ps`` is None and only the
+    lower bound means something.
+    """
 
     kind: str
     departures: int
@@ -49,8 +52,10 @@ class DensityMap:
     section : (n, k) plane that a + b and c span, ions per angstrom^3
     values : (n, m, k) ions per angstrom^3; not among the JSON values
     total : ions in the unit cell
-    voxel_A, smoothed_A : longest edge of a voxel, and standard deviation of the Gaussian that both were smoothed by
-    sites : kind -> (s, 3) scaled coordinates in the unit cell, with the anions' centres under ``anion``
+    voxel_A, smoothed_A : longest edge of a voxel, and standard deviation of the Gaussian that both
+        were smoothed by
+    sites : kind -> (s, 3) scaled coordinates in the unit cell, with the anions' centres under
+        ``anion``
     """
 
     cell: Array
@@ -73,7 +78,8 @@ class LocalStructure:
     sites : kind -> sites in the supercell
     share : kind -> share of the ions that are nearest to such a site
     share_time_ps, share_series : (n,) and kind -> (n,) the same against time, in the first run
-    hops, hops_per_ion_ns : changes of site in all runs, by kinds of the two sites, e.g. ``window → octahedral``; all of them per ion and ns
+    hops, hops_per_ion_ns : changes of site in all runs, by kinds of the two sites, e.g. ``window →
+        octahedral``; all of them per ion and ns
     stays : residence times, by kind of site
     """
 

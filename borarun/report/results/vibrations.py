@@ -14,7 +14,8 @@ class Vibrations:
 
     Attributes
     ----------
-    interval_fs, n_frames, n_windows : time between frames, their number, windows of time that were averaged
+    interval_fs, n_frames, n_windows : time between frames, their number, windows of time that were
+        averaged
     resolution_meV : full width at half maximum that a sharp line has
     frequency_meV, dos : (n,) density of states per meV and formula unit
     projected : share of each element in it, (n,) each

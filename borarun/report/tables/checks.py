@@ -34,12 +34,15 @@ def checks(results: Results) -> Table | None:
         Column("remark"),
     )
     caption = (
-        "Bond lengths within the anions over all frames of each production run; net displacement of anion centres between the first and "
-        "the last tenth; largest relative difference in MSD between unwrapping in scaled coordinates and the toroidal scheme; largest "
+        "Bond lengths within the anions over all frames of each production run; net displacement "
+        "of anion centres between the first and the last tenth; largest relative difference in "
+        "MSD between unwrapping in scaled coordinates and the toroidal scheme; largest "
         "extrapolation grade met."
     )
     return Table("checks", "Checks of every production run", columns, rows, caption)
 
 
 def _bond(lengths: tuple[float, float, float] | None) -> str:
-    return text.NOTHING if lengths is None else f"{lengths[0]:.2f}, {lengths[1]:.2f}–{lengths[2]:.2f}"
+    return (
+        text.NOTHING if lengths is None else f"{lengths[0]:.2f}, {lengths[1]:.2f}–{lengths[2]:.2f}"
+    )

@@ -39,11 +39,12 @@ def transport(results: Results) -> Table | None:
         Column("Haven ratio"),
     )
     caption = (
-        "D from the whole run with a 95 % interval from the scatter over time blocks (Student t). D by regression is a second opinion, by "
-        "generalised least squares through the mean squared displacement; its interval holds for ions that move each for itself only. "
-        f"{_disagreement(results)} The tracer conductivity takes every ion "
-        "for itself (Haven ratio 1, as in the paper); the collective one follows the displacement of all mobile charge together; their "
-        "ratio is the Haven ratio."
+        "D from the whole run with a 95 % interval from the scatter over time blocks (Student "
+        "t). D by regression is a second opinion, by generalised least squares through the mean "
+        "squared displacement; its interval holds for ions that move each for itself only. "
+        f"{_disagreement(results)} The tracer conductivity takes every ion for itself (Haven "
+        "ratio 1, as in the paper); the collective one follows the displacement of all mobile "
+        "charge together; their ratio is the Haven ratio."
     )
     return Table("transport", "Diffusivity and conductivity", columns, rows, caption)
 
@@ -51,9 +52,23 @@ def transport(results: Results) -> Table | None:
 def _disagreement(results: Results) -> str:
     """Where the two opinions on D are farther apart than both their intervals together."""
     pairs = [(p, p.diffusivity_cm2_s, p.regression_cm2_s) for p in results.transport if p.accepted]
-    apart = [p for p, one, other in pairs if one is not None and other is not None and abs(one.value - other.value) > one.half_width + other.half_width]
-    where = ", ".join(f"{p.functional} at {text.kelvin(p.temperature_K)} with {text.count(p.vacancies, 'vacancy')}" for p in apart)
-    return f"The two disagree by more than both intervals for {where}: a longer run is needed." if apart else "The two agree within their intervals."
+    apart = [
+        p
+        for p, one, other in pairs
+        if one is not None
+        and other is not None
+        and abs(one.value - other.value) > one.half_width + other.half_width
+    ]
+    where = ", ".join(
+        f"{p.functional} at {text.kelvin(p.temperature_K)} with "
+        f"{text.count(p.vacancies, 'vacancy')}"
+        for p in apart
+    )
+    return (
+        f"The two disagree by more than both intervals for {where}: a longer run is needed."
+        if apart
+        else "The two agree within their intervals."
+    )
 
 
 def activation(results: Results) -> Table | None:
@@ -76,7 +91,18 @@ def activation(results: Results) -> Table | None:
     for p in results.published.find("activation_energy"):
         who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
         sites = p.mol_percent / results.mobile_per_formula if p.mol_percent is not None else None
-        rows.append([who, p.vacancies, p.mol_percent, sites, p.number, "", None, f"{results.published.sources[p.source].short}, {p.place}"])
+        rows.append(
+            [
+                who,
+                p.vacancies,
+                p.mol_percent,
+                sites,
+                p.number,
+                "",
+                None,
+                f"{results.published.sources[p.source].short}, {p.place}",
+            ]
+        )
     columns = (
         Column("source"),
         Column("vacancies in the cell"),
@@ -88,12 +114,13 @@ def activation(results: Results) -> Table | None:
         Column("remark"),
     )
     caption = (
-        "Weighted fit of ln σ over 1/T through the points that are in the fit; 95 % interval, widened by √χ² where the points scatter more "
-        "than their errors."
+        "Weighted fit of ln σ over 1/T through the points that are in the fit; 95 % interval, "
+        "widened by √χ² where the points scatter more than their errors."
     )
     if results.published.cell_atoms not in (None, results.n_atoms):
         caption += (
-            f" Our cell holds {results.n_atoms} atoms, the paper's {results.published.cell_atoms}: the same number of vacancies is a different "
+            f" Our cell holds {results.n_atoms} atoms, the paper's "
+            f"{results.published.cell_atoms}: the same number of vacancies is a different "
             "content, so compare the columns in per cent."
         )
     return Table("activation_energy", "Activation energy", columns, rows, caption)

@@ -8,7 +8,9 @@ from borarun.report.results import Results
 
 
 def lattice(results: Results) -> Table | None:
-    """Lattice parameters, or volumes where the cell is not cubic, at the temperatures of the published ones."""
+    """Lattice parameters, or volumes where the cell is not cubic, at the temperatures of the
+    published ones.
+    """
     if not results.lattice:
         return None
     series = list(dict.fromkeys((p.functional, p.vacancies) for p in results.lattice))
@@ -17,18 +19,37 @@ def lattice(results: Results) -> Table | None:
     papers = results.published.find(quantity, kind="paper")
     rows: list[list[Value]] = []
     for T in temperatures:
-        ours = {(p.functional, p.vacancies): p.lattice_A if results.cubic else p.volume_A3 for p in results.lattice if p.temperature_K == T}
+        ours = {
+            (p.functional, p.vacancies): p.lattice_A if results.cubic else p.volume_A3
+            for p in results.lattice
+            if p.temperature_K == T
+        }
         paper = results.published.paper(quantity, "", temperature_K=T)
         experiment = results.published.experiment(quantity, temperature_K=T)
-        rows.append([T, *(ours.get(key) for key in series), text.published(paper), text.published(experiment)])
+        rows.append(
+            [
+                T,
+                *(ours.get(key) for key in series),
+                text.published(paper),
+                text.published(experiment),
+            ]
+        )
     columns = (
         Column("temperature", "K"),
-        *(Column(f"{text.OURS}, {functional}, {text.count(n, 'vacancy')}", unit) for functional, n in series),
+        *(
+            Column(f"{text.OURS}, {functional}, {text.count(n, 'vacancy')}", unit)
+            for functional, n in series
+        ),
         Column(f"paper, {papers[0].functional}" if papers else "paper", unit),
         Column("experiment", unit),
     )
-    caption = "Ours: straight line through the heating branch within 50 K, 95 % interval. Published errors are as published."
-    name, title = ("lattice_parameters", "Lattice parameters") if results.cubic else ("volumes", "Volumes")
+    caption = (
+        "Ours: straight line through the heating branch within 50 K, 95 % interval. Published "
+        "errors are as published."
+    )
+    name, title = (
+        ("lattice_parameters", "Lattice parameters") if results.cubic else ("volumes", "Volumes")
+    )
     return Table(name, title, columns, rows, caption)
 
 
@@ -38,11 +59,28 @@ def transitions(results: Results) -> Table | None:
         return None
     rows: list[list[Value]] = []
     for t in results.transitions:
-        ramps = [b for b in results.branches if (b.functional, b.vacancies, b.heating_K_per_ps) == (t.functional, t.vacancies, t.heating_K_per_ps)]
+        ramps = [
+            b
+            for b in results.branches
+            if (b.functional, b.vacancies, b.heating_K_per_ps)
+            == (t.functional, t.vacancies, t.heating_K_per_ps)
+        ]
         rates = ", ".join(text.number(b.rate_K_per_ps, 3) for b in ramps)
         mean: Value = t.temperature_K if t.temperature_K is not None else "none in this range"
         who = f"{text.OURS}, {t.functional}"
-        rows.append([who, str(t.vacancies), rates, t.heated_K, t.cooled_K, t.hysteresis_K, mean, t.volume_step_percent, t.statement])
+        rows.append(
+            [
+                who,
+                str(t.vacancies),
+                rates,
+                t.heated_K,
+                t.cooled_K,
+                t.hysteresis_K,
+                mean,
+                t.volume_step_percent,
+                t.statement,
+            ]
+        )
     steps = {p.source: p.number for p in results.published.find("transition_volume_step_percent")}
     for p in results.published.find("transition_temperature"):
         who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"
@@ -75,6 +113,7 @@ def transitions(results: Results) -> Table | None:
         "Transition temperatures",
         columns,
         rows,
-        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals. Rates are those of heating and of the cooling after it; the "
-        "volume steps up at half height on heating by this part of the volume below.",
+        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals. Rates "
+        "are those of heating and of the cooling after it; the volume steps up at half height on "
+        "heating by this part of the volume below.",
     )

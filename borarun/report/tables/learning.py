@@ -16,7 +16,17 @@ def stand_ins(results: Results) -> Table | None:
     if not results.stand_ins:
         return None
     rows: list[list[Value]] = [
-        [s.functional, s.level, s.n_train, s.n_valid, s.energy_meV_per_atom, s.forces_eV_per_A, s.stress_kbar, s.lattice_300K_A] for s in results.stand_ins
+        [
+            s.functional,
+            s.level,
+            s.n_train,
+            s.n_valid,
+            s.energy_meV_per_atom,
+            s.forces_eV_per_A,
+            s.stress_kbar,
+            s.lattice_300K_A,
+        ]
+        for s in results.stand_ins
     ]
     columns = (
         Column("functional"),
@@ -28,7 +38,10 @@ def stand_ins(results: Results) -> Table | None:
         Column("stress error", "kbar", 3),
         Column("a at 300 K", "Å", 4),
     )
-    caption = f"{' '.join(dict.fromkeys(s.statement for s in results.stand_ins))} Errors are root mean squares on held-out configurations."
+    caption = (
+        f"{' '.join(dict.fromkeys(s.statement for s in results.stand_ins))} Errors are root mean "
+        "squares on held-out configurations."
+    )
     return Table("reference", "Reference engine", columns, rows, caption)
 
 
@@ -47,8 +60,9 @@ def training_statistics(results: Results) -> Table | None:
         values.append(_published_statistics(item))
     rows = [[name, *(column.get(name, text.NOTHING) for column in values)] for name in values[0]]
     caption = (
-        "As in Table 1 of the paper. Its errors are RMSE of MTP level 20 against DFT; ours are RMSE against the reference engine named at "
-        f"the top, on held-out configurations unless the row says otherwise.{text.given(finals)}{text.pushed(finals)}"
+        "As in Table 1 of the paper. Its errors are RMSE of MTP level 20 against DFT; ours are "
+        "RMSE against the reference engine named at the top, on held-out configurations unless "
+        f"the row says otherwise.{text.given(finals)}{text.pushed(finals)}"
     )
     return Table("training_statistics", "Training statistics", tuple(columns), rows, caption)
 
@@ -98,7 +112,14 @@ def ledger(results: Results) -> Table | None:
     for part in results.learning:
         for step in part.rounds:
             for index, run in enumerate(step.explorations or ()):
-                rows.append([step.functional, step.round, *_explored(run), *(_learned(step) if index == 0 else [""] * 4)])
+                rows.append(
+                    [
+                        step.functional,
+                        step.round,
+                        *_explored(run),
+                        *(_learned(step) if index == 0 else [""] * 4),
+                    ]
+                )
     if not rows:
         return None
     columns = (
@@ -115,7 +136,10 @@ def ledger(results: Results) -> Table | None:
         Column("force error", "eV/Å, before → after"),
         Column("stress error", "kbar, before → after"),
     )
-    caption = "Errors are on configurations held out of the first training set; what active learning selected is learnt whole."
+    caption = (
+        "Errors are on configurations held out of the first training set; what active learning "
+        "selected is learnt whole."
+    )
     return Table("ledger", "Ledger of active learning", columns, rows, caption)
 
 
@@ -138,7 +162,9 @@ def _learned(step: Round) -> list[Value]:
     if step.n_selected is None:
         return ["not yet", "", "", ""]
     labelled = f"{step.n_selected} of {step.n_candidates}" + (
-        "" if step.n_labelled == step.n_selected else f", {step.n_labelled or 0} of them labelled so far"
+        ""
+        if step.n_labelled == step.n_selected
+        else f", {step.n_labelled or 0} of them labelled so far"
     )
 
     def change(name: str) -> str:
@@ -146,4 +172,9 @@ def _learned(step: Round) -> list[Value]:
         after = text.number(getattr(step.after, name), 3) if step.after else text.NOTHING
         return f"{before} → {after}"
 
-    return [labelled, change("energy_meV_per_atom"), change("forces_eV_per_A"), change("stress_kbar")]
+    return [
+        labelled,
+        change("energy_meV_per_atom"),
+        change("forces_eV_per_A"),
+        change("stress_kbar"),
+    ]

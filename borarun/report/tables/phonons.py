@@ -40,8 +40,10 @@ def phonons(results: Results) -> Table | None:
         Column("acoustic sum", "eV/Å²", 2),
     )
     caption = (
-        "Imaginary modes are counted over the irreducible points of the mesh and left out of the energies. The lowest frequency is that on mesh and path, "
-        "negative where imaginary. The acoustic sum is what was left of it before it was set to zero: a measure of noise in the forces."
+        "Imaginary modes are counted over the irreducible points of the mesh and left out of the "
+        "energies. The lowest frequency is that on mesh and path, negative where imaginary. The "
+        "acoustic sum is what was left of it before it was set to zero: a measure of noise in "
+        "the forces."
     )
     return Table("phonons", "Phonons", columns, rows, caption)
 
@@ -56,12 +58,27 @@ def ranking(results: Results) -> Table | None:
         order = sorted(group, key=lambda p: float("inf") if p.match is None else p.match.score)
         for rank, p in enumerate(order, start=1):
             if p.match is None:
-                rows.append([phase, None, p.functional, None, None, None, f"only {len(p.peaks_meV)} peaks"])
+                rows.append(
+                    [phase, None, p.functional, None, None, None, f"only {len(p.peaks_meV)} peaks"]
+                )
             else:
                 away = p.match.computed - p.match.measured
                 worst = int(abs(away).argmax())
-                at = f"{text.number(float(away[worst]), 2)} at {text.number(float(p.match.measured[worst]), 4)}"
-                rows.append([phase, rank, p.functional, p.match.score, p.match.score / PER_CM_IN_MEV, float(away.mean()), at])
+                at = (
+                    f"{text.number(float(away[worst]), 2)} at "
+                    f"{text.number(float(p.match.measured[worst]), 4)}"
+                )
+                rows.append(
+                    [
+                        phase,
+                        rank,
+                        p.functional,
+                        p.match.score,
+                        p.match.score / PER_CM_IN_MEV,
+                        float(away.mean()),
+                        at,
+                    ]
+                )
     columns = (
         Column("phase"),
         Column("rank"),
@@ -73,10 +90,11 @@ def ranking(results: Results) -> Table | None:
     )
     count = text.count(len(results.measured_peaks_meV), "measured peak")
     caption = (
-        f"The score is the root-mean-square difference between {count} and the peaks of the computed density of states: every measured peak is "
-        "paired with a computed one of its own so that the sum of squares is least. Smaller is better. A maximum of the density of states is a "
-        f"peak when it rises {100 * PROMINENCE:g} % of the tallest above the valleys beside it; computed peaks may be left over, and heights "
-        "do not count."
+        f"The score is the root-mean-square difference between {count} and the peaks of the "
+        "computed density of states: every measured peak is paired with a computed one of its "
+        "own so that the sum of squares is least. Smaller is better. A maximum of the density "
+        f"of states is a peak when it rises {100 * PROMINENCE:g} % of the tallest above the "
+        "valleys beside it; computed peaks may be left over, and heights do not count."
     )
     return Table("functional_ranking", "Ranking of the functionals", columns, rows, caption)
 
@@ -87,10 +105,24 @@ def peaks(results: Results) -> Table | None:
     if not matched:
         return None
     rows: list[list[Value]] = [
-        [measured, measured / PER_CM_IN_MEV, *(float(p.match.computed[index]) for p in matched if p.match is not None)]
+        [
+            measured,
+            measured / PER_CM_IN_MEV,
+            *(float(p.match.computed[index]) for p in matched if p.match is not None),
+        ]
         for index, measured in enumerate(results.measured_peaks_meV)
     ]
     several = len({p.phase for p in matched}) > 1
     names = [f"{p.functional}, {p.phase}" if several else p.functional for p in matched]
-    columns = (Column("measured", "meV"), Column("measured", "cm⁻¹"), *(Column(name, "meV") for name in names))
-    return Table("phonon_peaks", "Peaks", columns, rows, "Each measured peak and the computed peak that is paired with it.")
+    columns = (
+        Column("measured", "meV"),
+        Column("measured", "cm⁻¹"),
+        *(Column(name, "meV") for name in names),
+    )
+    return Table(
+        "phonon_peaks",
+        "Peaks",
+        columns,
+        rows,
+        "Each measured peak and the computed peak that is paired with it.",
+    )

@@ -12,19 +12,36 @@ from borarun.report.results.provenance import Gap
 def runs(results: Results) -> Table:
     """Every task: engine, version, seed, key."""
     rows: list[list[Value]] = [
-        [run.stage, run.label, run.engine, run.version, str(run.seed) if run.seed is not None else "", run.key] for run in results.provenance.runs
+        [
+            run.stage,
+            run.label,
+            run.engine,
+            run.version,
+            str(run.seed) if run.seed is not None else "",
+            run.key,
+        ]
+        for run in results.provenance.runs
     ]
-    columns = (Column("stage"), Column("run"), Column("engine"), Column("version"), Column("seed"), Column("key"))
+    columns = (
+        Column("stage"),
+        Column("run"),
+        Column("engine"),
+        Column("version"),
+        Column("seed"),
+        Column("key"),
+    )
     caption = (
-        "The key is the hash of everything that determines the result: engine, version, settings and inputs. "
-        "The store holds one file KEY.zarr.zip for each."
+        "The key is the hash of everything that determines the result: engine, version, settings "
+        "and inputs. The store holds one file KEY.zarr.zip for each."
     )
     return Table("runs", "Runs", columns, rows, caption)
 
 
 def failures(gaps: Sequence[Gap]) -> Table | None:
     """What failed and why."""
-    rows: list[list[Value]] = [[gap.stage, gap.label, gap.reason, gap.remedy] for gap in gaps if gap.failed]
+    rows: list[list[Value]] = [
+        [gap.stage, gap.label, gap.reason, gap.remedy] for gap in gaps if gap.failed
+    ]
     columns = (Column("stage"), Column("run"), Column("why"), Column("what to do"))
     return Table("failures", "Failures", columns, rows) if rows else None
 
@@ -33,5 +50,7 @@ def versions(results: Results) -> Table | None:
     """Program versions."""
     if not results.provenance.versions:
         return None
-    rows: list[list[Value]] = [[name, version] for name, version in results.provenance.versions.items()]
+    rows: list[list[Value]] = [
+        [name, version] for name, version in results.provenance.versions.items()
+    ]
     return Table("versions", "Versions", (Column("program"), Column("version")), rows)

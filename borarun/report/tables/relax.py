@@ -28,7 +28,10 @@ def cells(results: Results) -> Table | None:
         ]
         for c in results.cells
     ]
-    rows += [["experiment", phase, "", *edges, "", *[None] * 5, "", None] for phase, edges in results.measured_cells_A.items()]
+    rows += [
+        ["experiment", phase, "", *edges, "", *[None] * 5, "", None]
+        for phase, edges in results.measured_cells_A.items()
+    ]
     columns = (
         Column("functional"),
         Column("phase"),
@@ -44,7 +47,8 @@ def cells(results: Results) -> Table | None:
         Column("largest force", "eV/Å", 2),
     )
     caption = (
-        "Positions and cell relaxed by the reference engine at 0 K, without zero-point motion. Relative energies are from the first phase. The deviation "
+        "Positions and cell relaxed by the reference engine at 0 K, without zero-point "
+        "motion. Relative energies are from the first phase. The deviation "
         "is the root mean square over a, b and c from the measured ones."
     )
     return Table("cells", "Relaxed cells", columns, rows, caption)

@@ -23,15 +23,22 @@ def rotations(results: Results) -> Table | None:
             text.duration(p.time_ps),
             p.deflection_deg,
             p.rms_deflection_deg,
-            f"{p.full_rotations} ({text.number(p.full_rotations_per_ns, 3)} per ns)" if p.full_rotations else "none",
+            f"{p.full_rotations} ({text.number(p.full_rotations_per_ns, 3)} per ns)"
+            if p.full_rotations
+            else "none",
             _decay(p),
             p.order,
             p.reorientations,
             p.disorder,
         ]
-        for p in sorted(results.rotation, key=lambda p: (p.functional, p.vacancies, p.temperature_K))
+        for p in sorted(
+            results.rotation, key=lambda p: (p.functional, p.vacancies, p.temperature_K)
+        )
     ]
-    for p in (*results.published.find("largest_deflection"), *results.published.find("full_rotations")):
+    for p in (
+        *results.published.find("largest_deflection"),
+        *results.published.find("full_rotations"),
+    ):
         turning = p.quantity == "full_rotations"
         row: list[Value] = [
             f"paper, {p.functional}",
@@ -61,12 +68,14 @@ def rotations(results: Results) -> Table | None:
         Column("orientations"),
     )
     caption = (
-        "Deflection of a vertex from its own mean direction over the run; full rotations count whole turns of all anions together. The "
-        "mean direction means nothing for an anion that turns over: read its deflection as free rotation. The interval of a decay is a "
-        "jackknife over anions. Order left, of directions averaged over 3 ps: 1 where anions stand as in the relaxed crystal or turned onto "
-        "themselves, 0 where they stand anyhow. New places: how often an anion went over to another orientation, on average. Disorder, where less than "
-        f"{ORDERED:g} of the order is left, is dynamic where an anion took {TURNING:g} new place or more, and static where less: within "
-        "the length of this run."
+        "Deflection of a vertex from its own mean direction over the run; full rotations count "
+        "whole turns of all anions together. The mean direction means nothing for an anion that "
+        "turns over: read its deflection as free rotation. The interval of a decay is a "
+        "jackknife over anions. Order left, of directions averaged over 3 ps: 1 where anions "
+        "stand as in the relaxed crystal or turned onto themselves, 0 where they stand anyhow. "
+        "New places: how often an anion went over to another orientation, on average. Disorder, "
+        f"where less than {ORDERED:g} of the order is left, is dynamic where an anion took "
+        f"{TURNING:g} new place or more, and static where less: within the length of this run."
     )
     return Table("rotation", "Deflection and full rotations", columns, rows, caption)
 
@@ -74,5 +83,9 @@ def rotations(results: Results) -> Table | None:
 def _decay(p: Rotation) -> str:
     if p.relaxation_ps is None:
         return p.relaxation
-    interval = f" ({text.duration(p.relaxation_ps.low)} to {text.duration(p.relaxation_ps.high)})" if isfinite(p.relaxation_ps.low) else ""
+    interval = (
+        f" ({text.duration(p.relaxation_ps.low)} to {text.duration(p.relaxation_ps.high)})"
+        if isfinite(p.relaxation_ps.low)
+        else ""
+    )
     return f"1/e after {text.duration(p.relaxation_ps.value)}{interval}"

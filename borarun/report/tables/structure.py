@@ -40,11 +40,18 @@ def sites(results: Results) -> Table | None:
         *(Column(f"stay, {kind}", "ps") for kind in kinds),
     )
     first = results.local[0]
-    present = text.listed([f"{n} {kind if kind != 'window' or n == 1 else 'windows'}" for kind, n in first.sites.items()])
+    present = text.listed(
+        [
+            f"{n} {kind if kind != 'window' or n == 1 else 'windows'}"
+            for kind, n in first.sites.items()
+        ]
+    )
     caption = (
-        f"Sites follow from the anions' mean centres: {present} in this supercell. Shares have 95 % intervals from ten blocks of time a run. A hop is "
-        f"a change of site, windows among them, that lasts {SETTLE_FS:g} fs (or one frame); a stay is the time on sites of a kind over the departures "
-        "from there, with the interval of events at random times. Ions that rattle in pairs of sites make many hops and no conductivity."
+        f"Sites follow from the anions' mean centres: {present} in this supercell. Shares have "
+        "95 % intervals from ten blocks of time a run. A hop is a change of site, windows among "
+        f"them, that lasts {SETTLE_FS:g} fs (or one frame); a stay is the time on sites of a "
+        "kind over the departures from there, with the interval of events at random times. Ions "
+        "that rattle in pairs of sites make many hops and no conductivity."
     )
     return Table("sites", "Sites and residence times", columns, rows, caption)
 
@@ -54,11 +61,20 @@ def hops(results: Results) -> Table | None:
     ways = sorted({way for p in results.local for way in p.hops})
     if not ways:
         return None
-    rows: list[list[Value]] = [[p.functional, p.vacancies, p.temperature_K, *(p.hops.get(way, 0) for way in ways)] for p in results.local]
-    columns = (Column("functional"), Column("vacancies"), Column("temperature", "K"), *(Column(way) for way in ways))
+    rows: list[list[Value]] = [
+        [p.functional, p.vacancies, p.temperature_K, *(p.hops.get(way, 0) for way in ways)]
+        for p in results.local
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        *(Column(way) for way in ways),
+    )
     caption = (
-        "Hops in all runs, from one kind of site to another. In equilibrium each way is gone as often as its reverse, within the scatter of counting; "
-        "a run that shows otherwise is too short."
+        "Hops in all runs, from one kind of site to another. In equilibrium each way is gone as "
+        "often as its reverse, within the scatter of counting; a run that shows otherwise is too "
+        "short."
     )
     return Table("hops", "Hops between sites", columns, rows, caption)
 
@@ -72,7 +88,15 @@ def _stay(stay: Stay | None) -> Value:
 def shells(results: Results) -> Table | None:
     """First shells of neighbours."""
     rows: list[list[Value]] = [
-        [p.functional, p.vacancies, p.temperature_K, text.formula(pair.name), pair.peak_A, pair.end_A, pair.first_shell]
+        [
+            p.functional,
+            p.vacancies,
+            p.temperature_K,
+            text.formula(pair.name),
+            pair.peak_A,
+            pair.end_A,
+            pair.first_shell,
+        ]
         for p in results.local
         for pair in p.pairs
         if pair.first_shell is not None
@@ -89,6 +113,7 @@ def shells(results: Results) -> Table | None:
         Column("neighbours in it", "", 3),
     )
     caption = (
-        "Neighbours up to the minimum behind the first peak of g(r). Pairs whose first shell does not end within half the width of the cell are left out."
+        "Neighbours up to the minimum behind the first peak of g(r). Pairs whose first shell "
+        "does not end within half the width of the cell are left out."
     )
     return Table("shells", "First shells", columns, rows, caption)

@@ -1,4 +1,6 @@
-"""Numbers of the records flow into the results, and what is missing becomes a gap with its reason."""
+"""Numbers of the records flow into the results, and what is missing becomes a gap with its
+reason.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,12 @@ def test_half_height_temperatures_are_those_put_in(results: Results) -> None:
 def test_hysteresis_against_rate_is_that_put_in(hurried: Results) -> None:
     assert [t.heating_K_per_ps for t in hurried.transitions] == [5, 10, 20]
     for doublings, t in enumerate(hurried.transitions):
-        assert t.heated_K is not None and t.cooled_K is not None and t.hysteresis_K is not None and t.temperature_K is not None
+        assert (
+            t.heated_K is not None
+            and t.cooled_K is not None
+            and t.hysteresis_K is not None
+            and t.temperature_K is not None
+        )
         assert t.heated_K.value == pytest.approx(720 + 35 * doublings, abs=12)
         assert t.cooled_K.value == pytest.approx(620 - 35 * doublings, abs=12)
         assert t.hysteresis_K.value == pytest.approx(t.heated_K.value - t.cooled_K.value)
@@ -55,27 +62,41 @@ def test_elsewhere_the_slowest_ramps_count(hurried: Results) -> None:
     assert min(hurried.transitions, key=lambda t: t.order).heating_K_per_ps == 5
 
 
-def test_the_report_shows_hysteresis_against_rate_only_where_there_are_several(hurried: Results, results: Results) -> None:
+def test_the_report_shows_hysteresis_against_rate_only_where_there_are_several(
+    hurried: Results, results: Results
+) -> None:
     assert plots.heating.hysteresis(results) is None
     figure = plots.heating.hysteresis(hurried)
     assert figure is not None
     assert [row[2] for row in figure.data.rows] == [5, 10, 20]
     lattice = plots.heating.lattice(hurried)
     assert lattice is not None and "paler" in lattice.caption
-    rates = [row[2] for row in tables.heating.transitions(hurried).rows if str(row[0]).startswith("this study")]
+    rates = [
+        row[2]
+        for row in tables.heating.transitions(hurried).rows
+        if str(row[0]).startswith("this study")
+    ]
     assert len(rates) == 3 and len(set(rates)) == 3
 
 
 def test_within_the_hysteresis_the_anions_tell_the_phase(results: Results) -> None:
-    """Between 620 and 720 K: at 700 K the anions turn with one vacancy, and keep their order without."""
+    """Between 620 and 720 K: at 700 K the anions turn with one vacancy, and keep their order
+    without.
+    """
     phases = {(p.temperature_K, p.vacancies): p.phase for p in results.transport}
     assert phases[700, 1] == "disordered phase" and phases[700, 0] == "ordered phase"
     assert {phases[T, n] for T in (400, 500, 600) for n in (0, 1)} == {"ordered phase"}
 
 
-def test_within_the_hysteresis_a_point_of_which_nothing_tells_the_phase_is_left_out(results: Results) -> None:
+def test_within_the_hysteresis_a_point_of_which_nothing_tells_the_phase_is_left_out(
+    results: Results,
+) -> None:
     unsplit = [replace(p, phase="") for p in results.transport]
-    (point,) = [p for p in with_phases(unsplit, results.transitions, ()) if p.vacancies == 1 and p.temperature_K == 700]
+    (point,) = [
+        p
+        for p in with_phases(unsplit, results.transitions, ())
+        if p.vacancies == 1 and p.temperature_K == 700
+    ]
     assert not point.accepted and point.reason.startswith("within the hysteresis: ")
 
 
@@ -103,20 +124,40 @@ def test_ions_that_stay_are_left_out_with_a_reason(results: Results) -> None:
 
 def test_no_line_is_drawn_across_the_transition(results: Results) -> None:
     with_vacancy = [line for line in results.arrhenius if line.vacancies == 1]
-    assert [line.statement.split(",")[0] for line in with_vacancy] == ["ordered phase", "disordered phase"]
+    assert [line.statement.split(",")[0] for line in with_vacancy] == [
+        "ordered phase",
+        "disordered phase",
+    ]
     assert with_vacancy[0].line_T_K.max() < 670
 
 
 def test_anions_tell_the_phase_where_other_vacancies_were_heated(results: Results) -> None:
-    """One that disorders with a vacancy below the transition of the crystal without: no line runs through both."""
+    """One that disorders with a vacancy below the transition of the crystal without: no line runs
+    through both.
+    """
     points = [p for p in results.transport if p.vacancies == 1]
     (heated,) = results.transitions
-    assert heated.vacancies == 0 and heated.temperature_K is not None and heated.temperature_K.low > 600
-    turning = [replace(p, order=0.05 if p.temperature_K == 600 else 0.9) for p in results.rotation if p.vacancies == 1]
+    assert (
+        heated.vacancies == 0
+        and heated.temperature_K is not None
+        and heated.temperature_K.low > 600
+    )
+    turning = [
+        replace(p, order=0.05 if p.temperature_K == 600 else 0.9)
+        for p in results.rotation
+        if p.vacancies == 1
+    ]
     phases = {p.temperature_K: p.phase for p in with_phases(points, (heated,), turning)}
-    assert {temperature for temperature, phase in phases.items() if phase == "disordered phase"} == {600}
-    same = {p.temperature_K: p.phase for p in with_phases(points, (replace(heated, vacancies=1),), turning)}
-    assert same[600] == "ordered phase"  # far below a transition of the same cell, temperature tells
+    assert {
+        temperature for temperature, phase in phases.items() if phase == "disordered phase"
+    } == {600}
+    same = {
+        p.temperature_K: p.phase
+        for p in with_phases(points, (replace(heated, vacancies=1),), turning)
+    }
+    assert (
+        same[600] == "ordered phase"
+    )  # far below a transition of the same cell, temperature tells
     assert heated.bracket_K is not None and heated.bracket_K[0] < 700 < heated.bracket_K[1]
     assert same[700] == "ordered phase"  # within the hysteresis the anions, which kept their order
 
@@ -126,7 +167,9 @@ def test_what_is_not_diffusive_is_bounded_from_above(results: Results) -> None:
     assert still and all(p.diffusivity_cm2_s.low <= 0 for p in still if p.diffusivity_cm2_s)
 
 
-def test_without_a_transition_all_points_make_one_line_with_the_energy_put_in(results: Results) -> None:
+def test_without_a_transition_all_points_make_one_line_with_the_energy_put_in(
+    results: Results,
+) -> None:
     unsplit = [replace(p, phase="") for p in results.transport]
     (line,) = [line for line in lines(with_phases(unsplit, (), ())) if line.vacancies == 1]
     assert line.activation_energy_meV is not None
@@ -147,7 +190,9 @@ def test_every_production_run_is_checked_and_holds(results: Results) -> None:
     assert set(results.checks[0].bonds_A) == {"B–H", "B–B"}
 
 
-def test_labels_of_a_round_in_several_tasks_add_up(results: Results, made: Any, tmp_path: Path) -> None:
+def test_labels_of_a_round_in_several_tasks_add_up(
+    results: Results, made: Any, tmp_path: Path
+) -> None:
     store = Store(tmp_path)
     first = next(task for task in made.tasks if task.about.get("operation") == "label")
     explored = next(task for task in made.tasks if task.about.get("operation") == "explore")
@@ -159,7 +204,9 @@ def test_labels_of_a_round_in_several_tasks_add_up(results: Results, made: Any, 
     assert part.rounds[0].n_labelled == 8
 
 
-def test_a_run_that_broke_off_before_production_is_a_gap_with_its_cause(made: Any, tmp_path: Path) -> None:
+def test_a_run_that_broke_off_before_production_is_a_gap_with_its_cause(
+    made: Any, tmp_path: Path
+) -> None:
     task = next(task for task in made.tasks if task.stage == "diffusion")
     record = made.store.record(task.key)
     arrays = {name: Quantity(np.zeros(0, np.int64), "", ("frame",)) for name in ("step", "segment")}
@@ -177,7 +224,9 @@ def test_the_ledger_has_errors_before_and_after(results: Results) -> None:
     assert (first.n_candidates, first.n_selected, first.n_labelled) == (7, 5, 5)
     assert first.before is not None
     assert first.after is not None
-    assert (first.before.forces_eV_per_A, first.after.forces_eV_per_A) == pytest.approx((0.12, 0.12 / 2**0.5))
+    assert (first.before.forces_eV_per_A, first.after.forces_eV_per_A) == pytest.approx(
+        (0.12, 0.12 / 2**0.5)
+    )
     assert second.clean
     assert part.n_initial == 40
 
@@ -189,7 +238,13 @@ def test_parity_is_in_the_units_of_the_report(results: Results) -> None:
 
 
 def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_path: Path) -> None:
-    tasks = [task for task in made.tasks if task.stage == "diffusion" and task.about["temperature_K"] == 600 and task.about["vacancies"] == 1]
+    tasks = [
+        task
+        for task in made.tasks
+        if task.stage == "diffusion"
+        and task.about["temperature_K"] == 600
+        and task.about["vacancies"] == 1
+    ]
     store = Store(tmp_path)
     record = made.store.record(tasks[0].key)
     arrays = {}
@@ -197,7 +252,10 @@ def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_pa
         values = made.store.array(tasks[0].key, item)
         if item == "positions":
             values = np.array(values, float)
-            values[7:31] += np.linspace(0, 6, values.shape[2])[None, None, :] * np.array([1, 0, 0])[None, :, None]
+            values[7:31] += (
+                np.linspace(0, 6, values.shape[2])[None, None, :]
+                * np.array([1, 0, 0])[None, :, None]
+            )
         arrays[item] = Quantity(values, "", tuple(f"axis{i}" for i in range(values.ndim)))
     store.write(tasks[0], Result(facts=dict(record.facts), arrays=arrays), {"borarun": "0.1"})
     results = collect(made.study, tasks, store)
@@ -210,10 +268,15 @@ def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_pa
 def test_what_failed_or_waits_is_a_gap(made: Any, tmp_path: Path, failure: Failure) -> None:
     store = Store(tmp_path)
     broken = Task("lammps", {"a": 1}, stage="heating", label="broken")
-    waiting = Task("lammps", {"a": 2}, {"structure": Ref(broken.key, "last")}, stage="heating", label="waiting")
+    waiting = Task(
+        "lammps", {"a": 2}, {"structure": Ref(broken.key, "last")}, stage="heating", label="waiting"
+    )
     store.write_failure(broken, failure)
     results = collect(made.study, [broken, waiting], store)
-    assert [(gap.label, gap.failed) for gap in results.gaps] == [("broken", True), ("waiting", False)]
+    assert [(gap.label, gap.failed) for gap in results.gaps] == [
+        ("broken", True),
+        ("waiting", False),
+    ]
     assert results.gaps[0].reason == failure.message
     assert "broken" in results.gaps[1].reason
 
@@ -226,7 +289,9 @@ def test_a_damaged_record_is_a_gap(made: Any, tmp_path: Path) -> None:
     assert "damaged" in results.gaps[0].reason
 
 
-def test_a_record_without_an_array_is_a_gap_and_the_others_are_told(made: Any, tmp_path: Path) -> None:
+def test_a_record_without_an_array_is_a_gap_and_the_others_are_told(
+    made: Any, tmp_path: Path
+) -> None:
     """As one of an older borarun: that the array is missing shows only where it is read."""
     tasks = [task for task in made.tasks if task.stage == "heating"]
     store = Store(shutil.copytree(made.store.root, tmp_path / "store"))
@@ -236,15 +301,26 @@ def test_a_record_without_an_array_is_a_gap_and_the_others_are_told(made: Any, t
     with zipfile.ZipFile(path, "w") as less:
         for name, content in kept.items():
             less.writestr(name, content)
-    results, before = collect(made.study, made.tasks, store), collect(made.study, made.tasks, made.store)
+    results, before = (
+        collect(made.study, made.tasks, store),
+        collect(made.study, made.tasks, made.store),
+    )
     (gap,) = [gap for gap in results.gaps if gap.label == tasks[0].label and gap.stage == "heating"]
-    assert gap.failed and f"{path}: has no 'cell'" in gap.reason and "Remove the file and submit again" in gap.reason
-    assert len(results.branches) == len(before.branches) - 1 and len(results.transport) == len(before.transport)
+    assert (
+        gap.failed
+        and f"{path}: has no 'cell'" in gap.reason
+        and "Remove the file and submit again" in gap.reason
+    )
+    assert len(results.branches) == len(before.branches) - 1 and len(results.transport) == len(
+        before.transport
+    )
 
 
 def test_independent_runs_pool_their_blocks() -> None:
     blocks = tuple(np.random.default_rng(1).normal(2e-6, 3e-7, 10).tolist())
-    run = Diffusivity(float(np.mean(blocks)), 1e-7, 1.8e-6, 2.2e-6, blocks, 500, 1000, 1.0, 50, True, "")
+    run = Diffusivity(
+        float(np.mean(blocks)), 1e-7, 1.8e-6, 2.2e-6, blocks, 500, 1000, 1.0, 50, True, ""
+    )
     other = replace(run, value=2 * run.value, blocks=tuple(2 * block for block in blocks))
     both = pooled([run, other])
     assert both.value == pytest.approx(1.5 * run.value)

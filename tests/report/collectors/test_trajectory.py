@@ -23,7 +23,9 @@ STUDIES = Path(__file__).parents[3] / "studies"
 
 
 def test_the_vertex_that_is_like_no_other_comes_first() -> None:
-    """The carbon of CB11H12, whose angles the report draws; a cage of one element keeps its order."""
+    """The carbon of CB11H12, whose angles the report draws; a cage of one element keeps its
+    order.
+    """
     atoms = read_structure(STUDIES / "structures" / "LiCB11H12-Pca21.cif")
     anions = find_anions(atoms, "CB11H12", "Li")
     vertices = vertices_of(anions, atoms.numbers)
@@ -31,13 +33,26 @@ def test_the_vertex_that_is_like_no_other_comes_first() -> None:
     assert (kinds[:, 0] == 6).all() and (kinds[:, 1:] == 5).all()
     assert sorted(vertices.ravel()) == sorted(np.flatnonzero(np.isin(atoms.numbers, (5, 6))))
     boron = vertices_of(anions, np.where(atoms.numbers == 6, 5, atoms.numbers))
-    assert (np.diff([list(anion).index(vertex) for anion, row in zip(anions, boron, strict=True) for vertex in row][:12]) > 0).all()
+    assert (
+        np.diff(
+            [
+                list(anion).index(vertex)
+                for anion, row in zip(anions, boron, strict=True)
+                for vertex in row
+            ][:12]
+        )
+        > 0
+    ).all()
 
 
-@pytest.mark.parametrize(("formula", "bond_A", "vertices"), [("BH4", 1.22, "H"), ("SO4", 1.49, "O"), ("Cl", 0.0, "Cl")])
+@pytest.mark.parametrize(
+    ("formula", "bond_A", "vertices"), [("BH4", 1.22, "H"), ("SO4", 1.49, "O"), ("Cl", 0.0, "Cl")]
+)
 def test_what_sits_in_the_middle_is_no_vertex(formula: str, bond_A: float, vertices: str) -> None:
     """Two of them, one of which the cell's boundary cuts."""
-    corners = np.array([(0, 0, 0), (1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]) * bond_A / 3**0.5
+    corners = (
+        np.array([(0, 0, 0), (1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]) * bond_A / 3**0.5
+    )
     one = Atoms(formula, corners[: len(Atoms(formula))])
     atoms = Atoms(cell=[12, 12, 12], pbc=True) + one + one
     atoms.positions[len(one) :] += 5
@@ -62,15 +77,27 @@ def store_run(store: Store, label: str, order: np.ndarray, n_cells: int) -> Done
     cell = cell * np.array([n_cells, 1, 1])[:, None]
     task = Task("lammps", {"timestep_fs": 1.0, "for": label}, {}, "1", "diffusion", label, {})
     numbers = np.tile(atoms.numbers, n_cells)[order]
-    result = lammps(Atoms(numbers, positions[:, :, 0]), positions, cell, "produce", np.full(n_frames, 600.0))
+    result = lammps(
+        Atoms(numbers, positions[:, :, 0]), positions, cell, "produce", np.full(n_frames, 600.0)
+    )
     segments = np.repeat([0, 1], [40, n_frames - 40]).astype(np.int32)
-    store.write(task, Result(result.facts, arrays={**result.arrays, "segment": Quantity(segments, "", ("frame",))}), {})
+    store.write(
+        task,
+        Result(
+            result.facts, arrays={**result.arrays, "segment": Quantity(segments, "", ("frame",))}
+        ),
+        {},
+    )
     return Done(task, result.facts)
 
 
 @pytest.mark.parametrize("frames_per_chunk", [8192, 64, 32])
-def test_a_run_read_in_parts_is_that_of_all_atoms_together(frames_per_chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the order of the atoms: cell by cell, or element by element, where the last shard holds an atom of every anion; wherever time is cut."""
+def test_a_run_read_in_parts_is_that_of_all_atoms_together(
+    frames_per_chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the order of the atoms: cell by cell, or element by element, where the last shard
+    holds an atom of every anion; wherever time is cut.
+    """
     monkeypatch.setattr("borarun.store.FRAMES_PER_CHUNK", frames_per_chunk)
     monkeypatch.setattr("borarun.store.CHUNK_B", 8_000)
     monkeypatch.setattr("borarun.store.SHARD_B", 30_000)
@@ -86,18 +113,40 @@ def test_a_run_read_in_parts_is_that_of_all_atoms_together(frames_per_chunk: int
         assert len(list(store.atom_blocks(done.key, "positions", slice(None)))) > 3
         runs.append(run)
 
-        raw, cell, masses = store.array(done.key, "positions")[:, :, 40:], run.cell, atomic_masses[run.numbers]
+        raw, cell, masses = (
+            store.array(done.key, "positions")[:, :, 40:],
+            run.cell,
+            atomic_masses[run.numbers],
+        )
         still = trajectory.remove_drift(trajectory.unwrap(raw, cell), ~run.mobile, masses)
-        toroidal = trajectory.remove_drift(trajectory.unwrap_toroidal(raw, cell), ~run.mobile, masses)
+        toroidal = trajectory.remove_drift(
+            trajectory.unwrap_toroidal(raw, cell), ~run.mobile, masses
+        )
         vertices = vertices_of(run.anions, run.numbers)
         np.testing.assert_array_equal(run.vertices, vertices)
         np.testing.assert_allclose(run.ions, still[run.mobile], atol=2e-5)
-        np.testing.assert_allclose(run.centres, trajectory.anion_centres(still, run.anions, masses, run.mean_cell), atol=2e-5)
-        np.testing.assert_allclose(run.vertex_vectors, rotation.vertex_vectors(still, run.anions, vertices, masses, run.mean_cell), atol=2e-5)
-        np.testing.assert_allclose(list(still_atoms(source, done, "produce", run)), still, atol=2e-5)
+        np.testing.assert_allclose(
+            run.centres,
+            trajectory.anion_centres(still, run.anions, masses, run.mean_cell),
+            atol=2e-5,
+        )
+        np.testing.assert_allclose(
+            run.vertex_vectors,
+            rotation.vertex_vectors(still, run.anions, vertices, masses, run.mean_cell),
+            atol=2e-5,
+        )
+        np.testing.assert_allclose(
+            list(still_atoms(source, done, "produce", run)), still, atol=2e-5
+        )
         np.testing.assert_array_equal(run.drawn_positions, raw[:, :, run.drawn])
-        assert run.bonds == tuple(approximately(one) for one in check_bonds(raw, cell, run.anions, run.numbers))
-        assert run.unwrap_difference == pytest.approx(trajectory.unwrapping_disagreement(still[run.mobile], toroidal[run.mobile]), rel=1e-3, abs=1e-6)
+        assert run.bonds == tuple(
+            approximately(one) for one in check_bonds(raw, cell, run.anions, run.numbers)
+        )
+        assert run.unwrap_difference == pytest.approx(
+            trajectory.unwrapping_disagreement(still[run.mobile], toroidal[run.mobile]),
+            rel=1e-3,
+            abs=1e-6,
+        )
         assert (run.start == store.array(done.key, "positions")[:, :, 0]).all()
     first, second = runs
     assert first.n_frames == 260

@@ -1,6 +1,8 @@
-"""Records anew what the real ``mlp`` leaves: ``python tests/engines/data/mlip-3/record.py``, with ``mlp`` on PATH.
+"""Records anew what the real ``mlp`` leaves: ``python tests/engines/data/mlip-3/record.py``, with
+``mlp`` on PATH.
 
-Ten lithium hydride cells of eight atoms, labelled by a moment tensor potential with random coefficients; five more, squeezed, are candidates.
+Ten lithium hydride cells of eight atoms, labelled by a moment tensor potential with random
+coefficients; five more, squeezed, are candidates.
 """
 
 from __future__ import annotations
@@ -22,10 +24,15 @@ from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
 
 HERE = Path(__file__).parent
-KEPT = "train.cfg valid.cfg start.mtp train.log trained.almtp active_set.npy efs_train.cfg efs_valid.cfg errors_train.txt errors_valid.txt"
+KEPT = (
+    "train.cfg valid.cfg start.mtp train.log trained.almtp active_set.npy efs_train.cfg "
+    "efs_valid.cfg errors_train.txt errors_valid.txt"
+)
 KEPT += " candidates.cfg graded.cfg pieces.cfg select_add.log chosen.cfg"
 SHAPE: dict[str, Any] = {"level": 6, "cutoff_A": 4.0, "radial_basis_size": 4}
-TRAIN = mlip_3.Settings(operation="train", **SHAPE, iteration_limit=15, al_mode="nbh", validation_fraction=0.3)
+TRAIN = mlip_3.Settings(
+    operation="train", **SHAPE, iteration_limit=15, al_mode="nbh", validation_fraction=0.3
+)
 SELECT = {
     "whole": mlip_3.Settings(operation="select", al_mode="nbh", max_selected=3),
     "cut": mlip_3.Settings(operation="select", al_mode="nbh", max_selected=3, cut_radius_A=2.5),
@@ -38,7 +45,10 @@ def cells(count: int, seed: int, scale: float = 1.0) -> list[Atoms]:
     found = []
     for _ in range(count):
         atoms = bulk("LiH", "rocksalt", a=4.08, cubic=True)
-        atoms.set_cell(atoms.cell.array @ (np.eye(3) * scale + random.normal(0.0, 0.02, (3, 3))), scale_atoms=True)
+        atoms.set_cell(
+            atoms.cell.array @ (np.eye(3) * scale + random.normal(0.0, 0.02, (3, 3))),
+            scale_atoms=True,
+        )
         atoms.positions += random.normal(0.0, 0.15, atoms.positions.shape)
         found.append(atoms)
     return found
@@ -47,7 +57,9 @@ def cells(count: int, seed: int, scale: float = 1.0) -> list[Atoms]:
 def labelled(images: list[Atoms]) -> Frames:
     """The cells with energies, forces and stresses."""
     potential = Potential.untrained(6, (3, 1), 4.0, radial_basis_size=4, seed=3)
-    potential = potential.with_parameters(np.random.default_rng(3).normal(0.0, 0.1, potential.n_parameters))
+    potential = potential.with_parameters(
+        np.random.default_rng(3).normal(0.0, 0.1, potential.n_parameters)
+    )
     for atoms in images:
         atoms.calc = MTPCalculator(potential)
         atoms.get_forces()
@@ -71,7 +83,14 @@ if __name__ == "__main__":
     run(TRAIN, inputs(), HERE / "train")
     state = mlip_3.parse(TRAIN, HERE / "train").arrays["almtp"].values
     for name, settings in SELECT.items():
-        run(settings, {"almtp": state, "candidates": [Frames.of(cells(3, seed=2)), Frames.of(cells(2, seed=5, scale=0.9))]}, HERE / name)
+        run(
+            settings,
+            {
+                "almtp": state,
+                "candidates": [Frames.of(cells(3, seed=2)), Frames.of(cells(2, seed=5, scale=0.9))],
+            },
+            HERE / name,
+        )
     for file in HERE.glob("*/*"):
         if file.name not in KEPT.split():
             file.unlink()

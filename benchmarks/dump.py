@@ -31,7 +31,7 @@ os.environ |= {**peers.ONE_THREAD, "OVITO_THREAD_COUNT": "1"}  # before they loa
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.engines.lammps_output import read_dump
+from borarun.engines.lammps.output import read_dump
 
 RESULTS = Path(__file__).parent / "results" / "dump.md"
 ATOMS, FRAMES, REPEATS = 2808, 200, 5

@@ -38,7 +38,7 @@ Array = np.ndarray[Any, Any]
 def borarun(file: Path) -> Array:
     from borarun.analysis.msd import mean_squared_displacement
     from borarun.analysis.trajectory import framework_weights, unwrap, weighted_sum, without_drift
-    from borarun.engines.lammps_output import read_dump
+    from borarun.engines.lammps.output import read_dump
 
     cell, positions = read_dump(file, ATOMS, 100 * np.arange(FRAMES), np.eye(3))
     ions = np.array([ATOM_TYPES[atom % 13] == 1 for atom in range(1, ATOMS + 1)])

@@ -1,7 +1,7 @@
 """What a whole LAMMPS step costs, against the bare force evaluation on the same neighbours.
 
-Runs NPT dynamics at 600 K through ``borarun.programs.md`` in this process. At every twentieth step
-the compiled force evaluations alone, motep's (``calc_run``) and borarun's, are timed on the
+Runs NPT dynamics at 600 K through ``borarun.engines.lammps.md`` in this process. At every twentieth
+step the compiled force evaluations alone, motep's (``calc_run``) and borarun's, are timed on the
 neighbours of that step, so that all see the same load of the machine. Times are CPU times.
 
     python benchmarks/md_step.py tests/data/li2b12h12_level8.mtp [more potentials]
@@ -21,18 +21,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from borarun.programs import md  # first: it sets the number of threads
+from borarun.engines.lammps.engine import md  # first: it sets the number of threads
 
 import numpy as np  # isort: skip
 from motep.potentials.mtp.cext._mtp_cext import calc_run
 
-from borarun.engines import lammps
+from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps.md_plan import Plan
+from borarun.engines.lammps.md_watch import Candidates, Watch
 from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator, energies_forces_virial
 from borarun.mtp.potential import Potential
-from borarun.programs.md_plan import Plan
-from borarun.programs.md_watch import Candidates, Watch
 from borarun.structure import read_structure
 
 HERE = Path(__file__).parent

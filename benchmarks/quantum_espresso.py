@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from borarun.engines import quantum_espresso, sevennet
 from borarun.engines.base import Engine
+from borarun.engines.quantum_espresso import engine as quantum_espresso
+from borarun.engines.sevennet import engine as sevennet
 from borarun.frames import Frames
 from borarun.structure import find_anions, read_structure, whole_anions
 from borarun.units import EV_PER_A3_IN_KBAR

@@ -37,7 +37,7 @@ from typing import Any
 
 import psutil
 
-from borarun.engines import lammps
+from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.places import StoredRecords
 from borarun.plan import expand

@@ -27,7 +27,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from borarun.engines import lammps
+from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.store import RESOLUTION_A, Store

@@ -102,7 +102,7 @@ def write(file: Path) -> None:
 
 
 def borarun(file: Path) -> NDArray[np.float64]:
-    from borarun.engines.vasp_output_xml import read_vasprun
+    from borarun.engines.vasp.output_xml import read_vasprun
 
     return read_vasprun(file).forces
 

@@ -17,8 +17,8 @@ from ase.formula import Formula
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from borarun.engines import ENGINES
-from borarun.engines.vasp_inputs import KIND_OF_RUN, STUDY_KEYS
+from borarun.engines.registry import ENGINES
+from borarun.engines.vasp.inputs import KIND_OF_RUN, STUDY_KEYS
 from borarun.errors import StudyError
 from borarun.messages import WithheldError, did_you_mean
 from borarun.protocol import (

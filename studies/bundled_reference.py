@@ -24,7 +24,8 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from borarun.analysis.lattice import lattice_parameter
-from borarun.engines import bundled, lammps
+from borarun.engines.bundled import engine as bundled
+from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.potential import Potential

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from borarun.engines import vasp_inputs
+from borarun.engines.vasp import inputs as vasp_inputs
 
 TITELS = {"Li": "PAW_PBE Li_sv 10Sep2004", "B": "PAW_PBE B 06Sep2000", "H": "PAW_PBE H 15Jun2001"}
 ZVAL = {"Li": 3, "B": 3, "H": 1}

@@ -22,8 +22,8 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent.name != "borarun"
 )
 ONLY_IN = {"parsl": "workers.py", "zarr": "store.py"}
-SHARED = {"engines": {"base", "reference", "training"}, "stages": {"base"}}
-"""In these rooms modules do not import each other; these they may."""
+SHARED_BY_ENGINES = {"base", "reference", "training"}
+"""What every engine may import of the others' room."""
 
 
 def chains() -> list[list[list[str]]]:
@@ -72,9 +72,6 @@ def imports(path: Path) -> list[str]:
 def test_the_rooms_have_an_order() -> None:
     assert {"errors", "engines", "stages", "cli"} <= BELOW.keys()
     assert not [room for room, rooms in BELOW.items() if room in rooms], "a circle"
-    assert not [room for room, rooms in BELOW.items() if "programs" in rooms], (
-        "programs are started, not imported"
-    )
     assert BELOW["analysis"] == {"errors", "units"}
 
 
@@ -119,19 +116,33 @@ def test_no_module_needs_itself() -> None:
     assert not needed, f"a circle among {sorted(needed)}"
 
 
-@pytest.mark.parametrize("room", SHARED)
-def test_neighbours_do_not_import_each_other(room: str) -> None:
-    """A module may import what its room shares, and parts of itself: ``lammps`` imports
-    ``lammps_output``.
-    """
-    for path in sorted((ROOT / "borarun" / room).glob("[!_]*.py")):
-        neighbours = {
-            name.split(".")[2] for name in imports(path) if name.startswith(f"borarun.{room}.")
-        }
-        own = {name for name in neighbours if name.startswith(f"{path.stem}_")}
-        assert neighbours <= SHARED[room] | own, (
-            f"{path.name} imports its neighbours {neighbours - SHARED[room] - own}"
-        )
+def test_stages_do_not_import_each_other() -> None:
+    """A module may import what its room shares."""
+    for path in sorted((ROOT / "borarun" / "stages").glob("[!_]*.py")):
+        neighbours = {name.split(".")[2] for name in imports(path) if "borarun.stages." in name}
+        assert neighbours <= {"base"}, f"{path.name} imports its neighbours {neighbours}"
+
+
+ENGINES = sorted(path for path in (ROOT / "borarun" / "engines").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("folder", ENGINES, ids=lambda path: path.name)
+def test_engines_do_not_import_each_other(folder: Path) -> None:
+    """A folder may import itself and what all engines share."""
+    for path in sorted(folder.glob("*.py")):
+        others = {name.split(".")[2] for name in imports(path) if "borarun.engines." in name}
+        assert others <= SHARED_BY_ENGINES | {folder.name}, f"{path} imports {others}"
+
+
+def test_programs_are_started_not_imported() -> None:
+    programs = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in MODULES
+        if '__name__ == "__main__"' in path.read_text() and path.name != "__main__.py"
+    }
+    assert "borarun.engines.lammps.md" in programs
+    for path in MODULES:
+        assert not programs & set(imports(path)), f"{path} imports a program"
 
 
 def test_neither_parsl_nor_zarr_is_loaded_before_it_is_needed() -> None:

@@ -15,7 +15,7 @@ from conftest import largest_file
 from filled import fill
 
 from borarun.cli import main
-from borarun.engines import bundled
+from borarun.engines.bundled import engine as bundled
 from borarun.places import Places
 from borarun.plan import expand
 from borarun.run.work import claim_of

@@ -188,7 +188,7 @@ def kill_a_worker(run: Run) -> None:
     program = next(
         process
         for process in run.left()
-        if any("borarun.programs" in word for word in process.cmdline())
+        if any("borarun.engines" in word for word in process.cmdline())
     )
     worker = program.parent()
     assert worker is not None
@@ -200,7 +200,7 @@ def kill_a_program(run: Run) -> None:
     next(
         process
         for process in run.left()
-        if any("borarun.programs" in word for word in process.cmdline())
+        if any("borarun.engines" in word for word in process.cmdline())
     ).kill()
 
 

@@ -11,7 +11,7 @@ from ase.data import vdw_radii
 from ase.geometry import get_distances
 
 from borarun.contacts import OF_ANIONS, OF_IONS, RATTLE_A, STRAINS, Contacts, bond_ends, contacts
-from borarun.engines import bundled
+from borarun.engines.bundled import engine as bundled
 from borarun.errors import StudyError
 from borarun.frames import Frames
 from borarun.structure import Cell, find_anions, read_structure

@@ -31,13 +31,13 @@ from ruamel.yaml import YAML
 from borarun import errors
 from borarun.analysis import diffusion, functionals, rotation, transition
 from borarun.cli import app
-from borarun.engines import lammps
+from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps import md_watch
 from borarun.kinds import kind_of
 from borarun.mtp import active_set
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import HARD_FORCE
 from borarun.mtp.templates import SCALARS
-from borarun.programs import md_watch
 from borarun.published import read_published
 from borarun.run import retries
 from borarun.sharing.crate import Terms

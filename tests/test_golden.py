@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from borarun.engines import ENGINES
+from borarun.engines.registry import ENGINES
 from borarun.frames import Frames
 from borarun.mtp.potential import Potential
 from borarun.plan import expand

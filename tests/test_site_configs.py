@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from borarun.engines import ENGINES, quantum_espresso
+from borarun.engines.quantum_espresso import engine as quantum_espresso
+from borarun.engines.registry import ENGINES
 from borarun.kinds import kind_of
 from borarun.plan import Plan, estimate, expand
 from borarun.rendering import launched, write_tasks
@@ -132,13 +133,13 @@ def test_programs_start_with_the_launcher_of_the_machine(path: Path, tmp_path: P
     )  # a run that explores takes one core
     settings = {engine: ENGINES[engine].Settings(**task.settings) for engine, task in first.items()}
     assert command(site, "vasp", settings["vasp"], first["vasp"]).endswith(
-        f"-m borarun.programs.vasp {wide} vasp_std"
+        f"-m borarun.engines.vasp.program {wide} vasp_std"
     )
     assert command(site, "mlip-3", settings["mlip-3"], first["mlip-3"]).endswith(
         f"--command mlp -- {node} mlp"
     )
     assert command(site, "lammps", settings["lammps"], first["lammps"]).endswith(
-        f"-m borarun.programs.lmp {node} lmp"
+        f"-m borarun.engines.lammps.lmp {node} lmp"
     )
     label = quantum_espresso.Settings(
         operation="label", functional="PBE", pseudopotentials={"Li": "Li.upf"}

@@ -14,7 +14,7 @@ from ase.data import atomic_masses, atomic_numbers
 from borarun.analysis import lattice
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.trajectory import remove_drift, unwrap
-from borarun.engines import lammps
+from borarun.engines.lammps import engine as lammps
 from borarun.errors import BorarunError
 from borarun.places import Places
 from borarun.report.collectors.heating import bin_width_K, set_temperature

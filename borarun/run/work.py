@@ -20,8 +20,8 @@ from functools import partial
 from pathlib import Path
 
 from borarun import __version__, endings
-from borarun.engines import ENGINES
 from borarun.engines.base import Files, Program
+from borarun.engines.registry import ENGINES
 from borarun.errors import BorarunError, DamagedError, EngineError, ParseError, TimeUpError
 from borarun.file import write_files
 from borarun.job_time import TIME_UP, job_length, seconds_left

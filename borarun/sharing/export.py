@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from borarun.engines import ENGINES
+from borarun.engines.registry import ENGINES
 from borarun.engines.training import TrainingSettings, split
 from borarun.file import appearing
 from borarun.mtp import cfg

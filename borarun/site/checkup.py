@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from borarun import __version__
-from borarun.engines import ENGINES
 from borarun.engines.base import LAUNCH, Probe, Program, first, words
+from borarun.engines.registry import ENGINES
 from borarun.file import replacing
 from borarun.site.surroundings import surroundings
 

@@ -29,7 +29,7 @@ from typing import Self
 import psutil
 
 from borarun import __version__
-from borarun.engines import ENGINES
+from borarun.engines.registry import ENGINES
 from borarun.errors import BorarunError
 from borarun.file import replacing
 from borarun.site import batch, jobs

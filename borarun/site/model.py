@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from borarun.engines import ENGINES
 from borarun.engines.base import LAUNCH, Program
+from borarun.engines.registry import ENGINES
 from borarun.errors import StudyError
 from borarun.messages import Name, Section, did_you_mean, in_order, validate
 from borarun.site.executors import Batch, BatchExecutor, Executor, Local

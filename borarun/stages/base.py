@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from borarun.engines import ENGINES
+from borarun.engines.registry import ENGINES
 from borarun.frames import Frames
 from borarun.protocol import Diffusion, Vibrations
 from borarun.study import Study

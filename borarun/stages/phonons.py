@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from borarun.engines.phonopy import count_displacements
+from borarun.engines.phonopy.engine import count_displacements
 from borarun.stages.base import Expansion, Product, Products, Records, make_task, reference_task
 from borarun.study import Study
 from borarun.task import Ref, Task

@@ -19,7 +19,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 from scipy.spatial.transform import Rotation
 
-from borarun.engines import sevennet
+from borarun.engines.sevennet import engine as sevennet
 from borarun.frames import Frames
 from borarun.structure import Cell
 

@@ -26,16 +26,16 @@ from ase.filters import FrechetCellFilter
 from ase.geometry import cellpar_to_cell
 from ase.neighborlist import neighbor_list
 from ase.optimize import BFGS
+from borarun.engines.reference.calculators import sevennet
 from make_li2b12h12 import BORON_A, HYDROGEN_A, VERTICES
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 from scipy.spatial.transform import Rotation
 
-from borarun.engines import bundled
+from borarun.engines.bundled import engine as bundled
 from borarun.errors import StudyError
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
-from borarun.programs.calculators import sevennet
 from borarun.structure import find_anions, formula_units
 from borarun.units import EV_PER_A3_IN_KBAR
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from borarun.engines import bundled
+from borarun.engines.bundled import engine as bundled
 from borarun.errors import EngineError
 from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator
@@ -44,7 +44,7 @@ def test_the_command_does_not_depend_on_a_shell() -> None:
     assert bundled.command(settings(), 2, bundled.Program()) == [
         sys.executable,
         "-m",
-        "borarun.programs.reference",
+        "borarun.engines.reference.program",
         "--cores",
         "2",
     ]

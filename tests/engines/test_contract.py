@@ -23,7 +23,10 @@ import pytest
 from ase.build import bulk
 from ase.io import read
 
-from borarun.engines import ENGINES, motep, phonopy, reference
+from borarun.engines.borarun_mtp import engine as motep
+from borarun.engines.phonopy import engine as phonopy
+from borarun.engines.reference import base as reference
+from borarun.engines.registry import ENGINES
 from borarun.errors import EngineError
 from borarun.frames import Frames
 from borarun.sharing.disclosure import licensed, without_paths

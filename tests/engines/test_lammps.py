@@ -13,9 +13,10 @@ import pytest
 from ase import Atoms
 from pydantic import ValidationError
 
-from borarun.engines import lammps, lammps_output
-from borarun.engines.lammps_data import standard_cell
-from borarun.engines.lammps_output import read_dump
+from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps import output as lammps_output
+from borarun.engines.lammps.data import standard_cell
+from borarun.engines.lammps.output import read_dump
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 from borarun.structure import read_structure

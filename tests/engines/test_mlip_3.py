@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from borarun.engines import mlip_3
-from borarun.engines.mlip_3 import Program, Settings
+from borarun.engines.mlip_3 import engine as mlip_3
+from borarun.engines.mlip_3.engine import Program, Settings
 from borarun.errors import ParseError
 from borarun.file import write_files
 from borarun.frames import Frames
@@ -143,7 +143,7 @@ def test_candidates_travel_without_labels_and_with_a_number(
 def test_the_command_knows_the_site() -> None:
     program = Program(command="nice mlp", train_command="mpirun -np {cores} '/opt/my mlp'", cores=8)
     words = mlip_3.command(TRAIN, 8, program)
-    assert words[:3] == [sys.executable, "-m", "borarun.programs.mlip_3"]
+    assert words[:3] == [sys.executable, "-m", "borarun.engines.mlip_3.program"]
     assert words[3:] == ["--command", "nice mlp", "--", "mpirun", "-np", "8", "/opt/my mlp"]
     assert mlip_3.command(TRAIN, 8, Program())[-1] == "mlp"
     assert mlip_3.command(TRAIN, 8, Program(train_command="{launch} mlp"))[-2:] == [

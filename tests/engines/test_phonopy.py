@@ -19,11 +19,11 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 from phonopy.file_IO import parse_FORCE_SETS
 
-from borarun.engines import phonopy
+from borarun.engines.phonopy import engine as phonopy
+from borarun.engines.phonopy import program as phonons
 from borarun.errors import EngineError, ParseError
 from borarun.file import write_files
 from borarun.frames import Frames
-from borarun.programs import phonons
 from borarun.task import Result
 from borarun.units import KJ_PER_MOL_IN_EV, PER_CM_IN_MEV, THZ_IN_MEV
 
@@ -121,7 +121,7 @@ def test_the_command_does_not_depend_on_a_shell() -> None:
     assert phonopy.command(PHONONS, 2, phonopy.Program()) == [
         sys.executable,
         "-m",
-        "borarun.programs.phonons",
+        "borarun.engines.phonopy.program",
     ]
 
 

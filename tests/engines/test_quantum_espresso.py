@@ -20,12 +20,12 @@ from ase.build import bulk
 from ase.io import read
 from pydantic import ValidationError
 
-from borarun.engines import quantum_espresso as engine
-from borarun.engines import reference
-from borarun.engines.quantum_espresso_output import read_output
+from borarun.engines.quantum_espresso import engine
+from borarun.engines.quantum_espresso.calculator import explain
+from borarun.engines.quantum_espresso.output import read_output
+from borarun.engines.reference import base as reference
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
-from borarun.programs.pw import explain
 from borarun.structure import Cell
 from borarun.units import EV_PER_A3_IN_KBAR
 

@@ -15,12 +15,13 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from borarun.engines import bundled, reference
+from borarun.engines.bundled import engine as bundled
+from borarun.engines.reference import base as reference
+from borarun.engines.reference import program
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
-from borarun.programs import reference as program
 from borarun.structure import Cell, read_structure
 
 STRUCTURE = Path(__file__).parents[2] / "studies" / "structures" / "Li2B12H12-Pa-3.cif"

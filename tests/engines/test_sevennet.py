@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from borarun.engines import bundled, sevennet
+from borarun.engines.bundled import engine as bundled
+from borarun.engines.sevennet import engine as sevennet
 from borarun.frames import Frames
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("sevenn", "dftd3"))
@@ -68,11 +69,11 @@ def test_its_files_differ_from_those_of_bundled_by_the_calculator_alone() -> Non
     ours = sevennet.render(sevennet.Settings(**keys), {"frames": frames}, sevennet.Program())
     theirs = bundled.render(bundled.Settings(**keys), {"frames": frames}, bundled.Program())
     assert ours["frames.extxyz"] == theirs["frames.extxyz"]
-    assert str(ours["job.json"]).replace("sevennet", "mtp") == theirs["job.json"]
+    assert str(ours["job.json"]).replace("sevennet", "bundled") == theirs["job.json"]
 
 
 def test_planning_loads_no_network() -> None:
-    code = "import sys; from borarun.engines import sevennet as engine; "
+    code = "import sys; from borarun.engines.sevennet import engine; "
     code += (
         "engine.missing(engine.Settings(operation='label', functional='PBE-D3'), "
         "engine.Program()); "

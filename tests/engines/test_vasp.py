@@ -35,16 +35,17 @@ from pydantic import ValidationError
 from pymatgen.io.vasp.inputs import Incar, Poscar
 from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
 
-from borarun.engines import ENGINES, vasp_inputs, vasp_output
-from borarun.engines import vasp as engine
 from borarun.engines.base import Told
-from borarun.engines.vasp_output_xml import read_vasprun
+from borarun.engines.registry import ENGINES
+from borarun.engines.vasp import engine, program
+from borarun.engines.vasp import inputs as vasp_inputs
+from borarun.engines.vasp import output as vasp_output
+from borarun.engines.vasp.output_xml import read_vasprun
 from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
-from borarun.programs import vasp as program
 from borarun.run.claim import Holder
 from borarun.run.work import perform
 from borarun.sharing.records import share
@@ -1073,7 +1074,7 @@ def test_it_is_an_engine() -> None:
     assert engine.command(settings(), 1, engine.Program()) == [
         sys.executable,
         "-m",
-        "borarun.programs.vasp",
+        "borarun.engines.vasp.program",
         "vasp_std",
     ]
 

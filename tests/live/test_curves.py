@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from borarun.engines import lammps
+from borarun.engines.lammps import engine as lammps
 from borarun.live import curves
 from borarun.places import Places, StoredRecords
 from borarun.plan import expand

@@ -16,8 +16,10 @@ import numpy as np
 import psutil
 import pytest
 
-from borarun.engines import ENGINES, mlip_3, motep
 from borarun.engines.base import Program
+from borarun.engines.borarun_mtp import engine as motep
+from borarun.engines.mlip_3 import engine as mlip_3
+from borarun.engines.registry import ENGINES
 from borarun.errors import ParseError
 from borarun.frames import Frames
 from borarun.job_time import JOB_BEGAN, JOB_ENDS

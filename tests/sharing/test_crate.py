@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from borarun.engines import ENGINES
+from borarun.engines.registry import ENGINES
 from borarun.errors import StudyError
 from borarun.sharing.crate import HOMES, History, Person, Terms
 from borarun.task import Task

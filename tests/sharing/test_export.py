@@ -17,7 +17,7 @@ from filled import HOST, POTENTIAL, fill, training
 from pyarrow.parquet import read_table
 from rocrate.rocrate import ROCrate
 
-from borarun.engines import ENGINES
+from borarun.engines.registry import ENGINES
 from borarun.engines.training import split
 from borarun.errors import StoreError
 from borarun.mtp import cfg

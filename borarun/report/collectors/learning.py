@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from borarun.engines import bundled
+from borarun.engines.bundled import engine as bundled
 from borarun.protocol import Study
 from borarun.report.collectors.source import Done, Source
 from borarun.report.collectors.thinning import peaks

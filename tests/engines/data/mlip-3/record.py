@@ -17,7 +17,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-from borarun.engines import mlip_3
+from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.evaluate import MTPCalculator

@@ -1,0 +1,199 @@
+"""Training of moment tensor potentials and D-optimal selection: motep's data and maxvol, borarun's
+kernels and Levenberg-Marquardt fit.
+
+Two operations: ``train`` fits a potential to labelled frames and finds its active set; ``select``
+finds the candidates worth a label.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PositiveInt
+
+from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Program as Program
+from borarun.engines.base import paths as paths
+from borarun.engines.base import probes as probes
+from borarun.engines.training import (
+    AGAIN,
+    CONFIGURATIONS,
+    GRADIENT_SECONDS,
+    TrainingSettings,
+    split,
+)
+from borarun.errors import ParseError
+from borarun.task import Quantity
+
+NAME = "motep"
+RESUMABLE = True
+FORMAT = 1
+"""Raised by one when the same settings come to mean another result."""
+
+FACTS = {
+    "train": {
+        "level",
+        "n_parameters",
+        "n_train",
+        "n_valid",
+        "evaluations",
+        "converged",
+        "errors",
+        "ranges",
+    },
+    "select": {"n_candidates", "n_selected", "grades"},
+}
+
+
+class Settings(TrainingSettings):
+    """Settings of both operations.
+
+    Attributes
+    ----------
+    max_evaluations : of the derivatives of the whole training set
+    starts : untrained potentials that are tried briefly; the best one is fitted
+    """
+
+    max_evaluations: PositiveInt = 100
+    starts: PositiveInt = 4
+
+
+def version(settings: Settings) -> str:
+    """Versions of the files and of motep."""
+    return f"format {FORMAT}, motep {metadata.version('motep')}"
+
+
+def missing(settings: Settings, program: Program) -> str:
+    """Nothing: motep comes with borarun."""
+    return ""
+
+
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
+    """The input files: ``job.json``, configurations as extended XYZ, and the potential to start
+    from or to select for.
+    """
+    files: Files = {}
+    if "potential" in inputs:
+        files["start.mtp"] = inputs["potential"]
+    if settings.operation == "select":
+        files["active_set.npy"] = _npy(inputs["active_set"])
+        files["candidates.extxyz"] = Frames.join(inputs["candidates"]).to_extxyz()
+        job = settings.model_dump(include={"operation", "max_selected"})
+    else:
+        train, valid = split(inputs, settings)
+        files["train.extxyz"], files["valid.extxyz"] = train.to_extxyz(), valid.to_extxyz()
+        job = settings.model_dump(exclude={"max_selected", "validation_fraction"})
+    files["job.json"] = json.dumps(job, indent=1) + "\n"
+    return files
+
+
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
+    """The command to start."""
+    if settings.operation == "select":
+        return [sys.executable, "-m", "borarun.engines.borarun_mtp.select"]
+    return [sys.executable, "-m", "borarun.engines.borarun_mtp.fit", "--processes", str(cores)]
+
+
+def parse(settings: Settings, directory: Path) -> Result:
+    """What the program left, checked.
+
+    Raises
+    ------
+    ParseError
+        Where a file is missing, cut short or holds what is no number.
+    """
+    facts = _facts(settings, directory / "result.json")
+    if settings.operation == "select":
+        return Result(
+            facts=facts, frames={"selected": _selected(directory / "selected.extxyz", facts)}
+        )
+    file = directory / "potential.mtp"
+    text = _read(file).decode(errors="replace")
+    if not text.endswith("}\n") or "moment_coeffs" not in text:
+        raise ParseError(file, "is cut short", remedy=AGAIN)
+    p = facts["n_parameters"]
+    arrays = {
+        "active_set": Quantity(
+            _array(directory / "active_set.npy", (p, p)), "1", ("neighbourhood", "parameter")
+        ),
+        "loss": Quantity(_array(directory / "loss.npy", (None,)), "1", ("iteration",)),
+    }
+    for name, unit in (
+        ("energy", "eV/atom"),
+        ("forces", "eV/angstrom"),
+        ("stress", "eV/angstrom^3"),
+    ):
+        arrays[f"parity/{name}"] = Quantity(
+            _array(directory / f"parity_{name}.npy", (2, None)), unit, ("source", name)
+        )
+    return Result(facts=facts, texts={"potential": text}, arrays=arrays)
+
+
+def _facts(settings: Settings, file: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(_read(file))
+        return {name: result[name] for name in sorted(FACTS[settings.operation])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+
+
+def _selected(file: Path, facts: dict[str, Any]) -> Frames:
+    try:
+        frames = Frames.from_extxyz(_read(file).decode())
+    except ParseError:
+        raise
+    except Exception as error:  # ASE raises whatever its reader stumbles over
+        raise ParseError(file, f"is no extended XYZ ({error})", remedy=AGAIN) from error
+    if len(frames) != facts["n_selected"] or (len(frames) and frames.grade is None):
+        raise ParseError(
+            file,
+            f"holds {len(frames)} graded configurations of {facts['n_selected']}",
+            remedy=AGAIN,
+        )
+    return frames
+
+
+def _array(file: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    try:
+        values = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ParseError(file, f"is missing or cut short ({error})", remedy=AGAIN) from error
+    if values.ndim != len(shape) or any(
+        want not in (None, got) for want, got in zip(shape, values.shape, strict=True)
+    ):
+        raise ParseError(file, f"has the wrong shape {values.shape}", remedy=AGAIN)
+    if not np.isfinite(values).all():
+        raise ParseError(file, "holds what is no number")
+    return np.asarray(values)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
+
+
+def _npy(values: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    return buffer.getvalue()
+
+
+def cost(settings: Settings, n_atoms: int) -> Cost:
+    """Estimate; how many configurations there will be is not known before."""
+    if settings.operation == "select":
+        return Cost(core_seconds=15.0, bytes=2e5)
+    one = GRADIENT_SECONDS[settings.level] * n_atoms / 104
+    return Cost(core_seconds=5.0 + 0.6 * settings.max_evaluations * CONFIGURATIONS * one, bytes=1e6)

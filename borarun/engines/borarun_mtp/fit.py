@@ -1,0 +1,143 @@
+"""Train a potential on the configurations in this directory:
+``python -m borarun.engines.borarun_mtp.fit``.
+
+Reads ``job.json``, ``train.extxyz``, ``valid.extxyz`` and, to start from it, ``start.mtp``. Leaves
+``potential.mtp``, ``active_set.npy``, ``loss.npy``, ``parity_*.npy`` (validation set: reference,
+potential) and, last, ``result.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from borarun.file import replacing
+from borarun.frames import Frames
+from borarun.mtp import active_set
+from borarun.mtp.fit import State, best_start, fit
+from borarun.mtp.potential import Potential
+from borarun.mtp.residuals import Weights, compare, errors, ranges
+from borarun.mtp.team import Team
+
+BEGUN, STATE = "begun.mtp", "state.npz"
+"""The start that the fit was begun from, and where it stands: an interrupted fit goes on from there
+and ends with the same potential.
+"""
+
+ITERATIONS_A_START = 15
+"""After which starts are compared."""
+
+
+def main() -> None:
+    """Train, find the active set, judge on the held-out configurations."""
+    parser = argparse.ArgumentParser(
+        description="Train a moment tensor potential on the configurations in this directory."
+    )
+    parser.add_argument("--processes", type=int, default=1)
+    processes = parser.parse_args().processes
+    here = Path()
+    job = json.loads((here / "job.json").read_text())
+    train, valid = (
+        Frames.from_extxyz((here / f"{name}.extxyz").read_text()) for name in ("train", "valid")
+    )
+    weights = Weights(job["energy_weight"], job["force_weight"], job["stress_weight"])
+    start = (
+        Potential.read((here / BEGUN).read_text())
+        if (here / BEGUN).exists()
+        else _start(here, job, train, weights, processes)
+    )
+    with replacing(here / BEGUN) as file:
+        file.write(start.write().encode())
+
+    def progress(state: State) -> None:
+        (here / "progress").write_text(f"{state.iteration / job['max_evaluations']:.3f}")
+        with replacing(here / STATE) as file:
+            np.savez(file, **vars(state))
+
+    with Team(start, train, weights, processes) as ours, Team(start, valid, weights, 1) as theirs:
+        found = fit(
+            start,
+            ours,
+            theirs,
+            max_iterations=job["max_evaluations"],
+            state=_interrupted(here),
+            progress=progress,
+        )
+        parameters = found.potential.parameters
+        trained, judged = (
+            compare(train, ours.predict(parameters)),
+            compare(valid, theirs.predict(parameters)),
+        )
+        active = active_set.build(ours.gradients(parameters))
+    with replacing(here / "potential.mtp") as file:
+        file.write(found.potential.write().encode())
+    for name, values in {
+        "active_set": active,
+        "loss": found.loss,
+        "parity_energy": judged.energy,
+        "parity_forces": judged.forces.reshape(2, -1),
+        "parity_stress": judged.stress.reshape(2, -1),
+    }.items():
+        np.save(here / f"{name}.npy", values)
+    result = {
+        "level": found.potential.level,
+        "n_parameters": found.potential.n_parameters,
+        "n_train": len(train),
+        "n_valid": len(valid),
+        "evaluations": found.evaluations,
+        "converged": found.converged,
+        "errors": {"train": errors(trained), "valid": errors(judged)},
+        "ranges": ranges(trained, judged),
+    }
+    with replacing(here / "result.json") as file:
+        file.write(json.dumps(result, indent=1).encode())
+
+
+def _interrupted(here: Path) -> State | None:
+    """Where an earlier run of this fit was when it was interrupted."""
+    if not (here / STATE).exists():
+        return None
+    with np.load(here / STATE) as kept:
+        return State(
+            kept["parameters"],
+            float(kept["damping"]),
+            kept["loss"],
+            kept["validation_loss"],
+            int(kept["evaluations"]),
+        )
+
+
+def _start(
+    here: Path, job: dict[str, Any], train: Frames, weights: Weights, processes: int
+) -> Potential:
+    """The earlier potential, or the best of some untrained ones for the elements of the training
+    set, in their order of appearance.
+    """
+    if (here / "start.mtp").exists():
+        return Potential.read((here / "start.mtp").read_text())
+    species = list(dict.fromkeys(train.numbers.tolist()))
+    starts = [
+        Potential.untrained(
+            job["level"],
+            species,
+            job["cutoff_A"],
+            radial_basis_size=job["radial_basis_size"],
+            seed=job["seed"] + k,
+        )
+        for k in range(job["starts"])
+    ]
+    return (
+        best_start(
+            starts, train, weights, min(ITERATIONS_A_START, job["max_evaluations"]), processes
+        )
+        if len(starts) > 1
+        else starts[0]
+    )
+
+
+if __name__ == "__main__":
+    main()

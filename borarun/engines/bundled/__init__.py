@@ -1,0 +1,1 @@
+"""The potential that ships with borarun, as reference."""

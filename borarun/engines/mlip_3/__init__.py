@@ -1,0 +1,1 @@
+"""Moment tensor potentials, trained and selected for by MLIP-3."""

@@ -1,0 +1,437 @@
+"""Training of moment tensor potentials and selection by MLIP-3: cfg files in, its ``mlp`` at work,
+potential with selection state out.
+
+Source: Podryabinkin, Garifullin, Shapeev, Novikov, J. Chem. Phys. 159, 084112 (2023).
+docs/mlip-3.md says which command does what.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
+
+from borarun.engines import base
+from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
+from borarun.engines.base import paths as paths
+from borarun.engines.training import (
+    AGAIN,
+    CONFIGURATIONS,
+    GRADIENT_SECONDS,
+    TrainingSettings,
+    split,
+)
+from borarun.errors import ParseError
+from borarun.mtp import almtp, cfg
+from borarun.mtp.potential import Potential
+from borarun.task import Quantity
+
+if TYPE_CHECKING:
+    from borarun.mtp.residuals import Comparison
+
+NAME = "mlip-3"
+RESUMABLE = True
+FORMAT = 1
+"""Raised by one when the same settings come to mean another result."""
+
+PARTS = ("train", "valid")
+SECONDS_A_GRADIENT = 1.8
+"""Core time of an iteration over that of the derivatives in borarun's kernels; measured at level 8.
+"""
+
+Got = TypeVar("Got")
+
+
+class Settings(TrainingSettings):
+    """Settings of both operations.
+
+    Attributes
+    ----------
+    iteration_limit : of BFGS; 0 leaves the potential as it is, and gives it its selection state
+    al_mode : grade and select whole configurations (``cfg``) or neighbourhoods (``nbh``)
+    cut_radius_A : ``select`` cuts the most extrapolating neighbourhood out of each candidate, this
+        far around its centre
+    """
+
+    iteration_limit: NonNegativeInt = 1000
+    al_mode: Literal["cfg", "nbh"] = "cfg"
+    cut_radius_A: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _cuts_neighbourhoods(self) -> Self:
+        if self.cut_radius_A and self.al_mode == "cfg":
+            raise ValueError("cut_radius_A needs al_mode nbh: only then are neighbourhoods graded")
+        return self
+
+
+class Program(base.Program):
+    """How MLIP-3 runs on a site."""
+
+    command: base.Command = Field(
+        default="mlp", description="MLIP-3's `mlp` on one core: grades, errors and selection."
+    )
+    train_command: base.Command | None = Field(
+        default=None,
+        description="`mlp` for training, e.g. `mpirun -np {cores} mlp`; without it, as "
+        "`command`, on one core.",
+    )
+
+    @field_validator("command")
+    @classmethod
+    def _on_one_core(cls, value: str) -> str:
+        if base.LAUNCH in value:
+            raise ValueError(
+                f"{base.LAUNCH} belongs in train_command: everything else runs on one core"
+            )
+        return value
+
+    def usable(self, settings: Mapping[str, Any], cores: int) -> int:
+        """One, but for training by a ``train_command`` that says how many it takes, by a
+        placeholder or by ``cores``.
+        """
+        parallel = self.train_command and (
+            self.cores or any(each in self.train_command for each in base.PLACEHOLDERS)
+        )
+        return cores if parallel and settings.get("operation") == "train" else 1
+
+
+def version(settings: Settings) -> str:
+    """Version of the files; `mlp` does not tell its own: the hash of its file is a fact of the
+    record.
+    """
+    return f"format {FORMAT}"
+
+
+def missing(settings: Settings, program: Program) -> str:
+    """Which program is not there, and where to name it."""
+    for key, value in (
+        ("command", program.command),
+        ("train_command", program.train_command or program.command),
+    ):
+        if not program.finds(value):
+            name = base.first(value)
+            return (
+                "build MLIP-3 (gitlab.com/ashapeev/mlip-3) and name it in the site file, "
+                f"programs.mlip-3.{key} (got {name!r}, which is not found)"
+            )
+    return ""
+
+
+def probes(program: Program) -> list[Probe]:
+    """`mlp` without a command says whether it was built with MPI; it has no version number."""
+
+    def read(text: str) -> Told:
+        found = re.search(r"^mlp (serial|mpi) version", text, re.MULTILINE)
+        return (
+            Told(f"mlp, {found[1]}")
+            if found
+            else Told(trouble="did not say that it is mlp of MLIP-3", remedy=base.BY_HAND)
+        )
+
+    def read_train(text: str) -> Told:
+        told = read(text)
+        if told.version == "mlp, serial" and program.cores not in (None, 1):
+            said = f"was built without MPI: {program.cores} of it would each train for themselves"
+            return Told(told.version, said, "Build it with MPI, or set programs.mlip-3.cores to 1.")
+        return told
+
+    train = (
+        [Probe("train_command", program.train_command, read_train)] if program.train_command else []
+    )
+    return [Probe("command", program.command, read), *train]
+
+
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
+    """The input files: ``job.json``, configurations as cfg files, and the potential to start from
+    or to select for.
+    """
+    if settings.operation == "select":
+        content = inputs["almtp"].tobytes()
+        species = Potential.read(almtp.split(content)[0]).species
+        candidates = replace(
+            Frames.join(inputs["candidates"]), energy=None, forces=None, stress=None, grade=None
+        )
+        job = settings.model_dump(include={"operation", "cut_radius_A"})
+        files: Files = {
+            "start.almtp": content,
+            "candidates.cfg": cfg.write(candidates, species, numbered=True),
+        }
+    else:
+        train, valid = split(inputs, settings)
+        if "potential" in inputs:
+            start = Potential.read(inputs["potential"])
+        else:
+            elements = list(dict.fromkeys(train.numbers.tolist()))
+            start = Potential.untrained(
+                settings.level,
+                elements,
+                settings.cutoff_A,
+                radial_basis_size=settings.radial_basis_size,
+                seed=settings.seed,
+            )
+        job = settings.model_dump(
+            include={
+                "operation",
+                "energy_weight",
+                "force_weight",
+                "stress_weight",
+                "iteration_limit",
+                "al_mode",
+            }
+        )
+        files = {"start.mtp": inputs.get("potential") or start.write()}
+        files |= {
+            f"{part}.cfg": cfg.write(replace(frames, grade=None), start.species)
+            for part, frames in zip(PARTS, (train, valid), strict=True)
+        }
+    files["job.json"] = json.dumps(job, indent=1) + "\n"
+    return files
+
+
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
+    """The command to start."""
+    train = base.words(program.train_command or program.command, cores, program.threads)
+    return [
+        sys.executable,
+        "-m",
+        "borarun.engines.mlip_3.program",
+        "--command",
+        program.command,
+        "--",
+        *train,
+    ]
+
+
+def parse(settings: Settings, directory: Path) -> Result:
+    """What ``mlp`` left, checked.
+
+    Raises
+    ------
+    ParseError
+        Where a file is missing, cut short, holds what is no number, or contradicts another.
+    """
+    result = (
+        _selected(settings, directory) if settings.operation == "select" else _trained(directory)
+    )
+    noted = directory / "program.txt"
+    return replace(
+        result, facts={"program": noted.read_text() if noted.exists() else "MLIP-3", **result.facts}
+    )
+
+
+def _trained(directory: Path) -> Result:
+    from borarun.mtp.residuals import (
+        errors,
+        ranges,
+    )  # here and below: loads numba, which a plan need not wait for
+
+    file = directory / "trained.almtp"
+    content = _read(file)
+    text = almtp.split(content)[0]
+    potential = _of(file, lambda: Potential.read(text))
+    _of(file, lambda: almtp.read(content, potential))
+    compared = {part: _compared(directory, part, potential.species) for part in PARTS}
+    losses = _losses(directory / "train.log")
+    facts = {
+        "level": potential.level,
+        "n_parameters": potential.n_parameters,
+        **{f"n_{part}": len(compared[part].energy[0]) for part in PARTS},
+        "evaluations": len(losses),
+        "converged": "step limit reached"
+        not in _read(directory / "train.log").decode(errors="replace"),
+        "errors": {part: errors(comparison) for part, comparison in compared.items()},
+        "ranges": ranges(*compared.values()),
+    }
+    p, parity = potential.n_parameters, compared["valid"]
+    arrays = {
+        "almtp": Quantity(np.frombuffer(content, np.uint8), "1", ("byte",)),
+        "active_set": Quantity(
+            _active_set(directory / "active_set.npy", p), "1", ("neighbourhood", "parameter")
+        ),
+        "loss": Quantity(losses, "1", ("iteration",)),
+        "parity/energy": Quantity(parity.energy, "eV/atom", ("source", "energy")),
+        "parity/forces": Quantity(
+            parity.forces.reshape(2, -1), "eV/angstrom", ("source", "forces")
+        ),
+        "parity/stress": Quantity(
+            parity.stress.reshape(2, -1), "eV/angstrom^3", ("source", "stress")
+        ),
+    }
+    return Result(facts=facts, texts={"potential": text}, arrays=arrays)
+
+
+def _compared(directory: Path, part: str, species: tuple[int, ...]) -> Comparison:
+    """Labels beside what ``mlp calculate_efs`` made of them, which must agree with the report of
+    ``mlp check_errors``.
+    """
+    from borarun.mtp.residuals import Comparison
+
+    labels, found = (_cfg(directory / name, species) for name in (f"{part}.cfg", f"efs_{part}.cfg"))
+    file = directory / f"efs_{part}.cfg"
+    if not np.array_equal(found.numbers, labels.numbers) or len(found) != len(labels):
+        raise ParseError(
+            file,
+            f"holds other configurations than were asked for ({len(found)} of {len(labels)})",
+            remedy=AGAIN,
+        )
+    if not found.labelled:
+        raise ParseError(
+            file, "holds a configuration without energy, forces or stress", remedy=AGAIN
+        )
+    pairs = [
+        (getattr(labels, name), getattr(found, name)) for name in ("energy", "forces", "stress")
+    ]
+    energy, forces, stress = (np.array(pair) for pair in pairs)
+    for values in (energy, forces, stress):
+        if not np.isfinite(values).all():
+            raise ParseError(file, "holds what is no number")
+    comparison = Comparison(energy / np.diff(labels.offsets), forces, stress)
+    report = _report(directory / f"errors_{part}.txt")
+    ours = {
+        "Energy per atom": comparison.energy,
+        "Forces": np.sqrt(3.0) * comparison.forces,
+    }  # mlp takes whole vectors, borarun components
+    for name, values in ours.items():
+        rms = float(np.sqrt(np.mean((values[1] - values[0]) ** 2)))
+        if not np.isclose(
+            rms, report[name], rtol=1e-3, atol=2e-6
+        ):  # six digits in the report, six decimals in the cfg file
+            raise ParseError(
+                file,
+                f"gives an RMS error of {name.lower()} of {rms:.6g}, mlp check_errors says "
+                f"{report[name]:.6g}",
+                remedy=AGAIN,
+            )
+    return comparison
+
+
+def _report(file: Path) -> dict[str, float]:
+    """RMS absolute difference of each quantity in a report of ``mlp check_errors``."""
+    text = _read(file).decode(errors="replace")
+    found = re.findall(
+        r"^(\w.*):\n\tErrors checked(?:.*\n)*?\tRMS     absolute difference = (\S+)\n",
+        text,
+        re.MULTILINE,
+    )
+    if len(found) != 5 or not text.rstrip().endswith("_" * 40):
+        raise ParseError(file, "is cut short or no report of mlp check_errors", remedy=AGAIN)
+    return _of(file, lambda: {name: float(value) for name, value in found})
+
+
+def _losses(file: Path) -> NDArray[np.float64]:
+    """The loss at each iteration; training that was stopped and went on is in one file."""
+    text = _read(file).decode(errors="replace")
+    if "training complete\n" not in text:
+        raise ParseError(file, "is cut short: `mlp train` did not come to its end", remedy=AGAIN)
+    return np.array(
+        [
+            float(value)
+            for value in re.findall(r"^BFGS iter \d+: f=([-+.0-9e]+)$", text, re.MULTILINE)
+        ]
+    )
+
+
+def _active_set(file: Path, p: int) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = _of(
+        file, lambda: np.load(io.BytesIO(_read(file)), allow_pickle=False)
+    )
+    if values.shape != (p, p) or not np.isfinite(values).all():
+        raise ParseError(
+            file, f"is no active set of {p} parameters (got shape {values.shape})", remedy=AGAIN
+        )
+    return values
+
+
+def _selected(settings: Settings, directory: Path) -> Result:
+    species = Potential.read(almtp.split(_read(directory / "start.almtp"))[0]).species
+    candidates = _cfg(directory / "candidates.cfg", species)
+    file = directory / "graded.cfg"
+    graded = _noted(file)
+    grades = _of(file, lambda: [float(noted[cfg.GRADE]) for noted in graded])
+    if len(grades) != len(candidates) or not np.isfinite(grades).all():
+        raise ParseError(
+            file, f"holds the grades of {len(grades)} of {len(candidates)} candidates", remedy=AGAIN
+        )
+    pool = (
+        _cfg(directory / "pieces.cfg", species)
+        if settings.cut_radius_A
+        else replace(candidates, grade=np.array(grades))
+    )
+
+    file, log = directory / "chosen.cfg", directory / "select_add.log"
+    told = re.search(
+        r"^Training set was increased by (\d+) configurations$",
+        _read(log).decode(errors="replace"),
+        re.MULTILINE,
+    )
+    if told is None:
+        raise ParseError(
+            log, "is cut short: `mlp select_add` did not come to its end", remedy=AGAIN
+        )
+    chosen = _noted(file)
+    if len(chosen) != int(told[1]):
+        raise ParseError(
+            file, f"holds {len(chosen)} of {told[1]} selected configurations", remedy=AGAIN
+        )
+    rows = _of(
+        file,
+        lambda: {int(noted["ID"]): len(noted["selected_eqn_inds"].split(",")) for noted in chosen},
+    )
+    if rows and not set(rows) <= set(range(len(pool))):
+        raise ParseError(
+            file, f"names configurations that are none of the {len(pool)} candidates", remedy=AGAIN
+        )
+    pool_grades = pool.grade if pool.grade is not None else np.zeros(len(pool))
+    ranked = sorted(rows, key=lambda index: (-rows[index], -pool_grades[index]))
+    ranked = ranked[: settings.max_selected]
+    return Result(
+        facts={"n_candidates": len(candidates), "n_selected": len(ranked), "grades": grades},
+        frames={"selected": pool.take(ranked)},
+    )
+
+
+def _cfg(file: Path, species: tuple[int, ...]) -> Frames:
+    return _of(file, lambda: cfg.read(_read(file).decode(errors="replace"), species))
+
+
+def _noted(file: Path) -> list[dict[str, str]]:
+    return _of(file, lambda: cfg.features(_read(file).decode(errors="replace")))
+
+
+def _of(file: Path, read: Callable[[], Got]) -> Got:
+    """What ``read`` gives; where it finds the file damaged, that is told of the file."""
+    try:
+        return read()
+    except (ValueError, KeyError, EOFError) as error:
+        raise ParseError(file, f"is damaged or cut short ({error})", remedy=AGAIN) from error
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
+
+
+def cost(settings: Settings, n_atoms: int) -> Cost:
+    """Estimate; how many configurations there will be is not known before."""
+    if settings.operation == "select":
+        return Cost(core_seconds=30.0, bytes=2e5)
+    one = GRADIENT_SECONDS[settings.level] * n_atoms / 104
+    return Cost(
+        core_seconds=10.0 + SECONDS_A_GRADIENT * settings.iteration_limit * CONFIGURATIONS * one,
+        bytes=3e6,
+    )

@@ -1,0 +1,1 @@
+"""Phonons by finite displacements with phonopy."""

@@ -1,0 +1,243 @@
+"""Phonons by finite displacements, with phonopy; the forces come from a reference engine.
+
+Two operations: ``displace`` gives the supercells that symmetry leaves to be computed, ``phonons``
+reads their forces.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+
+from borarun.engines import base
+from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Program as Program
+from borarun.engines.base import paths as paths
+from borarun.engines.base import probes as probes
+from borarun.errors import EngineError, ParseError
+from borarun.task import Quantity
+
+NAME = "phonopy"
+RESUMABLE = False
+FORMAT = 1
+"""Raised by one when the same settings come to mean another result."""
+
+AGAIN = "Submit again: it is done anew."
+
+FACTS = {
+    "displace": {"n_displacements"},
+    "phonons": {
+        "n_displacements",
+        "n_atoms_primitive",
+        "elements",
+        "n_q_points",
+        "n_imaginary",
+        "lowest_THz",
+        "highest_THz",
+        "zero_point_energy_eV_per_atom",
+        "acoustic_sum_eV_per_A2",
+        "force_drift_eV_per_A",
+        "band_labels",
+    },
+}
+"""Facts of each operation's record."""
+
+ARRAYS = {
+    "dos/frequency": ("frequency", "THz", ("point",)),
+    "dos/total": ("total", "1/THz", ("point",)),
+    "dos/projected": ("projected", "1/THz", ("element", "point")),
+    "gamma": ("gamma", "THz", ("mode",)),
+    "band/frequency": ("band", "THz", ("q", "mode")),
+    "band/distance": ("band_distance", "1/angstrom", ("q",)),
+    "band/corner": ("band_corner", "1/angstrom", ("corner",)),
+    "thermal/temperature": ("temperature", "K", ("temperature",)),
+    "thermal/free_energy": ("free_energy", "eV/atom", ("temperature",)),
+    "thermal/heat_capacity": ("heat_capacity", "eV/K/atom", ("temperature",)),
+}
+"""Array of the record -> its name in the program's file, unit, axes."""
+
+
+class Settings(base.Settings):
+    """Settings of both operations.
+
+    Attributes
+    ----------
+    supercell : repeats along the three cell vectors
+    displacement_A : how far an atom is moved
+    symmetry_A : distance within which atoms count as symmetry images
+    mesh : points of the Gamma-centred mesh in the reciprocal primitive cell
+    width_THz : standard deviation of the Gaussians in the density of states
+    path : corners of the band structure, e.g. ``GXMG``; empty = the standard path of the lattice
+    imaginary_THz : a frequency further below zero than this is an unstable mode, and no noise
+    temperatures_K : for free energy and heat capacity
+    """
+
+    operation: Literal["displace", "phonons"]
+    supercell: tuple[PositiveInt, PositiveInt, PositiveInt] = (1, 1, 1)
+    displacement_A: PositiveFloat = 0.01
+    symmetry_A: PositiveFloat = 1e-3
+    mesh: tuple[PositiveInt, PositiveInt, PositiveInt] = (4, 4, 4)
+    width_THz: PositiveFloat = 0.25
+    path: str = ""
+    imaginary_THz: NonNegativeFloat = 0.05
+    temperatures_K: tuple[PositiveFloat, ...] = ()
+
+
+SHAPE = {"operation", "supercell", "displacement_A", "symmetry_A"}
+"""What the displacements depend on."""
+
+
+def version(settings: Settings) -> str:
+    """Versions of the files and of phonopy."""
+    return f"format {FORMAT}, phonopy {metadata.version('phonopy')}"
+
+
+def missing(settings: Settings, program: Program) -> str:
+    """Nothing: phonopy comes with borarun."""
+    return ""
+
+
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
+    """The input files: ``job.json``, the structure, and the forces of the displaced supercells.
+
+    ``inputs["labels"]`` are the parts that label tasks took: part i of n holds the displacements i,
+    i + n, i + 2n ...
+    """
+    structure: Frames = inputs["structure"]
+    files: Files = {"structure.extxyz": structure.take([-1]).to_extxyz()}
+    if settings.operation == "displace":
+        job = settings.model_dump(mode="json", include=SHAPE)
+    else:
+        job = settings.model_dump(mode="json")
+        parts: list[Frames] = inputs["labels"]
+        longest = max(len(part) for part in parts)
+        files["forces.extxyz"] = Frames.of(
+            part[row] for row in range(longest) for part in parts if row < len(part)
+        ).to_extxyz()
+    files["job.json"] = json.dumps(job, indent=1) + "\n"
+    return files
+
+
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
+    """The command to start."""
+    return [sys.executable, "-m", "borarun.engines.phonopy.program"]
+
+
+def parse(settings: Settings, directory: Path) -> Result:
+    """What the program left, checked.
+
+    Raises
+    ------
+    ParseError
+        Where a file is missing, cut short or holds what is no number.
+    EngineError
+        Where the program says that it came to no result.
+    """
+    file = directory / "result.json"
+    try:
+        result = json.loads(_read(file))
+        if "failed" in result:
+            raise EngineError(result["failed"], remedy=result["remedy"])
+        facts = {name: result["facts"][name] for name in sorted(FACTS[settings.operation])}
+        size = int(result["bytes"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+    if settings.operation == "displace":
+        return Result(
+            facts=facts,
+            frames={"displaced": _displaced(directory / "displaced.extxyz", size, facts)},
+        )
+    return Result(facts=facts, arrays=_arrays(directory / "phonons.npz", size))
+
+
+def _displaced(file: Path, size: int, facts: dict[str, Any]) -> Frames:
+    text = _whole(file, size)
+    try:
+        frames = Frames.from_extxyz(text.decode())
+    except Exception as error:  # ASE raises whatever its reader stumbles over
+        raise ParseError(file, f"is no extended XYZ ({error})", remedy=AGAIN) from error
+    if len(frames) != facts["n_displacements"] or len(frames) == 0:
+        raise ParseError(
+            file, f"holds {len(frames)} of {facts['n_displacements']} displacements", remedy=AGAIN
+        )
+    return frames
+
+
+def _arrays(file: Path, size: int) -> dict[str, Quantity]:
+    _whole(file, size)
+    arrays = {}
+    try:
+        with np.load(file, allow_pickle=False) as found:
+            for name, (inside, unit, dims) in ARRAYS.items():
+                arrays[name] = Quantity(np.asarray(found[inside]), unit, dims)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+    for name, quantity in arrays.items():
+        if not np.isfinite(quantity.values).all():
+            raise ParseError(file, f"holds {name} that are no numbers")
+    return arrays
+
+
+def _whole(file: Path, size: int) -> bytes:
+    content = _read(file)
+    if len(content) != size:
+        raise ParseError(
+            file, f"is cut short or damaged ({len(content)} of {size} bytes)", remedy=AGAIN
+        )
+    return content
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
+
+
+@cache
+def count_displacements(text: str, supercell: tuple[int, int, int]) -> int:
+    """How many displacements a structure needs, for plans: its relaxed form, which has the same
+    symmetry, needs as many.
+
+    Parameters
+    ----------
+    text : the structure as extended XYZ
+    supercell : repeats along the three cell vectors
+    """
+    from phonopy import Phonopy  # half a second, which a study without phonons need not wait for
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    atoms = Frames.from_extxyz(text)[0]
+    cell = PhonopyAtoms(
+        numbers=atoms.numbers, cell=atoms.cell.array, scaled_positions=atoms.get_scaled_positions()
+    )
+    phonons = Phonopy(
+        cell,
+        np.diag(supercell),
+        primitive_matrix="P",
+        symprec=Settings(operation="displace").symmetry_A,
+    )
+    phonons.generate_displacements()
+    return len(phonons.displacements)
+
+
+def cost(settings: Settings, n_atoms: int) -> Cost:
+    """Estimate; ``n_atoms`` is that of the supercell."""
+    if settings.operation == "displace":
+        return Cost(core_seconds=5.0, bytes=1e4 * n_atoms)
+    points = int(np.prod(settings.mesh)) / 4 + 200
+    return Cost(
+        core_seconds=10.0 + points * 0.04 * (n_atoms / 104) ** 3, bytes=1e5 + 200 * 24.0 * n_atoms
+    )

@@ -1,0 +1,321 @@
+"""What the reference engines share: their settings, the files of ``reference.program``,
+and how these are read.
+
+A reference engine gives the energies, forces and stresses that a potential is trained on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from borarun.contacts import Contacts, contacts
+from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
+from borarun.errors import EngineError, ParseError
+from borarun.structure import Cell, build
+
+FORMAT = "1"
+"""Version of the files below: part of every key."""
+
+Version = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+"""Version of a program that the study asks for, whole or its beginning. Where it asks for none,
+keys hold nothing of it.
+"""
+
+RELAX_STEPS = 60
+"""Steps that a relaxation usually takes, for estimates."""
+
+AGAIN = "Submit again: it is done anew."
+
+FACTS = {
+    "relax": {
+        "energy_eV_per_atom",
+        "lattice_A",
+        "angles_deg",
+        "volume_A3",
+        "max_force_eV_per_A",
+        "space_group",
+        "steps",
+    },
+    "label": {"n_labels"},
+    "aimd": {"n_labels", "temperature_K", "steps", "ensemble"},
+}
+"""Facts of each operation's record."""
+
+
+class ReferenceSettings(Settings):
+    """Settings of a reference engine; each engine names its functionals.
+
+    Attributes
+    ----------
+    operation : ``relax`` a structure, ``label`` the input ``frames`` or close contacts of a
+        structure, or ``aimd``: a short NPT Langevin run
+    functional : one of the engine's ``FUNCTIONALS``
+    part : ``label`` takes the frames i, i + n, i + 2 n ... of its input, (i, n)
+    contacts : close contacts to make of the cell, and to label
+    cell : where relax and aimd start, and contacts are made
+    fmax_eV_per_A : relax ends when no force is larger ...
+    max_stress_kbar : ... and no component of the stress
+    max_steps : relax gives up after so many
+    relax_cell : relax the cell as well as the positions
+    keep_symmetry : relax keeps the space group that it finds in the start
+    temperature_K, time_ps, timestep_fs, sample_every_fs : of aimd; the start itself is no sample
+    friction_per_ps : of the Langevin thermostat
+    pressure_bar : of the barostat
+    seed : of velocities and random forces
+    """
+
+    ENGINE: ClassVar[str]
+    FUNCTIONALS: ClassVar[tuple[str, ...]]
+
+    operation: Literal["relax", "label", "aimd"]
+    functional: str
+    part: tuple[NonNegativeInt, PositiveInt] = (0, 1)
+    contacts: Contacts | None = None
+    cell: Cell = Cell()
+
+    fmax_eV_per_A: PositiveFloat = 0.005
+    max_stress_kbar: PositiveFloat = 0.1
+    max_steps: PositiveInt = 500
+    relax_cell: bool = True
+    keep_symmetry: bool = True
+
+    temperature_K: PositiveFloat = 1000.0
+    time_ps: PositiveFloat = 1.0
+    timestep_fs: PositiveFloat = 1.0
+    sample_every_fs: PositiveFloat = 1.0
+    friction_per_ps: PositiveFloat = 10.0
+    pressure_bar: float = 0.0
+    seed: int = Field(1, ge=0)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an aimd run."""
+        return round(self.time_ps * 1e3 / self.timestep_fs)
+
+    @property
+    def sample_every(self) -> int:
+        """Steps between the samples of an aimd run."""
+        return round(self.sample_every_fs / self.timestep_fs)
+
+    @field_validator("functional")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in cls.FUNCTIONALS:
+            raise ValueError(
+                f"{cls.ENGINE} has {' and '.join(cls.FUNCTIONALS)} (got {value}). Choose of "
+                "these, or another engine."
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _samples_fall_on_steps(self) -> Self:
+        if self.sample_every < 1 or not math.isclose(
+            self.sample_every * self.timestep_fs, self.sample_every_fs, rel_tol=1e-6
+        ):
+            raise ValueError(
+                f"sample_every_fs is no multiple of timestep_fs (got {self.sample_every_fs} "
+                f"and {self.timestep_fs})"
+            )
+        if self.operation == "aimd" and self.steps < self.sample_every:
+            raise ValueError(
+                f"the run ends before its first sample (got time_ps {self.time_ps}, "
+                f"sample_every_fs {self.sample_every_fs})"
+            )
+        return self
+
+
+def check_version(asked: str | None, programs: Iterable[str], directory: Path) -> None:
+    """That what ran is what the study asks for.
+
+    Parameters
+    ----------
+    asked : e.g. ``6.4``, which 6.4.2 is and 6.40 is not; None: any will do
+    programs : name and version of each that ran, as its output tells them, e.g. ``VASP 6.4.2``
+
+    Raises
+    ------
+    EngineError
+        Where another version ran.
+    """
+    for program in programs if asked else ():
+        name, _, version = program.partition(" ")
+        if not re.match(rf"{re.escape(asked or '')}(?!\d)", version):
+            raise EngineError(
+                f"version: the study asks for {name} {asked} (got {version}).",
+                remedy="Name that version in the site file, or load it in worker_init; or "
+                f"change reference.version. Then delete {directory}, and submit again.",
+            )
+
+
+def configurations(settings: ReferenceSettings, inputs: Inputs) -> Frames:
+    """The configurations that a task starts from: the frames to label, or one structure."""
+    base: Frames | None = inputs.get("structure")
+    if settings.operation != "label":
+        return Frames.of([build(settings.cell, None if base is None else base[-1])])
+    made = settings.contacts and contacts(
+        build(settings.cell, None if base is None else base[-1]), settings.contacts
+    )
+    frames: Frames = made or inputs["frames"]
+    first, step = settings.part
+    frames = frames.take(range(first, len(frames), step))
+    return Frames(frames.offsets, frames.numbers, frames.positions, frames.cell)
+
+
+def render(settings: ReferenceSettings, frames: Frames) -> Files:
+    """The input files: ``job.json`` and the configurations.
+
+    Parameters
+    ----------
+    settings : settings
+    frames : from ``configurations``
+    """
+    job: dict[str, Any] = {
+        "operation": settings.operation,
+        "engine": settings.ENGINE,
+        "functional": settings.functional,
+    }
+    if settings.operation == "relax":
+        job |= settings.model_dump(
+            include={"fmax_eV_per_A", "max_stress_kbar", "max_steps", "relax_cell", "keep_symmetry"}
+        )
+    elif settings.operation == "aimd":
+        job |= settings.model_dump(
+            include={"temperature_K", "timestep_fs", "friction_per_ps", "pressure_bar", "seed"}
+        )
+        job |= {"steps": settings.steps, "sample_every": settings.sample_every}
+    return {"job.json": json.dumps(job, indent=1) + "\n", _input_file(settings): frames.to_extxyz()}
+
+
+def mesh(
+    kpoints: tuple[int, int, int], cell_A: Sequence[float] | None, edges_A: Sequence[float]
+) -> tuple[int, int, int]:
+    """The mesh of k-points for a cell: that of the study's cell, made coarser by as many times as
+    the cell repeats it.
+
+    Parameters
+    ----------
+    kpoints : mesh for the study's cell
+    cell_A : edges of the study's cell, angstrom; None: every cell gets ``kpoints``
+    edges_A : edges of the cell, angstrom
+    """
+    if cell_A is None:
+        return kpoints
+    # Whole repeats, so that a cell that breathes keeps its mesh.
+    repeats = [max(1, round(edge / unit)) for edge, unit in zip(edges_A, cell_A, strict=True)]
+    a, b, c = (math.ceil(n / repeat) for n, repeat in zip(kpoints, repeats, strict=True))
+    return a, b, c
+
+
+def command(settings: ReferenceSettings, cores: int) -> list[str]:
+    """The command that starts the program."""
+    return [sys.executable, "-m", "borarun.engines.reference.program", "--cores", str(cores)]
+
+
+def parse(settings: ReferenceSettings, directory: Path) -> Result:
+    """What the program left, checked.
+
+    Raises
+    ------
+    ParseError
+        Where a file is missing, cut short, belongs to other atoms or holds what is no number.
+    EngineError
+        Where the program says that it came to no result.
+    """
+    file = directory / "result.json"
+    try:
+        result = json.loads(_read(file))
+        if "failed" in result:
+            raise EngineError(
+                result["failed"], remedy=result["remedy"], evidence=result["evidence"]
+            )
+        facts = {name: result["facts"][name] for name in FACTS[settings.operation]}
+        size, n_labels = int(result["bytes"]), int(result["facts"]["n_labels"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+    numbers = np.concatenate(
+        [np.ravel(value) for value in facts.values() if not isinstance(value, str)]
+    )
+    if not np.isfinite(numbers.astype(float)).all():
+        raise ParseError(file, "holds a value that is no number")
+
+    file = directory / "labels.extxyz"
+    text = _read(file)
+    if len(text) != size:
+        raise ParseError(
+            file, f"is cut short or damaged ({len(text)} of {size} bytes)", remedy=AGAIN
+        )
+    labels, asked = _frames(file), _frames(directory / _input_file(settings))
+    expected = np.tile(asked.numbers, 1 if settings.operation == "label" else n_labels)
+    if len(labels) != n_labels or not np.array_equal(labels.numbers, expected):
+        raise ParseError(
+            file,
+            f"holds other configurations than were asked for ({len(labels)} of {n_labels}, "
+            f"{len(labels.numbers)} atoms)",
+        )
+    if n_labels and not labels.labelled:
+        raise ParseError(file, "holds a configuration without energy, forces or stress")
+    for name, values in labels.arrays().items():
+        if not np.isfinite(values).all():
+            raise ParseError(file, f"holds {name} that are no numbers")
+    return Result(
+        facts=facts, frames={"structure" if settings.operation == "relax" else "labels": labels}
+    )
+
+
+def cost(
+    settings: ReferenceSettings, n_atoms: int, seconds_per_atom: float, start_s: float
+) -> Cost:
+    """Estimate from the time of one evaluation.
+
+    Parameters
+    ----------
+    settings : settings
+    n_atoms : atoms of the structure; of all configurations together for ``label``
+    seconds_per_atom : core time of one energy with forces and stress, s
+    start_s : core time before the first evaluation, s
+    """
+    evaluations = {"relax": RELAX_STEPS, "label": 1, "aimd": settings.steps}[settings.operation]
+    labels = settings.steps // settings.sample_every if settings.operation == "aimd" else 1
+    return Cost(
+        core_seconds=start_s + evaluations * n_atoms * seconds_per_atom,
+        bytes=5e3 + labels * n_atoms * 50.0,
+    )
+
+
+def _input_file(settings: ReferenceSettings) -> str:
+    return "frames.extxyz" if settings.operation == "label" else "start.extxyz"
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ParseError(
+            file,
+            f"cannot be read ({error.strerror})",
+            remedy="See the program's last lines in stderr.txt.",
+        ) from error
+
+
+def _frames(file: Path) -> Frames:
+    text = _read(file)
+    try:
+        return Frames.from_extxyz(text.decode())
+    except Exception as error:  # ASE raises whatever its reader stumbles over
+        raise ParseError(file, f"is no extended XYZ ({error})") from error

@@ -1,0 +1,1 @@
+"""SevenNet-0 as reference."""

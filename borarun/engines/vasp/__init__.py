@@ -1,0 +1,1 @@
+"""VASP as reference."""

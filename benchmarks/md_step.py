@@ -33,7 +33,7 @@ from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator, energies_forces_virial
 from borarun.mtp.potential import Potential
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "md_step.md"

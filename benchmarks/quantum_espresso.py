@@ -29,7 +29,8 @@ from borarun.engines.base import Engine
 from borarun.engines.quantum_espresso import engine as quantum_espresso
 from borarun.engines.sevennet import engine as sevennet
 from borarun.frames import Frames
-from borarun.structure import find_anions, read_structure, whole_anions
+from borarun.structure import find_anions, whole_anions
+from borarun.structure_files import read_structure
 from borarun.units import EV_PER_A3_IN_KBAR
 
 STRUCTURE = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"

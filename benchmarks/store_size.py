@@ -31,7 +31,7 @@ from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.store import RESOLUTION_A, Store
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 from borarun.task import TRAJECTORY, Quantity, Result, Task
 
 ROOT = Path(__file__).parent.parent

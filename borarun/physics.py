@@ -32,7 +32,8 @@ from borarun.protocol import (
     VaspReference,
     Vibrations,
 )
-from borarun.structure import find_anions, formula_units
+from borarun.structure import composition, find_anions, formula_units
+from borarun.structure_files import doubts
 from borarun.units import FS_PER_NS, FS_PER_PS
 
 Place = tuple[str, ...]
@@ -93,6 +94,9 @@ def as_far_as_known(found: Iterator[Item]) -> Iterator[Item]:
 
 def warnings(study: Study, phases: Phases) -> Iterator[str]:
     """What is allowed but worth knowing."""
+    unit = composition(study.material.formula).total()
+    for phase, doubt in doubts(phases, unit):
+        yield f"material.phases.{phase}: {study.material.phases[phase]}: {doubt}"
     if study.potential and (study.heating or study.diffusion or study.vibrations):
         width = _smallest_width(phases[study.phase], study.supercell)
         if study.potential.cutoff_A > width / 2:
@@ -153,11 +157,10 @@ def _hottest(study: Study) -> dict[str, float]:
 def _formulas(study: Study, phases: Phases) -> Iterator[Finding]:
     material = study.material
     for key in ("formula", "anion"):
-        if not _elements(getattr(material, key)):
-            yield (
-                ("material", key),
-                f"no chemical formula (got {getattr(material, key)!r}). Write it as in Li2B12H12.",
-            )
+        try:
+            composition(getattr(material, key))
+        except StudyError as error:
+            yield ("material", key), error.problems[0].message
 
 
 def _mobile(study: Study, phases: Phases) -> Iterator[Finding]:

@@ -1,13 +1,12 @@
-"""Structures: read them, find the anions in them, make supercells and vacancies."""
+"""Structures: find the anions in them, make supercells and vacancies."""
 
 from __future__ import annotations
 
 import random
-import warnings
+import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,166 +21,13 @@ from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 from borarun.task import Settings
 
-SHORTEST_DISTANCE_A = 0.5
-"""Atoms nearer than this are a mistake of the file: the shortest bond there is, H-H, has 0.74
-angstrom.
-"""
-
 BOND_TOLERANCE = 1.35
 TORN_TOLERANCE = 1.65
 """Atoms are bonded below this many times the sum of their covalent radii: bonds stretched by heat
 are, contacts between anions are not.
 """
 
-LARGEST_FILE_B = 20_000_000
-"""A larger structure file is a mistake; 100,000 atoms take less."""
-
 Array = NDArray[Any]
-
-
-def read_structure(path: Path) -> Atoms:
-    """The periodic structure of a CIF, POSCAR or extended XYZ file, checked.
-
-    Parameters
-    ----------
-    path : file; the kind is told by its name (``.cif``; ``.vasp``, ``.poscar``, ``POSCAR*``,
-        ``CONTCAR*``; ``.xyz``, ``.extxyz``)
-
-    Returns
-    -------
-    Atoms : positions and cell in angstrom, periodic in all directions; everything else that the
-        file says is dropped
-
-    Raises
-    ------
-    StudyError
-        Where the file is missing or unreadable, or holds no cell, no atoms, a partly occupied site
-        or overlapping atoms.
-    """
-
-    def wrong(message: str) -> StudyError:
-        return _wrong(message, str(path))
-
-    try:
-        if path.is_dir():
-            raise wrong("is a folder. Name the structure file in it.")
-        if not path.exists():
-            raise wrong("no such file. Paths count from the folder of the file that names them.")
-        if not path.is_file():
-            raise wrong("is not a regular file. Name a structure file.")
-        if (size := path.stat().st_size) > LARGEST_FILE_B:
-            raise wrong(
-                f"too large for a structure (got {size / 1e6:.0f} MB, at most "
-                f"{LARGEST_FILE_B / 1e6:.0f} MB)."
-            )
-        path.open("rb").close()
-    except OSError as error:
-        raise wrong(
-            f"cannot be read ({error.strerror}). Check the path and its permissions."
-        ) from None
-    name, suffix = path.name.lower(), path.suffix.lower()
-    try:
-        with warnings.catch_warnings():  # the readers warn about what the checks below judge
-            warnings.simplefilter("ignore")
-            if suffix == ".cif":
-                atoms = _read_cif(path)
-            elif suffix in {".vasp", ".poscar"} or name.startswith(("poscar", "contcar")):
-                atoms = _read_poscar(path)
-            elif suffix in {".xyz", ".extxyz"}:
-                atoms = _read_with_ase(path, "extxyz")
-            else:
-                raise _wrong(
-                    "unknown kind of structure file. Use .cif, .vasp (POSCAR) or .xyz "
-                    "(extended XYZ)."
-                )
-        return _checked(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
-    except StudyError as error:
-        raise wrong(error.problems[0].message) from error
-    except Exception as error:  # the readers raise whatever their parsers stumble over
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise wrong(
-            f"cannot be read ({reason}). Open it in a viewer such as VESTA or OVITO to see "
-            "what is wrong with it."
-        ) from error
-
-
-def _single(images: Atoms | list[Atoms]) -> Atoms:
-    if not isinstance(images, list) or len(images) != 1:
-        raise _wrong(f"holds {len(images)} configurations. Keep the one that is meant.")
-    return images[0]
-
-
-def _read_with_ase(path: Path, kind: str) -> Atoms:
-    from ase.io import read  # loads scipy whole: a plan need not wait for it
-
-    return _single(read(path, index=":", format=kind))
-
-
-def _read_poscar(path: Path) -> Atoms:
-    with path.open(errors="replace") as lines:
-        symbols = [line.split() for _, line in zip(range(6), lines, strict=False)][5:]
-    if (
-        symbols and symbols[0] and all(word.isdigit() for word in symbols[0])
-    ):  # of VASP before 5; ASE would look for a POTCAR beside it
-        raise _wrong(
-            "names no elements. Write their symbols into a line before the one that counts "
-            "their atoms, as VASP 5 does."
-        )
-    return _read_with_ase(path, "vasp")
-
-
-def _read_cif(path: Path) -> Atoms:
-    # pymatgen and not ASE: ASE refuses a CIF that lists its symmetry operations but does not name
-    # the group.
-    # It takes a second to import, which a study with a POSCAR need not wait for.
-    from pymatgen.io.cif import CifParser
-
-    structure = CifParser(path).parse_structures(primitive=False)[0]
-    for site in structure:
-        if not site.is_ordered:
-            where = ", ".join(f"{value:.3f}" for value in site.frac_coords)
-            raise _wrong(
-                f"the site at ({where}) is partly occupied (got {site.species_string}). Give "
-                "an ordered structure."
-            )
-    return Atoms(
-        [site.specie.Z for site in structure],
-        scaled_positions=structure.frac_coords,
-        cell=structure.lattice.parameters,
-        pbc=True,
-    )
-
-
-def _checked(atoms: Atoms) -> Atoms:
-    if len(atoms) == 0:
-        raise _wrong("holds no atoms.")
-    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-        raise _wrong("a coordinate is no number.")
-    if (unknown := np.flatnonzero(atoms.numbers < 1)).size:
-        raise _wrong(f"atom {unknown[0] + 1} is of no known element.")
-    lengths = atoms.cell.lengths()
-    volume = float(np.linalg.det(atoms.cell.array))
-    if abs(volume) <= 1e-3 * max(1.0, float(np.prod(lengths))):
-        raise _wrong(
-            "has no cell: three vectors that span a volume are needed (extended XYZ: "
-            'Lattice="..." on the second line).'
-        )
-    if volume < 0:
-        raise _wrong(
-            "the cell vectors are left-handed. Exchange two of them and the coordinates that "
-            "go with them."
-        )
-    first, second, distance = neighbor_list("ijd", atoms, SHORTEST_DISTANCE_A)
-    if len(distance):
-        nearest = int(np.argmin(distance))
-        i, j = int(first[nearest]), int(second[nearest])
-        a, b = (f"{k + 1} ({chemical_symbols[atoms.numbers[k]]})" for k in (i, j))
-        raise _wrong(
-            f"atoms {a} and {b} overlap (got {distance[nearest]:.3f} A, at least "
-            f"{SHORTEST_DISTANCE_A} A). Remove the double; in a CIF a coordinate cut short, 0.33 "
-            "for 1/3, makes one."
-        )
-    return atoms
 
 
 def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_TOLERANCE) -> Array:
@@ -368,7 +214,8 @@ def formula_units(atoms: Atoms, formula: str) -> int:
         hint = (
             f"The formula has no {unwanted}."
             if unwanted
-            else "Check material.formula, or the structure for lost atoms."
+            else "Check material.formula, the structure for lost atoms and, in a CIF, the setting "
+            "of its space group."
         )
         raise _wrong(f"holds {_text(held)}, which is no whole multiple of {formula}. {hint}")
     return units
@@ -453,8 +300,21 @@ def composition(formula: str) -> Counter[str]:
     except ValueError:
         counts = Counter()
     if not counts or not set(counts) <= set(chemical_symbols[1:]):
-        raise _wrong(f"no chemical formula (got {formula!r}). Write it as in Li2B12H12.")
+        raise _wrong(f"no chemical formula (got {formula!r}). {_meant(formula)}")
     return counts
+
+
+def _meant(formula: str) -> str:
+    """What to write for a formula as it is printed: with subscripts, blanks or a charge."""
+    plain = re.sub(
+        r"(?:[\s^]\d*[+-]|[⁰¹²³⁴⁵⁶⁷⁸⁹]*[⁺⁻]|[+-])$", "", formula.strip().replace("−", "-")
+    )
+    plain = plain.translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789", " _·"))
+    if plain != formula:
+        with suppress(StudyError):
+            composition(plain)
+            return f"Write {plain}."
+    return "Write it as in Li2B12H12."
 
 
 def _text(composition: Mapping[str, int]) -> str:

@@ -23,7 +23,8 @@ from borarun.labels import read_labels
 from borarun.messages import Section, in_order, validate
 from borarun.protocol import MAX_PATH, Study, TrainingSet
 from borarun.published import Published, read_published
-from borarun.structure import composition, formula_units, read_structure
+from borarun.structure import composition, formula_units
+from borarun.structure_files import read_structure
 from borarun.task import Given
 from borarun.yaml_file import KeyPath, Node, merge, read_yaml
 

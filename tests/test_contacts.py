@@ -14,7 +14,8 @@ from borarun.contacts import OF_ANIONS, OF_IONS, RATTLE_A, STRAINS, Contacts, bo
 from borarun.engines.bundled import engine as bundled
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.structure import Cell, find_anions, read_structure
+from borarun.structure import Cell, find_anions
+from borarun.structure_files import read_structure
 
 STRUCTURES = Path(__file__).parents[1] / "studies" / "structures"
 SLACK = 6 * RATTLE_A

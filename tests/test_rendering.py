@@ -14,7 +14,7 @@ from borarun.frames import Frames
 from borarun.places import Places
 from borarun.plan import expand
 from borarun.store import Store
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 from borarun.study import load_study
 from borarun.task import Result
 

@@ -1,15 +1,13 @@
-"""Reading structures, finding anions, supercells and vacancies."""
+"""Finding anions, supercells and vacancies."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
-from ase.io import write
 from ase.spacegroup import crystal as crystal_of
 from pydantic import ValidationError
 
@@ -22,23 +20,16 @@ from borarun.structure import (
     find_anions,
     formula_units,
     is_torn,
-    read_structure,
     whole_anions,
 )
+from borarun.structure_files import read_structure
 
 PA3 = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
-CUBE = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
 
 
 @pytest.fixture(scope="module")
 def crystal() -> Atoms:
     return read_structure(PA3)
-
-
-def in_text(text: str, tmp_path: Path, name: str) -> Path:
-    path = tmp_path / name
-    path.write_text(text)
-    return path
 
 
 def lattice_of(molecule_: Atoms, ion: str, edge: float) -> Atoms:
@@ -47,101 +38,6 @@ def lattice_of(molecule_: Atoms, ion: str, edge: float) -> Atoms:
     """
     atoms = molecule_ + Atoms(ion, positions=[[edge / 2] * 3])
     return Atoms(atoms.numbers, atoms.positions, cell=[edge] * 3, pbc=True)
-
-
-# read_structure
-
-
-def test_cif_symmetry_makes_every_atom_of_the_cell(crystal: Atoms) -> None:
-    assert sorted(crystal.symbols.formula.count().items()) == [("B", 48), ("H", 48), ("Li", 8)]
-    assert crystal.pbc.all()
-    np.testing.assert_allclose(crystal.cell.cellpar(), [9.577] * 3 + [90] * 3)
-    assert np.count_nonzero(crystal.cell.array) == 3, "a cubic cell is exactly diagonal"
-
-
-def test_cif_with_operations_but_no_group_name(tmp_path: Path, crystal: Atoms) -> None:
-    lines = [
-        line
-        for line in PA3.read_text().splitlines()
-        if "space_group" not in line and "Int_Tables" not in line
-    ]
-    assert len(read_structure(in_text("\n".join(lines), tmp_path, "nameless.cif"))) == len(crystal)
-
-
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [("POSCAR", "vasp"), ("cell.vasp", "vasp"), ("cell.xyz", "extxyz"), ("cell.extxyz", "extxyz")],
-)
-def test_other_formats_give_the_same_structure(
-    tmp_path: Path, crystal: Atoms, name: str, form: str
-) -> None:
-    write(tmp_path / name, crystal[crystal.numbers.argsort()], format=form)
-    found = read_structure(tmp_path / name)
-    np.testing.assert_allclose(
-        found.positions, crystal.positions[crystal.numbers.argsort()], atol=1e-7
-    )
-    np.testing.assert_allclose(found.cell.array, crystal.cell.array)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("cell.json", "{}", "unknown kind of structure file"),
-        ("cell.cif", "not a crystal", "cannot be read"),
-        ("POSCAR", "one line", "cannot be read"),
-        ("cell.xyz", f"1\n{CUBE}\nLi 0 0\n", "cannot be read"),
-        ("cell.xyz", "1\nno lattice\nLi 0 0 0\n", "no cell"),
-        (
-            "cell.xyz",
-            '1\nLattice="4 0 0 0 4 0 4 4 0" Properties=species:S:1:pos:R:3\nLi 0 0 0\n',
-            "no cell",
-        ),
-        (
-            "cell.xyz",
-            '1\nLattice="0 4 0 4 0 0 0 0 4" Properties=species:S:1:pos:R:3\nLi 0 0 0\n',
-            "left-handed",
-        ),
-        ("cell.xyz", f"0\n{CUBE}\n", "no atoms"),
-        ("cell.xyz", f"1\n{CUBE}\nLi nan 0 0\n", "no number"),
-        ("cell.xyz", f"1\n{CUBE}\nX 0 0 0\n", "no known element"),
-        ("cell.xyz", f"1\n{CUBE}\nLi 0 0 0\n" * 2, "2 configurations"),
-        (
-            "cell.xyz",
-            f"2\n{CUBE}\nLi 0.1 0 0\nB 3.9 0 0\n",
-            r"atoms 1 \(Li\) and 2 \(B\) overlap \(got 0.200 A",
-        ),
-        (
-            "cell.xyz",
-            '1\nLattice="0.4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3\nLi 0 0 0\n',
-            "overlap",
-        ),
-        ("cell.vasp", "\x00\xff", "cannot be read"),
-    ],
-)
-def test_a_wrong_file_is_named_with_its_mistake(
-    tmp_path: Path, name: str, text: str, message: str
-) -> None:
-    path = in_text(text, tmp_path, name)
-    with pytest.raises(StudyError, match=message) as caught:
-        read_structure(path)
-    assert caught.value.problems[0].file == str(path)
-
-
-def test_partial_occupancy_is_refused(tmp_path: Path) -> None:
-    text = re.sub(r"(?m)^(  Li  .*) 1$", r"\1 0.5", PA3.read_text())
-    with pytest.raises(
-        StudyError, match=r"site at \(0.147, 0.647, 0.853\) is partly occupied \(got Li:0.5\)"
-    ):
-        read_structure(in_text(text, tmp_path, "half.cif"))
-
-
-def test_missing_and_huge_files(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="no such file"):
-        read_structure(tmp_path / "none.cif")
-    with (tmp_path / "huge.cif").open("wb") as file:
-        file.truncate(10**9)
-    with pytest.raises(StudyError, match="too large"):
-        read_structure(tmp_path / "huge.cif")
 
 
 # find_anions and whole_anions
@@ -281,6 +177,11 @@ def test_a_lost_atom_is_told(crystal: Atoms) -> None:
         ("B12H12x", "no chemical formula"),
         ("", "no chemical formula"),
         ("Xx4", "no chemical formula"),
+        ("B₁₂H₁₂", r"no chemical formula \(got 'B₁₂H₁₂'\). Write B12H12"),
+        ("B12 H12", "Write B12H12"),
+        ("B12H12²⁻", "Write B12H12"),
+        ("B12H12^2-", "Write B12H12"),
+        ("BH4-", "Write BH4"),
     ],
 )
 def test_wrong_anions(crystal: Atoms, anion: str, message: str) -> None:

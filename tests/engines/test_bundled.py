@@ -17,7 +17,8 @@ from borarun.errors import EngineError
 from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
-from borarun.structure import Cell, read_structure
+from borarun.structure import Cell
+from borarun.structure_files import read_structure
 from borarun.units import EV_PER_A3_IN_KBAR
 
 STRUCTURE = Path(__file__).parents[2] / "studies" / "structures" / "Li2B12H12-Pa-3.cif"

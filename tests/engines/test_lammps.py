@@ -19,7 +19,7 @@ from borarun.engines.lammps.data import standard_cell
 from borarun.engines.lammps.output import read_dump
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 from borarun.task import Result
 
 DATA = Path(__file__).parent.parent / "data"

@@ -32,7 +32,7 @@ from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS, TIME_UP
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 from borarun.task import Result
 
 ROOT = Path(__file__).parents[2]

@@ -31,7 +31,7 @@ from borarun.frames import Frames
 from borarun.mtp import active_set
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 from borarun.task import Result
 from borarun.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_BAR
 

@@ -22,7 +22,8 @@ from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
-from borarun.structure import Cell, read_structure
+from borarun.structure import Cell
+from borarun.structure_files import read_structure
 
 STRUCTURE = Path(__file__).parents[2] / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 CELL = Cell(text=Frames.of([read_structure(STRUCTURE)]).to_extxyz())

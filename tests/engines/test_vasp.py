@@ -51,7 +51,8 @@ from borarun.run.work import perform
 from borarun.sharing.records import share
 from borarun.stages.base import make_task
 from borarun.store import Store
-from borarun.structure import Cell, read_structure
+from borarun.structure import Cell
+from borarun.structure_files import read_structure
 from borarun.task import Ref, Result
 from borarun.units import EV_PER_A3_IN_KBAR
 

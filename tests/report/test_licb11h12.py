@@ -18,7 +18,8 @@ from borarun.protocol import Study
 from borarun.report import Results, collect, summary, tables, write_report
 from borarun.report.comparison import compare
 from borarun.store import Store
-from borarun.structure import find_anions, read_structure, whole_anions
+from borarun.structure import find_anions, whole_anions
+from borarun.structure_files import read_structure
 from borarun.task import Result, Task
 from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 

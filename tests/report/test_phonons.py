@@ -16,7 +16,7 @@ from borarun.plan import expand
 from borarun.report import Results, collect, write_report
 from borarun.report.plots.phonons import blocks, file_name
 from borarun.store import Store
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 from borarun.study import load_study
 from borarun.task import Quantity, Result, Task
 from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV

@@ -29,7 +29,7 @@ from borarun.report.results.provenance import Gap
 from borarun.sharing.crate import NAME, Terms
 from borarun.sharing.export import export
 from borarun.store import Store
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 from borarun.study import load_study
 from borarun.task import Quantity
 

@@ -10,7 +10,7 @@ import pytest
 from borarun.errors import StudyError
 from borarun.frames import Frames
 from borarun.plan import Plan, expand
-from borarun.structure import read_structure
+from borarun.structure_files import read_structure
 from borarun.study import Study, load_study
 from borarun.task import Record, Ref, Task, items_of
 from borarun.units import THZ_IN_MEV

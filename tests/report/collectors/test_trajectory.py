@@ -16,7 +16,8 @@ from borarun.analysis.bonds import Bonds, check_bonds
 from borarun.report.collectors.source import Done, Source
 from borarun.report.collectors.trajectory import elements_at_centre, read, still_atoms, vertices_of
 from borarun.store import Store
-from borarun.structure import find_anions, read_structure
+from borarun.structure import find_anions
+from borarun.structure_files import read_structure
 from borarun.task import Quantity, Result, Task
 
 STUDIES = Path(__file__).parents[3] / "studies"

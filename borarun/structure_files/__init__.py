@@ -1,0 +1,99 @@
+"""Structure files: one crystal read from a CIF, POSCAR or extended XYZ file, or refused."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from ase import Atoms
+
+from borarun.errors import StudyError
+from borarun.structure_files import cif, extended_xyz, poscar
+from borarun.structure_files.checks import checked, doubts
+from borarun.structure_files.text import REMARKS, text_of, wrong
+
+__all__ = ["doubts", "read_structure"]
+
+LARGEST_FILE_B = 20_000_000
+"""A larger structure file is a mistake; 50,000 atoms take less."""
+
+OTHER_KINDS = {
+    ".mcif": "is a magnetic CIF. A study needs a plain one: export the structure without its "
+    "moments as .cif, e.g. from VESTA.",
+    ".json": "is JSON, as the Materials Project gives it. Download the CIF, or convert it with "
+    "pymatgen: Structure.from_file('x.json').to('x.cif').",
+    ".pdb": "is a PDB file, which holds molecules. Use .cif, .vasp (POSCAR) or .xyz (extended "
+    "XYZ).",
+}
+
+
+def read_structure(path: Path) -> Atoms:
+    """The periodic structure of a CIF, POSCAR or extended XYZ file, checked.
+
+    Parameters
+    ----------
+    path : file; the kind is told by its name (``.cif``; ``.vasp``, ``.poscar``, ``POSCAR`` or
+        ``CONTCAR`` in the name; ``.xyz``, ``.extxyz``)
+
+    Returns
+    -------
+    Atoms : positions and cell in angstrom, periodic in all directions; everything else that the
+        file says is dropped. ``info["remarks"]`` says what was taken for something else
+
+    Raises
+    ------
+    StudyError
+        Where the file is missing or unreadable, or holds no cell, no atoms, several structures, a
+        partly occupied site, an unknown symmetry or overlapping atoms.
+    """
+
+    def of_file(message: str) -> StudyError:
+        return wrong(message, str(path))
+
+    try:
+        if path.is_dir():
+            raise of_file("is a folder. Name the structure file in it.")
+        if not path.exists():
+            raise of_file("no such file. Paths count from the folder of the file that names them.")
+        if not path.is_file():
+            raise of_file("is not a regular file. Name a structure file.")
+        if (size := path.stat().st_size) > LARGEST_FILE_B:
+            raise of_file(
+                f"too large for a structure (got {size / 1e6:.0f} MB, at most "
+                f"{LARGEST_FILE_B / 1e6:.0f} MB)."
+            )
+        text = text_of(path)
+    except OSError as error:
+        raise of_file(
+            f"cannot be read ({error.strerror}). Check the path and its permissions."
+        ) from None
+    except StudyError as error:
+        raise of_file(error.problems[0].message) from None
+    name, suffix = path.name.lower(), path.suffix.lower()
+    try:
+        with warnings.catch_warnings():  # the readers warn about what the checks judge
+            warnings.simplefilter("ignore")
+            if suffix == ".cif":
+                atoms = cif.read(text)
+            elif suffix in {".xyz", ".extxyz"}:
+                atoms = extended_xyz.read(text)
+            elif suffix in OTHER_KINDS:
+                raise wrong(OTHER_KINDS[suffix])
+            elif suffix in {".vasp", ".poscar"} or "poscar" in name or "contcar" in name:
+                atoms = poscar.read(text)
+            else:
+                raise wrong(
+                    "unknown kind of structure file. Use .cif, .vasp (POSCAR) or .xyz "
+                    "(extended XYZ)."
+                )
+        read = checked(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
+        read.info[REMARKS] = tuple(atoms.info[REMARKS])
+        return read
+    except StudyError as error:
+        raise of_file(error.problems[0].message) from error
+    except Exception as error:  # the readers raise whatever their parsers stumble over
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise of_file(
+            f"cannot be read ({reason}). Open it in a viewer such as VESTA or OVITO to see "
+            "what is wrong with it."
+        ) from error

@@ -27,8 +27,8 @@ from borarun.analysis.diffusion import Diffusivity, diffusivity
 from borarun.errors import StudyError
 from borarun.places import StoredRecords
 from borarun.plan import expand
-from borarun.report.collectors.source import Source
-from borarun.report.collectors.trajectory import read
+from borarun.report.source import Source
+from borarun.report.trajectory import read
 from borarun.store import Store
 from borarun.study import load_study
 

@@ -28,7 +28,7 @@ from borarun.file import make_folder, refused, replacing
 from borarun.published import published_schema, read_published
 from borarun.run.retries import may_pass
 from borarun.site import Site, default_site, load_site, site_schema
-from borarun.stages.base import plural
+from borarun.stage import plural
 from borarun.study import Study, init_study, load_study, study_schema
 
 RUNS = Path("runs")

@@ -8,7 +8,7 @@ from typing import Any
 
 from borarun.messages import shown
 from borarun.plan import expand
-from borarun.stages import Records
+from borarun.stage import Records
 from borarun.study import Study
 from borarun.task import Task
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from borarun.errors import StudyError
-from borarun.protocol import Study
 from borarun.published import PublishedFile
 from borarun.site import Site
+from borarun.study import Study
 from borarun.yaml_file import read_yaml
 
 Kind = Literal["study", "site", "published"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from borarun.stages import STAGES, Expansion, Records
-from borarun.stages.base import Product
+from borarun.stage import Expansion, Product, Records
 from borarun.study import Study
+from borarun.subjects import SUBJECTS
 from borarun.task import Record, Task
 
 
@@ -73,12 +73,17 @@ class Planner:
         """The plan by now; the same object as before where nothing has changed."""
         products: dict[str, Product] = {}
         changed = False
-        for stage in STAGES:
-            asked = self._asked.get(stage.NAME)
+        for subject in SUBJECTS:
+            stage = subject.part("stage")
+            if stage is None:
+                continue
+            asked = self._asked.get(subject.name)
             if asked is None or not asked.holds(products, self._records):
                 looked_at = _LookedAt(self._records)
                 expansion = stage.expand(self._study, products, looked_at, forecast=self._forecast)
-                asked = self._asked[stage.NAME] = _Asked(dict(products), looked_at.found, expansion)
+                asked = self._asked[subject.name] = _Asked(
+                    dict(products), looked_at.found, expansion
+                )
                 changed = True
             products.update(asked.expansion.products)
         if changed:

@@ -17,9 +17,10 @@ from pydantic.fields import FieldInfo
 
 from borarun.cli import app
 from borarun.messages import TAGS, Section
-from borarun.protocol import Range, Study
 from borarun.published import PublishedFile
 from borarun.site import Site
+from borarun.study import Study
+from borarun.values import Range
 
 DIRECTORY = Path(__file__).parent / "reference"
 GENERATED = (

@@ -43,7 +43,7 @@ from borarun.run import retries
 from borarun.sharing.crate import Terms
 from borarun.sharing.pack import pack
 from borarun.site import Retries, Site, load_site
-from borarun.stages.base import PRODUCTION_GRADE_EVERY
+from borarun.stage import PRODUCTION_GRADE_EVERY
 from borarun.store import Store
 from borarun.structure import BOND_TOLERANCE
 from borarun.study import load_study

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from borarun import plan
 from borarun.plan import Planner
-from borarun.stages import Expansion
+from borarun.stage import Expansion
 from borarun.study import load_study
 from borarun.task import Record, Ref, Task
 
@@ -46,15 +47,19 @@ class _Stages:
         return Expansion((Task("motep", LAST.settings, {"potential": products["potential"]}),))
 
 
+def _subject(name: str, expand: Callable[..., Expansion]) -> SimpleNamespace:
+    return SimpleNamespace(name=name, part=lambda _: SimpleNamespace(expand=expand))
+
+
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> _Stages:
     made = _Stages()
     monkeypatch.setattr(
         plan,
-        "STAGES",
+        "SUBJECTS",
         [
-            SimpleNamespace(NAME="early", expand=made.early),
-            SimpleNamespace(NAME="late", expand=made.late),
+            _subject("early", made.early),
+            _subject("late", made.late),
         ],
     )
     return made

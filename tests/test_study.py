@@ -20,8 +20,12 @@ from hypothesis import strategies as st
 from borarun.errors import StudyError
 from borarun.frames import Frames
 from borarun.places import Places
-from borarun.protocol import SHARED_FOLDERS, Aimd, Diffusion, Relax, Study
-from borarun.study import init_study, load_study, study_schema
+from borarun.protocol import SHARED_FOLDERS
+from borarun.study import Study, init_study, load_study, study_schema
+from borarun.subjects.diffusion.section import Diffusion
+from borarun.subjects.heating.section import Heating
+from borarun.subjects.relax.section import Relax
+from borarun.subjects.training_set.section import Aimd, TrainingSet
 from borarun.yaml_file import read_yaml
 
 PROJECT = Path(__file__).parents[1]
@@ -70,8 +74,8 @@ def test_a_bad_study_gets_exactly_the_messages_recorded_beside_it(folder: Path, 
 
 def test_a_study_may_stop_anywhere_and_takes_the_published_defaults(folder: Path) -> None:
     study = load_study(write(folder, MINIMAL + "relax: {}\n"))
-    assert study.relax is not None and study.relax.max_force_eV_per_A == 0.005
-    assert study.training_set is None and study.supercell == (3, 3, 3) and study.seed == 1
+    assert study.section(Relax) is not None and study.section(Relax).max_force_eV_per_A == 0.005
+    assert study.section(TrainingSet) is None and study.supercell == (3, 3, 3) and study.seed == 1
 
 
 def test_a_loaded_study_holds_its_structures_and_counts(folder: Path) -> None:
@@ -90,12 +94,14 @@ def test_a_sweep_is_a_number_a_list_or_a_range_with_both_ends(folder: Path) -> N
         "step: 25}, vacancies: [4, 0, 4]}\n"
     )
     study = load_study(write(folder, text + "heating: {vacancies: 3}\n"))
-    assert study.diffusion is not None and study.heating is not None
+    assert study.section(Diffusion) is not None and study.section(Heating) is not None
     assert (
-        study.diffusion.temperatures_K == tuple(range(200, 701, 25)) == Diffusion().temperatures_K
+        study.section(Diffusion).temperatures_K
+        == tuple(range(200, 701, 25))
+        == Diffusion().temperatures_K
     )
-    assert study.diffusion.vacancies == (0, 4) and study.heating.vacancies == (3,)
-    assert all(type(count) is int for count in study.diffusion.vacancies)
+    assert study.section(Diffusion).vacancies == (0, 4) and study.section(Heating).vacancies == (3,)
+    assert all(type(count) is int for count in study.section(Diffusion).vacancies)
 
 
 def test_a_range_of_fractions_meets_its_end(folder: Path) -> None:
@@ -107,7 +113,9 @@ def test_a_study_survives_its_own_dump(folder: Path) -> None:
     study = load_study(
         write(folder, MINIMAL + "training_set: {}\npotential: {}\nheating: {vacancies: [0, 2]}\n")
     )
-    assert Study.model_validate_json(study.model_dump_json()).heating == study.heating
+    assert Study.model_validate_json(study.model_dump_json()).section(Heating) == study.section(
+        Heating
+    )
 
 
 def test_numbers_are_read_by_yaml_1_2(folder: Path) -> None:
@@ -121,8 +129,8 @@ def test_numbers_are_read_by_yaml_1_2(folder: Path) -> None:
     assert (
         study.name == "no"
         and study.seed == 10
-        and study.relax is not None
-        and study.relax.max_force_eV_per_A == 0.01
+        and study.section(Relax) is not None
+        and study.section(Relax).max_force_eV_per_A == 0.01
     )
 
 
@@ -194,8 +202,14 @@ def test_extends_merges_mappings_replaces_the_rest_and_drops_what_is_null(folder
         "null\nreference: {engine: sevennet}\n"
     )
     study = load_study(write(folder, text))
-    assert study.name == "child" and study.heating is None and study.training_set is not None
-    assert study.training_set.aimd.time_ps == 2 and study.training_set.aimd.temperature_K == (900,)
+    assert (
+        study.name == "child"
+        and study.section(Heating) is None
+        and study.section(TrainingSet) is not None
+    )
+    assert study.section(TrainingSet).aimd.time_ps == 2 and study.section(
+        TrainingSet
+    ).aimd.temperature_K == (900,)
     assert study.reference.engine == "sevennet"
 
 
@@ -293,7 +307,7 @@ def test_no_study_reaches_a_python_object(folder: Path) -> None:
 def test_the_new_study_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
     study = load_study(init_study(tmp_path / "new"))
     assert study.name == "li2b12h12" and study.n_atoms() == 104
-    assert study.relax == Relax()
+    assert study.section(Relax) == Relax()
     for name in ("training_set", "potential", "active_learning", "heating", "reorientation"):
         section = getattr(study, name)
         assert section == type(section)(**({"aimd": Aimd()} if name == "training_set" else {})), (
@@ -304,7 +318,7 @@ def test_the_new_study_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
         )
         stated = section.model_fields_set | untold
         assert stated == set(type(section).model_fields), name
-    assert study.diffusion == Diffusion(functional="PBE-D3")
+    assert study.section(Diffusion) == Diffusion(functional="PBE-D3")
     assert study.supercell == Study.model_fields["supercell"].default
 
 

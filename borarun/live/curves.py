@@ -17,15 +17,15 @@ from borarun.analysis.trajectory import remove_drift, unwrap
 from borarun.engines.lammps import engine as lammps
 from borarun.errors import BorarunError
 from borarun.places import Places
-from borarun.report.collectors.heating import bin_width_K, set_temperature
-from borarun.report.collectors.learning import exploration
-from borarun.report.collectors.source import Done, Source
-from borarun.report.collectors.thinning import peaks, thin_log
-from borarun.report.collectors.trajectory import FEWEST_FRAMES, read
-from borarun.report.results.base import Array
+from borarun.report.measured import Array
+from borarun.report.source import Done, Source
+from borarun.report.thinning import peaks, thin_log
+from borarun.report.trajectory import FEWEST_FRAMES, read
 from borarun.run.state import State
 from borarun.store import Store
 from borarun.study import Study
+from borarun.subjects.heating.collect import bin_width_K, set_temperature
+from borarun.subjects.potential.collect import exploration
 from borarun.task import Task
 from borarun.units import FS_PER_PS
 

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from borarun.display import duration
 from borarun.live.curves import Curve
-from borarun.report.results.base import Array
+from borarun.report.measured import Array
 from borarun.run.state import Failed, State
-from borarun.stages.base import plural
+from borarun.stage import plural
 
 Part = Table | str
 

@@ -1,6 +1,6 @@
 """The report: results from the store, figures, tables, the HTML page."""
 
-from borarun.report.collectors.collect import collect
+from borarun.report.collecting import collect
 from borarun.report.page import files, write_report
 from borarun.report.results import Results
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from borarun.report import text
-from borarun.report.results.base import Measured
-from borarun.report.results.provenance import Gap
+from borarun.report.measured import Measured
+from borarun.report.provenance.results import Gap
 from borarun.report.style import Panel
 
 Plain = str | float | int | bool | None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from borarun.report import text
 from borarun.report.results import Results
-from borarun.report.results.structure import DensityMap, UnitCell
+from borarun.report.structure.results import DensityMap, UnitCell
 
 Array = NDArray[Any]
 

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from borarun.report import plots, tables, text
+from borarun.report import text
 from borarun.report.blocks import Block, Note, Section
+from borarun.report.checks import tables as checks_tables
+from borarun.report.comparison import tables as comparison_tables
+from borarun.report.provenance import tables as provenance_tables
+from borarun.report.provenance.results import Gap
 from borarun.report.results import Results
-from borarun.report.results.heating import Transition
-from borarun.report.results.phonons import Phonons
-from borarun.report.results.provenance import Gap
+from borarun.report.structure import figures as structure_figures
+from borarun.report.structure import tables as structure_tables
+from borarun.subjects.diffusion import figures as diffusion_figures
+from borarun.subjects.diffusion import tables as diffusion_tables
+from borarun.subjects.heating import figures as heating_figures
+from borarun.subjects.heating import tables as heating_tables
+from borarun.subjects.heating.results import Transition
+from borarun.subjects.phonons import figures as phonons_figures
+from borarun.subjects.phonons import tables as phonons_tables
+from borarun.subjects.phonons.results import Phonons
+from borarun.subjects.potential import figures as potential_figures
+from borarun.subjects.potential import tables as potential_tables
+from borarun.subjects.relax import tables as relax_tables
+from borarun.subjects.reorientation import figures as reorientation_figures
+from borarun.subjects.reorientation import tables as reorientation_tables
+from borarun.subjects.vibrations import figures as vibrations_figures
 
 
 def sections(results: Results) -> list[Section]:
@@ -24,7 +41,7 @@ def sections(results: Results) -> list[Section]:
         (_structure, ("heating", "diffusion", "vibrations")),
     )
     found = [build(results) for build, names in asked if results.sections.intersection(names)]
-    comparison = tables.comparison.comparison(results)
+    comparison = comparison_tables.comparison(results)
     if comparison is not None:
         intro = "What is published, each number with ours beside it."
         found.append(Section("compare", "Comparison", intro, [comparison]))
@@ -70,7 +87,7 @@ def _relaxed(results: Results) -> Section:
         "relaxation",
         "Relaxed structures",
         intro,
-        _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", tables.relax.cells(results))),
+        _blocks(gaps, *_wrong_orders(results), ("Relaxed cells", relax_tables.cells(results))),
         gaps,
     )
 
@@ -98,18 +115,18 @@ def _phonons(results: Results) -> Section:
         "Vibrations about the relaxed structures. Measured peak positions, where the study gives "
         "them, rank the functionals."
     )
-    drawn = plots.phonons.densities(results)
+    drawn = phonons_figures.densities(results)
     parts: list[tuple[str, Block | None]] = [
         ("", _unstable(p)) for p in results.phonons if p.n_imaginary
     ]
     parts += [("", figure) for figure in drawn] or [("Density of states", None)]
     if results.measured_peaks_meV:
         parts += [
-            ("Ranking of the functionals", tables.phonons.ranking(results)),
-            ("Peaks", tables.phonons.peaks(results)),
+            ("Ranking of the functionals", phonons_tables.ranking(results)),
+            ("Peaks", phonons_tables.peaks(results)),
         ]
-    parts += [("", figure) for figure in plots.phonons.bands(results)]
-    parts.append(("Energies of the phonons", tables.phonons.phonons(results)))
+    parts += [("", figure) for figure in phonons_figures.bands(results)]
+    parts.append(("Energies of the phonons", phonons_tables.phonons(results)))
     return Section("phonons", "Phonons", intro, _blocks(gaps, *parts), gaps)
 
 
@@ -131,18 +148,18 @@ def _potential(results: Results) -> Section:
         "dynamics, has the configurations labelled that it does not know, and learns again, "
         "until a whole round of exploration stays in the known region."
     )
-    stand_ins = tables.learning.stand_ins(results)
+    stand_ins = potential_tables.stand_ins(results)
     parts: list[tuple[str, Block | None]] = [("", stand_ins)] if stand_ins is not None else []
     parts += [
-        ("Training statistics", tables.learning.training_statistics(results)),
-        ("Learning curve", plots.learning.learning_curve(results.learning)),
+        ("Training statistics", potential_tables.training_statistics(results)),
+        ("Learning curve", potential_figures.learning_curve(results.learning)),
     ]
     if "active_learning" in results.sections:
         parts += [
-            ("Ledger of active learning", tables.learning.ledger(results)),
-            ("Extrapolation grades", plots.learning.grades(results.learning)),
+            ("Ledger of active learning", potential_tables.ledger(results)),
+            ("Extrapolation grades", potential_figures.grades(results.learning)),
         ]
-    parts.append(("Parity plots", plots.learning.parity(results.learning)))
+    parts.append(("Parity plots", potential_figures.parity(results.learning)))
     return Section("potential", "Potential", intro, _blocks(gaps, *parts), gaps)
 
 
@@ -165,13 +182,13 @@ def _heating(results: Results) -> Section:
     ]
     blocks = _blocks(
         gaps,
-        ("Lattice against temperature", plots.heating.lattice(results)),
-        *_asked(plots.heating.functionals(results)),
-        *_asked(plots.heating.edges(results)),
+        ("Lattice against temperature", heating_figures.lattice(results)),
+        *_asked(heating_figures.functionals(results)),
+        *_asked(heating_figures.edges(results)),
         *statements,
-        ("Transition temperatures", tables.heating.transitions(results)),
-        *_asked(plots.heating.hysteresis(results)),
-        ("Lattice parameters" if results.cubic else "Volumes", tables.heating.lattice(results)),
+        ("Transition temperatures", heating_tables.transitions(results)),
+        *_asked(heating_figures.hysteresis(results)),
+        ("Lattice parameters" if results.cubic else "Volumes", heating_tables.lattice(results)),
     )
     return Section("heating", "Heating and cooling", intro, blocks, gaps)
 
@@ -195,17 +212,17 @@ def _diffusion(results: Results) -> Section:
     )
     blocks = _blocks(
         gaps,
-        ("Mean squared displacement", plots.diffusion.displacement(results)),
+        ("Mean squared displacement", diffusion_figures.displacement(results)),
         (
             "Ionic conductivity",
-            plots.diffusion.conductivity(results) if results.transport else None,
+            diffusion_figures.conductivity(results) if results.transport else None,
         ),
-        *_asked(plots.diffusion.pristine(results)),
-        *_asked(plots.diffusion.activation(results)),
-        ("Activation energy", tables.diffusion.activation(results)),
-        ("Diffusivity and conductivity", tables.diffusion.transport(results)),
-        ("Convergence", plots.diffusion.convergence(results)),
-        ("Framework", plots.diffusion.framework(results)),
+        *_asked(diffusion_figures.pristine(results)),
+        *_asked(diffusion_figures.activation(results)),
+        ("Activation energy", diffusion_tables.activation(results)),
+        ("Diffusivity and conductivity", diffusion_tables.transport(results)),
+        ("Convergence", diffusion_figures.convergence(results)),
+        ("Framework", diffusion_figures.framework(results)),
     )
     return Section("diffusion", "Diffusion", intro, blocks, gaps)
 
@@ -215,11 +232,11 @@ def _reorientation(results: Results) -> Section:
     intro = f"How the {text.formula(results.anion)} anions turn, from the same runs."
     blocks = _blocks(
         gaps,
-        ("Angular autocorrelation", plots.rotation.autocorrelation(results)),
-        *_asked(plots.rotation.by_vacancies(results)),
-        ("Deflection and full rotations", tables.rotation.rotations(results)),
-        ("Distribution of deflections", plots.rotation.deflections(results)),
-        ("Direction of single vertices", plots.rotation.angles(results)),
+        ("Angular autocorrelation", reorientation_figures.autocorrelation(results)),
+        *_asked(reorientation_figures.by_vacancies(results)),
+        ("Deflection and full rotations", reorientation_tables.rotations(results)),
+        ("Distribution of deflections", reorientation_figures.deflections(results)),
+        ("Direction of single vertices", reorientation_figures.angles(results)),
     )
     return Section("reorientation", "Reorientation of the anions", intro, blocks)
 
@@ -235,19 +252,19 @@ def _structure(results: Results) -> Section:
     )
     parts: list[tuple[str, Block | None]] = []
     if "heating" in results.sections:
-        parts.append(("Order against temperature", plots.structure.order(results)))
+        parts.append(("Order against temperature", structure_figures.order(results)))
     if "diffusion" in results.sections:
-        hops, shells = tables.structure.hops(results), tables.structure.shells(results)
+        hops, shells = structure_tables.hops(results), structure_tables.shells(results)
         parts += [
-            ("Sites", tables.structure.sites(results)),
+            ("Sites", structure_tables.sites(results)),
             *([("", hops)] if hops is not None else []),
-            ("Sites against time", plots.structure.shares(results)),
-            ("Density", plots.structure.densities(results)),
-            ("Radial distribution functions", plots.structure.pairs(results)),
+            ("Sites against time", structure_figures.shares(results)),
+            ("Density", structure_figures.densities(results)),
+            ("Radial distribution functions", structure_figures.pairs(results)),
             *([("", shells)] if shells is not None else []),
         ]
     if "vibrations" in results.sections:
-        parts.append(("Vibrational density of states", plots.vibrations.densities(results)))
+        parts.append(("Vibrational density of states", vibrations_figures.densities(results)))
     return Section("structure", "Structure", intro, _blocks(gaps, *parts))
 
 
@@ -269,7 +286,7 @@ def _checks(results: Results) -> Section:
                 "good",
             )
         )
-    table = tables.checks.checks(results)
+    table = checks_tables.checks(results)
     if table is not None:
         blocks.append(table)
     return Section(
@@ -282,8 +299,8 @@ def _checks(results: Results) -> Section:
 
 def _provenance(results: Results) -> Section:
     p = results.provenance
-    versions = tables.provenance.versions(results)
+    versions = provenance_tables.versions(results)
     blocks: list[Block] = [versions] if versions is not None else []
-    blocks.append(tables.provenance.runs(results))
+    blocks.append(provenance_tables.runs(results))
     span = f" Computed from {p.started} to {p.ended}." if p.started else ""
     return Section("provenance", "Provenance", f"What was asked, and what answered.{span}", blocks)

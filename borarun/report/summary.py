@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from borarun.published import RECOMMENDED, Number
 from borarun.report import text
 from borarun.report.blocks import Card
-from borarun.report.comparison import SAME_TEMPERATURE_K, compare, same_content, same_phase
+from borarun.report.comparison.compare import SAME_TEMPERATURE_K, compare, same_content, same_phase
 from borarun.report.results import Results
 
 _STAND_IN = {

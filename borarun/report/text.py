@@ -9,8 +9,8 @@ from math import floor, isfinite, log10
 from typing import Any
 
 from borarun.published import Number
-from borarun.report.results.base import Measured
-from borarun.report.results.learning import Learning
+from borarun.report.measured import Measured
+from borarun.subjects.potential.results import Learning
 
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")

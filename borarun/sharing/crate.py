@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from borarun import __version__
 from borarun.errors import Problem, StudyError
-from borarun.protocol import Study
+from borarun.study import Study
 from borarun.task import Json, Task
 
 NAME = "ro-crate-metadata.json"

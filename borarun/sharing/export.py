@@ -18,7 +18,7 @@ from borarun.file import appearing
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
 from borarun.report import Results, files, parquet
-from borarun.report.results.provenance import Gap
+from borarun.report.provenance.results import Gap
 from borarun.sharing import crate
 from borarun.sharing.disclosure import without_paths
 from borarun.sharing.pack import STUDY, STUDY_FILE, study_contents

@@ -49,7 +49,7 @@ from borarun.mtp.potential import Potential
 from borarun.run.claim import Holder
 from borarun.run.work import perform
 from borarun.sharing.records import share
-from borarun.stages.base import make_task
+from borarun.stage import make_task
 from borarun.store import Store
 from borarun.structure import Cell
 from borarun.structure_files import read_structure

@@ -7,7 +7,7 @@ import io
 import math
 
 from borarun.report.blocks import Column, Table
-from borarun.report.results.base import Measured
+from borarun.report.measured import Measured
 
 TABLE = Table(
     "example",

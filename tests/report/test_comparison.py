@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from borarun.published import Number, Published, Source
-from borarun.report import Results, tables
-from borarun.report.comparison import compare
-from borarun.report.results.base import Measured
-from borarun.report.results.heating import LatticePoint
+from borarun.report import Results
+from borarun.report.comparison import tables as comparison_tables
+from borarun.report.comparison.compare import compare
+from borarun.report.measured import Measured
+from borarun.subjects.heating.results import LatticePoint
 
 SOURCES = {"a": Source(short="A 2020", citation="A, B 1 (2020)")}
 
@@ -138,9 +139,9 @@ def test_volumes_and_diffusivities_are_compared(results: Results) -> None:
 def test_what_we_have_not_computed_is_left_out_and_counted(results: Results) -> None:
     both = with_values(results, number(), number(temperature_K=411))
     assert len(compare(both)) == 1
-    table = tables.comparison.comparison(both)
+    table = comparison_tables.comparison(both)
     assert table is not None and "1 published value without a counterpart" in table.caption
-    assert tables.comparison.comparison(with_values(results)) is None
+    assert comparison_tables.comparison(with_values(results)) is None
 
 
 def test_the_whole_study_is_set_beside_what_ships(results: Results) -> None:

@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from borarun.report import Results, plots
+from borarun.report import Results
 from borarun.report.blocks import Note
 from borarun.report.sections import sections
+from borarun.subjects.diffusion import figures as diffusion_figures
+from borarun.subjects.heating import figures as heating_figures
+from borarun.subjects.reorientation import figures as reorientation_figures
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +49,8 @@ def two(results: Results) -> Results:
 def test_all_functionals_stand_in_one_panel_where_there_are_several(
     results: Results, two: Results
 ) -> None:
-    assert plots.heating.functionals(results) is None
-    figure = plots.heating.functionals(two)
+    assert heating_figures.functionals(results) is None
+    figure = heating_figures.functionals(two)
     assert figure is not None and len(figure.panels) == 1
     assert [row[0] for row in figure.data.rows] == ["PBE-D3", "PBE"]
     for functional in ("PBE", "PBE-D3"):
@@ -68,24 +71,24 @@ def test_the_fitted_step_is_drawn_through_the_points(results: Results) -> None:
 def test_diffusivities_without_vacancies_are_drawn_for_all_functionals(
     results: Results, two: Results
 ) -> None:
-    assert {row[0] for row in plots.diffusion.pristine(two).data.rows} == {"PBE-D3", "PBE"}
-    figure = plots.diffusion.pristine(two)
+    assert {row[0] for row in diffusion_figures.pristine(two).data.rows} == {"PBE-D3", "PBE"}
+    figure = diffusion_figures.pristine(two)
     assert figure is not None and "PBE (AIMD)" in {
         n.functional for n in two.published.find("diffusivity", vacancies=0)
     }
-    assert plots.diffusion.pristine(replace(two, transport=())) is None
-    assert plots.diffusion.pristine(results) is None  # nothing is published of its one functional
+    assert diffusion_figures.pristine(replace(two, transport=())) is None
+    assert diffusion_figures.pristine(results) is None  # nothing is published of its one functional
 
 
 def test_activation_energies_are_drawn_where_several_contents_have_one(results: Results) -> None:
-    assert plots.diffusion.activation(results) is None
+    assert diffusion_figures.activation(results) is None
     lines = tuple(
         replace(line, vacancies=n, mol_percent=25.0 * n)
         for line in results.arrhenius
         if line.activation_energy_meV
         for n in (1, 2)
     )
-    figure = plots.diffusion.activation(replace(results, arrhenius=lines))
+    figure = diffusion_figures.activation(replace(results, arrhenius=lines))
     assert figure is not None
     assert [row[3] for row in figure.data.rows] == [25, 50]
 
@@ -93,7 +96,7 @@ def test_activation_energies_are_drawn_where_several_contents_have_one(results: 
 def test_rotation_is_drawn_against_vacancies_at_the_highest_temperature_that_all_have(
     results: Results,
 ) -> None:
-    figure = plots.rotation.by_vacancies(results)
+    figure = reorientation_figures.by_vacancies(results)
     assert figure is not None
     assert [(row[1], row[2]) for row in figure.data.rows] == [(700, 0), (700, 1)]
     turning = next(p for p in results.rotation if p.vacancies == 1 and p.temperature_K == 700)
@@ -102,11 +105,11 @@ def test_rotation_is_drawn_against_vacancies_at_the_highest_temperature_that_all
 
 
 def test_captions_state_origins_fit_range_and_seeds(results: Results) -> None:
-    caption = plots.diffusion.displacement(results).caption
+    caption = diffusion_figures.displacement(results).caption
     assert (
         "1200 frames every 50 fs" in caption and "0.6 to 1.2 ps" in caption and "seed 7" in caption
     )
-    assert "seed 7" in plots.heating.lattice(results).caption
+    assert "seed 7" in heating_figures.lattice(results).caption
 
 
 def test_a_study_of_one_rate_misses_no_hysteresis_against_rate(results: Results) -> None:

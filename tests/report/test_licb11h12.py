@@ -14,12 +14,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from borarun.frames import Frames
-from borarun.protocol import Study
-from borarun.report import Results, collect, summary, tables, write_report
-from borarun.report.comparison import compare
+from borarun.report import Results, collect, summary, write_report
+from borarun.report.comparison.compare import compare
 from borarun.store import Store
 from borarun.structure import find_anions, whole_anions
 from borarun.structure_files import read_structure
+from borarun.study import Study
+from borarun.subjects.heating import tables as heating_tables
 from borarun.task import Result, Task
 from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 
@@ -304,7 +305,7 @@ def test_each_published_value_meets_the_phase_that_it_holds_for(found: Results) 
 
 def test_the_report_shows_volumes(found: Results, tmp_path: Path) -> None:
     assert summary.cards(found)[0].title == "Volume at 300 K"
-    table = tables.heating.lattice(found)
+    table = heating_tables.lattice(found)
     assert (
         table is not None
         and table.name == "volumes"

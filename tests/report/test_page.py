@@ -182,7 +182,7 @@ def test_what_a_stranger_wrote_is_escaped(
 
 def collect_gaps(root: Path, failure: Failure) -> list[Any]:
     """The gap of one failed task."""
-    from borarun.report.collectors.source import Source
+    from borarun.report.source import Source
 
     store, task = Store(root), Task("lammps", {}, stage="heating", label="x")
     store.write_failure(task, failure)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borarun.report import Results, tables
-from borarun.report.collectors.trajectory import DRAWN_FRAMES
+from borarun.report import Results
+from borarun.report.structure import tables as structure_tables
+from borarun.report.trajectory import DRAWN_FRAMES
 
 
 def test_ions_that_stay_are_on_the_tetrahedral_sites_that_they_were_put_on(
@@ -67,6 +68,6 @@ def test_the_ramps_keep_their_order_because_the_anions_only_librate(results: Res
 
 
 def test_a_stay_that_never_ended_is_a_lower_bound(results: Results) -> None:
-    table = tables.structure.sites(results)
+    table = structure_tables.sites(results)
     assert table is not None
     assert table.cells[0][-3:] == ["over 130", "never there", "never there"]

@@ -6,8 +6,8 @@ import pytest
 
 from borarun.published import Number, shipped
 from borarun.report import text
-from borarun.report.results.base import Measured
-from borarun.report.results.learning import Learning
+from borarun.report.measured import Measured
+from borarun.subjects.potential.results import Learning
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from borarun.mtp.potential import Potential
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.report import collect, parquet
-from borarun.report.results.provenance import Gap
+from borarun.report.provenance.results import Gap
 from borarun.sharing.crate import NAME, Terms
 from borarun.sharing.export import export
 from borarun.store import Store

@@ -1,1 +1,0 @@
-"""From the store to results: the only place where the report computes. One module a subject."""

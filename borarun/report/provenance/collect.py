@@ -1,0 +1,58 @@
+"""Where the numbers come from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ruamel.yaml import YAML
+
+from borarun.report.provenance.results import Provenance, Run
+from borarun.report.source import Source
+from borarun.study import Study
+from borarun.task import Task
+
+
+def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenance:
+    """The study as it was understood, and what answered."""
+    text = io.StringIO()
+    YAML().dump(study.model_dump(mode="json", by_alias=True, exclude_none=True), text)
+    runs = tuple(
+        Run(
+            d.task.stage,
+            d.task.label,
+            d.task.engine,
+            d.task.version,
+            d.task.settings.get("seed"),
+            d.key,
+        )
+        for d in source.done
+    )
+    notes = [source.store.attributes(done.key)["provenance"] for done in source.done]
+    starts = [datetime.fromisoformat(note["started"]) for note in notes if "started" in note]
+    ends = [
+        start + timedelta(seconds=note.get("seconds", 0.0))
+        for start, note in zip(starts, notes, strict=False)
+    ]
+    versions = {f"engine {task.engine}": task.version for task in tasks}
+    for name in {done.task.engine for done in source.done}:
+        if told := sorted(
+            {
+                str(done.facts["program"])
+                for done in source.done
+                if done.task.engine == name and done.facts.get("program")
+            }
+        ):
+            versions[f"program of {name}"] = ", ".join(told)
+    ours = sorted({note["borarun"] for note in notes if "borarun" in note})
+    return Provenance(
+        study=text.getvalue(),
+        versions={
+            **({"borarun": ", ".join(ours)} if ours else {}),
+            **dict(sorted(versions.items())),
+        },
+        runs=runs,
+        started=min(starts).isoformat(sep=" ", timespec="minutes") if starts else "",
+        ended=max(ends).isoformat(sep=" ", timespec="minutes") if ends else "",
+    )

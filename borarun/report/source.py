@@ -1,0 +1,111 @@
+"""The study's finished tasks, and what is known of those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from borarun.errors import StoreError
+from borarun.report.provenance.results import Gap
+from borarun.store import Store
+from borarun.task import Json, Record, Task
+
+
+@dataclass(frozen=True)
+class Done:
+    """A task with its facts."""
+
+    task: Task
+    facts: Mapping[str, Json]
+
+    @property
+    def key(self) -> str:
+        """Key of its record."""
+        return self.task.key
+
+    def about(self, name: str) -> Json:
+        """What the task is about, e.g. ``temperature_K``."""
+        return self.task.about[name]
+
+
+class Source:
+    """The tasks of a study, their records read once.
+
+    Parameters
+    ----------
+    tasks : every task of the study that is known by now
+    store : its records
+    lost : what is wrong with records that turned out to be damaged, by key
+
+    Attributes
+    ----------
+    done : tasks that succeeded, in the plan's order
+    gaps : one for each task that did not, with the reason
+    """
+
+    def __init__(
+        self, tasks: Sequence[Task], store: Store, lost: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.store = store
+        tasks = list({task.key: task for task in tasks}.values())
+        records: dict[str, Record | None] = {}
+        damaged = dict(lost)
+        for task in tasks:
+            try:
+                records[task.key] = None if task.key in lost else store.record(task.key)
+            except StoreError as error:
+                records[task.key] = None
+                damaged[task.key] = str(error)
+        names = {task.key: task.name for task in tasks}
+        self.done = [
+            Done(task, record.facts)
+            for task in tasks
+            if (record := records[task.key]) is not None and record.done
+        ]
+        self.gaps = [
+            Gap(task.stage, task.label, True, damaged[task.key])
+            if task.key in damaged
+            else _gap(task, records, names)
+            for task in tasks
+            if (record := records[task.key]) is None or not record.done
+        ]
+
+    def of(self, stage: str, **about: Json) -> list[Done]:
+        """Finished tasks of a stage whose ``about`` holds these values."""
+        return [
+            d
+            for d in self.done
+            if d.task.stage == stage
+            and all(d.task.about.get(name) == value for name, value in about.items())
+        ]
+
+    def unusable(self, done: Done, reason: str, remedy: str = "") -> None:
+        """Note a finished task whose record cannot be used; the first reason given is kept."""
+        early = (
+            ""
+            if done.facts["stop"] == "completed"
+            else f"; the run ended early: {done.facts.get('reason') or done.facts['stop']}"
+        )
+        gap = Gap(done.task.stage, done.task.label, True, f"{reason}{early}.", remedy)
+        if not any((known.stage, known.label) == (gap.stage, gap.label) for known in self.gaps):
+            self.gaps.append(gap)
+
+
+def _gap(task: Task, records: Mapping[str, Record | None], names: Mapping[str, str]) -> Gap:
+    record = records[task.key]
+    if record is not None and record.failure is not None:
+        failure = record.failure
+        return Gap(task.stage, task.label, True, failure.message, failure.remedy, failure.evidence)
+    for key in sorted(task.needs):
+        needed = records.get(key)
+        if needed is not None and needed.failure is not None:
+            return Gap(
+                task.stage,
+                task.label,
+                False,
+                f"not run, because it needs {names.get(key, key)}, which failed.",
+            )
+        if needed is None and key in names:
+            return Gap(task.stage, task.label, False, f"not run yet; it waits for {names[key]}.")
+    return Gap(task.stage, task.label, False, "not run yet.")

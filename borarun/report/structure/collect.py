@@ -1,0 +1,238 @@
+"""The unit cell; sites, pairs and density, from runs that are read already."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from borarun.analysis import density, lattice, occupancy
+from borarun.analysis.bonds import bonded
+from borarun.analysis.rdf import Radial, first_shell, radial_distribution
+from borarun.analysis.sites import Sites, census, find_sites
+from borarun.analysis.trajectory import whole_images
+from borarun.frames import Frames
+from borarun.report.measured import Array, Measured
+from borarun.report.structure.results import DensityMap, LocalStructure, Pairs, Stay, UnitCell
+from borarun.report.trajectory import Trajectory
+from borarun.structure import find_anions
+from borarun.study import Study
+from borarun.units import FS_PER_NS, FS_PER_PS
+
+SMOOTHED_A = 0.25
+"""Standard deviation of the Gaussian that a density is drawn with, angstrom: about the amplitude of
+vibration.
+"""
+
+SERIES_POINTS = 100
+
+
+@dataclass(frozen=True)
+class Places:
+    """What one run at constant temperature says of structure."""
+
+    n_atoms: int
+    n_mobile: int
+    n_frames: int
+    interval_fs: float
+    sites: Sites
+    share: Mapping[str, Array]
+    residence: tuple[occupancy.Residence, ...]
+    hops: Mapping[tuple[str, str], int]
+    pairs: Mapping[str, Radial]
+    density: density.Density
+    marks: Mapping[str, Array]
+
+
+def unit_cell(study: Study) -> UnitCell:
+    """The first phase, its anions in one piece."""
+    atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
+    anions, cell = find_anions(atoms, study.material.anion, study.material.mobile), atoms.cell.array
+    positions = atoms.positions + whole_images(atoms.positions, anions, cell) @ cell
+    bonds = bonded(positions, anions, atoms.numbers)
+    return UnitCell(tuple(atoms.symbols), positions, cell, bonds)
+
+
+def places(study: Study, run: Trajectory) -> Places:
+    """Everything about one run whose framework held."""
+    centres = run.centres.mean(axis=2)
+    sites = find_sites(centres, run.mean_cell)
+    settled = occupancy.settled(
+        occupancy.nearest_site(run.ions, sites, run.mean_cell), run.interval_fs
+    )
+    return Places(
+        n_atoms=len(run.numbers),
+        n_mobile=len(run.ions),
+        n_frames=run.n_frames,
+        interval_fs=run.interval_fs,
+        sites=sites,
+        share=occupancy.fractions(settled, sites),
+        residence=occupancy.residence(settled, sites, run.interval_fs),
+        hops=occupancy.hops(settled, sites),
+        pairs=_pairs(study, run),
+        density=density.fold(run.ions, run.mean_cell, study.supercell, centres[0]),
+        marks=_marks(study, centres, run.mean_cell),
+    )
+
+
+def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
+    """Mobile ions with each other, with each element of the anions and with their centres; the
+    centres with each other.
+    """
+    drawn = run.drawn
+    cell = run.cell[drawn]
+    to_cell = np.linalg.inv(run.mean_cell) @ cell  # centres were found in the mean cell
+
+    ions = run.drawn_positions[run.mobile]
+    centres = np.einsum("aif,fij->ajf", run.centres[:, :, drawn], to_cell)
+    still_ions = np.einsum("aif,fij->ajf", run.ions[:, :, drawn].astype(float), to_cell)
+    mobile, anion = study.material.mobile, study.material.anion
+    members = run.numbers[run.anions[0]]
+    found = {f"{mobile}–{mobile}": radial_distribution(ions, None, cell)} if len(ions) > 1 else {}
+    for number in sorted(set(members.tolist()), reverse=True):
+        atoms = run.anions[:, members == number].ravel()
+        found[f"{mobile}–{chemical_symbols[number]}"] = radial_distribution(
+            ions, run.drawn_positions[atoms], cell
+        )
+    found[f"{mobile}–{anion}"] = radial_distribution(still_ions, centres, cell)
+    if len(centres) > 1:
+        found[f"{anion}–{anion}"] = radial_distribution(centres, None, cell)
+    return found
+
+
+def _marks(study: Study, centres: Array, cell: Array) -> dict[str, Array]:
+    """Anions and sites in the mean unit cell whose corner is the first anion."""
+    unit = cell / np.asarray(study.supercell, float)[:, None]
+    anions = density.unit_cell_places(centres, cell, study.supercell, centres[0])
+    sites = find_sites(anions, unit)
+    return {
+        "anion": anions @ np.linalg.inv(unit),
+        **{kind: sites.scaled[sites.of(kind)] for kind in census(sites)},
+    }
+
+
+def local_structure(
+    functional: str, temperature_K: float, vacancies: int, runs: Sequence[Places]
+) -> LocalStructure:
+    """Independent runs at one temperature and vacancy count, together."""
+    first = runs[0]
+    kinds = list(dict.fromkeys(kind for run in runs for kind in run.share))
+    ion_fs = sum(run.n_mobile * (run.n_frames - 1) * run.interval_fs for run in runs)
+    hops = sum((Counter(run.hops) for run in runs), Counter())
+    series = [
+        part
+        for part in np.array_split(np.arange(first.n_frames), min(SERIES_POINTS, first.n_frames))
+        if len(part)
+    ]
+    return LocalStructure(
+        functional=functional,
+        temperature_K=temperature_K,
+        vacancies=vacancies,
+        n_runs=len(runs),
+        n_atoms=first.n_atoms,
+        n_mobile=first.n_mobile,
+        n_frames=sum(run.n_frames for run in runs),
+        n_pair_frames=sum(next(iter(run.pairs.values())).n_frames for run in runs),
+        time_ps=(first.n_frames - 1) * first.interval_fs / FS_PER_PS,
+        interval_fs=first.interval_fs,
+        sites=census(first.sites),
+        share={
+            kind: _share([run.share.get(kind, np.zeros(run.n_frames)) for run in runs])
+            for kind in kinds
+        },
+        share_time_ps=np.array([part.mean() for part in series]) * first.interval_fs / FS_PER_PS,
+        share_series={
+            kind: np.array([values[part].mean() for part in series])
+            for kind, values in first.share.items()
+        },
+        hops={f"{before} → {after}": count for (before, after), count in sorted(hops.items())},
+        hops_per_ion_ns=hops.total() / ion_fs * FS_PER_NS,
+        stays=_stays(runs),
+        pairs=_together(runs),
+        density=_density(runs),
+    )
+
+
+def _share(runs: Sequence[Array]) -> Measured:
+    """Mean share with the interval of ten blocks of time in each run."""
+    mean = lattice.block_mean(np.concatenate(runs), 10 * len(runs))
+    return Measured(mean.value, max(mean.low, 0.0), min(mean.high, 1.0))
+
+
+def _stays(runs: Sequence[Places]) -> tuple[Stay, ...]:
+    time_fs: Counter[str] = Counter()
+    departures: Counter[str] = Counter()
+    for run in runs:
+        for part in run.residence:
+            time_fs[part.kind] += part.time_fs  # type: ignore[assignment]
+            departures[part.kind] += part.departures
+    found = [
+        occupancy.residence_time(kind, total, departures[kind]) for kind, total in time_fs.items()
+    ]
+    return tuple(
+        Stay(
+            kind=part.kind,
+            departures=part.departures,
+            mean_ps=Measured(
+                part.mean_fs / FS_PER_PS, part.low_fs / FS_PER_PS, part.high_fs / FS_PER_PS
+            )
+            if isfinite(part.mean_fs)
+            else None,
+            low_ps=part.low_fs / FS_PER_PS,
+        )
+        for part in found
+    )
+
+
+def _together(runs: Sequence[Places]) -> tuple[Pairs, ...]:
+    made = []
+    for name, first in runs[0].pairs.items():
+        n = min(len(run.pairs[name].r_A) for run in runs)
+
+        def mean(read: Callable[[Radial], Array], name: str = name, n: int = n) -> Array:
+            return np.asarray(np.mean([read(run.pairs[name])[:n] for run in runs], axis=0))
+
+        radial = Radial(
+            first.r_A[:n],
+            mean(lambda one: one.g),
+            mean(lambda one: one.coordination),
+            first.n_frames * len(runs),
+        )
+        shell = first_shell(radial)
+        made.append(
+            Pairs(
+                name,
+                radial.r_A,
+                radial.g,
+                radial.coordination,
+                peak_A=shell.peak_A if shell else None,
+                end_A=shell.end_A if shell else None,
+                first_shell=shell.coordination if shell else None,
+            )
+        )
+    return tuple(made)
+
+
+def _density(runs: Sequence[Places]) -> DensityMap:
+    first = runs[0]
+    same = [
+        run.density for run in runs if run.density.values.shape == first.density.values.shape
+    ]  # a voxel more where the mean cell is larger
+    raw = density.Density(
+        np.mean([one.values for one in same], axis=0), np.mean([one.cell for one in same], axis=0)
+    )
+    drawn = density.smooth(raw, SMOOTHED_A)
+    return DensityMap(
+        cell=raw.cell,
+        projection=density.projection(drawn),
+        section=density.diagonal_section(drawn),
+        total=raw.total,
+        voxel_A=float(np.max(np.linalg.norm(raw.cell, axis=1) / raw.values.shape)),
+        smoothed_A=SMOOTHED_A,
+        sites=first.marks,
+        values=drawn.values,
+    )

@@ -1,0 +1,119 @@
+"""Sites, hops, residence times and shells of neighbours."""
+
+from __future__ import annotations
+
+from borarun.analysis.occupancy import SETTLE_FS
+from borarun.report import text
+from borarun.report.blocks import Column, Table, Value
+from borarun.report.results import Results
+from borarun.report.structure.results import Stay
+
+
+def sites(results: Results) -> Table | None:
+    """Shares of the sites, hops and residence times."""
+    if not results.local:
+        return None
+    kinds = list(dict.fromkeys(kind for p in results.local for kind in p.sites))
+    rows: list[list[Value]] = []
+    for p in results.local:
+        stays = {stay.kind: stay for stay in p.stays}
+        rows.append(
+            [
+                p.functional,
+                p.vacancies,
+                p.temperature_K,
+                f"{p.n_runs} × {text.duration(p.time_ps)}",
+                *(p.share.get(kind) for kind in kinds),
+                str(sum(p.hops.values())),
+                p.hops_per_ion_ns,
+                *(_stay(stays.get(kind)) for kind in kinds),
+            ]
+        )
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("runs"),
+        *(Column(f"share, {kind}") for kind in kinds),
+        Column("hops"),
+        Column("hops per ion", "1/ns", 3),
+        *(Column(f"stay, {kind}", "ps") for kind in kinds),
+    )
+    first = results.local[0]
+    present = text.listed(
+        [
+            f"{n} {kind if kind != 'window' or n == 1 else 'windows'}"
+            for kind, n in first.sites.items()
+        ]
+    )
+    caption = (
+        f"Sites follow from the anions' mean centres: {present} in this supercell. Shares have "
+        "95 % intervals from ten blocks of time a run. A hop is a change of site, windows among "
+        f"them, that lasts {SETTLE_FS:g} fs (or one frame); a stay is the time on sites of a "
+        "kind over the departures from there, with the interval of events at random times. Ions "
+        "that rattle in pairs of sites make many hops and no conductivity."
+    )
+    return Table("sites", "Sites and residence times", columns, rows, caption)
+
+
+def hops(results: Results) -> Table | None:
+    """Changes of site by the kinds of the two sites."""
+    ways = sorted({way for p in results.local for way in p.hops})
+    if not ways:
+        return None
+    rows: list[list[Value]] = [
+        [p.functional, p.vacancies, p.temperature_K, *(p.hops.get(way, 0) for way in ways)]
+        for p in results.local
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        *(Column(way) for way in ways),
+    )
+    caption = (
+        "Hops in all runs, from one kind of site to another. In equilibrium each way is gone as "
+        "often as its reverse, within the scatter of counting; a run that shows otherwise is too "
+        "short."
+    )
+    return Table("hops", "Hops between sites", columns, rows, caption)
+
+
+def _stay(stay: Stay | None) -> Value:
+    if stay is None:
+        return "never there"
+    return stay.mean_ps if stay.mean_ps is not None else f"over {text.number(stay.low_ps, 2)}"
+
+
+def shells(results: Results) -> Table | None:
+    """First shells of neighbours."""
+    rows: list[list[Value]] = [
+        [
+            p.functional,
+            p.vacancies,
+            p.temperature_K,
+            text.formula(pair.name),
+            pair.peak_A,
+            pair.end_A,
+            pair.first_shell,
+        ]
+        for p in results.local
+        for pair in p.pairs
+        if pair.first_shell is not None
+    ]
+    if not rows:
+        return None
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("pair"),
+        Column("peak of g(r)", "Å", 3),
+        Column("end of the shell", "Å", 3),
+        Column("neighbours in it", "", 3),
+    )
+    caption = (
+        "Neighbours up to the minimum behind the first peak of g(r). Pairs whose first shell "
+        "does not end within half the width of the cell are left out."
+    )
+    return Table("shells", "First shells", columns, rows, caption)

@@ -1,0 +1,309 @@
+"""What a stage is, and the few gestures that all stages share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+from borarun.engines.registry import ENGINES
+from borarun.frames import Frames
+from borarun.protocol import AnyPotential
+from borarun.study import Study
+from borarun.subjects.active_learning.section import ActiveLearning
+from borarun.subjects.diffusion.section import Diffusion
+from borarun.subjects.training_set.section import TrainingSet
+from borarun.subjects.vibrations.section import Vibrations
+from borarun.task import Input, Json, Record, Ref, Task, ref_of
+
+Records = Mapping[str, Record]
+"""The records that exist, by task key; failures among them."""
+
+Product = Input | tuple[Input, ...]
+Products = Mapping[str, Product]
+"""What earlier stages offer, e.g. ``potential/PBE-D3``. A Ref may point at a task that has not run
+yet.
+"""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """What a stage knows so far.
+
+    Attributes
+    ----------
+    tasks : every task known by now, those already done included, in a sensible order of work
+    products : what later stages may build on
+    waiting : why more tasks may follow once results are there; empty when the stage is fully known
+    stuck : why the stage cannot go on although nothing of it is left to run; empty when all is well
+    """
+
+    tasks: tuple[Task, ...] = ()
+    products: Products = field(default_factory=dict)
+    waiting: str = ""
+    stuck: str = ""
+
+
+class Stage(Protocol):
+    """A module for one section of the study."""
+
+    NAME: str
+
+    def expand(
+        self, study: Study, products: Products, records: Records, *, forecast: bool
+    ) -> Expansion:
+        """Tasks and products as far as ``records`` allow. Pure.
+
+        With ``forecast``, results that are not there yet are taken to be the good ones, so that a
+        plan can show what will follow.
+        """
+
+
+def derive_seed(seed: int, *parts: object) -> int:
+    """A seed between 1 and 2^31 - 1 that depends on the study's seed and on what it is for, and on
+    nothing else.
+    """
+    text = "/".join(str(part) for part in (seed, *parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (2**31 - 1) + 1
+
+
+def make_task(
+    engine: str,
+    settings: Mapping[str, Any],
+    *,
+    stage: str,
+    label: str,
+    about: Mapping[str, Json],
+    n_atoms: int,
+    inputs: Mapping[str, Product] | None = None,
+    cores: int = 1,
+    **priced_by: int,
+) -> Task:
+    """A task with its engine's defaults filled in, its version and its cost, which may depend on
+    more than settings and atoms (``priced_by``).
+    """
+    module = ENGINES[engine]
+    complete = module.Settings(**settings)
+    return Task(
+        engine=engine,
+        settings=complete.model_dump(mode="json"),
+        inputs=dict(inputs or {}),
+        version=module.version(complete),
+        stage=stage,
+        label=label,
+        about=dict(about),
+        cores=cores,
+        cost=module.cost(complete, n_atoms, **priced_by),
+    )
+
+
+def reference_task(study: Study, settings: Mapping[str, Any], **about_it: Any) -> Task:
+    """A task of the study's reference engine: ``settings`` of the operation, and what the study
+    says of the engine.
+    """
+    ours = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+    if "kpoints" in ours:
+        ours["kpoints_cell_A"] = _edges_A(study.phase_text(study.phase))
+    return make_task(study.reference.engine, {**ours, **settings}, **about_it)
+
+
+@cache
+def _edges_A(text: str) -> tuple[float, ...]:
+    """Edges of a structure's cell, angstrom."""
+    return tuple(Frames.from_extxyz(text)[0].cell.lengths().tolist())
+
+
+def md_task(study: Study, settings: Mapping[str, Any], *, n_atoms: int, **about_it: Any) -> Task:
+    """A LAMMPS run, priced by the level of the study's potential."""
+    potential = study.section(AnyPotential)
+    assert potential is not None
+    return make_task("lammps", settings, n_atoms=n_atoms, level=potential.level, **about_it)
+
+
+def held_run(
+    study: Study,
+    section: Diffusion | Vibrations,
+    *,
+    text: str,
+    inputs: Mapping[str, Product],
+    temperature_K: float,
+    vacancies: int,
+    equilibrate_ps: float,
+    time_ps: float,
+    seed: int,
+    **about_it: Any,
+) -> Task:
+    """A run that is heated to a temperature, equilibrated there, and then sampled as ``section``
+    says, in the segment ``produce``.
+    """
+    heat_ps = max(temperature_K - section.from_K, 0.0) / section.heat_rate_K_per_ps
+    held = {"from_K": temperature_K, "to_K": temperature_K}
+    return md_task(
+        study,
+        {
+            "cell": {
+                "text": text,
+                "supercell": study.supercell,
+                "mobile": study.material.mobile,
+                "vacancies": vacancies,
+                "seed": seed,
+            },
+            "segments": [
+                {
+                    "name": "heat",
+                    "time_ps": heat_ps,
+                    "from_K": section.from_K,
+                    "to_K": temperature_K,
+                },
+                {"name": "equilibrate", "time_ps": equilibrate_ps, **held},
+                {
+                    "name": "produce",
+                    "time_ps": time_ps,
+                    **held,
+                    "sample_every_fs": section.sample_every_fs,
+                },
+            ],
+            "timestep_fs": section.timestep_fs,
+            "mode": section.cell,
+            "pressure_bar": section.pressure_bar,
+            "seed": seed,
+            "grade": production_grade(study),
+        },
+        inputs=inputs,
+        n_atoms=study.n_atoms(study.supercell),
+        **about_it,
+    )
+
+
+def start_structure(
+    study: Study, products: Products, functional: str
+) -> tuple[str, dict[str, Product]]:
+    """Where runs of a functional start: (text for ``Cell.text``, inputs).
+
+    The relaxed first phase where the study relaxes, the structure file itself otherwise.
+    """
+    relaxed = products.get(f"structure/{study.phase}/{functional}")
+    if relaxed is None:
+        return study.phase_text(study.phase), {}
+    return "", {"structure": relaxed}
+
+
+def production_starts(
+    study: Study, products: Products, functional: str | None = None
+) -> Iterator[tuple[str, str, dict[str, Product]]]:
+    """Where production starts with each functional, or with one, whose potential is final:
+    (functional, text for ``Cell.text``, inputs).
+    """
+    for name in [functional] if functional else study.functionals:
+        if f"final_potential/{name}" in products:
+            text, start = start_structure(study, products, name)
+            potential = ref_of(products[f"final_potential/{name}"])
+            yield (
+                name,
+                text,
+                {"potential": potential, "active_set": Ref(potential.key, "active_set"), **start},
+            )
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 vacancy``, ``2 vacancies``, ``0 vacancies``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
+def train_task(
+    study: Study,
+    functional: str,
+    labels: tuple[Input, ...],
+    *,
+    stage: str,
+    number: int,
+    selected: tuple[Input, ...] = (),
+    start: Ref | None = None,
+) -> Task:
+    """Training number ``number`` of a functional on ``labels``, of which some are held out, and on
+    all that was ``selected``.
+
+    It starts from the potential ``start`` or from an untrained one.
+    """
+    training = study.section(TrainingSet)
+    potential = study.section(AnyPotential)
+    assert potential is not None and training is not None
+    inputs: dict[str, Product] = {"labels": labels}
+    if selected:
+        inputs["selected"] = selected
+    if start is not None:
+        inputs["potential"] = start
+    return make_task(
+        potential.engine,
+        {
+            "operation": "train",
+            **potential.model_dump(exclude={"engine"}),
+            "validation_fraction": training.validation_fraction,
+            "seed": derive_seed(study.seed, "training", functional),
+        },
+        inputs=inputs,
+        stage=stage,
+        label=f"{functional}, training {number}",
+        about={"functional": functional, "round": number, "operation": "train"},
+        n_atoms=study.n_atoms((1, 1, 1)),
+        cores=2,
+    )
+
+
+SELECTION_STATE = {"motep": "active_set", "mlip-3": "almtp"}
+"""Item of a training's record from which each engine selects."""
+
+
+def select_task(
+    study: Study,
+    potential: Ref,
+    candidates: tuple[Ref, ...],
+    *,
+    stage: str,
+    label: str,
+    about: Mapping[str, Json],
+) -> Task:
+    """Selection among ``candidates`` of those that ``potential`` should learn, by the engine that
+    trained it.
+    """
+    section = study.section(AnyPotential)
+    learning = study.section(ActiveLearning)
+    assert section is not None and learning is not None
+    state = SELECTION_STATE[section.engine]
+    return make_task(
+        section.engine,
+        {
+            "operation": "select",
+            "max_selected": learning.max_labels_per_round,
+            **section.model_dump(include={"al_mode", "cut_radius_A"}),
+        },
+        inputs={"potential": potential, state: Ref(potential.key, state), "candidates": candidates},
+        stage=stage,
+        label=label,
+        about=about,
+        n_atoms=study.n_atoms(learning.supercell),
+    )
+
+
+PRODUCTION_GRADE_EVERY = 50
+"""Steps between two looks at the extrapolation grade in production, where it guards and does not
+search.
+"""
+
+
+def production_grade(study: Study) -> dict[str, Json] | None:
+    """Grade settings of production runs: the thresholds of active learning, watched less often;
+    None without active learning.
+    """
+    section = study.section(ActiveLearning)
+    if section is None:
+        return None
+    return {
+        "every": PRODUCTION_GRADE_EVERY,
+        "threshold_save": section.threshold_break,
+        "threshold_break": section.threshold_break,
+    }

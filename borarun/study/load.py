@@ -1,0 +1,356 @@
+"""Load and validate a study file: every mistake at once, each with file, line, key, value and way
+out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+from pydantic import ValidationError
+
+from borarun.errors import Problem, StudyError
+from borarun.frames import Frames
+from borarun.labels import read_labels
+from borarun.messages import Section, in_order, validate
+from borarun.protocol import Compare
+from borarun.published import Published, read_published
+from borarun.structure import composition, formula_units
+from borarun.structure_files import read_structure
+from borarun.study import checks
+from borarun.study.model import Study
+from borarun.subjects.training_set.section import TrainingSet
+from borarun.task import Given
+from borarun.values import MAX_PATH
+from borarun.yaml_file import KeyPath, Node, merge, read_yaml
+
+__all__ = ["Study", "init_study", "load_study", "study_schema"]
+
+NEEDS = {
+    "phonons": "relax",
+    "potential": "training_set",
+    "active_learning": "potential",
+    "heating": "potential",
+    "diffusion": "potential",
+    "reorientation": "diffusion",
+    "vibrations": "potential",
+}
+"""Section -> the section that it builds on."""
+
+SCHEMA_NAME = "study.schema.json"
+"""Beside a new study, whose first line names it."""
+
+STAND_IN: dict[str, Any] = {
+    "borarun": 1,
+    "name": "study",
+    "material": {"formula": "H", "phases": {"none": "none"}, "mobile": "H", "anion": "H"},
+    "functionals": ["PBE"],
+    "reference": {"engine": "bundled"},
+}
+"""Values that stand in for keys that must be there and did not validate: with them, the rest does.
+"""
+
+
+def load_study(path: Path) -> Study:
+    """Read, resolve ``extends``, and validate a study and its structures.
+
+    Raises
+    ------
+    StudyError
+        With every mistake in the study and the files it names.
+    """
+    root, problems = _read(path, ())
+    study, misfits, broken = validate(root, Study)
+    told = {problem.key for problem in problems}
+    problems += [problem for problem in misfits if problem.key not in told]
+    problems += _missing_sections(root, told)
+    if study is None:
+        study = _mended(root, broken)
+    phases: dict[str, Atoms] = {}
+    labels: dict[str, Given] = {}
+    published: list[Published] = []
+    for read in (
+        _read_phases(root, study, phases),
+        _read_labels(root, study, labels),
+        _read_published(root, study, published),
+    ):
+        problems += checks.as_far_as_known(read)
+    problems += [root.problem(place, message) for place, message in checks.findings(study, phases)]
+    if problems:
+        raise StudyError(in_order(problems))
+    study.attach(
+        texts={phase: Frames.of([atoms]).to_extxyz() for phase, atoms in phases.items()},
+        n_atoms=len(phases[study.phase]),
+        n_units=formula_units(phases[study.phase], study.material.formula),
+        warnings=list(checks.warnings(study, phases)),
+        published=published[0] if published else None,
+        labels=labels,
+    )
+    return study
+
+
+def study_files(path: Path) -> dict[str, Path]:
+    """Every file that a study, which is valid, is read from, by its path from the study's folder;
+    the study itself is the first.
+
+    Raises
+    ------
+    StudyError
+        Where a path is absolute or holds ``..``: it would mean another file elsewhere.
+    """
+    named: list[tuple[Path, str, KeyPath]] = []  # folder of the file that names it, name, key
+    file = path
+    while (parent := read_yaml(file)[0].get("extends")) is not None:
+        named.append((file.parent, parent.value, ("extends",)))
+        file = file.parent / parent.value
+    root, _ = _read(path, ())
+    phases = root.along(("material", "phases"))[0].value
+    named += [
+        (Path(node.file).parent, node.value, ("material", "phases", phase))
+        for phase, node in phases.items()
+    ]
+    labels, place = root.along(("training_set", "labels"))
+    if len(place) == 2:
+        named += [
+            (Path(node.file).parent, node.value, (*place, functional))
+            for functional, node in labels.value.items()
+        ]
+    quoted, place = root.along(("compare", "file"))
+    if len(place) == 2:
+        named.append((Path(quoted.file).parent, quoted.value, place))
+    if crooked := [
+        (name, place)
+        for _, name, place in named
+        if Path(name).is_absolute() or ".." in Path(name).parts
+    ]:
+        message = (
+            "means another file on another machine (got {!r:.80}). Write the path from this "
+            "file's own folder, without `..`."
+        )
+        raise StudyError([root.problem(place, message.format(name)) for name, place in crooked])
+    return {
+        file.relative_to(path.parent).as_posix(): file
+        for file in (path, *(folder / name for folder, name, _ in named))
+    }
+
+
+def study_schema() -> dict[str, Any]:
+    """JSON schema of a study file, for editors. What one needs, itself and its material, a study
+    that extends another has from there.
+    """
+    schema = Study.model_json_schema()
+    of_material = {"material": {"required": schema["$defs"]["Material"].pop("required")}}
+    needed = {
+        "if": {"not": {"required": ["extends"]}},
+        "then": {"required": schema.pop("required"), "properties": of_material},
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **needed}
+
+
+def init_study(directory: Path) -> Path:
+    """Write a commented study, its structure, and the schema for editors into ``directory``; return
+    the path of the study.
+
+    Raises
+    ------
+    StudyError
+        Where there is such a file already, or the folder cannot be written.
+    """
+    with as_file(files("borarun") / "new_study") as template:
+        written = [
+            directory / file.relative_to(template) for file in template.rglob("*") if file.is_file()
+        ]
+        schema = directory / SCHEMA_NAME
+        for file in (*written, schema):
+            if file.exists():
+                raise StudyError(
+                    Problem(
+                        str(file),
+                        0,
+                        "",
+                        "is there already. Choose another folder, or move it away.",
+                    )
+                )
+        try:
+            shutil.copytree(template, directory, dirs_exist_ok=True)
+            schema.write_text(json.dumps(study_schema(), indent=2) + "\n")
+        except OSError as error:
+            raise StudyError(
+                Problem(
+                    str(directory),
+                    0,
+                    "",
+                    f"cannot be written ({error.strerror}). Choose another folder.",
+                )
+            ) from None
+    return directory / "study.yaml"
+
+
+def _read(path: Path, children: tuple[Path, ...]) -> tuple[Node, list[Problem]]:
+    """The file's nodes, merged over those of the file that it extends."""
+    root, problems = read_yaml(path)
+    parent = root.get("extends")
+    if parent is None or not isinstance(parent.value, str) or not 0 < len(parent.value) <= MAX_PATH:
+        return root, problems  # nothing to read; the model says what is wrong
+    file = _inside(path.parent, parent.value)
+    if file is None:
+        raise StudyError(root.problem(("extends",), _outside(parent.value)))
+    chain = (*children, path.resolve())
+    if file.resolve() in chain:
+        raise StudyError(
+            root.problem(
+                ("extends",),
+                f"studies extend each other in a circle (got {parent.value!r}). Break it.",
+            )
+        )
+    if not file.exists():
+        raise StudyError(
+            root.problem(
+                ("extends",), f"no such file in the study's folder (got {parent.value!r})."
+            )
+        )
+    base, base_problems = _read(file, chain)
+    return merge(base, root), base_problems + problems
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """``folder/name`` where that stays inside ``folder``, links resolved; else None."""
+    try:
+        file = folder / name
+        return file if file.resolve().is_relative_to(folder.resolve()) else None
+    except (OSError, RuntimeError, ValueError):  # a circle of links; a name that no file can have
+        return None
+
+
+def _outside(name: str) -> str:
+    return (
+        f"must be a file in the study's own folder (got {name!r:.80}). Copy it there and give "
+        "the path from the study."
+    )
+
+
+def _missing_sections(root: Node, told: set[str]) -> list[Problem]:
+    present = {key for key, node in root.value.items() if node.value is not None or key in told}
+    meant = {
+        close
+        for key in root.value.keys() - Study.model_fields
+        for close in difflib.get_close_matches(key, NEEDS.values(), n=1)
+    }
+    return [
+        root.problem(
+            (section,),
+            f"needs the section {needed}, which is absent. Add `{needed}: {{}}` to take its "
+            "defaults.",
+        )
+        for section, needed in NEEDS.items()
+        if section in present and needed not in present | meant
+    ]
+
+
+def _mended(root: Node, broken: frozenset[KeyPath]) -> Study:
+    """The study without its broken keys, which are withheld; where they cannot be left out by
+    themselves, without the sections that hold them.
+    """
+    for depth in (None, 1):
+        content = root.plain()
+        places = {_left_out(content, place[:depth]) for place in broken}
+        for key, stand_in in STAND_IN.items():
+            if (key,) in places:
+                content[key] = stand_in
+            elif isinstance(stand_in, dict):
+                content[key] |= {
+                    inner: value for inner, value in stand_in.items() if (key, inner) in places
+                }
+        with suppress(ValidationError):
+            study = Study.model_validate(content)
+            break
+    for *sections, last in places:
+        owner: Any = study
+        for name in sections:
+            owner = getattr(owner, str(name), None)
+        if isinstance(owner, Section) and (
+            sections or last in STAND_IN.keys() | {"supercell"}
+        ):  # an optional section that is broken is absent
+            owner.withhold(str(last))
+    return study
+
+
+def _left_out(content: Any, place: KeyPath) -> KeyPath:
+    """Take a place out of a file's plain content: a key, or the key that holds the list item; where
+    that was.
+    """
+    for depth, step in enumerate(place):
+        if depth + 1 == len(place) or not isinstance(content.get(step), dict):
+            content.pop(step, None)
+            return place[: depth + 1]
+        content = content[step]
+    return place
+
+
+def _read_phases(root: Node, study: Study, phases: dict[str, Atoms]) -> Iterator[Problem]:
+    """Fill in the structures, by phase; what is wrong with them."""
+    for phase, name in study.material.phases.items():
+        place = ("material", "phases", phase)
+        file = _inside(Path(root.along(place)[0].file).parent, name)
+        try:
+            if file is None:
+                yield root.problem(place, _outside(name))
+            else:
+                phases[phase] = read_structure(file)
+        except StudyError as error:
+            yield from (
+                root.problem(place, f"{name}: {problem.message}") for problem in error.problems
+            )
+
+
+def _read_labels(root: Node, study: Study, labels: dict[str, Given]) -> Iterator[Problem]:
+    """Fill in the labelled configurations that a study names, by functional; what is wrong with
+    them.
+    """
+    section = study.section(TrainingSet) or TrainingSet()
+    try:
+        elements = sorted(composition(study.material.formula))
+    except StudyError:  # told where the formula is checked
+        return
+    for functional, name in section.labels.items():
+        place = ("training_set", "labels", functional)
+        file = _inside(Path(root.along(place)[0].file).parent, name)
+        try:
+            if file is None:
+                yield root.problem(place, _outside(name))
+            else:
+                labels[functional] = Given(read_labels(file, elements, section.cfg_elements))
+        except StudyError as error:
+            yield from (
+                root.problem(place, f"{name}: {problem.message}") for problem in error.problems
+            )
+
+
+def _read_published(root: Node, study: Study, published: list[Published]) -> Iterator[Problem]:
+    """Append what the study's own file of published values holds, where it names one; what is wrong
+    with it.
+    """
+    compare = study.section(Compare)
+    if compare is None or compare.file is None:
+        return
+    place, name = ("compare", "file"), compare.file
+    file = _inside(Path(root.along(place)[0].file).parent, name)
+    if file is None:
+        yield root.problem(place, _outside(name))
+    elif not file.exists():
+        yield root.problem(place, f"no such file in the study's folder (got {name!r}).")
+    else:
+        try:
+            values, misquoted = read_published(file, study.material.formula)
+        except StudyError as error:
+            yield from error.problems
+        else:
+            published.append(values)
+            yield from misquoted

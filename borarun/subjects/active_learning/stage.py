@@ -1,0 +1,237 @@
+"""Active learning: explore with the potential, label what it does not know, train again, until a
+round stays clean.
+
+A round explores by heating and holding. Frames whose extrapolation grade passes ``threshold_save``
+are candidates; a run whose grade passes ``threshold_break`` stops there. D-optimality selects among
+the candidates of all runs, the reference labels the selection, and the potential is trained again
+from where it was. The round in which every run comes to its end and none leaves a candidate ends
+the loop.
+"""
+
+from __future__ import annotations
+
+import math
+
+from borarun.protocol import AnyPotential
+from borarun.stage import (
+    Expansion,
+    Product,
+    Products,
+    Records,
+    derive_seed,
+    md_task,
+    plural,
+    reference_task,
+    select_task,
+    start_structure,
+    train_task,
+)
+from borarun.study import Study
+from borarun.subjects.active_learning.section import ActiveLearning
+from borarun.task import Ref, Task, items_of, ref_of
+from borarun.units import PS_PER_NS
+
+NAME = "active_learning"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """All rounds known so far; products ``final_potential/FUNCTIONAL`` and
+    ``final_active_set/FUNCTIONAL``.
+
+    Without this section, the first potential is the final one.
+    """
+    if study.section(AnyPotential) is None:
+        return Expansion()
+    tasks: list[Task] = []
+    found: dict[str, Product] = {}
+    waiting: list[str] = []
+    stuck: list[str] = []
+    for functional in study.functionals:
+        loop = _Loop(study, products, records, functional)
+        final = loop.run(forecast)
+        tasks += loop.tasks
+        if final is not None:
+            found[f"final_potential/{functional}"] = final
+            found[f"final_active_set/{functional}"] = Ref(final.key, "active_set")
+        if loop.waiting:
+            waiting.append(f"{functional}: {loop.waiting}")
+        if loop.stuck:
+            stuck.append(f"{functional}: {loop.stuck}")
+    return Expansion(tuple(tasks), found, "; ".join(waiting), "; ".join(stuck))
+
+
+class _Loop:
+    """The rounds of one functional, replayed from the records."""
+
+    def __init__(self, study: Study, products: Products, records: Records, functional: str) -> None:
+        self.study = study
+        self.records = records
+        self.functional = functional
+        self.text, self.start = start_structure(study, products, functional)
+        self.potential = ref_of(products[f"potential/{functional}"])
+        self.labels = items_of(products[f"labels/{functional}"])
+        self.selected = items_of(products[f"contacts/{functional}"])
+        self.tasks: list[Task] = []
+        self.waiting = ""
+        self.stuck = ""
+
+    def run(self, forecast: bool) -> Ref | None:
+        """Replay the rounds; the final potential, or None where results are still missing."""
+        section = self.study.section(ActiveLearning)
+        if section is None:
+            return self.potential
+        for number in range(section.max_rounds):
+            explorations = self._explorations(number)
+            if not self._finished(explorations, f"round {number} of exploration"):
+                return self.potential if forecast else None
+            facts = [self.records[task.key].facts for task in explorations]
+            if not any(fact["n_candidates"] for fact in facts):
+                if all(fact["stop"] == "completed" for fact in facts):
+                    return self.potential
+                # an anion came apart and left nothing to learn from; runs of other seeds may
+                continue
+            retrained = self._learn(
+                number,
+                [
+                    task
+                    for task, fact in zip(explorations, facts, strict=True)
+                    if fact["n_candidates"]
+                ],
+            )
+            if retrained is None:
+                return self.potential if forecast else None
+            if retrained == self.potential:
+                return self.potential
+            self.potential = retrained
+        if all(fact["stop"] == "completed" for fact in facts):
+            return self.potential
+        if not any(fact["n_candidates"] for fact in facts):
+            self.stuck = (
+                f"runs of round {number} ended early and left nothing to label but torn anions. "
+                "Lower active_learning.threshold_save, or give the training set more data; "
+                "what is done is kept."
+            )
+            return None
+        self.stuck = (
+            f"after {section.max_rounds} rounds, runs still leave the known region. "
+            "Raise active_learning.max_rounds or potential.level; what is done is kept."
+        )
+        return None
+
+    def _explorations(self, number: int) -> list[Task]:
+        section = self.study.section(ActiveLearning)
+        assert section is not None
+        segments = [
+            {
+                "name": "heat",
+                "time_ps": section.heat_ns * PS_PER_NS,
+                "from_K": section.from_K,
+                "to_K": section.heat_to_K,
+            },
+            {
+                "name": "hold",
+                "time_ps": section.hold_ns * PS_PER_NS,
+                "from_K": section.heat_to_K,
+                "to_K": section.heat_to_K,
+            },
+        ]
+        tasks = []
+        for vacancies in section.vacancies:
+            for run in range(section.runs):
+                seed = derive_seed(self.study.seed, NAME, self.functional, number, vacancies, run)
+                task = md_task(
+                    self.study,
+                    {
+                        "cell": {
+                            "text": self.text,
+                            "supercell": section.supercell,
+                            "mobile": self.study.material.mobile,
+                            "vacancies": vacancies,
+                            "seed": seed,
+                        },
+                        "segments": segments,
+                        "timestep_fs": section.timestep_fs,
+                        "mode": section.cell,
+                        "seed": seed,
+                        "grade": {
+                            "every": section.grade_every,
+                            "threshold_save": section.threshold_save,
+                            "threshold_break": section.threshold_break,
+                            "anion": self.study.material.anion,
+                            "mobile": self.study.material.mobile,
+                        },
+                    },
+                    inputs={
+                        "potential": self.potential,
+                        "active_set": Ref(self.potential.key, "active_set"),
+                        **self.start,
+                    },
+                    stage=NAME,
+                    label=f"{self.functional}, round {number}, exploration with "
+                    f"{plural(vacancies, 'vacancy')}, run {run}",
+                    about={
+                        "functional": self.functional,
+                        "round": number,
+                        "operation": "explore",
+                        "vacancies": vacancies,
+                        "run": run,
+                    },
+                    n_atoms=self.study.n_atoms(section.supercell),
+                )
+                tasks.append(task)
+        return tasks
+
+    def _learn(self, number: int, explorations: list[Task]) -> Ref | None:
+        """Select, label and train; the new potential, the old one where nothing was worth a label,
+        None while results are missing.
+        """
+        section = self.study.section(ActiveLearning)
+        assert section is not None
+        about = {"functional": self.functional, "round": number}
+        select = select_task(
+            self.study,
+            self.potential,
+            tuple(Ref(task.key, "candidates") for task in explorations),
+            stage=NAME,
+            label=f"{self.functional}, round {number}, selection",
+            about={**about, "operation": "select"},
+        )
+        if not self._finished([select], f"selection of round {number}"):
+            return None
+        selected = self.records[select.key].facts["n_selected"]
+        if not selected:
+            return self.potential
+        parts = math.ceil(selected / self.study.reference.labels_per_task)
+        labels = [
+            reference_task(
+                self.study,
+                {"operation": "label", "functional": self.functional, "part": (part, parts)},
+                inputs={"frames": Ref(select.key, "selected")},
+                stage=NAME,
+                label=f"{self.functional}, round {number}, labels {part + 1} of {parts}",
+                about={**about, "operation": "label", "part": part},
+                n_atoms=self.study.n_atoms(section.supercell) * math.ceil(selected / parts),
+            )
+            for part in range(parts)
+        ]
+        self.selected = (*self.selected, *(Ref(label.key, "labels") for label in labels))
+        train = train_task(
+            self.study,
+            self.functional,
+            self.labels,
+            stage=NAME,
+            number=number + 1,
+            selected=self.selected,
+            start=self.potential,
+        )
+        if not self._finished([*labels, train], f"training after round {number}"):
+            return None
+        return Ref(train.key, "potential")
+
+    def _finished(self, tasks: list[Task], what: str) -> bool:
+        """Add ``tasks`` and say whether all of them succeeded; else note what is waited for."""
+        self.tasks += tasks
+        if all(task.key in self.records and self.records[task.key].done for task in tasks):
+            return True
+        self.waiting = f"more may follow from {what}"
+        return False

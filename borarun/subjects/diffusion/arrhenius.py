@@ -1,0 +1,137 @@
+"""Phases of the points at constant temperature, and Arrhenius lines through them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
+
+import numpy as np
+from scipy import stats
+
+from borarun.analysis import arrhenius
+from borarun.analysis.order import ORDERED
+from borarun.report.measured import Measured
+from borarun.subjects.diffusion.results import ArrheniusLine, Transport
+from borarun.subjects.heating.results import Transition
+from borarun.subjects.reorientation.results import Rotation
+
+LINE_POINTS = 30
+ORDERED_PHASE, DISORDERED_PHASE = "ordered phase", "disordered phase"
+
+
+def with_phases(
+    transport: Sequence[Transport], transitions: Sequence[Transition], rotation: Sequence[Rotation]
+) -> tuple[Transport, ...]:
+    """The points with the phase that they are in, where the heating runs found a transition.
+
+    Below and above the transition temperature with its interval, and the half heights of cooling
+    and heating, temperature tells it. Between them either phase may be there, and with other
+    vacancies than those of the heating everywhere: whether the run's own anions kept the order of
+    the relaxed crystal tells which; a point between the half heights of which nothing tells it is
+    no longer accepted.
+    """
+    order = {(p.functional, p.temperature_K, p.vacancies): p.order for p in rotation}
+    return tuple(
+        _with_phase(
+            p,
+            _transition(p.functional, p.vacancies, transitions),
+            order.get((p.functional, p.temperature_K, p.vacancies)),
+        )
+        for p in transport
+    )
+
+
+def _with_phase(point: Transport, near: Transition | None, order: float | None) -> Transport:
+    if near is None or near.bracket_K is None or near.temperature_K is None:
+        return point
+    low, high = near.bracket_K
+    by_temperature = (
+        ORDERED_PHASE if point.temperature_K < near.temperature_K.value else DISORDERED_PHASE
+    )
+    told = near.vacancies == point.vacancies and not min(
+        low, near.temperature_K.low
+    ) < point.temperature_K < max(high, near.temperature_K.high)
+    if order is not None and not told:
+        return replace(point, phase=ORDERED_PHASE if order >= ORDERED else DISORDERED_PHASE)
+    if not low < point.temperature_K < high or not point.accepted:
+        return replace(point, phase=by_temperature)
+    return replace(
+        point,
+        phase=by_temperature,
+        accepted=False,
+        reason=f"within the hysteresis: either phase may be there between {low:.0f} and "
+        f"{high:.0f} K",
+    )
+
+
+def lines(transport: Sequence[Transport]) -> tuple[ArrheniusLine, ...]:
+    """An Arrhenius line for each functional, vacancy count and phase."""
+    groups: dict[tuple[str, int, str], list[Transport]] = {}
+    for point in transport:
+        groups.setdefault((point.functional, point.vacancies, point.phase), []).append(point)
+    made = [_line(points) for points in groups.values()]
+    return tuple(
+        sorted(
+            made, key=lambda line: (line.functional, line.vacancies, line.phase != ORDERED_PHASE)
+        )
+    )
+
+
+def _transition(
+    functional: str, vacancies: int, transitions: Sequence[Transition]
+) -> Transition | None:
+    """The slowest ramps of the same functional, at the nearest vacancy count that was heated."""
+    same = [t for t in transitions if t.functional == functional]
+    return min(same, key=lambda t: (abs(t.vacancies - vacancies), t.heating_K_per_ps), default=None)
+
+
+def _line(points: Sequence[Transport]) -> ArrheniusLine:
+    good = [p for p in points if p.accepted and p.conductivity_S_cm is not None]
+    temperatures_K = np.array([p.temperature_K for p in good])
+    sigma = np.array([p.conductivity_S_cm.value for p in good if p.conductivity_S_cm])
+    error = np.array([_standard_error(p) for p in good])
+    fit = arrhenius.fit(temperatures_K, sigma, error)
+    where = (
+        np.linspace(temperatures_K.min(), temperatures_K.max(), LINE_POINTS)
+        if fit.usable
+        else np.zeros(0)
+    )
+    line, low, high = fit.at(where) if fit.usable else (where, where, where)
+    energy = (
+        Measured(1e3 * fit.activation_energy_eV, 1e3 * fit.low, 1e3 * fit.high)
+        if fit.usable
+        else None
+    )
+    span = f"{temperatures_K.min():g} to {temperatures_K.max():g} K" if fit.usable else fit.reason
+    left_out = len(points) - len(good)
+    statement = ", ".join(
+        part
+        for part in (
+            points[0].phase,
+            span,
+            f"{left_out} of {len(points)} temperatures left out" if left_out else "",
+        )
+        if part
+    )
+    return ArrheniusLine(
+        functional=points[0].functional,
+        vacancies=points[0].vacancies,
+        mol_percent=points[0].mol_percent,
+        site_percent=points[0].site_percent,
+        activation_energy_meV=energy,
+        n_points=fit.n_points,
+        chi2_reduced=fit.chi2_reduced if isfinite(fit.chi2_reduced) else None,
+        line_T_K=where,
+        line_S_cm=line,
+        line_low_S_cm=low,
+        line_high_S_cm=high,
+        phase=points[0].phase,
+        statement=statement,
+    )
+
+
+def _standard_error(point: Transport) -> float:
+    """S/cm, back from the 95 % interval of ``n_blocks`` blocks."""
+    assert point.conductivity_S_cm is not None
+    return point.conductivity_S_cm.half_width / float(stats.t.ppf(0.975, point.n_blocks - 1))

@@ -1,0 +1,256 @@
+"""Motion of the mobile ions, from the runs at constant temperature. Each is read once, also for
+what it says of rotation and structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite, sqrt
+
+import numpy as np
+from scipy import stats
+
+from borarun.analysis.conductivity import Conductivity, conductivity
+from borarun.analysis.diffusion import (
+    Diffusivity,
+    Haven,
+    collective_diffusivity,
+    diffusivity,
+    haven_ratio,
+)
+from borarun.analysis.msd import mean_squared_displacement
+from borarun.analysis.regression import Regression, regression
+from borarun.errors import BorarunError
+from borarun.report.checks.results import Check
+from borarun.report.measured import Array, Measured
+from borarun.report.source import Done, Source
+from borarun.report.structure.collect import Places, local_structure, places
+from borarun.report.structure.results import LocalStructure
+from borarun.report.thinning import thin_log
+from borarun.report.trajectory import Trajectory, check, read
+from borarun.study import Study
+from borarun.subjects.diffusion.results import Transport
+from borarun.subjects.reorientation.collect import reorientation, turns_of
+from borarun.subjects.reorientation.results import Rotation
+from borarun.subjects.reorientation.section import Reorientation
+from borarun.units import FS_PER_PS
+
+PARTS = (0.2, 0.4, 0.6, 0.8, 1.0)
+"""Of a run, from its beginning, whose diffusivities show whether it converged."""
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """What the runs at constant temperature gave."""
+
+    transport: tuple[Transport, ...]
+    rotation: tuple[Rotation, ...]
+    local: tuple[LocalStructure, ...]
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one run contributes."""
+
+    done: Done
+    check: Check
+    n_atoms: int
+    n_mobile: int
+    n_frames: int
+    interval_fs: float
+    volume_A3: float
+    msd: Array
+    framework_msd: Array
+    tracer: Diffusivity
+    collective: Diffusivity
+    haven: Haven
+    regression: Regression
+    parts: tuple[Diffusivity, ...]
+
+
+def diffusion(study: Study, source: Source) -> Diffusion:
+    """Every temperature and vacancy count that has a usable run."""
+    turning = study.section(Reorientation)
+    groups: dict[tuple[str, float, int], list[Done]] = {}
+    for done in source.of("diffusion"):
+        groups.setdefault(
+            (done.about("functional"), done.about("temperature_K"), done.about("vacancies")), []
+        ).append(done)
+    transport: list[Transport] = []
+    turned: list[Rotation] = []
+    local: list[LocalStructure] = []
+    checks: list[Check] = []
+    for group in groups.values():
+        runs, turns = [], []
+        found: list[Places] = []
+        for done in group:
+            try:
+                run = read(
+                    study,
+                    source,
+                    done,
+                    "produce",
+                    directions=turning is not None,
+                )
+            except BorarunError as error:
+                source.unusable(done, f"its trajectory cannot be used: {error}")
+                continue
+            if run is None:
+                continue
+            runs.append(_run(done, run))
+            if runs[-1].check.intact:
+                found.append(places(study, run))
+            if turning is not None:
+                turns.append(turns_of(run, turning.anions))
+        if not runs:
+            continue
+        point = _transport(study, runs)
+        transport.append(point)
+        checks += [run.check for run in runs]
+        if turns:
+            turned.append(reorientation(point, turns))
+        if found:
+            local.append(
+                local_structure(point.functional, point.temperature_K, point.vacancies, found)
+            )
+    transport.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
+    local.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
+    return Diffusion(tuple(transport), tuple(turned), tuple(local), tuple(checks))
+
+
+def _run(done: Done, run: Trajectory) -> _Run:
+    ions = run.ions
+    tracer = diffusivity(ions, run.interval_fs)
+    return _Run(
+        done=done,
+        check=check(done, run, constant=True),
+        n_atoms=len(run.numbers),
+        n_mobile=len(ions),
+        n_frames=run.n_frames,
+        interval_fs=run.interval_fs,
+        volume_A3=run.volume_A3,
+        msd=mean_squared_displacement(ions),
+        framework_msd=mean_squared_displacement(run.centres),
+        tracer=tracer,
+        collective=collective_diffusivity(ions, run.interval_fs),
+        haven=haven_ratio(ions, run.interval_fs),
+        regression=regression(ions, run.interval_fs),
+        parts=(
+            *(
+                diffusivity(ions[:, :, : round(part * run.n_frames)], run.interval_fs)
+                for part in PARTS[:-1]
+            ),
+            tracer,
+        ),
+    )
+
+
+def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
+    first = runs[0]
+    functional, temperature_K, vacancies = (
+        first.done.about(name) for name in ("functional", "temperature_K", "vacancies")
+    )
+    units = study.formula_units(study.supercell)
+    n_frames = min(run.n_frames for run in runs)
+    lags = thin_log(max(n_frames // 2, 2))
+    volume = float(np.mean([run.volume_A3 for run in runs]))
+    tracer, collective = (
+        pooled([run.tracer for run in runs]),
+        pooled([run.collective for run in runs]),
+    )
+
+    def conduct(d: Diffusivity) -> Conductivity:
+        return conductivity(
+            d, first.n_mobile, volume, temperature_K, charge=abs(study.material.mobile_charge)
+        )
+
+    reason = "; ".join(run.check.verdict for run in runs if run.check.verdict) or tracer.reason
+    held = all(run.check.intact for run in runs)
+    return Transport(
+        functional=functional,
+        temperature_K=temperature_K,
+        vacancies=vacancies,
+        mol_percent=100 * vacancies / units,
+        site_percent=100 * vacancies / (first.n_mobile + vacancies),
+        n_runs=len(runs),
+        n_atoms=first.n_atoms,
+        n_mobile=first.n_mobile,
+        time_ps=(n_frames - 1) * first.interval_fs / FS_PER_PS,
+        interval_fs=first.interval_fs,
+        n_origins=n_frames,
+        n_blocks=tracer.n_blocks,
+        seeds=tuple(run.done.task.settings["seed"] for run in runs),
+        volume_A3=volume,
+        lag_ps=lags * first.interval_fs / FS_PER_PS,
+        msd_A2=np.mean([run.msd[lags] for run in runs], axis=0),
+        framework_msd_A2=np.mean([run.framework_msd[lags] for run in runs], axis=0),
+        fit_window_ps=(tracer.fit_from_fs / FS_PER_PS, tracer.fit_to_fs / FS_PER_PS),
+        diffusivity_cm2_s=_measured(tracer) if held else None,
+        regression_cm2_s=_regression([run.regression for run in runs]) if held else None,
+        part_ps=np.array(PARTS) * n_frames * first.interval_fs / FS_PER_PS,
+        part_cm2_s=tuple(
+            _measured(pooled([run.parts[index] for run in runs])) if held else None
+            for index in range(len(PARTS))
+        ),
+        conductivity_S_cm=_measured(conduct(tracer)) if held else None,
+        collective_S_cm=_measured(conduct(collective)) if held and collective.diffusive else None,
+        haven=_haven([run.haven for run in runs]) if held else None,
+        accepted=not reason,
+        reason=reason,
+    )
+
+
+def _measured(value: Diffusivity | Conductivity) -> Measured | None:
+    """With its interval; of a run that is not diffusive, whose slope still falls with time, an
+    upper bound.
+    """
+    low = value.low if value.diffusive else min(value.low, 0.0)
+    return Measured(value.value, low, value.high, positive=True) if isfinite(value.error) else None
+
+
+def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
+    """One diffusivity from independent runs of equal length: the mean, its interval from the blocks
+    of all.
+
+    It is diffusive where every run is: to leave out only the runs with few hops would favour the
+    lucky ones.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    blocks = np.concatenate([run.blocks for run in runs])
+    value = float(np.mean([run.value for run in runs]))
+    error = float(blocks.std(ddof=1)) / sqrt(len(blocks)) if len(blocks) > 1 else float("nan")
+    reach = error * float(stats.t.ppf(0.975, len(blocks) - 1)) if len(blocks) > 1 else float("nan")
+    reason = next(
+        (f"run {index}: {run.reason}" for index, run in enumerate(runs) if not run.diffusive), ""
+    )
+    return replace(
+        runs[0],
+        value=value,
+        error=error,
+        low=value - reach,
+        high=value + reach,
+        blocks=tuple(blocks.tolist()),
+        hops=sum(run.hops for run in runs),
+        diffusive=not reason,
+        reason=reason,
+    )
+
+
+def _regression(runs: Sequence[Regression]) -> Measured | None:
+    """Mean over independent runs."""
+    value, half = (
+        float(np.mean([run.value for run in runs])),
+        sqrt(sum((run.high - run.low) ** 2 for run in runs)) / (2 * len(runs)),
+    )
+    return Measured(value, value - half, value + half, positive=True) if isfinite(value) else None
+
+
+def _haven(runs: Sequence[Haven]) -> Measured | None:
+    if not all(run.usable for run in runs):
+        return None
+    value = float(np.mean([run.value for run in runs]))
+    half = sqrt(sum((run.high - run.low) ** 2 for run in runs)) / (2 * len(runs))
+    return Measured(value, value - half, value + half)

@@ -1,0 +1,81 @@
+"""Motion of the mobile ions at constant temperature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from borarun.report.measured import Array, Measured
+
+
+@dataclass(frozen=True)
+class Transport:
+    """Motion of the mobile ions at one temperature and vacancy count; independent runs are pooled.
+
+    Attributes
+    ----------
+    mol_percent, site_percent : vacancies per formula unit and per mobile-ion site
+    lag_ps, msd_A2, framework_msd_A2 : (n,) mean squared displacement of mobile ions and of the
+        framework
+    diffusivity_cm2_s, conductivity_S_cm : tracer values (Haven ratio 1); None where none can be
+        given
+    regression_cm2_s : tracer value by generalised least squares, a second opinion
+    part_ps, part_cm2_s : (p,) lengths of the first parts of the run, the last of them the whole,
+        and the tracer value of each
+    collective_S_cm : conductivity from the displacement of all mobile charge together
+    haven : tracer / collective
+    accepted : whether the point takes part in the Arrhenius fit; ``reason`` says why not
+    phase : ``ordered phase`` or ``disordered phase``; empty where no transition was found
+    """
+
+    functional: str
+    temperature_K: float
+    vacancies: int
+    mol_percent: float
+    site_percent: float
+    n_runs: int
+    n_atoms: int
+    n_mobile: int
+    time_ps: float
+    interval_fs: float
+    n_origins: int
+    n_blocks: int
+    seeds: tuple[int, ...]
+    volume_A3: float
+    lag_ps: Array
+    msd_A2: Array
+    framework_msd_A2: Array
+    fit_window_ps: tuple[float, float]
+    diffusivity_cm2_s: Measured | None
+    regression_cm2_s: Measured | None
+    part_ps: Array
+    part_cm2_s: tuple[Measured | None, ...]
+    conductivity_S_cm: Measured | None
+    collective_S_cm: Measured | None
+    haven: Measured | None
+    accepted: bool
+    reason: str
+    phase: str = ""
+
+
+@dataclass(frozen=True)
+class ArrheniusLine:
+    """Weighted fit of ln(sigma) over 1/T at one vacancy count. Without enough points,
+    ``activation_energy_meV`` is None.
+
+    ``line_T_K``, ``line_S_cm``, ``line_low_S_cm`` and ``line_high_S_cm`` are (n,): the fitted line
+    over the range of the points, and its 95 % band. ``phase`` is that of the points.
+    """
+
+    functional: str
+    vacancies: int
+    mol_percent: float
+    site_percent: float
+    activation_energy_meV: Measured | None
+    n_points: int
+    chi2_reduced: float | None
+    line_T_K: Array
+    line_S_cm: Array
+    line_low_S_cm: Array
+    line_high_S_cm: Array
+    phase: str
+    statement: str

@@ -1,0 +1,74 @@
+"""The study's section on diffusion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from borarun.messages import Section
+from borarun.values import (
+    CELL_MODE,
+    VACANCIES,
+    CellMode,
+    Counts,
+    Functional,
+    Kelvin,
+    Kelvins,
+    Positive,
+    TimeStep,
+)
+
+
+class Diffusion(Section):
+    """Molecular dynamics at fixed temperatures: diffusivity, ionic conductivity, activation
+    energy.
+    """
+
+    functional: Functional | None = Field(
+        default=None, description="One of the study's functionals; without it all of them."
+    )
+    temperatures_K: Kelvins = Field(
+        default=tuple(float(kelvin) for kelvin in range(200, 701, 25)),
+        description="Temperatures, K. A number, a list or a range.",
+    )
+    vacancies: Counts = Field(default=(0, 1, 2, 4, 8, 12), description=VACANCIES)
+    vacancy_temperatures_K: Kelvins | None = Field(
+        default=None,
+        description="Temperatures of the runs with vacancies, K; without it those of "
+        "temperatures_K.",
+    )
+    from_K: Kelvin = Field(
+        default=10.0, description="Each run is heated from here to its temperature, K."
+    )
+    heat_rate_K_per_ps: Positive = Field(default=1.0, description="Rate of that heating, K/ps.")
+    equilibrate_ns: Positive = Field(
+        default=0.2, description="Time at temperature before counting starts, ns."
+    )
+    time_ns: Positive = Field(default=1.0, description="Time that is counted, ns.")
+    timestep_fs: TimeStep = Field(
+        default=0.5, description="Time step, fs; at most 1 with hydrogen."
+    )
+    sample_every_fs: Positive = Field(
+        default=50.0, description="Keep a frame this often, fs; a multiple of the time step."
+    )
+    cell: CellMode = Field(default="isotropic", description=CELL_MODE)
+    pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(
+        default=0.0, description="Pressure, bar."
+    )
+    runs: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Independent runs (seeds) at each temperature and vacancy count."
+    )
+
+    def temperatures_of(self, vacancies: int) -> tuple[float, ...]:
+        """Temperatures of the runs with so many vacancies, rising, K."""
+        return (vacancies and self.vacancy_temperatures_K) or self.temperatures_K
+
+    def points(self) -> Iterator[tuple[int, float]]:
+        """(vacancies, temperature) of every run but for its repeats."""
+        return (
+            (count, temperature)
+            for count in self.vacancies
+            for temperature in self.temperatures_of(count)
+        )

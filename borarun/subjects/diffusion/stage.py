@@ -1,0 +1,53 @@
+"""Diffusion: at each temperature and vacancy count, heat, equilibrate, and follow the
+mobile ions.
+"""
+
+from __future__ import annotations
+
+from borarun.stage import (
+    Expansion,
+    Products,
+    Records,
+    derive_seed,
+    held_run,
+    plural,
+    production_starts,
+)
+from borarun.study import Study
+from borarun.subjects.diffusion.section import Diffusion
+from borarun.units import PS_PER_NS
+
+NAME = "diffusion"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """One run a functional, temperature, vacancy count and seed."""
+    section = study.section(Diffusion)
+    if section is None:
+        return Expansion()
+    tasks = []
+    for functional, text, inputs in production_starts(study, products, section.functional):
+        for vacancies, temperature in section.points():
+            for run in range(section.runs):
+                task = held_run(
+                    study,
+                    section,
+                    text=text,
+                    inputs=inputs,
+                    temperature_K=temperature,
+                    vacancies=vacancies,
+                    equilibrate_ps=section.equilibrate_ns * PS_PER_NS,
+                    time_ps=section.time_ns * PS_PER_NS,
+                    seed=derive_seed(study.seed, NAME, functional, temperature, vacancies, run),
+                    stage=NAME,
+                    label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}"
+                    + (f", run {run}" if section.runs > 1 else ""),
+                    about={
+                        "functional": functional,
+                        "temperature_K": temperature,
+                        "vacancies": vacancies,
+                        "run": run,
+                    },
+                )
+                tasks.append(task)
+    return Expansion(tuple(tasks))

@@ -1,0 +1,92 @@
+"""The lattice against temperature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from borarun.report.measured import Array, Measured
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One ramp of temperature.
+
+    Attributes
+    ----------
+    branch : ``heating`` or ``cooling``
+    rate_K_per_ps, heating_K_per_ps : its own rate, and that of the heating that it is or that it
+        follows
+    temperature_K, lattice_A, error_A : (n,) means over temperature bins; the error is the standard
+        error of the bin's mean
+    volume_A3, volume_error_A3 : (n,) volume per formula unit, and its standard error
+    edges_A : (n, 3) lengths of the unit cell's vectors
+    fit_temperature_K, fit_lattice_A : (c,) the fitted step, or a cubic where a step does no better
+    half_height_K : where the lattice is half way through its step; None where the branch has no
+        step
+    stop, reached_K : how and where the run ended
+    """
+
+    functional: str
+    vacancies: int
+    branch: str
+    rate_K_per_ps: float
+    heating_K_per_ps: float
+    n_atoms: int
+    seed: int
+    temperature_K: Array
+    lattice_A: Array
+    error_A: Array
+    volume_A3: Array
+    volume_error_A3: Array
+    edges_A: Array
+    fit_temperature_K: Array
+    fit_lattice_A: Array
+    half_height_K: Measured | None
+    statement: str
+    stop: str
+    reached_K: float
+
+
+@dataclass(frozen=True)
+class Transition:
+    """Heating and cooling at one rate together. ``temperature_K`` is None where there is no step,
+    and ``statement`` says so.
+
+    Attributes
+    ----------
+    heating_K_per_ps : rate of heating
+    heated_K, cooled_K : half-height temperatures; None where a branch has no step
+    hysteresis_K : the first less the second; None where one is missing
+    bracket_K : lower and upper of the two
+    volume_step_percent : by how much the volume grows at half height on heating, of the volume
+        below; None where there is no step
+    """
+
+    functional: str
+    vacancies: int
+    heating_K_per_ps: float
+    temperature_K: Measured | None
+    heated_K: Measured | None
+    cooled_K: Measured | None
+    hysteresis_K: Measured | None
+    bracket_K: tuple[float, float] | None
+    volume_step_percent: Measured | None
+    statement: str
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """To choose by: few vacancies first, then slow ramps, which are nearest to equilibrium."""
+        return self.vacancies, self.heating_K_per_ps
+
+
+@dataclass(frozen=True)
+class LatticePoint:
+    """Lattice parameter, and volume per formula unit, at one temperature, from the heating
+    branch.
+    """
+
+    functional: str
+    vacancies: int
+    temperature_K: float
+    lattice_A: Measured
+    volume_A3: Measured

@@ -1,0 +1,74 @@
+"""Phonons of the relaxed phases, from the records."""
+
+from __future__ import annotations
+
+from borarun.analysis import functionals
+from borarun.report.source import Done, Source
+from borarun.study import Study
+from borarun.subjects.phonons import section as study_section
+from borarun.subjects.phonons.results import Phonons
+from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
+
+
+def measured_peaks(study: Study) -> tuple[float, ...]:
+    """Measured peaks in rising order, meV."""
+    section = study.section(study_section.Phonons)
+    if section is None:
+        return ()
+    if section.peaks_per_cm is not None:
+        return tuple(sorted(peak * PER_CM_IN_MEV for peak in section.peaks_per_cm))
+    return tuple(sorted(section.peaks_meV or ()))
+
+
+def phonons(study: Study, source: Source, atoms_per_formula: int) -> tuple[Phonons, ...]:
+    """Phonons phase by phase, with every functional."""
+    measured = measured_peaks(study)
+    found = [
+        _phonons(source, done, atoms_per_formula, measured)
+        for done in source.of("phonons", operation="phonons")
+    ]
+    phases = list(study.material.phases)
+    return tuple(sorted(found, key=lambda one: phases.index(one.phase)))
+
+
+def _phonons(
+    source: Source, done: Done, atoms_per_formula: int, measured: tuple[float, ...]
+) -> Phonons:
+    def array(name: str) -> functionals.Array:
+        return source.store.array(done.key, name)
+
+    facts, settings = done.facts, done.task.settings
+    frequency = array("dos/frequency") * THZ_IN_MEV
+    units = facts["n_atoms_primitive"] / atoms_per_formula
+    total = array("dos/total") / THZ_IN_MEV / units
+    ours = functionals.peaks(frequency, total)
+    return Phonons(
+        phase=done.about("phase"),
+        functional=done.about("functional"),
+        supercell=tuple(settings["supercell"]),
+        mesh=tuple(settings["mesh"]),
+        displacement_A=settings["displacement_A"],
+        width_meV=settings["width_THz"] * THZ_IN_MEV,
+        n_displacements=facts["n_displacements"],
+        frequency_meV=frequency,
+        dos=total,
+        projected={
+            element: values / THZ_IN_MEV / units
+            for element, values in zip(facts["elements"], array("dos/projected"), strict=True)
+        },
+        band_distance=array("band/distance"),
+        band_meV=array("band/frequency") * THZ_IN_MEV,
+        corners=tuple(zip(array("band/corner").tolist(), facts["band_labels"], strict=True)),
+        n_imaginary=facts["n_imaginary"],
+        n_q_points=facts["n_q_points"],
+        lowest_meV=round(facts["lowest_THz"] * THZ_IN_MEV, 3)
+        + 0.0,  # what is left of the acoustic modes' zero is noise, its sign too
+        zero_point_eV=facts["zero_point_energy_eV_per_atom"] * atoms_per_formula,
+        free_energy_eV=tuple(
+            (float(T), float(F) * atoms_per_formula)
+            for T, F in zip(array("thermal/temperature"), array("thermal/free_energy"), strict=True)
+        ),
+        acoustic_sum_eV_per_A2=facts["acoustic_sum_eV_per_A2"],
+        peaks_meV=ours,
+        match=functionals.match(ours, measured) if measured else None,
+    )

@@ -1,0 +1,55 @@
+"""The study's section on phonons."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from borarun.messages import Section
+from borarun.values import Kelvins, PhaseName, Supercell
+
+Peaks = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=1e4)], ...],
+    Field(min_length=1, max_length=100),
+    Strict(False),
+]
+
+
+class Phonons(Section):
+    """Phonons of relaxed phases by finite displacements; their peaks against measured ones rank the
+    functionals.
+    """
+
+    phases: Annotated[tuple[PhaseName, ...], Field(min_length=1), Strict(False)] | None = Field(
+        default=None, description="Phases of the material; without it the first."
+    )
+    supercell: Supercell = Field(
+        default=(1, 1, 1), description="Repeats of the relaxed cell along a, b and c."
+    )
+    displacement_A: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        default=0.01, description="How far atoms are displaced, angstrom."
+    )
+    mesh: Supercell = Field(
+        default=(4, 4, 4),
+        description="Points of the Gamma-centred mesh along the three reciprocal vectors.",
+    )
+    width_meV: Annotated[float, Field(gt=0, le=20)] = Field(
+        default=1.0,
+        description="Standard deviation of the Gaussians in the density of states, meV; about the "
+        "resolution of the measurement.",
+    )
+    path: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Z0-9,]+$")] | None = (
+        Field(
+            default=None,
+            description="Corners of the band structure in the notation of Setyawan and "
+            "Curtarolo, e.g. `GXMG,R`; without it the lattice's whole path.",
+        )
+    )
+    temperatures_K: Kelvins = Field(
+        default=(300.0,), description="Free energy and heat capacity at these temperatures, K."
+    )
+    peaks_meV: Peaks | None = Field(
+        default=None, description="Measured positions of peaks in the vibrational spectrum, meV."
+    )
+    peaks_per_cm: Peaks | None = Field(default=None, description="The same in cm^-1 instead.")

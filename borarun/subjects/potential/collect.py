@@ -1,0 +1,177 @@
+"""The reference engine and the making of the potential, from the records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from borarun.engines.bundled import engine as bundled
+from borarun.report.measured import Array
+from borarun.report.source import Done, Source
+from borarun.report.thinning import peaks
+from borarun.study import Study
+from borarun.subjects.potential.results import (
+    Errors,
+    Exploration,
+    Learning,
+    Parity,
+    Round,
+    StandIn,
+    Training,
+)
+from borarun.task import Json
+from borarun.units import EV_PER_A3_IN_KBAR, FS_PER_PS
+
+PARITY_POINTS = 3000
+
+
+def stand_ins(study: Study) -> tuple[StandIn, ...]:
+    """What the bundled reference says of itself."""
+    if study.reference.engine != bundled.NAME:
+        return ()
+    made = []
+    for functional in study.functionals:
+        if functional in bundled.POTENTIALS:
+            record = bundled.record(functional)
+            errors = record["errors"]["valid"]
+            made.append(
+                StandIn(
+                    functional=functional,
+                    statement=record["statement"],
+                    level=record["level"],
+                    n_train=record["n_train"],
+                    n_valid=record["n_valid"],
+                    energy_meV_per_atom=errors["energy_meV_per_atom"],
+                    forces_eV_per_A=errors["forces_eV_per_A"],
+                    stress_kbar=errors["stress_kbar"],
+                    lattice_300K_A=record["lattice_parameter_300K_A"],
+                )
+            )
+    return tuple(made)
+
+
+def learning(study: Study, source: Source, functional: str) -> Learning:
+    """How the potential of a functional came to be, as far as it did."""
+    trained = source.of("potential", functional=functional) + source.of(
+        "active_learning", functional=functional, operation="train"
+    )
+    trained.sort(key=lambda d: d.about("round"))
+    trainings = tuple(_training(d) for d in trained)
+    numbers = sorted(
+        {
+            d.about("round")
+            for d in source.of("active_learning", functional=functional)
+            if d.about("operation") == "explore"
+        }
+    )
+    by_number = {training.number: training for training in trainings}
+    given = study.labels(functional)
+    n_given = len(given.frames) if given else 0
+    return Learning(
+        functional=functional,
+        n_given=n_given,
+        n_initial=n_given
+        + sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional)),
+        n_pushed=sum(
+            d.facts["n_labels"]
+            for d in source.of("training_set", functional=functional, operation="contacts")
+        ),
+        trainings=trainings,
+        rounds=tuple(_round(source, functional, number, by_number) for number in numbers),
+        parity=_parity(source, trained[-1]) if trained else None,
+    )
+
+
+def _training(done: Done) -> Training:
+    facts = done.facts
+    return Training(
+        functional=done.about("functional"),
+        number=done.about("round"),
+        n_train=facts["n_train"],
+        n_valid=facts["n_valid"],
+        level=facts["level"],
+        n_parameters=facts["n_parameters"],
+        evaluations=facts["evaluations"],
+        train=_errors(facts["errors"]["train"]),
+        valid=_errors(facts["errors"]["valid"]),
+        ranges={name: (low, high) for name, (low, high) in facts["ranges"].items()},
+    )
+
+
+def _errors(facts: Mapping[str, Json]) -> Errors:
+    return Errors(facts["energy_meV_per_atom"], facts["forces_eV_per_A"], facts["stress_kbar"])
+
+
+def _round(
+    source: Source, functional: str, number: int, trainings: Mapping[int, Training]
+) -> Round:
+    def facts(operation: str, name: str) -> int | None:
+        found = source.of(
+            "active_learning", functional=functional, round=number, operation=operation
+        )
+        return sum(int(d.facts[name]) for d in found) if found else None
+
+    explorations = tuple(
+        exploration(source, d)
+        for d in source.of(
+            "active_learning", functional=functional, round=number, operation="explore"
+        )
+    )
+    before, after = trainings.get(number), trainings.get(number + 1)
+    return Round(
+        functional=functional,
+        round=number,
+        explorations=explorations,
+        n_candidates=sum(run.n_candidates for run in explorations),
+        n_selected=facts("select", "n_selected"),
+        n_labelled=facts("label", "n_labels"),
+        before=before.valid if before else None,
+        after=after.valid if after else None,
+    )
+
+
+def exploration(source: Source, done: Done) -> Exploration:
+    """A finished exploration with its grades against time."""
+    settings, facts = done.task.settings, done.facts
+    steps, values = (
+        source.store.array(done.key, "grade/step"),
+        source.store.array(done.key, "grade/value"),
+    )
+    time_ps, grade = peaks(steps * settings["timestep_fs"] / FS_PER_PS, values)
+    return Exploration(
+        functional=done.about("functional"),
+        round=done.about("round"),
+        vacancies=done.about("vacancies"),
+        run=done.about("run"),
+        stop=facts["stop"],
+        reason=facts["reason"],
+        time_ps=facts["time_fs"] / FS_PER_PS,
+        planned_ps=sum(segment["time_ps"] for segment in settings["segments"]),
+        grade_max=facts["grade_max"],
+        n_candidates=facts["n_candidates"],
+        grade_time_ps=time_ps,
+        grade=grade,
+        threshold_save=settings["grade"]["threshold_save"],
+        threshold_break=settings["grade"]["threshold_break"],
+    )
+
+
+def _parity(source: Source, done: Done) -> Parity:
+    energy, forces, stress = (
+        _parity_points(source, done, name) for name in ("energy", "forces", "stress")
+    )
+    return Parity(done.about("functional"), energy, forces, stress)
+
+
+def _parity_points(source: Source, done: Done, name: str) -> Array:
+    """(2, n) in the report's units, at most ``PARITY_POINTS`` of them, drawn with a fixed seed."""
+    item = f"parity/{name}"
+    values = source.store.array(done.key, item).reshape(2, -1)
+    if source.store.unit(done.key, item) == "eV/angstrom^3":
+        values = values * EV_PER_A3_IN_KBAR
+    if values.shape[1] <= PARITY_POINTS:
+        return values
+    return values[
+        :, np.sort(np.random.default_rng(1).choice(values.shape[1], PARITY_POINTS, replace=False))
+    ]

@@ -1,0 +1,27 @@
+"""The first potential, trained on the training set."""
+
+from __future__ import annotations
+
+from borarun.protocol import AnyPotential
+from borarun.stage import Expansion, Product, Products, Records, train_task
+from borarun.study import Study
+from borarun.task import Ref, items_of
+
+NAME = "potential"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """One training a functional; products ``potential/FUNCTIONAL``, ``active_set/FUNCTIONAL``."""
+    if study.section(AnyPotential) is None:
+        return Expansion()
+    tasks = []
+    found: dict[str, Product] = {}
+    for functional in study.functionals:
+        labels, contacts = (
+            items_of(products[f"{kind}/{functional}"]) for kind in ("labels", "contacts")
+        )
+        task = train_task(study, functional, labels, stage=NAME, number=0, selected=contacts)
+        tasks.append(task)
+        found[f"potential/{functional}"] = Ref(task.key, "potential")
+        found[f"active_set/{functional}"] = Ref(task.key, "active_set")
+    return Expansion(tuple(tasks), found)

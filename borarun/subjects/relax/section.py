@@ -1,0 +1,34 @@
+"""The study's section on relaxation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from borarun.messages import Section
+from borarun.values import PhaseName, Positive, PositiveInt
+
+
+class Relax(Section):
+    """Relax each phase with each functional: lattice parameters, energies relative to the first
+    phase.
+    """
+
+    max_force_eV_per_A: Positive = Field(
+        default=0.005,
+        description="Relaxed when no force along the directions that keep the space group is "
+        "larger, eV/angstrom.",
+    )
+    max_steps: PositiveInt = Field(default=500, description="Give up after this many steps.")
+    ground_state: PhaseName | None = Field(
+        default=None,
+        description="The phase that is measured to be stable at low temperature; the report marks "
+        "functionals that put another below it.",
+    )
+    measured_A: dict[PhaseName, Annotated[tuple[Positive, Positive, Positive], Strict(False)]] = (
+        Field(
+            default_factory=dict,
+            description="Measured lattice parameters a, b, c of phases, angstrom, to compare with.",
+        )
+    )

@@ -1,0 +1,38 @@
+"""Relaxation of every phase with every functional: lattice parameters and relative energies."""
+
+from __future__ import annotations
+
+from borarun.stage import Expansion, Product, Products, Records, reference_task
+from borarun.study import Study
+from borarun.subjects.relax.section import Relax
+from borarun.task import Ref
+
+NAME = "relax"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """One task a phase and functional; products ``structure/PHASE/FUNCTIONAL``."""
+    section = study.section(Relax)
+    if section is None:
+        return Expansion()
+    tasks = []
+    structures: dict[str, Product] = {}
+    for functional in study.functionals:
+        for phase in study.material.phases:
+            task = reference_task(
+                study,
+                {
+                    "operation": "relax",
+                    "functional": functional,
+                    "cell": {"text": study.phase_text(phase)},
+                    "fmax_eV_per_A": section.max_force_eV_per_A,
+                    "max_steps": section.max_steps,
+                },
+                stage=NAME,
+                label=f"{phase} with {functional}",
+                about={"phase": phase, "functional": functional},
+                n_atoms=study.n_atoms((1, 1, 1)),
+            )
+            tasks.append(task)
+            structures[f"structure/{phase}/{functional}"] = Ref(task.key, "structure")
+    return Expansion(tuple(tasks), structures)

@@ -1,0 +1,102 @@
+"""Reorientation of the anions, from runs that are read already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from borarun.analysis import rotation
+from borarun.analysis.order import disorder, mutual_order, orientational_order, settled
+from borarun.report.measured import Array, Measured
+from borarun.report.thinning import thin, thin_log
+from borarun.report.trajectory import Trajectory
+from borarun.subjects.diffusion.results import Transport
+from borarun.subjects.reorientation.results import AngleSeries, Rotation
+from borarun.units import FS_PER_PS
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What one run says of rotation."""
+
+    shape: tuple[int, int]
+    interval_fs: float
+    xi: Array
+    deflection: rotation.Deflection
+    rotations: rotation.Rotations
+    order: float
+    mutual_order: float
+    series: tuple[AngleSeries, ...]
+
+
+def turns_of(run: Trajectory, n_series: int) -> Turns:
+    """What one run says of rotation, with the directions of ``n_series`` anions against time."""
+    vectors = run.vertex_vectors
+    drawn = thin(run.n_frames)
+    directions = settled(vectors, max(round(rotation.MEMORY_FS / run.interval_fs), 1))
+    theta, phi = rotation.angles(vectors[:n_series, 0][:, :, drawn])
+    time_ps = drawn * run.interval_fs / FS_PER_PS
+    return Turns(
+        shape=(vectors.shape[0], vectors.shape[1]),
+        interval_fs=run.interval_fs,
+        xi=rotation.autocorrelation(vectors),
+        deflection=rotation.deflection(vectors),
+        rotations=rotation.full_rotations(rotation.rotation_matrices(vectors), run.interval_fs),
+        order=float(orientational_order(directions, run.start_vectors).order.mean()),
+        mutual_order=mutual_order(directions, run.start_vectors),
+        series=tuple(
+            AngleSeries(anion, time_ps, theta[anion], phi[anion]) for anion in range(len(theta))
+        ),
+    )
+
+
+def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
+    """Independent runs at one temperature and vacancy count, those of ``point``, together."""
+    first = turns[0]
+    xi = np.concatenate([turn.xi[:, : point.n_origins] for turn in turns])
+    lags = thin_log(max(point.n_origins // 2, 2))
+    relaxation = rotation.relaxation_time(xi, first.interval_fs)
+    order, mutual = (
+        float(np.mean([getattr(turn, name) for turn in turns]))
+        for name in ("order", "mutual_order")
+    )
+    drawn = thin(len(first.rotations.so_far))
+    reorientations = float(np.mean([turn.rotations.reorientations.mean() for turn in turns]))
+    return Rotation(
+        functional=point.functional,
+        temperature_K=point.temperature_K,
+        vacancies=point.vacancies,
+        n_anions=first.shape[0],
+        n_vertices=first.shape[1],
+        n_runs=len(turns),
+        time_ps=point.time_ps,
+        lag_ps=lags * first.interval_fs / FS_PER_PS,
+        xi=xi.mean(axis=0)[lags],
+        series=first.series,
+        relaxation_ps=_relaxation(relaxation) if relaxation.decayed else None,
+        relaxation=relaxation.reason,
+        deflection_deg=max(turn.deflection.overall_deg for turn in turns),
+        deflection_deg_edges=rotation.DEFLECTION_BINS_DEG,
+        deflection_density=np.mean([turn.deflection.density for turn in turns], axis=0),
+        rms_deflection_deg=sqrt(float(np.mean([turn.deflection.rms_deg**2 for turn in turns]))),
+        order=order,
+        reorientations=reorientations,
+        disorder=disorder(order, mutual, reorientations),
+        turns_ps=first.rotations.time_fs[drawn] / FS_PER_PS,
+        turns=first.rotations.so_far[drawn],
+        full_rotations=sum(turn.rotations.total for turn in turns),
+        full_rotations_per_ns=float(np.mean([turn.rotations.per_ns for turn in turns])),
+    )
+
+
+def _relaxation(found: rotation.Relaxation) -> Measured:
+    """In ps; without an interval where there is none."""
+    return Measured(
+        found.time_fs / FS_PER_PS,
+        found.low_fs / FS_PER_PS,
+        found.high_fs / FS_PER_PS,
+        positive=True,
+    )

@@ -1,0 +1,91 @@
+"""Deflection and full rotations of the anions, beside the published ones."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from borarun.analysis.order import ORDERED, TURNING
+from borarun.report import text
+from borarun.report.blocks import Column, Table, Value
+from borarun.report.results import Results
+from borarun.subjects.reorientation.results import Rotation
+
+
+def rotations(results: Results) -> Table | None:
+    """Largest deflections and full rotations."""
+    if not results.rotation:
+        return None
+    rows: list[list[Value]] = [
+        [
+            f"{text.OURS}, {p.functional}",
+            p.vacancies,
+            p.temperature_K,
+            text.duration(p.time_ps),
+            p.deflection_deg,
+            p.rms_deflection_deg,
+            f"{p.full_rotations} ({text.number(p.full_rotations_per_ns, 3)} per ns)"
+            if p.full_rotations
+            else "none",
+            _decay(p),
+            p.order,
+            p.reorientations,
+            p.disorder,
+        ]
+        for p in sorted(
+            results.rotation, key=lambda p: (p.functional, p.vacancies, p.temperature_K)
+        )
+    ]
+    for p in (
+        *results.published.find("largest_deflection"),
+        *results.published.find("full_rotations"),
+    ):
+        turning = p.quantity == "full_rotations"
+        row: list[Value] = [
+            f"paper, {p.functional}",
+            p.vacancies,
+            p.temperature_K,
+            "1 ns",
+            None if turning else p.number,
+            None,
+            f"{text.number(p.low)}–{text.number(p.high)} per ns" if turning else "none",
+            p.place,
+            None,
+            None,
+            "",
+        ]
+        rows.append(row)
+    columns = (
+        Column("source"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("length"),
+        Column("largest deflection", "°", 3),
+        Column("rms deflection", "°", 3),
+        Column("full rotations"),
+        Column("decay of ξ"),
+        Column("order left", "", 2),
+        Column("new places an anion", "", 2),
+        Column("orientations"),
+    )
+    caption = (
+        "Deflection of a vertex from its own mean direction over the run; full rotations count "
+        "whole turns of all anions together. The mean direction means nothing for an anion that "
+        "turns over: read its deflection as free rotation. The interval of a decay is a "
+        "jackknife over anions. Order left, of directions averaged over 3 ps: 1 where anions "
+        "stand as in the relaxed crystal or turned onto themselves, 0 where they stand anyhow. "
+        "New places: how often an anion went over to another orientation, on average. Disorder, "
+        f"where less than {ORDERED:g} of the order is left, is dynamic where an anion took "
+        f"{TURNING:g} new place or more, and static where less: within the length of this run."
+    )
+    return Table("rotation", "Deflection and full rotations", columns, rows, caption)
+
+
+def _decay(p: Rotation) -> str:
+    if p.relaxation_ps is None:
+        return p.relaxation
+    interval = (
+        f" ({text.duration(p.relaxation_ps.low)} to {text.duration(p.relaxation_ps.high)})"
+        if isfinite(p.relaxation_ps.low)
+        else ""
+    )
+    return f"1/e after {text.duration(p.relaxation_ps.value)}{interval}"

@@ -1,0 +1,96 @@
+"""The study's section on the first labelled configurations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from borarun.messages import Section
+from borarun.values import (
+    VACANCIES,
+    Count,
+    Counts,
+    FilePath,
+    Functional,
+    Kelvins,
+    Positive,
+    Supercell,
+    TimeStep,
+)
+
+
+class Aimd(Section):
+    """Short molecular dynamics with the reference engine (NPT, Langevin); its frames are the first
+    training set.
+    """
+
+    temperature_K: Kelvins = Field(
+        default=(1000.0,), description="Temperatures, K. A number, a list or a range."
+    )
+    time_ps: Positive = Field(default=1.0, description="Length of each run, ps.")
+    timestep_fs: TimeStep = Field(
+        default=1.0, description="Time step, fs; at most 1 with hydrogen."
+    )
+    sample_every_fs: Positive = Field(
+        default=1.0, description="Keep a configuration this often, fs; a multiple of the time step."
+    )
+    friction_per_ps: Positive = Field(
+        default=10.0, description="Friction of the Langevin thermostat, 1/ps."
+    )
+    vacancies: Counts = Field(default=(0,), description=VACANCIES)
+    supercell: Supercell = Field(
+        default=(1, 1, 1), description="Repeats of the structure's cell along a, b and c."
+    )
+
+
+class TrainingSet(Section):
+    """The first labelled configurations."""
+
+    labels: dict[Functional, FilePath] = Field(
+        default={},
+        description="Labelled configurations that you have, by the functional that they were "
+        "computed with, in this study's folder, e.g. `{PBE-D3: labels.extxyz}`: "
+        "extended XYZ (eV, eV/angstrom, eV/angstrom^3 with ASE's sign) or MLIP's "
+        "cfg. They must come from the settings of `reference`, which labels what is "
+        "added.",
+    )
+    cfg_elements: (
+        Annotated[tuple[str, ...], Field(min_length=1, max_length=100), Strict(False)] | None
+    ) = Field(
+        default=None,
+        description="Elements of the types 0, 1, 2 ... in cfg files of `labels`, e.g. "
+        "`[Li, B, H]`.",
+    )
+    aimd: Aimd | None = Field(
+        default=None,
+        description="Short molecular dynamics with the reference engine. Without this key it "
+        "runs, by its defaults, for functionals that have no `labels`; with it for "
+        "all.",
+    )
+    contacts: Count = Field(
+        default=0,
+        description="Configurations with two ions pushed together, labelled and learnt whole: "
+        "they show the potential the repulsive wall, which molecular dynamics seldom "
+        "climbs.",
+    )
+    strained_bonds: Count = Field(
+        default=0,
+        description="Configurations with an outer atom of an anion, as a hydrogen of B12H12, "
+        "pushed in and pulled out along its bond in turn, labelled and learnt whole: "
+        "without them a potential may let it go, or fall in.",
+    )
+    validation_fraction: Annotated[float, Field(gt=0, lt=0.9)] = Field(
+        default=0.1,
+        description="Part of these configurations that is held out of the fit, to judge it; what "
+        "active learning selects is learnt whole.",
+    )
+
+    @property
+    def dynamics(self) -> Aimd:
+        """How molecular dynamics with the reference is done, where it is."""
+        return self.aimd or Aimd()
+
+    def runs_dynamics(self, functional: str) -> bool:
+        """Whether molecular dynamics with the reference is done for a functional."""
+        return self.aimd is not None or functional not in self.labels

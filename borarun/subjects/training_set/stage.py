@@ -1,0 +1,121 @@
+"""First training data: labels that the study brings along, short NPT runs with the reference
+itself, every frame of them labelled, or both; close contacts and strained bonds where asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from borarun.stage import (
+    Expansion,
+    Product,
+    Products,
+    Records,
+    derive_seed,
+    plural,
+    reference_task,
+    start_structure,
+)
+from borarun.study import Study
+from borarun.subjects.training_set.section import TrainingSet
+from borarun.task import Input, Ref, Task
+
+NAME = "training_set"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """One run a functional, temperature and vacancy count; products ``labels/FUNCTIONAL`` and,
+    learnt whole, ``contacts/FUNCTIONAL``.
+    """
+    section = study.section(TrainingSet)
+    if section is None:
+        return Expansion()
+    aimd = section.dynamics
+    tasks = []
+    labels: dict[str, Product] = {}
+    for functional in study.functionals:
+        text, inputs = start_structure(study, products, functional)
+        given = study.labels(functional)
+        items: list[Input] = [given] if given else []
+        for temperature in aimd.temperature_K if section.runs_dynamics(functional) else ():
+            for vacancies in aimd.vacancies:
+                seed = derive_seed(study.seed, NAME, functional, temperature, vacancies)
+                task = reference_task(
+                    study,
+                    {
+                        "operation": "aimd",
+                        "functional": functional,
+                        "cell": {
+                            "text": text,
+                            "supercell": aimd.supercell,
+                            "mobile": study.material.mobile,
+                            "vacancies": vacancies,
+                            "seed": seed,
+                        },
+                        "temperature_K": temperature,
+                        "time_ps": aimd.time_ps,
+                        "timestep_fs": aimd.timestep_fs,
+                        "sample_every_fs": aimd.sample_every_fs,
+                        "friction_per_ps": aimd.friction_per_ps,
+                        "seed": seed,
+                    },
+                    inputs=inputs,
+                    stage=NAME,
+                    label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
+                    about={
+                        "functional": functional,
+                        "temperature_K": temperature,
+                        "vacancies": vacancies,
+                    },
+                    n_atoms=study.n_atoms(aimd.supercell),
+                )
+                tasks.append(task)
+                items.append(Ref(task.key, "labels"))
+        labels[f"labels/{functional}"] = tuple(items)
+        touching = _contacts(study, functional, text, inputs)
+        tasks += touching
+        labels[f"contacts/{functional}"] = tuple(Ref(task.key, "labels") for task in touching)
+    return Expansion(tuple(tasks), labels)
+
+
+def _contacts(
+    study: Study, functional: str, text: str, inputs: Mapping[str, Product]
+) -> list[Task]:
+    """Tasks that make and label close contacts and strained bonds of the cell."""
+    section = study.section(TrainingSet)
+    assert section is not None
+    number = section.contacts + section.strained_bonds
+    parts = math.ceil(number / study.reference.labels_per_task)
+    what = " and ".join(
+        kind
+        for kind, count in (
+            ("close contacts", section.contacts),
+            ("strained bonds", section.strained_bonds),
+        )
+        if count
+    )
+    return [
+        reference_task(
+            study,
+            {
+                "operation": "label",
+                "functional": functional,
+                "part": (part, parts),
+                "cell": {"text": text, "supercell": section.dynamics.supercell},
+                "contacts": {
+                    "number": section.contacts,
+                    "strained": section.strained_bonds,
+                    "anion": study.material.anion,
+                    "mobile": study.material.mobile,
+                    "seed": derive_seed(study.seed, NAME, functional, "contacts"),
+                },
+            },
+            inputs=inputs,
+            stage=NAME,
+            label=f"{functional}, {what} {part + 1} of {parts}",
+            about={"functional": functional, "operation": "contacts", "part": part},
+            n_atoms=study.n_atoms(section.dynamics.supercell) * math.ceil(number / parts),
+        )
+        for part in range(parts)
+    ]

@@ -1,0 +1,64 @@
+"""Vibrational densities of states, from the dense runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ase.data import chemical_symbols
+
+from borarun.analysis.vibrations import density_of_states
+from borarun.errors import BorarunError
+from borarun.report.checks.results import Check
+from borarun.report.source import Done, Source
+from borarun.report.trajectory import Trajectory, check, read, still_atoms
+from borarun.study import Study
+from borarun.subjects.vibrations.results import Vibrations
+from borarun.units import THZ_IN_MEV
+
+
+@dataclass(frozen=True)
+class Vibrated:
+    """What the dense runs gave."""
+
+    spectra: tuple[Vibrations, ...]
+    checks: tuple[Check, ...]
+
+
+def vibrations(study: Study, source: Source) -> Vibrated:
+    """Every dense run that is done, and its checks; one whose framework broke has no spectrum."""
+    spectra: list[Vibrations] = []
+    checks: list[Check] = []
+    for done in source.of("vibrations"):
+        try:
+            run = read(study, source, done, "produce", directions=False)
+        except BorarunError as error:
+            source.unusable(done, f"its trajectory cannot be used: {error}")
+            continue
+        if run is None:
+            continue
+        checks.append(check(done, run, constant=True))
+        if checks[-1].intact:
+            spectra.append(_spectrum(study, source, done, run))
+    return Vibrated(tuple(spectra), tuple(checks))
+
+
+def _spectrum(study: Study, source: Source, done: Done, run: Trajectory) -> Vibrations:
+    found = density_of_states(
+        still_atoms(source, done, "produce", run), run.numbers, run.masses, run.interval_fs
+    )
+    scale = len(run.numbers) / study.formula_units(study.supercell) / THZ_IN_MEV
+    return Vibrations(
+        functional=done.about("functional"),
+        temperature_K=done.about("temperature_K"),
+        vacancies=done.about("vacancies"),
+        n_atoms=len(run.numbers),
+        interval_fs=run.interval_fs,
+        n_frames=run.n_frames,
+        n_windows=found.n_windows,
+        resolution_meV=found.resolution_THz * THZ_IN_MEV,
+        frequency_meV=found.frequency_THz * THZ_IN_MEV,
+        dos=found.total * scale,
+        projected={
+            chemical_symbols[number]: values * scale for number, values in found.projected.items()
+        },
+    )

@@ -1,0 +1,54 @@
+"""The study's section on the vibrational density of states."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from borarun.messages import Section
+from borarun.values import (
+    CELL_MODE,
+    VACANCIES,
+    CellMode,
+    Counts,
+    Functional,
+    Kelvin,
+    Kelvins,
+    Positive,
+    TimeStep,
+)
+
+
+class Vibrations(Section):
+    """Short molecular dynamics with frames so dense that the vibrational density of states follows
+    from them. The defaults are borarun's choice.
+    """
+
+    functional: Functional | None = Field(
+        default=None, description="One of the study's functionals; without it all of them."
+    )
+    temperatures_K: Kelvins = Field(
+        default=(300.0,), description="Temperatures, K. A number, a list or a range."
+    )
+    vacancies: Counts = Field(default=(0,), description=VACANCIES)
+    from_K: Kelvin = Field(
+        default=10.0, description="Each run is heated from here to its temperature, K."
+    )
+    heat_rate_K_per_ps: Positive = Field(default=50.0, description="Rate of that heating, K/ps.")
+    equilibrate_ps: Positive = Field(
+        default=5.0, description="Time at temperature before counting starts, ps."
+    )
+    time_ps: Positive = Field(default=20.0, description="Time that is counted, ps.")
+    timestep_fs: TimeStep = Field(
+        default=0.5, description="Time step, fs; at most 1 with hydrogen."
+    )
+    sample_every_fs: Annotated[float, Field(gt=0, le=6)] = Field(
+        default=4.0,
+        description="Keep a frame this often, fs; at most 6, or a stretch of B-H (13 fs) is "
+        "lost; a multiple of the time step.",
+    )
+    cell: CellMode = Field(default="isotropic", description=CELL_MODE)
+    pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(
+        default=0.0, description="Pressure, bar."
+    )

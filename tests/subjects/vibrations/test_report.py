@@ -1,0 +1,93 @@
+"""A made-up dense run whose atoms vibrate at known frequencies: the report finds them, per formula
+unit and meV.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from borarun.frames import Frames
+from borarun.report import Results, collect
+from borarun.store import Store
+from borarun.subjects.vibrations.figures import densities
+from borarun.subjects.vibrations.section import Vibrations
+from borarun.task import Quantity, Result, Task
+from borarun.units import THZ_IN_MEV
+
+FREQUENCY_THZ = {3: 10.0, 5: 25.0, 1: 74.0}
+INTERVAL_FS, FRAMES = 4, 1500
+
+
+@pytest.fixture(scope="module")
+def results(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    study = made.study.model_copy(
+        update={
+            "vibrations": Vibrations(),
+            "heating": None,
+            "diffusion": None,
+            "reorientation": None,
+        }
+    )
+    atoms, rng = Frames.from_extxyz(study.phase_text("Pa-3"))[0], np.random.default_rng(13)
+    frequency = np.array([FREQUENCY_THZ[number] for number in atoms.numbers])[:, None, None]
+    amplitude = (
+        np.sqrt(-np.log(rng.random((len(atoms), 3, 1))) / atoms.get_masses()[:, None, None])
+        / frequency
+    )
+    turns = frequency * 1e-3 * INTERVAL_FS * np.arange(FRAMES) + rng.random((len(atoms), 3, 1))
+    positions = atoms.positions[:, :, None] + amplitude * np.cos(2 * np.pi * turns)
+    frame = ("frame",)
+    arrays = {
+        "step": Quantity(INTERVAL_FS * np.arange(FRAMES), "", frame),
+        "segment": Quantity(np.full(FRAMES, 2, np.int32), "", frame),
+        "cell": Quantity(
+            np.repeat(atoms.cell.array[None], FRAMES, axis=0),
+            "angstrom",
+            ("frame", "vector", "axis"),
+        ),
+        "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
+        "numbers": Quantity(atoms.numbers.astype(np.int32), "", ("atom",)),
+    }
+    facts = {
+        "stop": "completed",
+        "reason": "",
+        "grade_max": None,
+        "segments": ["heat", "equilibrate", "produce"],
+    }
+    about = {"functional": "PBE-D3", "temperature_K": 300.0, "vacancies": 0}
+    task = Task(
+        "lammps",
+        {"timestep_fs": 1.0, "seed": 1},
+        {},
+        "1",
+        "vibrations",
+        "PBE-D3, 300 K, 0 vacancies",
+        about,
+    )
+    store = Store(tmp_path_factory.mktemp("store"))
+    store.write(task, Result(facts=facts, arrays=arrays), {"borarun": "0.1"})
+    return collect(study, [task], store)
+
+
+def test_each_element_has_its_frequency_and_three_states_an_atom(results: Results) -> None:
+    (one,) = results.vibrations
+    assert (one.n_frames, one.interval_fs, one.n_atoms) == (FRAMES, INTERVAL_FS, 104)
+    width = one.frequency_meV[1]
+    assert one.dos.sum() * width == pytest.approx(3 * 26)
+    for element, number, atoms in (("Li", 3, 2), ("B", 5, 12), ("H", 1, 12)):
+        share = one.projected[element]
+        assert one.frequency_meV[np.argmax(share)] == pytest.approx(
+            FREQUENCY_THZ[number] * THZ_IN_MEV, abs=width
+        )
+        assert share.sum() * width == pytest.approx(3 * atoms, rel=0.2)
+
+
+def test_the_run_is_checked_and_drawn(results: Results) -> None:
+    assert [check.stage for check in results.checks] == ["vibrations"]
+    figure = densities(results)
+    assert figure is not None
+    assert len(figure.panels) >= 2  # the stretch of B-H stands apart
+    assert f"{FRAMES} frames 4 fs apart" in figure.caption

@@ -1,0 +1,420 @@
+"""A made-up study of the 104-atom cell with known answers: its tasks, and a store with physically
+consistent records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from scipy.spatial.transform import Rotation
+
+from borarun.frames import Frames
+from borarun.report import Results, collect
+from borarun.store import Store
+from borarun.study import Study
+from borarun.subjects.diffusion.section import Diffusion
+from borarun.subjects.heating.section import Heating
+from borarun.task import Failure, Json, Quantity, Ref, Result, Task
+from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
+
+EA_EV = 0.34
+D_AT_500_K = 2e-6
+INTERVAL_FS = 50.0
+TRANSITION_K = {"heating": 720.0, "cooling": 620.0}
+LAG_K = 35.0
+"""The transition comes so much later where ramps are twice as fast as the slowest."""
+PROVENANCE = {
+    "borarun": "0.1",
+    "host": "somewhere",
+    "started": "2025-01-01T10:00:00+00:00",
+    "seconds": 60.0,
+    "cores": 1,
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A study with everything that the report needs."""
+
+    study: Study
+    tasks: list[Task]
+    store: Store
+
+
+def true_diffusivity(temperature_K: float, vacancies: int) -> float:
+    """cm^2/s: an exact Arrhenius law with one vacancy, next to nothing without."""
+    if vacancies == 0:
+        return 1e-10
+    factor = np.exp(-EA_EV / BOLTZMANN_EV_PER_K * (1 / temperature_K - 1 / 500))
+    return float(D_AT_500_K * factor * temperature_K / 500)  # sigma, not sigma T, follows Arrhenius
+
+
+def cage() -> np.ndarray:
+    """(24, 3) angstrom: 12 B and 12 H around their centre."""
+    golden = (1 + 5**0.5) / 2
+    corners = [np.roll((0.0, a, b * golden), k) for k in range(3) for a in (-1, 1) for b in (-1, 1)]
+    corners = np.array(corners) / np.sqrt(1 + golden**2)
+    return np.concatenate([1.70 * corners, 2.90 * corners])
+
+
+def crystal(vacancies: int = 0, a: float = 9.58) -> Atoms:
+    """Four anions on an fcc lattice, lithium on the tetrahedral sites."""
+    centres = np.array([(0, 0, 0), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)]) * a
+    sites = (
+        np.array([(x, y, z) for x in (0.25, 0.75) for y in (0.25, 0.75) for z in (0.25, 0.75)]) * a
+    )
+    atoms = Atoms(f"Li{8 - vacancies}", sites[vacancies:], cell=[a, a, a], pbc=True)
+    for centre in centres:
+        atoms += Atoms("B12H12", cage() + centre)
+    return atoms
+
+
+def walk(
+    temperature_K: float, vacancies: int, n_frames: int, turns: bool, seed: int
+) -> tuple[Atoms, np.ndarray, np.ndarray]:
+    """Atoms, positions (N, 3, F) and cell (F, 3, 3) of a run: walking ions, librating or tumbling
+    anions, a breathing cell.
+    """
+    rng = np.random.default_rng(seed)
+    atoms = crystal(vacancies)
+    n_ions = 8 - vacancies
+    positions = np.repeat(atoms.positions[:, :, None], n_frames, axis=2)
+    spread = np.sqrt(
+        2 * true_diffusivity(temperature_K, vacancies) / A2_PER_FS_IN_CM2_PER_S * INTERVAL_FS
+    )
+    positions[:n_ions] += np.cumsum(
+        rng.normal(0, spread, (n_ions, 3, n_frames)), axis=2
+    ) + rng.normal(0, 0.12, (n_ions, 3, n_frames))
+    for anion in range(4):
+        steps = rng.normal(0, 0.10 if turns else 0.02, (n_frames, 3))
+        vectors = np.cumsum(steps, axis=0) if turns else steps * 4 * np.sqrt(temperature_K / 300)
+        turned = np.einsum("fij,kj->kif", Rotation.from_rotvec(vectors).as_matrix(), cage())
+        part = slice(n_ions + 24 * anion, n_ions + 24 * (anion + 1))
+        centre = atoms.positions[part].mean(axis=0)
+        positions[part] = centre[:, None] + turned + rng.normal(0, 0.02, turned.shape)
+    scale = 1 + 0.002 * rng.normal(size=n_frames)
+    cell = atoms.cell.array[None] * scale[:, None, None]
+    return atoms, positions * scale, cell
+
+
+def lammps(
+    atoms: Atoms,
+    positions: np.ndarray,
+    cell: np.ndarray,
+    segment: str,
+    temperature_K: np.ndarray,
+    stop: str = "completed",
+) -> Result:
+    """A record as the lammps engine leaves it, one step a femtosecond."""
+    n_frames = positions.shape[2]
+    step = (np.arange(n_frames) * INTERVAL_FS).astype(np.int64)
+    looks = np.arange(0, step[-1] + 1, 250)
+    grade = 1.0 + 0.5 * np.sin(looks / 3000.0) ** 2
+    frame = ("frame",)
+    return Result(
+        facts={
+            "stop": stop,
+            "reason": "" if stop == "completed" else "the extrapolation grade reached 14.2",
+            "steps": int(step[-1]),
+            "time_fs": float(step[-1]),
+            "n_frames": n_frames,
+            "n_candidates": 0 if stop == "completed" else 7,
+            "grade_max": float(grade.max()) if stop == "completed" else 14.2,
+            "min_distance_A": 1.1,
+            "segments": ["heat", segment],
+        },
+        arrays={
+            "step": Quantity(step, "", frame),
+            "segment": Quantity(np.ones(n_frames, np.int32), "", frame),
+            "cell": Quantity(cell, "angstrom", ("frame", "vector", "axis")),
+            "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
+            "numbers": Quantity(atoms.numbers.astype(np.int32), "", ("atom",)),
+            "thermo/temperature": Quantity(temperature_K, "K", frame),
+            "grade/step": Quantity(looks, "", ("look",)),
+            "grade/value": Quantity(
+                grade if stop == "completed" else np.geomspace(0.5, 14.2, len(looks)), "", ("look",)
+            ),
+        },
+    )
+
+
+def make_study(**changes: Json) -> Study:
+    """The study; ``changes`` replace whole sections."""
+    content = {
+        "borarun": 1,
+        "name": "made-up",
+        "material": {
+            "formula": "Li2B12H12",
+            "phases": {"Pa-3": "structures/Pa-3.xyz"},
+            "mobile": "Li",
+            "anion": "B12H12",
+        },
+        "functionals": ["PBE-D3"],
+        "supercell": [1, 1, 1],
+        "reference": {"engine": "bundled"},
+        "relax": {},
+        "training_set": {},
+        "potential": {"level": 8},
+        "active_learning": {},
+        "heating": {},
+        "diffusion": {"temperatures_K": [400, 500, 600, 700], "vacancies": [0, 1]},
+        "reorientation": {},
+        **changes,
+    }
+    study = Study.model_validate(
+        {name: section for name, section in content.items() if section is not None}
+    )
+    study.attach(
+        texts={"Pa-3": Frames.of([crystal()]).to_extxyz()}, n_atoms=104, n_units=4, warnings=[]
+    )
+    return study
+
+
+def training(number: int, n_train: int, n_valid: int) -> Result:
+    """A fit whose errors fall with its number."""
+    rng = np.random.default_rng(number)
+    energy, forces, stress = 2.0 / (number + 1), 0.12 / (number + 1) ** 0.5, 2.0 / (number + 1)
+    errors = {"energy_meV_per_atom": energy, "forces_eV_per_A": forces, "stress_kbar": stress}
+    truth = {
+        "energy": rng.uniform(-5.20, -5.05, n_valid),
+        "forces": rng.normal(0, 1.5, n_valid * 312),
+        "stress": rng.normal(0, 0.01, n_valid * 6),
+    }
+    noise = {"energy": energy / 1e3, "forces": forces, "stress": 6e-4}
+    units = {"energy": "eV/atom", "forces": "eV/angstrom", "stress": "eV/angstrom^3"}
+    parity = {
+        f"parity/{name}": Quantity(
+            np.stack([x, x + rng.normal(0, noise[name], len(x))]), units[name], ("side", "sample")
+        )
+        for name, x in truth.items()
+    }
+    return Result(
+        facts={
+            "level": 8,
+            "n_parameters": 163,
+            "n_train": n_train,
+            "n_valid": n_valid,
+            "evaluations": 40,
+            "errors": {
+                "train": {name: 0.8 * value for name, value in errors.items()},
+                "valid": errors,
+            },
+            "ranges": {
+                "energy_eV_per_atom": [-5.21, -5.04],
+                "forces_eV_per_A": [-9.1, 8.7],
+                "stress_kbar": [-55.0, 61.0],
+            },
+        },
+        texts={"potential": "MTP"},
+        arrays={**parity, "loss": Quantity(np.geomspace(10, 0.1, 40), "", ("iteration",))},
+    )
+
+
+def build(
+    directory: Path,
+    study: Study,
+    *,
+    n_frames: int = 1200,
+    temperatures_K: Sequence[float] = (400, 500, 600, 700),
+) -> Made:
+    """Every task of the study with its record: two rounds of active learning, a transition on
+    heating, walking lithium.
+    """
+    store = Store(directory)
+    tasks: list[Task] = []
+    settings_md = {"timestep_fs": 1.0, "seed": 7, "cell": {"supercell": [1, 1, 1]}}
+    grade = {"every": 10, "threshold_save": 2.1, "threshold_break": 11.0}
+
+    def add(
+        result: Result,
+        engine: str,
+        stage: str,
+        label: str,
+        about: dict[str, Json],
+        settings: dict[str, Json],
+        *needs: Task,
+    ) -> Task:
+        inputs = {"potential": tuple(Ref(task.key, "potential") for task in needs)} if needs else {}
+        task = Task(engine, {**settings, "for": label}, inputs, "1", stage, label, about)
+        store.write(task, result, PROVENANCE)
+        tasks.append(task)
+        return task
+
+    functional = {"functional": "PBE-D3"}
+    cell_facts = {
+        "energy_eV_per_atom": -5.195,
+        "lattice_A": [9.576] * 3,
+        "angles_deg": [90.0] * 3,
+        "volume_A3": 878.1,
+    }
+    relaxed = {**cell_facts, "max_force_eV_per_A": 0.004, "space_group": "Pa-3 (205)", "steps": 12}
+    add(Result(relaxed), "bundled", "relax", "Pa-3, PBE-D3", {"phase": "Pa-3", **functional}, {})
+    first = {"temperature_K": 1000.0, "vacancies": 0, **functional}
+    add(
+        Result({"n_labels": 40, "temperature_K": 990.0, "steps": 400}),
+        "bundled",
+        "training_set",
+        "PBE-D3, 1000 K",
+        first,
+        {"seed": 3},
+    )
+    fit = add(
+        training(0, 36, 4),
+        "motep",
+        "potential",
+        "PBE-D3, training 0",
+        {**functional, "round": 0, "operation": "train"},
+        {"seed": 5},
+    )
+    segments = [{"name": "heat", "time_ps": 60.0, "from_K": 10.0, "to_K": 1000.0}]
+    for number, stop in enumerate(("extrapolation", "completed")):
+        atoms, positions, cell = walk(600, 0, 200, False, number)
+        about = {**functional, "round": number}
+        label = f"PBE-D3, round {number}"
+        run = lammps(atoms, positions, cell, "hold", np.full(200, 600.0), stop)
+        explored = {**about, "operation": "explore", "vacancies": 0, "run": 0}
+        add(
+            run,
+            "lammps",
+            "active_learning",
+            f"{label}, exploration",
+            explored,
+            {**settings_md, "segments": segments, "grade": grade},
+            fit,
+        )
+        if stop != "completed":
+            selected = {"n_candidates": 7, "n_selected": 5, "grades": [14.2] * 5}
+            add(
+                Result(selected),
+                "motep",
+                "active_learning",
+                f"{label}, selection",
+                {**about, "operation": "select"},
+                {},
+                fit,
+            )
+            add(
+                Result({"n_labels": 5}),
+                "bundled",
+                "active_learning",
+                f"{label}, labels",
+                {**about, "operation": "label"},
+                {},
+                fit,
+            )
+            trained = {**functional, "round": number + 1, "operation": "train"}
+            fit = add(
+                training(1, 40, 5),
+                "motep",
+                "active_learning",
+                "PBE-D3, training 1",
+                trained,
+                {"seed": 5},
+                fit,
+            )
+    if study.section(Heating) is not None:
+        rates = study.section(Heating).rate_K_per_ps
+        for rate in rates:
+            faster = rate / rates[0]
+            n_ramp = round(1000 / faster)
+            for branch, ends, way in (
+                ("heating", (10.0, 1000.0), 1),
+                ("cooling", (1000.0, 10.0), -1),
+            ):
+                atoms, positions, cell = walk(300, 0, n_ramp, False, len(branch))
+                T = np.linspace(*ends, n_ramp)
+                half = TRANSITION_K[branch] + way * LAG_K * np.log2(faster)
+                a = 9.53 + 1.2e-4 * (T - 300) + 0.25 / (1 + np.exp(-(T - half) / 8))
+                cell = cell * (a / 9.58)[:, None, None]
+                run = lammps(atoms, positions * (a / 9.58), cell, branch, T)
+                span = {
+                    "name": branch,
+                    "time_ps": (n_ramp - 1) * INTERVAL_FS / 1000,
+                    "from_K": ends[0],
+                    "to_K": ends[1],
+                }
+                about = {**functional, "branch": branch, "vacancies": 0, "heating_K_per_ps": rate}
+                label = f"PBE-D3, 0 vacancies, {branch} at {rate:g} K/ps"
+                add(
+                    run,
+                    "lammps",
+                    "heating",
+                    label,
+                    about,
+                    {**settings_md, "segments": [span], "grade": grade},
+                    fit,
+                )
+    if study.section(Diffusion) is not None:
+        for temperature_K in temperatures_K:
+            for vacancies in (0, 1):
+                turns = vacancies == 1 and temperature_K == max(temperatures_K)
+                atoms, positions, cell = walk(
+                    temperature_K, vacancies, n_frames, turns, int(temperature_K) + vacancies
+                )
+                run = lammps(atoms, positions, cell, "produce", np.full(n_frames, temperature_K))
+                about = {
+                    **functional,
+                    "temperature_K": float(temperature_K),
+                    "vacancies": vacancies,
+                    "run": 0,
+                }
+                label = f"PBE-D3, {temperature_K:g} K, {vacancies} vacancies"
+                add(
+                    run,
+                    "lammps",
+                    "diffusion",
+                    label,
+                    about,
+                    {**settings_md, "segments": [], "grade": grade},
+                    fit,
+                )
+    return Made(study, tasks, store)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The whole study, done."""
+    return build(tmp_path_factory.mktemp("made"), make_study())
+
+
+@pytest.fixture(scope="session")
+def results(made: Made) -> Results:
+    """What the report makes of it."""
+    return collect(made.study, made.tasks, made.store)
+
+
+@pytest.fixture(scope="session")
+def lammps_record() -> Callable[..., Result]:
+    """`lammps`, for other materials."""
+    return lammps
+
+
+@pytest.fixture(scope="session")
+def study_of() -> Callable[..., Study]:
+    """`make_study`, for other materials."""
+    return make_study
+
+
+@pytest.fixture
+def failure() -> Failure:
+    """Why a task failed."""
+    return Failure(
+        "EngineError", "lmp ended with code 1", "Lower the time step.", "ERROR: Lost atoms <script>"
+    )
+
+
+@pytest.fixture(scope="session")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What it makes of ramps at three rates, each twice as fast as the one before."""
+    made = build(
+        tmp_path_factory.mktemp("hurried"),
+        make_study(
+            heating={"rate_K_per_ps": [5, 20, 10], "cooling_rate_K_per_ps": 5}, diffusion=None
+        ),
+    )
+    return collect(made.study, made.tasks, made.store)

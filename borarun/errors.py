@@ -4,6 +4,7 @@ BorarunError
 ├── StudyError      a study, site, structure or pack is wrong       exit 2
 ├── StoreError      the store cannot be read or written             exit 1
 │   └── DamagedError    a record's checksums do not fit: it is set aside and its task done anew
+│       └── ForeignError    the same, of a file that borarun did not write
 ├── BusyError       another driver works on this study              exit 1
 └── EngineError     a program could not run or ended badly  a failed record; exit 1 at the end
     ├── ParseError  a program's output is missing, cut short or wrong
@@ -68,6 +69,23 @@ class DamagedError(StoreError):
     def __init__(self, message: str, key: str) -> None:
         super().__init__(message)
         self.key = key
+
+
+class ForeignError(DamagedError):
+    """A record that borarun did not write, and that is not read.
+
+    Parameters
+    ----------
+    why : what it has that no record has
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"{path}: is no record that borarun wrote ({why}). Do not use it: remove the file, and "
+            "submit again to compute it yourself.",
+            path.name.split(".")[0],
+        )
+        self.why = why
 
 
 class BusyError(BorarunError):

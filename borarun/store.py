@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.errors import DamagedError, EngineError, StoreError
+from borarun.errors import DamagedError, EngineError, ForeignError, StoreError
 from borarun.file import replacing
 from borarun.frames import Frames
+from borarun.record_file import BLOSC_B, DOCUMENT, RecordFile, StrangeRecordError, opened_record
 from borarun.task import (
     TRAJECTORY,
     Failure,
@@ -74,11 +73,6 @@ FRAMES_DIMS = {
     "stress": ("frame", "voigt"),
     "grade": ("frame",),
 }
-
-LOCAL_HEADER_B = 30
-"""Size of what comes before an entry's name in a zip file; its last two numbers are the lengths of
-the name and of what follows it.
-"""
 
 Array = NDArray[Any]
 
@@ -135,7 +129,8 @@ class Store:
         """Everything that a record says beside its arrays: ``task``, ``facts``, ``provenance`` and
         ``borarun_store``.
         """
-        return self._metadata(key, "")
+        with self._opened(key) as record:
+            return record.about
 
     def task(self, key: str) -> Task:
         """The task of a record, without the content of what it was given: its hash stands for it in
@@ -157,13 +152,13 @@ class Store:
 
     def has(self, key: str, item: str) -> bool:
         """Whether a record has an array of this name."""
-        path = self.path(key)
-        with readable(path), zipfile.ZipFile(path) as archive:
-            return f"{item}/zarr.json" in archive.namelist()
+        with self._opened(key) as record:
+            return item in record
 
     def unit(self, key: str, item: str) -> str:
         """Unit of an array."""
-        return str(self._metadata(key, item)["unit"])
+        with self._opened(key) as record:
+            return str(record.attributes(item)["unit"])
 
     def array(self, key: str, item: str, rows: slice | Array | EllipsisType = ...) -> Array:
         """An array of a record.
@@ -173,22 +168,22 @@ class Store:
         rows : part of the first axis, a slice or indices; of a trajectory only the chunks with
             these atoms are read
         """
-        with self._opened(key) as group:
-            array = self._member(key, group, item)
+        with self._opened(key) as record:
+            array = self._member(key, record, item)
             return _rows(array, rows) if isinstance(rows, np.ndarray) else np.asarray(array[rows])
 
     def chunk_frames(self, key: str, item: str) -> int:
         """How many frames of a trajectory are stored together."""
-        with self._opened(key) as group:
-            return int(self._member(key, group, item).chunks[2])
+        with self._opened(key) as record:
+            return record.layout(item).chunk[2]
 
     def atom_blocks(self, key: str, item: str, frames: slice) -> Iterator[tuple[slice, Array]]:
         """Some frames of a trajectory, shard by shard: atoms that are stored together, and their
         positions, (n, 3, f).
         """
-        with self._opened(key) as group:
-            array = self._member(key, group, item)
-            together = (array.shards or array.chunks)[0]
+        with self._opened(key) as record:
+            array = self._member(key, record, item)
+            together = record.layout(item).stored[0]
             for start in range(0, array.shape[0], together):
                 rows = slice(start, min(start + together, array.shape[0]))
                 yield rows, np.asarray(array[rows, :, frames])
@@ -199,18 +194,21 @@ class Store:
 
     def frames(self, key: str, item: str) -> Frames:
         """The ``Frames`` of a record."""
-        with self._opened(key) as group:
+        with self._opened(key) as record:
+            places = {name: f"frames/{item}/{name}" for name in FRAMES_DIMS}
             return Frames(
                 **{
-                    name: np.asarray(values[...])
-                    for name, values in self._member(key, group, f"frames/{item}").arrays()
+                    name: np.asarray(self._member(key, record, place)[...])
+                    for name, place in places.items()
+                    if place in record or name == "offsets"
                 }
             )
 
     def get(self, ref: Ref) -> str | Array | Frames:
         """The text, ``Frames`` or array that ``ref`` names."""
-        with self._opened(ref.key) as group:
-            is_text, is_frames = f"texts/{ref.item}" in group, f"frames/{ref.item}" in group
+        with self._opened(ref.key) as record:
+            is_text = f"texts/{ref.item}" in record
+            is_frames = f"frames/{ref.item}/offsets" in record
         if is_text:
             return self.text(ref.key, ref.item)
         return self.frames(ref.key, ref.item) if is_frames else self.array(ref.key, ref.item)
@@ -268,6 +266,18 @@ class Store:
         with replacing(self._failure_path(task.key)) as file:
             file.write(json.dumps(content, indent=2).encode())
 
+    def check(self, key: str) -> None:
+        """Check every part of a record that came from elsewhere; whoever reads an item of it has
+        that item checked alone.
+
+        Raises
+        ------
+        StoreError
+            Where it is damaged, of a newer borarun, or not as borarun writes records.
+        """
+        with self._opened(key) as record:
+            record.check()
+
     def set_aside(self, key: str) -> None:
         """Take a damaged record out of use, and keep its file for whoever wants to know how it came
         to be damaged.
@@ -297,72 +307,90 @@ class Store:
     def _failure_path(self, key: str) -> Path:
         return self.root / f"{key}.failure.json"
 
-    def _metadata(self, key: str, item: str) -> dict[str, Json]:
-        """Attributes of a member, straight from the zip: thousands of records a second."""
-        path = self.path(key)
-        with readable(path), zipfile.ZipFile(path) as archive:
-            attributes: dict[str, Json] = json.loads(archive.read(f"{item}/zarr.json".lstrip("/")))[
-                "attributes"
-            ]
-            if not item:
-                _check_format(path, attributes)
-            return attributes
-
     @contextmanager
-    def _opened(self, key: str) -> Iterator[Any]:
-        import zarr
-
-        self.attributes(key)  # checks the format
+    def _opened(self, key: str) -> Iterator[RecordFile]:
         path = self.path(key)
-        with readable(path), _archive()(path, mode="r") as archive:
-            yield zarr.open_group(archive, mode="r", use_consolidated=False)
+        with readable(path), opened_record(path) as record:
+            _check_format(path, record.about)
+            yield record
 
-    def _member(self, key: str, group: Any, item: str) -> Any:
-        if item not in group:
+    def _member(self, key: str, record: RecordFile, item: str) -> Any:
+        """An array as zarr reads it."""
+        if item not in record:
             raise DamagedError(
                 f"{self.path(key)}: has no {item!r}, as one of an older borarun. Remove the "
                 "file and submit again: its task is then done anew.",
                 key,
             )
-        return group[item]
+        import zarr
+
+        return zarr.open_array(_served()(record, item), mode="r", zarr_format=3)
 
 
 @cache
-def _archive() -> Any:
-    """zarr's store in a zip file, which reads a part of an entry from where it lies: `zipfile`
-    reads all that is before it, again for each part.
+def _served() -> Any:
+    """zarr's view of one array of a record: its metadata as ``record_file`` writes them anew, and
+    chunks that it has looked at. There is nothing else to be found in it.
     """
-    from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
-    from zarr.storage import ZipStore
+    from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 
-    class Archive(ZipStore):
+    class Served(Store):
+        supports_writes = supports_deletes = supports_listing = False
+        supports_partial_writes = False
+
+        def __init__(self, record: RecordFile, item: str) -> None:
+            super().__init__(read_only=True)
+            self._record, self._item, self._layout = record, item, record.layout(item)
+
         async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
-            if byte_range is None:
-                return await super().get(key, prototype, byte_range)
-            if not self._is_open:
-                self._sync_open()
-            try:
-                entry = self._zf.getinfo(key)
-            except KeyError:
+            if key == DOCUMENT:
+                return prototype.buffer.from_bytes(self._layout.document())
+            name = f"{self._item}/{key}"
+            if not await self.exists(key):
                 return None
+            start, end = 0, self._record.size(name)
             match byte_range:
                 case RangeByteRequest(start, end):
-                    end = min(end, entry.file_size)
+                    pass
                 case OffsetByteRequest(start):
-                    end = entry.file_size
+                    pass
                 case SuffixByteRequest(suffix):
-                    start, end = max(entry.file_size - suffix, 0), entry.file_size
-            file = self._zf.fp.fileno()  # type: ignore[union-attr]
-            name, extra = struct.unpack(
-                "<26x2H", os.pread(file, LOCAL_HEADER_B, entry.header_offset)
-            )
-            return prototype.buffer.from_bytes(
-                os.pread(
-                    file, end - start, entry.header_offset + LOCAL_HEADER_B + name + extra + start
-                )
-            )
+                    start = max(end - suffix, 0)
+            content = self._record.read(name, start, end)
+            match byte_range:
+                case None:
+                    self._layout.check_member(lambda start, end: content[start:end], len(content))
+                case SuffixByteRequest():  # the index of a shard
+                    self._layout.places(content, end)
+                case _:  # a chunk of a shard
+                    self._layout.check_chunk(content[:BLOSC_B], len(content))
+            return prototype.buffer.from_bytes(content)
 
-    return Archive
+        async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
+            return [await self.get(key, prototype, part) for key, part in key_ranges]
+
+        async def exists(self, key: str) -> bool:
+            return key == DOCUMENT or f"{self._item}/{key}" in self._record.members
+
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+        async def set(self, key: str, value: Any) -> None:
+            raise NotImplementedError
+
+        async def delete(self, key: str) -> None:
+            raise NotImplementedError
+
+        def list(self) -> Any:
+            raise NotImplementedError
+
+        def list_prefix(self, prefix: str) -> Any:
+            raise NotImplementedError
+
+        def list_dir(self, prefix: str) -> Any:
+            raise NotImplementedError
+
+    return Served
 
 
 def _rows(array: Any, rows: Array) -> Array:
@@ -515,6 +543,8 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except StoreError:
         raise
+    except StrangeRecordError as error:
+        raise ForeignError(path, str(error)) from error
     except (FileNotFoundError, PermissionError) as error:
         raise StoreError(
             f"{path}: cannot be read ({error.strerror}). Check the path and its permissions."

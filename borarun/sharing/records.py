@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import zipfile
 from collections.abc import Callable
-from typing import IO, Any
+from typing import IO
 
 from borarun.errors import StoreError
 from borarun.sharing.disclosure import licensed, without_paths
@@ -15,28 +14,6 @@ from borarun.task import Json
 
 SHARED_PROVENANCE = ("borarun", "started", "seconds", "cores", "exit_code")
 """What of a record's provenance leaves the site."""
-
-KEPT_TYPES = {
-    "bool": 1,
-    "int8": 1,
-    "uint8": 1,
-    "int16": 2,
-    "uint16": 2,
-    "int32": 4,
-    "uint32": 4,
-    "int64": 8,
-    "uint64": 8,
-    "float32": 4,
-    "float64": 8,
-}
-"""Types of number that records hold, with their sizes in bytes."""
-
-KEPT_CODECS = {"bytes", "blosc", "crc32c", "sharding_indexed"}
-
-MOST_RAW, SMALL_B = 1000, 64_000_000
-"""A record is taken for a bomb where its arrays are so many times larger than its file, and larger
-than this.
-"""
 
 
 def share(store: Store, key: str, file: IO[bytes]) -> None:
@@ -48,6 +25,7 @@ def share(store: Store, key: str, file: IO[bytes]) -> None:
     StoreError
         Where the record is damaged, or holds what is under licence.
     """
+    store.check(key)
     path = store.path(key)
     with (
         readable(path),
@@ -81,11 +59,7 @@ def verify(store: Store, key: str) -> None:
     """
     path = store.path(key)
     with readable(path):
-        with zipfile.ZipFile(path) as archive:
-            if strange := _strange(archive, path.stat().st_size):
-                raise StoreError(
-                    f"{path}: is no record that borarun wrote ({strange}). Do not use it."
-                )
+        store.check(key)
         if (found := store.task(key).key) != key:
             raise StoreError(
                 f"{path}: is the record of another task (got {found}), or was changed. Do "
@@ -112,41 +86,3 @@ def _each_text(value: Json, change: Callable[[str], str]) -> Json:
     if isinstance(value, list):
         return [_each_text(item, change) for item in value]
     return change(value) if isinstance(value, str) else value
-
-
-def _strange(archive: zipfile.ZipFile, size_B: int) -> str:
-    """What a record holds that a store writes into none; empty where all is well.
-
-    Parameters
-    ----------
-    size_B : of the whole record
-    """
-    raw = 0.0
-    for entry in archive.infolist():
-        if entry.compress_type != zipfile.ZIP_STORED:
-            return f"{entry.filename} is compressed"
-        if entry.filename.rpartition("/")[2] != "zarr.json":
-            continue
-        array = json.loads(archive.read(entry))
-        if array["node_type"] == "group":
-            continue
-        if array["data_type"] not in KEPT_TYPES or not _codecs(array["codecs"]) <= KEPT_CODECS:
-            return f"{entry.filename} names a type or a codec that no record has"
-        shapes = array["shape"], array["chunk_grid"]["configuration"]["chunk_shape"]
-        raw += KEPT_TYPES[array["data_type"]] * max(math.prod(shape) for shape in shapes)
-    return (
-        f"its arrays say that they are {raw / size_B:.0f} times larger than the file"
-        if raw > max(SMALL_B, MOST_RAW * size_B)
-        else ""
-    )
-
-
-def _codecs(codecs: list[Any]) -> set[str]:
-    """Names of codecs, and of those within a shard."""
-    within = [
-        codec["configuration"].get(kind, [])
-        for codec in codecs
-        for kind in ("codecs", "index_codecs")
-        if "configuration" in codec
-    ]
-    return {codec["name"] for codec in codecs}.union(*map(_codecs, within))

@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import stat
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from borarun.errors import DamagedError, Problem, StoreError, StudyError
+from borarun.errors import DamagedError, ForeignError, Problem, StoreError, StudyError
 from borarun.file import appearing
 from borarun.places import StoredRecords
 from borarun.plan import expand
@@ -38,6 +37,7 @@ from borarun.sharing.records import verify
 from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Task
+from borarun.zip_file import OddZipError, odd, opened_zip
 
 MAX_MEMBERS = 200_000
 MAX_MANIFEST_B = 100_000_000
@@ -95,10 +95,13 @@ def unpack(file: Path, directory: Path, store: Store | None = None) -> Unpacked:
                 _check_room(
                     directory, place, sum(member.size_B for member in manifest.members.values())
                 )
-                for name in (*manifest.members, MANIFEST):
+                names = sorted(
+                    [*manifest.members, MANIFEST], key=lambda name: name.startswith(STORE)
+                )
+                for name in names:  # records last: what is wrong is found before the most is read
                     _extract(file, archive, name, place / name, manifest.members.get(name))
-                for key in sorted(keys):
-                    _check_record(file, place, key)
+                    if found := RECORD.fullmatch(name):
+                        _check_record(file, place, found["key"])
                 _check_study(file, place, manifest.study)
                 if store is not None and keys:
                     for key in sorted(keys):
@@ -143,33 +146,31 @@ def _refuse(file: Path, message: str) -> StudyError:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(file)
-    except OSError as error:
-        raise _refuse(
-            file, f"cannot be read ({error.strerror}). Check the path and its permissions."
-        ) from error
-    except Exception as error:  # besides its own, whatever zipfile stumbles over
-        raise _refuse(file, f"is no pack, or is cut short ({error}). {AGAIN}") from error
-    with archive:
+    with ExitStack() as stack:
+        try:
+            archive, _ = stack.enter_context(opened_zip(file, MAX_MEMBERS))
+        except OSError as error:
+            raise _refuse(
+                file, f"cannot be read ({error.strerror}). Check the path and its permissions."
+            ) from error
+        except OddZipError as error:
+            raise _refuse(file, f"is no pack: {error}. {FORGED}") from error
+        except Exception as error:  # besides its own, whatever zipfile stumbles over
+            raise _refuse(file, f"is no pack, or is cut short ({error}). {AGAIN}") from error
         yield archive
 
 
 def _checked(file: Path, archive: zipfile.ZipFile) -> Manifest:
     """The manifest; every member is what it says, by name and size. Nothing is unpacked yet."""
     entries = archive.infolist()
-    if len(entries) > MAX_MEMBERS:
-        raise _refuse(file, f"has {len(entries)} members, more than a study can have. {FORGED}")
     manifest = _manifest(file, archive)
     for entry in entries:
-        if why := unsafe(entry.filename) or _odd(entry):
+        if why := unsafe(entry.filename) or odd(entry):
             raise _refuse(file, f"its member {entry.filename!r:.200} {why}. {FORGED}")
     if twice := colliding(entry.filename for entry in entries):
         raise _refuse(
             file, f"its member {twice!r:.200} is there twice, or with other capitals. {FORGED}"
         )
-    if sum(entry.file_size for entry in entries) > file.stat().st_size:
-        raise _refuse(file, f"its members say that they are larger than the whole. {FORGED}")
     sizes = {entry.filename: entry.file_size for entry in entries if entry.filename != MANIFEST}
     for name in sorted(sizes.keys() ^ manifest.members.keys()):
         raise _refuse(
@@ -191,18 +192,6 @@ def _checked(file: Path, archive: zipfile.ZipFile) -> Manifest:
             file, f"it names a study that is not in it (got {manifest.study!r:.200}). {FORGED}"
         )
     return manifest
-
-
-def _odd(entry: zipfile.ZipInfo) -> str:
-    """What a member is that ``pack`` writes none of; empty where it is a plain file."""
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG) or entry.is_dir():
-        return "is a link" if kind == stat.S_IFLNK else "is no regular file"
-    if entry.flag_bits & 0x1:
-        return "is encrypted"
-    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-        return "is compressed, as if another program had packed it again"
-    return ""
 
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
@@ -294,6 +283,10 @@ def _check_study(file: Path, place: Path, name: str) -> None:
 def _check_record(file: Path, place: Path, key: str) -> None:
     try:
         verify(Store(place / STORE), key)
+    except ForeignError as error:
+        raise _refuse(
+            file, f"its member {record_name(key)!r} is no record ({error.why}). {FORGED}"
+        ) from error
     except DamagedError as error:
         raise _refuse(file, f"its member {record_name(key)!r} is no record. {FORGED}") from error
     except StoreError as error:

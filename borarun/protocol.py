@@ -7,20 +7,18 @@ says that borarun chose.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Strict, Tag
+from pydantic import AfterValidator, Field, PrivateAttr, Strict
 
+from borarun.engines.registry import Reference
 from borarun.messages import Name, Section
 from borarun.published import Published, shipped
 from borarun.task import Given
 from borarun.values import (
-    VERSION,
     FilePath,
     Functional,
     PhaseName,
-    Positive,
-    PositiveInt,
     Supercell,
 )
 
@@ -57,225 +55,6 @@ class Material(Section):
         description="Formula of one molecular anion, e.g. `B12H12`; it is looked for in the "
         "structures by its bonds."
     )
-
-
-class BundledReference(Section):
-    """The potential that ships with borarun: it stands in for DFT, and is none. Needs nothing else
-    installed.
-    """
-
-    engine: Literal["bundled"] = Field(
-        description="The potential that ships with borarun: it stands in for DFT, and is none."
-    )
-    labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=100, description="Configurations that one task labels."
-    )
-
-
-class SevenNetReference(Section):
-    """SevenNet-0, a pretrained graph network (PBE), with or without D3(BJ) dispersion. Needs `pip
-    install 'borarun[sevennet]'`.
-    """
-
-    engine: Literal["sevennet"] = Field(
-        description="SevenNet-0 (PBE), with D3(BJ) dispersion for PBE-D3."
-    )
-    labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=25, description="Configurations that one task labels."
-    )
-
-
-class VaspReference(Section):
-    """Density functional theory by VASP, under licence. Not spin-polarised. See docs/vasp.md."""
-
-    engine: Literal["vasp"] = Field(description="VASP: density functional theory, under licence.")
-    labels_per_task: Literal[1] = Field(
-        default=1, description="Configurations that one task labels; VASP takes one a run."
-    )
-    version: Annotated[str, Field(pattern=VERSION, max_length=40)] | None = Field(
-        default=None,
-        description='Version of VASP, whole or its beginning, in quotes, e.g. `"6.4.2"` or '
-        '`"6.4"`: part '
-        "of every key, and what another version computed "
-        "fails. Without it any will do, and each result tells its own.",
-    )
-    potcar: Annotated[dict[str, str], Field(min_length=1)] = Field(
-        description='TITEL of the POTCAR of each element, e.g. `{Li: "PAW_PBE Li_sv '
-        '10Sep2004"}`; the '
-        "site file says in which folder they are."
-    )
-    encut_eV: Positive = Field(default=600.0, description="Cutoff of the plane waves, eV.")
-    ediff_eV: Positive = Field(
-        default=1e-6, description="The electronic cycle ends when the energy changes less, eV."
-    )
-    ionic_tolerance_eV: Positive | None = Field(
-        default=None,
-        description="Relaxed when the energy changes less than this from one step to the next, "
-        "eV (the paper's 1e-5); without it, by `relax.max_force_eV_per_A`.",
-    )
-    sigma_eV: Positive = Field(default=0.2, description="Width of Gaussian smearing, eV.")
-    kpoints: Supercell = Field(
-        default=(5, 5, 5),
-        description="Gamma-centred mesh for the first phase's cell; a supercell gets one coarser "
-        "by its repeats.",
-    )
-    kpoints_aimd: Supercell = Field(
-        default=(1, 1, 1), description="The same for molecular dynamics; chosen by borarun."
-    )
-    charge: Annotated[float, Field(ge=-100, le=100)] = Field(
-        default=0.0,
-        description="Charge of every cell in elementary charges, against a uniform background.",
-    )
-    incar: dict[
-        str,
-        bool
-        | int
-        | float
-        | str
-        | Annotated[list[bool | int | float | str], Field(max_length=1000)],
-    ] = Field(
-        default={},
-        description="Further tags of the INCAR under their own names, e.g. `{NCORE: 4}`; they "
-        "overrule borarun's.",
-    )
-
-
-class EspressoReference(Section):
-    """Density functional theory by Quantum ESPRESSO's pw.x, free to install. Not spin-polarised.
-    See docs/quantum-espresso.md.
-    """
-
-    engine: Literal["quantum-espresso"] = Field(
-        description="Quantum ESPRESSO: density functional theory, free to install."
-    )
-    labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=10, description="Configurations that one task labels."
-    )
-    version: Annotated[str, Field(pattern=VERSION, max_length=40)] | None = Field(
-        default=None,
-        description='Version of pw.x, whole or its beginning, in quotes, e.g. `"7.2"` or `"7"`: '
-        "part of "
-        "every key, and what another version computed "
-        "fails. Without it any will do, and each result tells its own.",
-    )
-    pseudopotentials: Annotated[dict[str, str], Field(min_length=1)] = Field(
-        description="File of each element, e.g. `{Li: Li.UPF}`; the site file says in which "
-        "folder they are."
-    )
-    pseudopotential_md5: dict[str, str] = Field(
-        default={},
-        description="Hash that the file of an element must have, as pw.x prints it and SSSP "
-        "lists it; optional.",
-    )
-    ecutwfc_Ry: Positive = Field(default=80.0, description="Cutoff of the wave functions, Ry.")
-    ecutrho_Ry: Positive = Field(
-        default=640.0,
-        description="Cutoff of the density, Ry; 8 times the other for ultrasoft and PAW, 4 for "
-        "norm-conserving.",
-    )
-    kpoints: Supercell = Field(
-        default=(1, 1, 1),
-        description="Gamma-centred mesh for the first phase's cell; a supercell gets one coarser "
-        "by its repeats.",
-    )
-    degauss_Ry: Positive | None = Field(
-        default=None,
-        description="Width of Gaussian smearing, Ry. Without it occupations are fixed, which "
-        "needs an even number of electrons: not an odd number of neutral vacancies. "
-        "0.0147 is 0.2 eV.",
-    )
-    conv_thr_Ry: Positive = Field(
-        default=1e-9,
-        description="The electronic cycle ends when the energy's estimated error is smaller, Ry.",
-    )
-    charge: Annotated[float, Field(ge=-100, le=100)] = Field(
-        default=0.0,
-        description="Charge of every cell in elementary charges, against a uniform background.",
-    )
-    espresso: dict[str, bool | int | float | str] = Field(
-        default={},
-        description="Further keys of pw.x's namelists under their own names, e.g. `{mixing_beta: "
-        "0.4}`.",
-    )
-
-
-Reference = Annotated[
-    BundledReference | SevenNetReference | VaspReference | EspressoReference,
-    Field(discriminator="engine"),
-]
-
-
-class AnyPotential(Section):
-    """What every engine of potentials is told."""
-
-    if TYPE_CHECKING:  # each engine has it, under its own name
-        engine: str
-
-    level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(
-        default=20, description="Level of the MTP: higher is slower and finer."
-    )
-    cutoff_A: Annotated[float, Field(ge=2, le=15)] = Field(
-        default=5.0, description="Cutoff radius, angstrom."
-    )
-    radial_basis_size: Annotated[int, Field(ge=2, le=30)] = Field(
-        default=8, description="Number of radial basis functions."
-    )
-    energy_weight: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="Weight of energies in the fit, as in MLIP-3."
-    )
-    force_weight: Annotated[float, Field(ge=0)] = Field(
-        default=0.01, description="Weight of forces in the fit, as in MLIP-3."
-    )
-    stress_weight: Annotated[float, Field(ge=0)] = Field(
-        default=0.001, description="Weight of stresses in the fit, as in MLIP-3."
-    )
-
-
-class MotepPotential(AnyPotential):
-    """The moment tensor potential (MTP) and its fit by Levenberg and Marquardt's method. Needs
-    nothing else installed.
-    """
-
-    engine: Literal["motep"] = Field(
-        default="motep", description="Trained and selected for by borarun and motep."
-    )
-    max_evaluations: PositiveInt = Field(
-        default=100, description="Evaluations of the whole training set that one fit may take."
-    )
-
-
-class Mlip3Potential(AnyPotential):
-    """The moment tensor potential (MTP) and its fit by MLIP-3. Needs its program `mlp`."""
-
-    engine: Literal["mlip-3"] = Field(description="Trained and selected for by MLIP-3.")
-    iteration_limit: PositiveInt = Field(
-        default=1000, description="Iterations (BFGS) that one fit may take."
-    )
-    al_mode: Literal["cfg", "nbh"] = Field(
-        default="nbh",
-        description="Active learning by whole configurations (`cfg`, what MLIP-3 does unasked; "
-        "needs more labels than the potential has parameters) or by neighbourhoods "
-        "(`nbh`); chosen by borarun, whose own grades are of neighbourhoods.",
-    )
-    cut_radius_A: Annotated[float, Field(ge=2, le=30)] | None = Field(
-        default=None,
-        description="With `nbh`: label not whole candidates but the worst neighbourhood of each, "
-        "cut out this far around its centre, angstrom. For cells too large to label.",
-    )
-
-
-def _engine(value: Any) -> str:
-    return str(
-        value.get("engine", "motep")
-        if isinstance(value, dict)
-        else getattr(value, "engine", "motep")
-    )
-
-
-Potential = Annotated[
-    Annotated[MotepPotential, Tag("motep")] | Annotated[Mlip3Potential, Tag("mlip-3")],
-    Discriminator(_engine),
-]
 
 
 class Compare(Section):

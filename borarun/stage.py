@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
+from borarun.engines.potential.base import PotentialSection
 from borarun.engines.registry import ENGINES
 from borarun.frames import Frames
-from borarun.protocol import AnyPotential
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
 from borarun.subjects.diffusion.section import Diffusion
@@ -79,7 +79,7 @@ def make_task(
     n_atoms: int,
     inputs: Mapping[str, Product] | None = None,
     cores: int = 1,
-    **priced_by: int,
+    **priced_by: float,
 ) -> Task:
     """A task with its engine's defaults filled in, its version and its cost, which may depend on
     more than settings and atoms (``priced_by``).
@@ -103,7 +103,7 @@ def reference_task(study: Study, settings: Mapping[str, Any], **about_it: Any) -
     """A task of the study's reference engine: ``settings`` of the operation, and what the study
     says of the engine.
     """
-    ours = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+    ours = study.reference.settings()
     if "kpoints" in ours:
         ours["kpoints_cell_A"] = _edges_A(study.phase_text(study.phase))
     return make_task(study.reference.engine, {**ours, **settings}, **about_it)
@@ -116,10 +116,24 @@ def _edges_A(text: str) -> tuple[float, ...]:
 
 
 def md_task(study: Study, settings: Mapping[str, Any], *, n_atoms: int, **about_it: Any) -> Task:
-    """A LAMMPS run, priced by the level of the study's potential."""
-    potential = study.section(AnyPotential)
+    """A LAMMPS run with the study's potential, and priced by it."""
+    potential = study.section(PotentialSection)
     assert potential is not None
-    return make_task("lammps", settings, n_atoms=n_atoms, level=potential.level, **about_it)
+    settings = {"potential": potential.FORM, **settings}
+    price = potential.atom_step_us
+    return make_task("lammps", settings, n_atoms=n_atoms, atom_step_us=price, **about_it)
+
+
+def potential_inputs(study: Study, potential: Ref) -> dict[str, Product]:
+    """A potential as inputs of molecular dynamics, with what its extrapolation grades follow
+    from.
+    """
+    section = study.section(PotentialSection)
+    assert section is not None
+    found: dict[str, Product] = {"potential": potential}
+    if section.UNCERTAINTY:
+        found["active_set"] = Ref(potential.key, section.UNCERTAINTY)
+    return found
 
 
 def held_run(
@@ -203,7 +217,7 @@ def production_starts(
             yield (
                 name,
                 text,
-                {"potential": potential, "active_set": Ref(potential.key, "active_set"), **start},
+                {**potential_inputs(study, potential), **start},
             )
 
 
@@ -230,7 +244,7 @@ def train_task(
     It starts from the potential ``start`` or from an untrained one.
     """
     training = study.section(TrainingSet)
-    potential = study.section(AnyPotential)
+    potential = study.section(PotentialSection)
     assert potential is not None and training is not None
     inputs: dict[str, Product] = {"labels": labels}
     if selected:
@@ -241,7 +255,7 @@ def train_task(
         potential.engine,
         {
             "operation": "train",
-            **potential.model_dump(exclude={"engine"}),
+            **potential.training(),
             "validation_fraction": training.validation_fraction,
             "seed": derive_seed(study.seed, "training", functional),
         },
@@ -252,10 +266,6 @@ def train_task(
         n_atoms=study.n_atoms((1, 1, 1)),
         cores=2,
     )
-
-
-SELECTION_STATE = {"motep": "active_set", "mlip-3": "almtp"}
-"""Item of a training's record from which each engine selects."""
 
 
 def select_task(
@@ -270,16 +280,16 @@ def select_task(
     """Selection among ``candidates`` of those that ``potential`` should learn, by the engine that
     trained it.
     """
-    section = study.section(AnyPotential)
+    section = study.section(PotentialSection)
     learning = study.section(ActiveLearning)
     assert section is not None and learning is not None
-    state = SELECTION_STATE[section.engine]
+    state = section.SELECTION
     return make_task(
         section.engine,
         {
             "operation": "select",
             "max_selected": learning.max_labels_per_round,
-            **section.model_dump(include={"al_mode", "cut_radius_A"}),
+            **section.selecting(),
         },
         inputs={"potential": potential, state: Ref(potential.key, state), "candidates": candidates},
         stage=stage,

@@ -34,6 +34,7 @@ from borarun.task import (
     Ref,
     Result,
     Task,
+    current_name,
     identity,
     items_of,
 )
@@ -130,7 +131,8 @@ class Store:
         ``borarun_store``.
         """
         with self._opened(key) as record:
-            return record.about
+            task = record.about["task"]
+            return {**record.about, "task": {**task, "engine": current_name(task["engine"])}}
 
     def task(self, key: str) -> Task:
         """The task of a record, without the content of what it was given: its hash stands for it in
@@ -485,7 +487,8 @@ def _record(
     facts: Mapping[str, Json] | None = None,
     failure: Failure | None = None,
 ) -> Record:
-    return Record(key, task["engine"], task["stage"], task["label"], facts or {}, failure)
+    engine = current_name(task["engine"])
+    return Record(key, engine, task["stage"], task["label"], facts or {}, failure)
 
 
 def _describe(task: Task) -> dict[str, Json]:

@@ -21,6 +21,19 @@ Json = Any
 """A value that JSON can hold: str, int, float, bool, None, lists and dicts of these."""
 
 
+FORMER_NAMES = {"motep": "borarun-mtp"}
+"""Engines that had another name once. Keys hold the former one: records made under it stay valid.
+"""
+
+
+def current_name(engine: Any) -> Any:
+    """The name of an engine that may have had another once; whatever else is left as it is."""
+    return FORMER_NAMES.get(engine, engine) if isinstance(engine, str) else engine
+
+
+_IN_KEYS = {name: former for former, name in FORMER_NAMES.items()}
+
+
 class Settings(BaseModel):
     """Base of every engine's settings and of their parts: frozen, no unknown keys."""
 
@@ -91,7 +104,7 @@ class Task:
 
     Attributes
     ----------
-    engine : name in ``borarun.engines.ENGINES``
+    engine : name in ``borarun.engines.registry.ENGINES``
     settings : the engine's settings as JSON values, complete with defaults
     inputs : results of other tasks that this one reads, and configurations that the study brings
         along, by the name the engine knows them by
@@ -120,7 +133,7 @@ class Task:
         site or cores).
         """
         content = {
-            "engine": self.engine,
+            "engine": _IN_KEYS.get(self.engine, self.engine),
             "version": self.version,
             "settings": self.settings,
             "inputs": {

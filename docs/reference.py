@@ -139,7 +139,7 @@ def _forms(models: list[type[Section]], place: str, level: int) -> Iterator[str]
     them share.
     """
     (tag, names), shared = _tags(models), _shared(models)
-    if shared is not None:
+    if shared is not None and shared.model_fields:
         alike = ", ".join(name for each, name in names.items() if issubclass(each, shared))
         yield f"\n{'#' * level} `{place}`: {alike} alike\n\n{_doc(shared)}\n"
         yield from _table(shared, shared.model_fields)
@@ -186,7 +186,7 @@ def _table(model: type[Section], fields: dict[str, FieldInfo]) -> Iterator[str]:
     schema = model.model_json_schema()
     definitions = schema.get("$defs", {})
     yield "\n| key | type | default | what it is |\n|---|---|---|---|\n"
-    for name, field in fields.items():
+    for name, field in sorted(fields.items(), key=lambda item: item[0] not in TAGS):
         key = field.alias or name
         kind = _type(schema["properties"][key], definitions, _unit(key))
         yield _row(f"`{key}`", kind, _default(field), field.description or "")

@@ -265,7 +265,7 @@ def build(
     )
     fit = add(
         training(0, 36, 4),
-        "motep",
+        "borarun-mtp",
         "potential",
         "PBE-D3, training 0",
         {**functional, "round": 0, "operation": "train"},
@@ -291,7 +291,7 @@ def build(
             selected = {"n_candidates": 7, "n_selected": 5, "grades": [14.2] * 5}
             add(
                 Result(selected),
-                "motep",
+                "borarun-mtp",
                 "active_learning",
                 f"{label}, selection",
                 {**about, "operation": "select"},
@@ -310,7 +310,7 @@ def build(
             trained = {**functional, "round": number + 1, "operation": "train"}
             fit = add(
                 training(1, 40, 5),
-                "motep",
+                "borarun-mtp",
                 "active_learning",
                 "PBE-D3, training 1",
                 trained,

@@ -22,7 +22,7 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent.name != "borarun"
 )
 ONLY_IN = {"parsl": "workers.py", "zarr": "store.py"}
-SHARED_BY_ENGINES = {"base", "reference", "training"}
+SHARED_BY_ENGINES = {"base", "moment_tensor", "potential", "reference"}
 """What every engine may import of the others' room."""
 
 

@@ -840,7 +840,7 @@ def test_the_page_on_clusters_holds_command_by_command(cluster: Cluster, tmp_pat
                 assert "mpi_launcher: srun" in site
                 site = site.replace(
                     "cores_per_node: 4", "cores_per_node: 2\n    max_idletime: 10"
-                ).replace("#programs:", "programs:\n  motep: {executor: node}")
+                ).replace("#programs:", "programs:\n  borarun-mtp: {executor: node}")
                 (tmp_path / "site.yaml").write_text(site)
             said[name] = borarun(run, name, *rest)
             if name == "submit":

@@ -33,6 +33,7 @@ from borarun.analysis import diffusion, functionals, rotation, transition
 from borarun.cli import app
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps import md_watch
+from borarun.engines.moment_tensor.cost import MICROSECONDS_PER_ATOM
 from borarun.kinds import kind_of
 from borarun.mtp import active_set
 from borarun.mtp.potential import Potential
@@ -408,7 +409,7 @@ def test_errors_are_those_that_there_are() -> None:
         ("failures.md", f"retries: {{limit: {Retries().limit}, pause_s: {Retries().pause_s:g}}}"),
         *(
             ("active-learning.md", f"| {level} | {SCALARS[level]} | {cost:g} |")
-            for level, cost in lammps.MICROSECONDS_PER_ATOM.items()
+            for level, cost in MICROSECONDS_PER_ATOM.items()
         ),
     ],
 )

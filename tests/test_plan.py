@@ -16,9 +16,9 @@ from borarun.study import load_study
 from borarun.task import Record, Ref, Task
 
 FIRST, NEXT, LAST = (
-    Task("motep", {"name": "first"}),
-    Task("motep", {"name": "next"}),
-    Task("motep", {"name": "last"}),
+    Task("borarun-mtp", {"name": "first"}),
+    Task("borarun-mtp", {"name": "next"}),
+    Task("borarun-mtp", {"name": "last"}),
 )
 
 
@@ -44,7 +44,9 @@ class _Stages:
 
     def late(self, study: Any, products: Any, records: Any, *, forecast: bool) -> Expansion:
         self.asked.append("late")
-        return Expansion((Task("motep", LAST.settings, {"potential": products["potential"]}),))
+        return Expansion(
+            (Task("borarun-mtp", LAST.settings, {"potential": products["potential"]}),)
+        )
 
 
 def _subject(name: str, expand: Callable[..., Expansion]) -> SimpleNamespace:

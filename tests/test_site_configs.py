@@ -160,7 +160,7 @@ def test_programs_start_with_the_launcher_of_the_machine(path: Path, tmp_path: P
 @clusters
 def test_one_core_tasks_and_gpu_tasks_have_their_own_place(path: Path) -> None:
     site = load_site(path)
-    assert {site.executor_of(Task("motep", {}, cores=cores)) for cores in (1, 2)} == {"small"}
+    assert {site.executor_of(Task("borarun-mtp", {}, cores=cores)) for cores in (1, 2)} == {"small"}
     if "gpu" in site.executors:
         gpu = site.executors["gpu"]
         assert isinstance(gpu, Batch) and gpu.available_accelerators == gpu.workers_per_node

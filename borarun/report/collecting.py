@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from ase.formula import Formula
 
+from borarun.engines.potential.base import PotentialSection
 from borarun.errors import DamagedError
 from borarun.frames import Frames
-from borarun.protocol import AnyPotential
 from borarun.report.provenance.collect import provenance
 from borarun.report.results import Results
 from borarun.report.source import Source
@@ -67,7 +67,7 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
 
 
 def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
-    potential = study.section(AnyPotential)
+    potential = study.section(PotentialSection)
     hot = heating(study, source)
     moved = diffusion(study, source)
     transport = with_phases(moved.transport, hot.transitions, moved.rotation)
@@ -93,7 +93,7 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
             else (1, 1, 1)
         ),
         reference=study.reference.engine,
-        level=potential.level if potential is not None else None,
+        potential=potential.title if potential is not None else "",
         sections=frozenset(name for name in SECTIONS if getattr(study, name) is not None),
         cubic=cubic,
         unit_cell=unit_cell(study),

@@ -40,7 +40,7 @@ class Results:
     units_a_cell : formula units in the unit cell
     n_atoms : of the supercell before vacancies
     reference : name of the reference engine
-    level : of the moment tensor potential, None before it is trained
+    potential : what kind it is, e.g. ``moment tensor potential of level 20``; empty without one
     sections : of the study file
     cubic : whether the first phase is cubic, so that one lattice parameter says it all
     unit_cell : the first phase
@@ -61,7 +61,7 @@ class Results:
     supercell: tuple[int, int, int]
     n_atoms: int
     reference: str
-    level: int | None
+    potential: str
     sections: frozenset[str]
     cubic: bool
     unit_cell: UnitCell

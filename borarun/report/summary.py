@@ -25,11 +25,9 @@ _DFT = frozenset({"vasp", "quantum-espresso"})
 def warning(results: Results) -> str:
     """Which engine computed our numbers, and what that means beside published ones."""
     functionals = text.listed(list(results.functionals))
-    level = (
-        f"a moment tensor potential of level {results.level} fitted to " if results.level else ""
-    )
+    fitted = f"a {results.potential} fitted to " if results.potential else ""
     paper = ""
-    if level and results.published.training and results.published.cell_atoms:
+    if fitted and results.published.training and results.published.cell_atoms:
         ours = (
             f", ours from {results.n_atoms}" if results.sections & {"heating", "diffusion"} else ""
         )
@@ -38,14 +36,14 @@ def warning(results: Results) -> str:
             f"rev-vdW-DF2) and from a cell of {results.published.cell_atoms} atoms{ours}."
         )
     if results.reference in _DFT:
-        return f"Computed with {level}{results.reference} ({functionals}).{paper}"
+        return f"Computed with {fitted}{results.reference} ({functionals}).{paper}"
     what = _STAND_IN.get(
         results.reference,
         f"the engine {results.reference}, which stands in for DFT with {{functional}}",
     )
     return (
         "These numbers are not DFT. They were computed with "
-        f"{level}{what.format(functional=functionals)}.{paper}"
+        f"{fitted}{what.format(functional=functionals)}.{paper}"
     )
 
 

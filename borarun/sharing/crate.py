@@ -40,7 +40,7 @@ FORMATS = {
 HOMES = {
     "lammps": "https://www.lammps.org",
     "mlip-3": "https://gitlab.com/ashapeev/mlip-3",
-    "motep": "https://github.com/imw-md/motep",
+    "borarun-mtp": "https://github.com/imw-md/motep",
     "phonopy": "https://phonopy.github.io/phonopy",
     "quantum-espresso": "https://www.quantum-espresso.org",
     "sevennet": "https://github.com/MDIL-SNU/SevenNet",

@@ -12,11 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from borarun.engines.registry import ENGINES
-from borarun.engines.training import TrainingSettings, split
+from borarun.engines.potential.training import TrainingSettings, split
+from borarun.engines.registry import ENGINES, potential_engine
 from borarun.file import appearing
-from borarun.mtp import cfg
-from borarun.mtp.potential import Potential
 from borarun.report import Results, files, parquet
 from borarun.report.provenance.results import Gap
 from borarun.sharing import crate
@@ -25,8 +23,6 @@ from borarun.sharing.pack import STUDY, STUDY_FILE, study_contents
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Task
-
-ALMTP = "almtp"
 
 
 def export(
@@ -125,40 +121,32 @@ def _structure(task: Task, store: Store, place: Path) -> dict[str, str]:
 def _training(task: Task, store: Store, place: Path) -> dict[str, str]:
     """The potential that a training gave, and what it learnt from and was judged by."""
     functional = task.about["functional"]
-    potential = store.text(task.key, "potential")
-    folder, name = place / "training_sets" / _plain(functional), _plain(functional)
-    about = _write(
-        place / "potentials" / f"{name}.mtp",
-        potential.encode(),
-        f"moment tensor potential, {functional}",
-        place,
-    )
-    if store.has(task.key, ALMTP):
-        content = store.array(task.key, ALMTP).tobytes()
-        about |= _write(
-            place / "potentials" / f"{name}.almtp",
-            content,
-            f"the same with its selection state, for MLIP-3, {functional}",
-            place,
-        )
-    parts = split(
-        store.inputs(task), cast(TrainingSettings, ENGINES[task.engine].Settings(**task.settings))
-    )
-    species = Potential.read(potential).species
-    for part, what, frames in zip(
-        ("train", "valid"), ("learnt", "held out of the fit, to judge it"), parts, strict=True
+    name = _plain(functional)
+    settings = cast(TrainingSettings, ENGINES[task.engine].Settings(**task.settings))
+    parts = dict(zip(("train", "valid"), split(store.inputs(task), settings), strict=True))
+    told = {
+        "train": f"{len(parts['train'])} configurations, {functional}, learnt",
+        "valid": f"{len(parts['valid'])} configurations, {functional}, held out of the fit, to "
+        "judge it",
+    }
+    about: dict[str, str] = {}
+    for file in potential_engine(task.engine).exported(
+        store.text(task.key, "potential"),
+        lambda item: store.array(task.key, item).tobytes() if store.has(task.key, item) else None,
+        parts,
     ):
-        what = f"{len(frames)} configurations, {functional}, {what}"
+        if file.name:
+            path = place / file.folder / name / f"{file.name}.{file.suffix}"
+            what = f"{told[file.name]}; {file.about}"
+        else:
+            path = place / file.folder / f"{name}.{file.suffix}"
+            what = f"{file.about}, {functional}"
+        about |= _write(path, file.content, what, place)
+    for part, frames in parts.items():
         about |= _write(
-            folder / f"{part}.extxyz",
+            place / "training_sets" / name / f"{part}.extxyz",
             frames.to_extxyz().encode(),
-            f"{what}; extended XYZ: eV, eV/angstrom, eV/angstrom^3",
-            place,
-        )
-        about |= _write(
-            folder / f"{part}.cfg",
-            cfg.write(replace(frames, grade=None), species).encode(),
-            f"{what}; MLIP-3's cfg",
+            f"{told[part]}; extended XYZ: eV, eV/angstrom, eV/angstrom^3",
             place,
         )
     return about

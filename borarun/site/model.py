@@ -7,20 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import AliasChoices, Field, create_model
 
 from borarun.engines.base import LAUNCH, Program
 from borarun.engines.registry import ENGINES
 from borarun.errors import StudyError
 from borarun.messages import Name, Section, did_you_mean, in_order, validate
 from borarun.site.executors import Batch, BatchExecutor, Executor, Local
-from borarun.task import Task
+from borarun.task import FORMER_NAMES, Task
 from borarun.yaml_file import KeyPath, read_yaml
+
+_FORMER = {now: [former] for former, now in FORMER_NAMES.items()}
 
 _FIELDS: Any = {
     name.replace("-", "_"): (
         engine.Program,
-        Field(default=engine.Program(), alias=name, description=f"How `{name}` runs here."),
+        Field(
+            default=engine.Program(),
+            alias=name,
+            validation_alias=AliasChoices(name, *_FORMER[name]) if name in _FORMER else name,
+            description=f"How `{name}` runs here.",
+        ),
     )
     for name, engine in ENGINES.items()
 }

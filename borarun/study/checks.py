@@ -17,11 +17,13 @@ from ase.formula import Formula
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from borarun.engines.potential.base import PotentialSection
+from borarun.engines.quantum_espresso.section import EspressoReference
 from borarun.engines.registry import ENGINES
 from borarun.engines.vasp.inputs import KIND_OF_RUN, STUDY_KEYS
+from borarun.engines.vasp.section import VaspReference
 from borarun.errors import StudyError
 from borarun.messages import WithheldError, did_you_mean
-from borarun.protocol import AnyPotential, EspressoReference, Mlip3Potential, VaspReference
 from borarun.structure import composition, find_anions, formula_units
 from borarun.structure_files import doubts
 from borarun.study.model import Study
@@ -96,13 +98,14 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
     for phase, doubt in doubts(phases, unit):
         yield f"material.phases.{phase}: {study.material.phases[phase]}: {doubt}"
     relax = study.section(Relax)
-    potential = study.section(AnyPotential)
+    potential = study.section(PotentialSection)
     diffusion = study.section(Diffusion)
     if potential and (study.section(Heating) or diffusion or study.section(Vibrations)):
         width = _smallest_width(phases[study.phase], study.supercell)
-        if potential.cutoff_A > width / 2:
+        key, cutoff_A = potential.cutoff
+        if cutoff_A > width / 2:
             yield (
-                f"potential.cutoff_A: {potential.cutoff_A:g} A is more than half the "
+                f"potential.{key}: {cutoff_A:g} A is more than half the "
                 f"smallest width of the supercell, {width:.2f} A, so that atoms meet images of "
                 "their neighbours and results depend on the size of the cell. A larger "
                 "supercell is safer."
@@ -240,7 +243,7 @@ def _vacancies(study: Study, phases: Phases, place: Place, section: Dynamics) ->
 
 
 def _cutoff(study: Study, phases: Phases) -> Iterator[Finding]:
-    potential = study.section(AnyPotential)
+    potential = study.section(PotentialSection)
     if potential is None:
         return
     widths = {}
@@ -249,12 +252,13 @@ def _cutoff(study: Study, phases: Phases) -> Iterator[Finding]:
             (*place, "supercell") if isinstance(section, Aimd | ActiveLearning) else ("supercell",)
         )
         widths[key] = _smallest_width(_start(study, phases), _supercell(study, section))
-    small = [key for key, width in widths.items() if potential.cutoff_A > width]
+    name, cutoff_A = potential.cutoff
+    small = [key for key, width in widths.items() if cutoff_A > width]
     if small:
         yield (
-            ("potential", "cutoff_A"),
+            ("potential", name),
             "must not exceed the smallest width of the smallest cell, "
-            f"{min(widths.values()):.2f} A (got {potential.cutoff_A:g}). "
+            f"{min(widths.values()):.2f} A (got {cutoff_A:g}). "
             f"Take a shorter cutoff, or larger cells: {', '.join(small)}.",
         )
 
@@ -444,27 +448,17 @@ def _thresholds(study: Study, phases: Phases) -> Iterator[Finding]:
         yield ("active_learning", "threshold_save"), message
 
 
-def _weights(study: Study, phases: Phases) -> Iterator[Finding]:
-    if (
-        potential := study.section(AnyPotential)
-    ) and potential.energy_weight == potential.force_weight == potential.stress_weight == 0:
+def _potential(study: Study, phases: Phases) -> Iterator[Finding]:
+    potential = study.section(PotentialSection)
+    if potential is None:
+        return
+    for key, message in potential.findings():
+        yield ("potential", key), message
+    if study.section(ActiveLearning) and not potential.UNCERTAINTY:
         yield (
-            ("potential", "energy_weight"),
-            "at least one of the three weights must be more than 0.",
-        )
-
-
-def _neighbourhoods(study: Study, phases: Phases) -> Iterator[Finding]:
-    potential = study.section(AnyPotential)
-    if (
-        isinstance(potential, Mlip3Potential)
-        and potential.cut_radius_A
-        and potential.al_mode == "cfg"
-    ):
-        yield (
-            ("potential", "cut_radius_A"),
-            f"needs al_mode nbh, which grades neighbourhoods (got {potential.cut_radius_A:g} "
-            "with al_mode cfg).",
+            ("active_learning",),
+            f"needs extrapolation grades, which the engine {potential.engine} does not give. "
+            "Remove this section, or take another engine for `potential`.",
         )
 
 
@@ -536,7 +530,7 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
             f"the engine {engine} does not know {', '.join(strange)}. Take another engine, "
             f"e.g. `{{engine: sevennet}}`.",
         )
-    said = study.reference.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+    said = study.reference.settings()
     try:
         ENGINES[engine].Settings(operation="label", functional=next(name for name in can), **said)
     except ValidationError as error:
@@ -698,8 +692,7 @@ CHECKS: list[Callable[[Study, Phases], Iterator[Finding]]] = [
     _diffusion_range,
     _vibrations_range,
     _thresholds,
-    _weights,
-    _neighbourhoods,
+    _potential,
     _functionals,
     _functionals_of_labels,
     _functional_of_diffusion,

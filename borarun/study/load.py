@@ -27,7 +27,7 @@ from borarun.structure_files import read_structure
 from borarun.study import checks
 from borarun.study.model import Study
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import Given
+from borarun.task import FORMER_NAMES, Given, current_name
 from borarun.values import MAX_PATH
 from borarun.yaml_file import KeyPath, Node, merge, read_yaml
 
@@ -89,11 +89,21 @@ def load_study(path: Path) -> Study:
         texts={phase: Frames.of([atoms]).to_extxyz() for phase, atoms in phases.items()},
         n_atoms=len(phases[study.phase]),
         n_units=formula_units(phases[study.phase], study.material.formula),
-        warnings=list(checks.warnings(study, phases)),
+        warnings=[*_former_names(root), *checks.warnings(study, phases)],
         published=published[0] if published else None,
         labels=labels,
     )
     return study
+
+
+def _former_names(root: Node) -> Iterator[str]:
+    """Names in the file that are still read although they have changed."""
+    content = root.plain()
+    potential = content.get("potential") if isinstance(content, dict) else None
+    said = potential.get("engine") if isinstance(potential, dict) else None
+    if said in FORMER_NAMES:
+        now = current_name(said)
+        yield f"potential.engine: {said} is now called {now}. Write `engine: {now}`."
 
 
 def study_files(path: Path) -> dict[str, Path]:

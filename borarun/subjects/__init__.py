@@ -7,7 +7,7 @@ needs them, ``stage.py``, the tasks, which planning loads, and ``collect.py``, `
 
 from __future__ import annotations
 
-from borarun.protocol import Potential
+from borarun.engines.registry import Potential
 from borarun.subjects.active_learning.section import ActiveLearning
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.heating.section import Heating
@@ -34,7 +34,7 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject(
         "potential",
         Potential,
-        "The moment tensor potential and its fit. `{}` takes the defaults.",
+        "The potential and its fit. `{}` takes the defaults.",
         needs="training_set",
     ),
     Subject(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from borarun.engines.borarun_mtp import engine as motep
+from borarun.engines.borarun_mtp import engine as borarun_mtp
 from borarun.engines.borarun_mtp import fit, select
 from borarun.errors import ParseError
 from borarun.file import write_files
@@ -21,10 +21,10 @@ from borarun.mtp.potential import Potential
 from borarun.task import Result
 
 DATA = Path(__file__).parent.parent.parent / "benchmarks" / "data"
-TRAIN = motep.Settings(
+TRAIN = borarun_mtp.Settings(
     operation="train", level=6, max_evaluations=4, starts=2, validation_fraction=0.3
 )
-SELECT = motep.Settings(operation="select", max_selected=2)
+SELECT = borarun_mtp.Settings(operation="select", max_selected=2)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,10 @@ def trained(labels: Frames, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which a potential was trained."""
     directory = write_files(
         tmp_path_factory.mktemp("train"),
-        motep.render(
-            TRAIN, {"labels": [labels.take(range(4)), labels.take(range(4, 10))]}, motep.Program()
+        borarun_mtp.render(
+            TRAIN,
+            {"labels": [labels.take(range(4)), labels.take(range(4, 10))]},
+            borarun_mtp.Program(),
         ),
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +52,7 @@ def trained(labels: Frames, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(trained: Path) -> Result:
-    return motep.parse(TRAIN, trained)
+    return borarun_mtp.parse(TRAIN, trained)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def selected(result: Result, labels: Frames, tmp_path_factory: pytest.TempPathFa
         "candidates": [Frames.of(images)],
     }
     directory = write_files(
-        tmp_path_factory.mktemp("select"), motep.render(SELECT, inputs, motep.Program())
+        tmp_path_factory.mktemp("select"), borarun_mtp.render(SELECT, inputs, borarun_mtp.Program())
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
@@ -74,7 +76,7 @@ def selected(result: Result, labels: Frames, tmp_path_factory: pytest.TempPathFa
 
 
 def test_every_label_is_either_trained_on_or_held_out(labels: Frames) -> None:
-    files = motep.render(TRAIN, {"labels": [labels]}, motep.Program())
+    files = borarun_mtp.render(TRAIN, {"labels": [labels]}, borarun_mtp.Program())
     train, valid = (Frames.from_extxyz(str(files[f"{name}.extxyz"])) for name in ("train", "valid"))
     assert len(train) and len(valid) and len(train) + len(valid) == len(labels)
     assert train.labelled and valid.labelled
@@ -84,7 +86,7 @@ def test_every_label_is_either_trained_on_or_held_out(labels: Frames) -> None:
 
 def test_new_labels_move_no_old_one_between_the_sets(labels: Frames) -> None:
     def held_out(*parts: Frames) -> set[float]:
-        files = motep.render(TRAIN, {"labels": list(parts)}, motep.Program())
+        files = borarun_mtp.render(TRAIN, {"labels": list(parts)}, borarun_mtp.Program())
         return set(Frames.from_extxyz(str(files["valid.extxyz"])).energy.tolist())  # type: ignore[union-attr]
 
     old, new = labels.take(range(6)), labels.take(range(6, 10))
@@ -93,7 +95,9 @@ def test_new_labels_move_no_old_one_between_the_sets(labels: Frames) -> None:
 
 def test_what_active_learning_selected_is_learnt_whole(labels: Frames) -> None:
     first, selected = labels.take(range(6)), labels.take(range(6, 10))
-    files = motep.render(TRAIN, {"labels": [first], "selected": [selected]}, motep.Program())
+    files = borarun_mtp.render(
+        TRAIN, {"labels": [first], "selected": [selected]}, borarun_mtp.Program()
+    )
     train, valid = (Frames.from_extxyz(str(files[f"{name}.extxyz"])) for name in ("train", "valid"))
     assert len(train) + len(valid) == len(labels)
     assert set(selected.energy.tolist()) <= set(train.energy.tolist())  # type: ignore[union-attr]
@@ -101,8 +105,8 @@ def test_what_active_learning_selected_is_learnt_whole(labels: Frames) -> None:
 
 def test_another_seed_holds_others_out(labels: Frames) -> None:
     texts = {
-        motep.render(
-            TRAIN.model_copy(update={"seed": seed}), {"labels": [labels]}, motep.Program()
+        borarun_mtp.render(
+            TRAIN.model_copy(update={"seed": seed}), {"labels": [labels]}, borarun_mtp.Program()
         )["valid.extxyz"]
         for seed in range(5)
     }
@@ -111,23 +115,23 @@ def test_another_seed_holds_others_out(labels: Frames) -> None:
 
 def test_an_earlier_potential_is_written_to_start_from(labels: Frames) -> None:
     assert (
-        motep.render(TRAIN, {"labels": [labels], "potential": "MTP\n"}, motep.Program())[
-            "start.mtp"
-        ]
+        borarun_mtp.render(
+            TRAIN, {"labels": [labels], "potential": "MTP\n"}, borarun_mtp.Program()
+        )["start.mtp"]
         == "MTP\n"
     )
-    assert "start.mtp" not in motep.render(TRAIN, {"labels": [labels]}, motep.Program())
+    assert "start.mtp" not in borarun_mtp.render(TRAIN, {"labels": [labels]}, borarun_mtp.Program())
 
 
 def test_the_command_starts_the_program_with_its_cores() -> None:
-    assert motep.command(TRAIN, 4, motep.Program()) == [
+    assert borarun_mtp.command(TRAIN, 4, borarun_mtp.Program()) == [
         sys.executable,
         "-m",
         "borarun.engines.borarun_mtp.fit",
         "--processes",
         "4",
     ]
-    assert motep.command(SELECT, 4, motep.Program()) == [
+    assert borarun_mtp.command(SELECT, 4, borarun_mtp.Program()) == [
         sys.executable,
         "-m",
         "borarun.engines.borarun_mtp.select",
@@ -184,20 +188,22 @@ def test_training_goes_on_from_an_earlier_potential(
     settings = TRAIN.model_copy(update={"max_evaluations": 1})
     write_files(
         tmp_path,
-        motep.render(
-            settings, {"labels": [labels], "potential": result.texts["potential"]}, motep.Program()
+        borarun_mtp.render(
+            settings,
+            {"labels": [labels], "potential": result.texts["potential"]},
+            borarun_mtp.Program(),
         ),
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["fit"])
     fit.main()
-    again = motep.parse(settings, tmp_path)
+    again = borarun_mtp.parse(settings, tmp_path)
     assert again.arrays["loss"].values[0] <= result.arrays["loss"].values[-1] * 1.5
     assert again.facts["level"] == 6
 
 
 def test_selection_takes_what_is_new(selected: Path, labels: Frames) -> None:
-    found = motep.parse(SELECT, selected)
+    found = borarun_mtp.parse(SELECT, selected)
     assert found.facts["n_candidates"] == len(found.facts["grades"]) == 4
     assert found.facts["n_selected"] == len(found.frames["selected"]) == 2
     assert found.frames["selected"].grade == pytest.approx(
@@ -223,7 +229,11 @@ def test_a_file_missing_empty_or_cut_short_is_named(
     trained: Path, tmp_path: Path, name: str, keep: float | None
 ) -> None:
     check_damage(
-        motep.Settings.model_validate(TRAIN.model_dump()), trained, tmp_path / "copy", name, keep
+        borarun_mtp.Settings.model_validate(TRAIN.model_dump()),
+        trained,
+        tmp_path / "copy",
+        name,
+        keep,
     )
 
 
@@ -236,7 +246,7 @@ def test_a_selection_missing_empty_or_cut_short_is_named(
 
 
 def check_damage(
-    settings: motep.Settings, whole: Path, copy: Path, name: str, keep: float | None
+    settings: borarun_mtp.Settings, whole: Path, copy: Path, name: str, keep: float | None
 ) -> None:
     shutil.copytree(whole, copy)
     content = (copy / name).read_bytes()
@@ -244,7 +254,7 @@ def check_damage(
     if keep is not None:
         (copy / name).write_bytes(content[: int(keep * len(content))])
     with pytest.raises(ParseError, match=name.replace(".", r"\.")):
-        motep.parse(settings, copy)
+        borarun_mtp.parse(settings, copy)
 
 
 def test_a_potential_of_nan_is_refused(trained: Path, tmp_path: Path) -> None:
@@ -254,7 +264,7 @@ def test_a_potential_of_nan_is_refused(trained: Path, tmp_path: Path) -> None:
     values[1, 0] = np.nan
     np.save(copy / "parity_energy.npy", values)
     with pytest.raises(ParseError, match="no number"):
-        motep.parse(TRAIN, copy)
+        borarun_mtp.parse(TRAIN, copy)
 
 
 @pytest.mark.parametrize(
@@ -263,8 +273,8 @@ def test_a_potential_of_nan_is_refused(trained: Path, tmp_path: Path) -> None:
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        motep.Settings(operation="train", **wrong)  # type: ignore[arg-type]
+        borarun_mtp.Settings(operation="train", **wrong)  # type: ignore[arg-type]
 
 
 def test_settings_are_json(labels: Frames) -> None:
-    assert motep.Settings.model_validate(json.loads(json.dumps(TRAIN.model_dump()))) == TRAIN
+    assert borarun_mtp.Settings.model_validate(json.loads(json.dumps(TRAIN.model_dump()))) == TRAIN

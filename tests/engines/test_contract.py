@@ -23,7 +23,7 @@ import pytest
 from ase.build import bulk
 from ase.io import read
 
-from borarun.engines.borarun_mtp import engine as motep
+from borarun.engines.borarun_mtp import engine as borarun_mtp
 from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.reference import base as reference
 from borarun.engines.registry import ENGINES
@@ -106,11 +106,11 @@ CASES = {
         reference.FACTS["label"] | {"program", "potcars", "vdw_kernel_sha256", "corrections"},
         ("result.json", "run-1/OUTCAR", "run-1/vasprun.xml"),
     ),
-    "motep": Case(
-        DATA / "motep",
-        settings_of(DATA / "motep"),
+    "borarun-mtp": Case(
+        DATA / "borarun-mtp",
+        settings_of(DATA / "borarun-mtp"),
         lambda: mlip_3_recording().inputs(),
-        motep.FACTS["train"],
+        borarun_mtp.FACTS["train"],
         (
             "result.json",
             "potential.mtp",
@@ -126,7 +126,7 @@ CASES = {
         DATA / "mlip-3" / "train",
         mlip_3_recording().TRAIN.model_dump(mode="json"),
         lambda: mlip_3_recording().inputs(),
-        motep.FACTS["train"] | {"program"},
+        borarun_mtp.FACTS["train"] | {"program"},
         (
             "train.log",
             "trained.almtp",

@@ -15,7 +15,7 @@ FREE = {"local": 4}
 
 def task(name: str, *needs: Task, seconds: float = 1.0, cores: int = 1) -> Task:
     return Task(
-        "motep",
+        "borarun-mtp",
         {"name": name},
         {other.label: Ref(other.key, "x") for other in needs},
         label=name,

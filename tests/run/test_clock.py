@@ -31,7 +31,7 @@ def tasks(engine: str, count: int, core_seconds: float) -> list[Task]:
 
 
 def test_the_executor_that_is_busy_longest_decides(clock: Clock) -> None:
-    few, many = tasks("vasp", 3, 1000.0), tasks("motep", 40, 10.0)
+    few, many = tasks("vasp", 3, 1000.0), tasks("borarun-mtp", 40, 10.0)
     clock.expect([*few, *many])
     assert clock.limit() == (
         pytest.approx(100.0),
@@ -45,14 +45,14 @@ def test_the_executor_that_is_busy_longest_decides(clock: Clock) -> None:
 
 
 def test_one_long_task_decides_where_there_is_room(clock: Clock) -> None:
-    long, *short = [*tasks("lammps", 1, 100.0), *tasks("motep", 4, 10.0)]
+    long, *short = [*tasks("lammps", 1, 100.0), *tasks("borarun-mtp", 4, 10.0)]
     clock.expect([long, *short])
     assert clock.limit() == (pytest.approx(100.0), "")
     assert clock.left({long.key: 0.9}) == pytest.approx(12.5)  # (40 + 10) / 4
 
 
 def test_what_was_learnt_scales_what_is_left_of_its_kind(clock: Clock) -> None:
-    fits, runs = tasks("motep", 1000, 10.0), tasks("lammps", 400, 10.0)
+    fits, runs = tasks("borarun-mtp", 1000, 10.0), tasks("lammps", 400, 10.0)
     clock.expect([*fits, *runs])
     for each in fits[:-200]:
         clock.finished(each, 30.0)
@@ -66,7 +66,7 @@ def test_what_was_learnt_scales_what_is_left_of_its_kind(clock: Clock) -> None:
 
 
 def test_one_short_task_says_little(clock: Clock) -> None:
-    first, *others = tasks("motep", 101, 1.0)
+    first, *others = tasks("borarun-mtp", 101, 1.0)
     clock.expect([first, *others])
     clock.finished(first, 13.0)  # most of it to load the program
     assert 25.0 < clock.left() < 40.0

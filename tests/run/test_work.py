@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from borarun.engines.base import Program
-from borarun.engines.borarun_mtp import engine as motep
+from borarun.engines.borarun_mtp import engine as borarun_mtp
 from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.registry import ENGINES
 from borarun.errors import ParseError
@@ -435,10 +435,10 @@ MLP = shlex.join([sys.executable, str(Path(__file__).parents[1] / "standins/mlp.
 @pytest.mark.parametrize(
     ("engine", "limit", "program"),
     [
-        ("motep", {"max_evaluations": 20, "starts": 1}, motep.Program()),
+        ("borarun-mtp", {"max_evaluations": 20, "starts": 1}, borarun_mtp.Program()),
         ("mlip-3", {"iteration_limit": 20, "al_mode": "nbh"}, mlip_3.Program(command=MLP)),
     ],
-    ids=["motep", "mlip-3"],
+    ids=["borarun-mtp", "mlip-3"],
 )
 def test_training_that_meets_a_wall_goes_on_after_it_and_learns_the_same(
     tmp_path: Path,

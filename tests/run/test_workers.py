@@ -52,5 +52,5 @@ def test_workers_that_cannot_start_say_why(tmp_path: Path, monkeypatch: pytest.M
     workers = Workers(Places.of(tmp_path, "x"), site)
     monkeypatch.setattr("borarun.run.workers.parsl.load", refuse)
     with pytest.raises(BorarunError, match="no such executor"):
-        workers.submit(Task("motep", {}), site.program("motep"))
+        workers.submit(Task("borarun-mtp", {}), site.program("borarun-mtp"))
     workers.stop()

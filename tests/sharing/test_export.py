@@ -17,8 +17,8 @@ from filled import HOST, POTENTIAL, fill, training
 from pyarrow.parquet import read_table
 from rocrate.rocrate import ROCrate
 
+from borarun.engines.potential.training import split
 from borarun.engines.registry import ENGINES
-from borarun.engines.training import split
 from borarun.errors import StoreError
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
@@ -109,7 +109,7 @@ def test_a_library_of_the_format_reads_the_description(exported: tuple[Path, Sto
     assert {program["name"] for program in action["instrument"]} == {
         "borarun",
         "bundled",
-        "motep",
+        "borarun-mtp",
         "lammps",
     }
 
@@ -122,7 +122,7 @@ def test_training_sets_are_those_of_the_fit_with_every_digit(exported: tuple[Pat
         for task in expand(study, StoredRecords(store)).tasks
         if task.about.get("operation") == "train"
     ][-1]
-    expected = split(store.inputs(fit), ENGINES["motep"].Settings(**fit.settings))
+    expected = split(store.inputs(fit), ENGINES["borarun-mtp"].Settings(**fit.settings))
     species = Potential.read(POTENTIAL).species
     for name, frames in zip(("train", "valid"), expected, strict=True):
         found = ase.io.read(out / "training_sets" / "PBE-D3" / f"{name}.extxyz", ":")

@@ -348,7 +348,10 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_module_reads_a_request_and_writes_an_answer(tmp_path: Path) -> None:
-    programs = {"vasp": {"command": "no-such-vasp", "potcar_directory": str(tmp_path)}, "motep": {}}
+    programs = {
+        "vasp": {"command": "no-such-vasp", "potcar_directory": str(tmp_path)},
+        "borarun-mtp": {},
+    }
     request = request_for(tmp_path, programs=programs)
     (tmp_path / "request.json").write_text(json.dumps(request.__dict__))
     subprocess.run(

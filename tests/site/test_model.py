@@ -99,8 +99,8 @@ def test_tasks_go_where_their_cores_are(tmp_path: Path) -> None:
         task = Task(engine, {}, cores=cores)
         return site.executor_of(task), site.on(task).cores
 
-    assert place("motep", 1) == ("single", 1)
-    assert place("motep", 2) == (
+    assert place("borarun-mtp", 1) == ("single", 1)
+    assert place("borarun-mtp", 2) == (
         "single",
         1,
     )  # not on two nodes of 128, of which it would use two cores
@@ -273,7 +273,7 @@ def test_what_the_batch_system_would_pass_over_is_refused(
 
 def test_a_program_may_come_to_every_executor_unless_the_site_says_more(tmp_path: Path) -> None:
     site = load_site(write(tmp_path, CLUSTER))
-    assert site.executors_of("motep") == ["single"]  # nothing of it is started by a launcher
+    assert site.executors_of("borarun-mtp") == ["single"]  # nothing of it is started by a launcher
     assert site.executors_of("vasp") == site.executors_of("lammps") == ["wide"]
 
 

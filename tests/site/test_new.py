@@ -83,9 +83,9 @@ def test_executors_follow_from_the_partitions() -> None:
         "gpus_per_node": 4,
         "available_accelerators": 4,
     }
-    assert {site.executor_of(Task("motep", {}, cores=cores)) for cores in (1, 2, 16, 64, 200)} == {
-        "small"
-    }, "neither GPUs nor an MPI launcher"
+    assert {
+        site.executor_of(Task("borarun-mtp", {}, cores=cores)) for cores in (1, 2, 16, 64, 200)
+    } == {"small"}, "neither GPUs nor an MPI launcher"
     vasp = site.model_validate(
         {**site.model_dump(), "programs": {"vasp": {"command": "{launch} vasp_std"}}}
     )

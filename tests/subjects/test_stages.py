@@ -188,7 +188,7 @@ def test_the_engine_that_trains_also_selects_from_its_own_state(
             "{engine: mlip-3, level: 8, al_mode: nbh, cut_radius_A: 7, iteration_limit: 50}",
         ),
     )
-    for it, engine, state in ((study, "motep", "active_set"), (other, "mlip-3", "almtp")):
+    for it, engine, state in ((study, "borarun-mtp", "active_set"), (other, "mlip-3", "almtp")):
         plan = expand(it, _explored(expand(it, {}), 0, candidates=3))
         [train] = _of(plan, "potential")
         [select] = _of(plan, "active_learning", operation="select")

@@ -22,17 +22,16 @@ from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
-from borarun.engines.training import (
-    AGAIN,
-    CONFIGURATIONS,
-    GRADIENT_SECONDS,
-    TrainingSettings,
-    split,
-)
+from borarun.engines.borarun_mtp.section import BorarunPotential, Keys
+from borarun.engines.moment_tensor import section as moment_tensor
+from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
+from borarun.engines.moment_tensor.export import exported as exported
+from borarun.engines.potential.training import AGAIN, TrainingSettings, split
 from borarun.errors import ParseError
 from borarun.task import Quantity
 
-NAME = "motep"
+NAME = "borarun-mtp"
+Section = BorarunPotential
 RESUMABLE = True
 FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
@@ -52,16 +51,14 @@ FACTS = {
 }
 
 
-class Settings(TrainingSettings):
+class Settings(Keys, moment_tensor.Keys, TrainingSettings):
     """Settings of both operations.
 
     Attributes
     ----------
-    max_evaluations : of the derivatives of the whole training set
     starts : untrained potentials that are tried briefly; the best one is fitted
     """
 
-    max_evaluations: PositiveInt = 100
     starts: PositiveInt = 4
 
 

@@ -17,11 +17,13 @@ from borarun.engines.base import Cost, Files, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
+from borarun.engines.bundled.section import BundledReference
 from borarun.engines.reference import base as reference
 from borarun.errors import EngineError
 from borarun.mtp.potential import Potential
 
 NAME = "bundled"
+Section = BundledReference
 RESUMABLE = True
 
 POTENTIALS = {functional: f"Li2B12H12-{functional}" for functional in ("PBE-D3", "PBE")}

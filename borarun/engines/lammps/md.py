@@ -1,4 +1,4 @@
-"""Run the LAMMPS deck of this directory with a moment tensor potential behind ``fix external``, and
+"""Run the LAMMPS deck of this directory with the study's potential behind ``fix external``, and
 watch over it.
 
 Reads ``in.lammps``, ``data.lammps``, ``potential.mtp``, ``md.json`` and, where grades are watched,
@@ -25,16 +25,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from borarun.engines.lammps.md_link import Link, start_lammps
 from borarun.engines.lammps.md_plan import Plan
 from borarun.engines.lammps.md_restart import cut_files, good_restarts
 from borarun.engines.lammps.md_watch import Candidates, Watch
+from borarun.engines.potential.form import form
 from borarun.file import replacing
 from borarun.job_time import TIME_UP
-from borarun.mtp.evaluate import Evaluator
-from borarun.mtp.potential import Potential
 
 INTERACTION = "fix_modify mtp energy yes virial yes\n"
 """Line of the deck after which ``fix external`` exists and before which nothing runs."""
@@ -66,13 +63,11 @@ def run(plan: Plan, restart: Path | None) -> int | None:
         restart.name == "restart.a"
     ):  # LAMMPS writes this one first, and the newest must not be the one that it writes over
         restart.replace("restart.b")
-    evaluator = Evaluator(Potential.read(Path("potential.mtp").read_text()), plan.numbers)
+    evaluator = form(plan.potential).evaluator(Path(), plan.numbers, plan.grade is not None)
     candidates = Candidates(Path("candidates.extxyz"))
     candidates.load(first if restart else -1, len(plan.numbers))
     link = Link(lmp)
-    watch = Watch(
-        link, plan, evaluator, np.load("active_set.npy") if plan.grade else None, candidates, first
-    )
+    watch = Watch(link, plan, evaluator, candidates, first)
     signal.signal(signal.SIGTERM, lambda *_: setattr(watch, "terminated", True))
     link.listen(watch)
     try:

@@ -22,6 +22,7 @@ class Plan:
 
     Attributes
     ----------
+    potential : folder of engines with the form of the potential
     numbers : (N,) atomic numbers
     steps : of the whole run
     every : steps between two looks
@@ -33,6 +34,7 @@ class Plan:
     frames : (first step, last step, steps between frames) of each segment
     """
 
+    potential: str
     numbers: Array
     steps: int
     every: int
@@ -55,4 +57,6 @@ class Plan:
             "hottest_K",
             "frames",
         )
-        return cls(np.array(content["numbers"]), *(content[name] for name in names))
+        return cls(
+            content["potential"], np.array(content["numbers"]), *(content[name] for name in names)
+        )

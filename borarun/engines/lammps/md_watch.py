@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from borarun.engines.lammps.md_link import Link
 from borarun.engines.lammps.md_plan import MAX_CANDIDATES, Plan
+from borarun.engines.potential.form import Evaluation, Evaluator
 from borarun.file import replacing
-from borarun.mtp.active_set import Grader
-from borarun.mtp.evaluate import Evaluation, Evaluator
 from borarun.structure import Tearing
 from borarun.units import BOLTZMANN_EV_PER_K
 
@@ -121,7 +120,6 @@ class Watch:
         link: Link,
         plan: Plan,
         evaluator: Evaluator,
-        active_set: Array | None,
         candidates: Candidates,
         first: int,
     ) -> None:
@@ -132,7 +130,6 @@ class Watch:
             evaluator,
             candidates,
         )
-        self._grader = None if active_set is None else Grader(active_set)
         self.first = first
         self.stop = self.reason = ""
         self.last: tuple[int, Array, Array] | None = None
@@ -167,7 +164,7 @@ class Watch:
         if (
             self.last is not None and step == self.last[0]
         ):  # LAMMPS begins a run, as it does where it goes on from a restart file
-            self.evaluator.neighbours.forget()
+            self.evaluator.forget()
         try:
             found = self.evaluator.evaluate(positions, cell)
         except FloatingPointError as error:
@@ -179,7 +176,7 @@ class Watch:
         self.link.set(found.energy, found.stress, volume)
         self._nearest = min(self._nearest, found.min_distance)
         self.last = (step, positions, cell)
-        if self._grader is not None:
+        if self.plan.grade is not None:
             self._since_look.append(self.last)
         if step % self.plan.every == 0 and step > self._looked:
             self._look(step, order)
@@ -210,7 +207,7 @@ class Watch:
     def _look(self, step: int, order: Array) -> None:
         """Watch what need not be watched at every step."""
         assert self.last is not None
-        grade = self._grade() if self._grader is not None else np.nan
+        grade = self.evaluator.grade() if self.plan.grade is not None else np.nan
         self._note(step, grade)
         if self.plan.grade is not None:
             if self._came_apart():
@@ -251,15 +248,11 @@ class Watch:
         """Note what was seen since the last look."""
         if self.last is not None and self.last[0] > self._looked:
             grade = np.nan
-            if self._grader is not None:
+            if self.plan.grade is not None:
                 self.evaluator.evaluate(*self.last[1:])
-                grade = self._grade()
+                grade = self.evaluator.grade()
             self._note(self.last[0], grade)
         self._table.close()
-
-    def _grade(self) -> float:
-        assert self._grader is not None
-        return float(self._grader(self.evaluator.gradients()).max())
 
     def _atoms(self, configuration: tuple[int, Array, Array]) -> Atoms:
         return Atoms(self.plan.numbers, configuration[1], cell=configuration[2], pbc=True)
@@ -282,7 +275,7 @@ class Watch:
             self._keep_approach()
             for configuration in self._since_look:
                 self.evaluator.evaluate(*configuration[1:])
-                grade = self._grade()
+                grade = self.evaluator.grade()
                 if grade > self.plan.grade["threshold_save"]:
                     self.candidates.add(configuration[0], grade, self._atoms(configuration))
                 if not grade <= self.plan.grade["threshold_break"]:

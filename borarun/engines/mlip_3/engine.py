@@ -14,22 +14,20 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
 from borarun.engines.base import paths as paths
-from borarun.engines.training import (
-    AGAIN,
-    CONFIGURATIONS,
-    GRADIENT_SECONDS,
-    TrainingSettings,
-    split,
-)
+from borarun.engines.mlip_3.section import Keys, Mlip3Potential
+from borarun.engines.moment_tensor import section as moment_tensor
+from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
+from borarun.engines.moment_tensor.export import exported as exported
+from borarun.engines.potential.training import AGAIN, TrainingSettings, split
 from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
 from borarun.mtp.potential import Potential
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from borarun.mtp.residuals import Comparison
 
 NAME = "mlip-3"
+Section = Mlip3Potential
 RESUMABLE = True
 FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
@@ -51,20 +50,8 @@ SECONDS_A_GRADIENT = 1.8
 Got = TypeVar("Got")
 
 
-class Settings(TrainingSettings):
-    """Settings of both operations.
-
-    Attributes
-    ----------
-    iteration_limit : of BFGS; 0 leaves the potential as it is, and gives it its selection state
-    al_mode : grade and select whole configurations (``cfg``) or neighbourhoods (``nbh``)
-    cut_radius_A : ``select`` cuts the most extrapolating neighbourhood out of each candidate, this
-        far around its centre
-    """
-
-    iteration_limit: NonNegativeInt = 1000
-    al_mode: Literal["cfg", "nbh"] = "cfg"
-    cut_radius_A: PositiveFloat | None = None
+class Settings(Keys, moment_tensor.Keys, TrainingSettings):
+    """Settings of both operations."""
 
     @model_validator(mode="after")
     def _cuts_neighbourhoods(self) -> Self:

@@ -16,7 +16,7 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
@@ -26,10 +26,12 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
 from borarun.engines.quantum_espresso.output import read_output
+from borarun.engines.quantum_espresso.section import EspressoReference, Keys
 from borarun.engines.reference import base as reference
 from borarun.errors import ParseError
 
 NAME = "quantum-espresso"
+Section = EspressoReference
 RESUMABLE = True
 FORMAT = "1"
 """Raised by one when the same settings come to mean another result."""
@@ -101,12 +103,6 @@ KERNEL_S = 75.0
 ENERGY_TOLERANCE_EV = 1e-5
 """pw.x prints 1e-8 Ry."""
 
-Mesh = tuple[
-    Annotated[int, Field(ge=1, le=100)],
-    Annotated[int, Field(ge=1, le=100)],
-    Annotated[int, Field(ge=1, le=100)],
-]
-
 
 class Program(base.Program):
     """How pw.x runs on a site."""
@@ -122,40 +118,19 @@ class Program(base.Program):
     )
 
 
-class Settings(reference.ReferenceSettings):
+class Settings(Keys, reference.ReferenceSettings):
     """Settings of the Quantum ESPRESSO reference; the calculations are not spin-polarised.
 
     Attributes
     ----------
-    pseudopotentials : element -> UPF file in the site's ``pseudopotential_directory``
-    pseudopotential_md5 : element -> hash that the file must have, as pw.x prints it and SSSP lists
-        it
-    ecutwfc_Ry, ecutrho_Ry : cutoffs of wave functions and density
-    kpoints : Gamma-centred mesh for the study's cell
-    kpoints_cell_A : edges of that cell, angstrom; a cell that repeats it gets a mesh coarser by as
-        much. Without them, all cells get ``kpoints``
-    degauss_Ry : width of Gaussian smearing; without it occupations are fixed, which needs an even
-        number of electrons
-    conv_thr_Ry : the electronic cycle ends when the estimated error of the cell's energy is smaller
-    charge : of every cell, elementary charges, against a uniform background
-    version : that pw.x must have
-    espresso : further keys of pw.x's namelists under their own names
+    kpoints_cell_A : edges of the study's cell, angstrom; a cell that repeats it gets a mesh of
+        k-points coarser by as much. Without them, all cells get ``kpoints``
     """
 
     ENGINE: ClassVar[str] = NAME
     FUNCTIONALS: ClassVar[tuple[str, ...]] = tuple(XC)
 
-    pseudopotentials: dict[str, str] = Field(min_length=1)
-    pseudopotential_md5: dict[str, str] = Field({})
-    ecutwfc_Ry: PositiveFloat = 80.0
-    ecutrho_Ry: PositiveFloat = 640.0
-    kpoints: Mesh = (1, 1, 1)
     kpoints_cell_A: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
-    degauss_Ry: PositiveFloat | None = None
-    conv_thr_Ry: PositiveFloat = 1e-9
-    charge: float = 0.0
-    version: reference.Version = None
-    espresso: dict[str, bool | int | float | str] = Field({})
 
     @field_validator("pseudopotentials", "pseudopotential_md5")
     @classmethod

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -20,6 +20,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Strict,
     field_validator,
     model_validator,
 )
@@ -27,12 +28,22 @@ from pydantic import (
 from borarun.contacts import Contacts, contacts
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
 from borarun.errors import EngineError, ParseError
+from borarun.messages import Section
 from borarun.structure import Cell, build
 
 FORMAT = "1"
 """Version of the files below: part of every key."""
 
-Version = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+Repeat = Annotated[int, Field(ge=1, le=50)]
+Mesh = Annotated[tuple[Repeat, Repeat, Repeat], Strict(False)]
+"""Points of a mesh along the three reciprocal vectors."""
+
+Charge = Annotated[float, Field(ge=-100, le=100)]
+Version = Annotated[
+    Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9A-Za-z-]+)*$", max_length=40)] | None,
+    Field(exclude_if=lambda value: value is None),
+]
 """Version of a program that the study asks for, whole or its beginning. Where it asks for none,
 keys hold nothing of it.
 """
@@ -56,6 +67,20 @@ FACTS = {
     "aimd": {"n_labels", "temperature_K", "steps", "ensemble"},
 }
 """Facts of each operation's record."""
+
+
+class ReferenceSection(Section):
+    """What a study says of its reference engine; each engine declares its keys, these two among
+    them.
+    """
+
+    if TYPE_CHECKING:
+        engine: str
+        labels_per_task: int
+
+    def settings(self) -> dict[str, Any]:
+        """What of it is part of the settings of every task."""
+        return self.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
 
 
 class ReferenceSettings(Settings):

@@ -16,8 +16,10 @@ from borarun.engines.base import Cost, Files, Inputs, Probe, Result, python_prob
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.reference import base as reference
+from borarun.engines.sevennet.section import SevenNetReference
 
 NAME = "sevennet"
+Section = SevenNetReference
 RESUMABLE = True
 MODEL = "7net-0"
 PACKAGES = {"PBE": ("sevenn",), "PBE-D3": ("sevenn", "dftd3")}

@@ -27,7 +27,7 @@ import numpy as np
 import spglib
 from ase import Atoms
 from ase.data import chemical_symbols
-from pydantic import Field, PositiveFloat, StringConstraints, field_validator, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
@@ -35,12 +35,14 @@ from borarun.engines.reference import base as reference
 from borarun.engines.vasp import inputs as vasp_inputs
 from borarun.engines.vasp import output as vasp_output
 from borarun.engines.vasp.inputs import FUNCTIONALS, Tag, known_tags
+from borarun.engines.vasp.section import Keys, VaspReference
 from borarun.errors import EngineError, ParseError
 from borarun.structure import build
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
 
 NAME = "vasp"
+Section = VaspReference
 RESUMABLE = True
 FORMAT = "1"
 """Raised by one when the same settings come to mean another result."""
@@ -69,14 +71,6 @@ their cube. Cells of a hundred atoms lie between.
 SYMBOL = re.compile(
     r"PAW_PBE (?P<element>[A-Z][a-z]?)(?:[._][A-Za-z0-9_.]*)? \d{2}[A-Z][a-z]{2}\d{4}"
 )
-
-Element = Annotated[str, Field(pattern="^[A-Z][a-z]?$")]
-Titel = Annotated[str, StringConstraints(max_length=60)]
-Mesh = tuple[
-    Annotated[int, Field(ge=1, le=100)],
-    Annotated[int, Field(ge=1, le=100)],
-    Annotated[int, Field(ge=1, le=100)],
-]
 
 
 class Program(base.Program):
@@ -109,41 +103,19 @@ class Program(base.Program):
     )
 
 
-class Settings(reference.ReferenceSettings):
+class Settings(Keys, reference.ReferenceSettings):
     """Settings of the VASP reference; the calculations are not spin-polarised.
 
     Attributes
     ----------
-    potcar : element -> TITEL of its POTCAR
-    encut_eV : cutoff of the plane waves
-    ediff_eV : the electronic cycle ends when the energy changes less
-    ionic_tolerance_eV : relax ends when the energy changes less from step to step (EDIFFG > 0),
-        instead of by the forces (EDIFFG = -fmax)
-    sigma_eV : width of Gaussian smearing
-    kpoints : Gamma-centred mesh for the study's cell
-    kpoints_aimd : the same for molecular dynamics
-    kpoints_cell_A : edges of that cell, angstrom; a cell that repeats it gets a mesh coarser by as
-        much. Without them, all cells get ``kpoints``
-    charge : of every cell, elementary charges, against a uniform background
-    version : that VASP must have
-    incar : tags under their own names; they overrule all of borarun's, and the gate judges labels
-        by them
+    kpoints_cell_A : edges of the study's cell, angstrom; a cell that repeats it gets a mesh of
+        k-points coarser by as much. Without them, all cells get ``kpoints``
     """
 
     ENGINE: ClassVar[str] = NAME
     FUNCTIONALS: ClassVar[tuple[str, ...]] = tuple(FUNCTIONALS)
 
-    potcar: dict[Element, Titel] = Field(min_length=1)
-    encut_eV: PositiveFloat = 600.0
-    ediff_eV: PositiveFloat = 1e-6
-    ionic_tolerance_eV: PositiveFloat | None = None
-    sigma_eV: PositiveFloat = 0.2
-    kpoints: Mesh = (5, 5, 5)
-    kpoints_aimd: Mesh = (1, 1, 1)
     kpoints_cell_A: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
-    charge: float = 0.0
-    version: reference.Version = None
-    incar: dict[str, Tag] = Field({})
 
     @field_validator("potcar")
     @classmethod

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from borarun.protocol import AnyPotential
+from borarun.engines.potential.base import PotentialSection
 from borarun.stage import (
     Expansion,
     Product,
@@ -21,6 +21,7 @@ from borarun.stage import (
     derive_seed,
     md_task,
     plural,
+    potential_inputs,
     reference_task,
     select_task,
     start_structure,
@@ -35,12 +36,11 @@ NAME = "active_learning"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """All rounds known so far; products ``final_potential/FUNCTIONAL`` and
-    ``final_active_set/FUNCTIONAL``.
+    """All rounds known so far; products ``final_potential/FUNCTIONAL``.
 
     Without this section, the first potential is the final one.
     """
-    if study.section(AnyPotential) is None:
+    if study.section(PotentialSection) is None:
         return Expansion()
     tasks: list[Task] = []
     found: dict[str, Product] = {}
@@ -52,7 +52,6 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         tasks += loop.tasks
         if final is not None:
             found[f"final_potential/{functional}"] = final
-            found[f"final_active_set/{functional}"] = Ref(final.key, "active_set")
         if loop.waiting:
             waiting.append(f"{functional}: {loop.waiting}")
         if loop.stuck:
@@ -162,8 +161,7 @@ class _Loop:
                         },
                     },
                     inputs={
-                        "potential": self.potential,
-                        "active_set": Ref(self.potential.key, "active_set"),
+                        **potential_inputs(self.study, self.potential),
                         **self.start,
                     },
                     stage=NAME,

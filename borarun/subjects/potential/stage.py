@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from borarun.protocol import AnyPotential
+from borarun.engines.potential.base import PotentialSection
 from borarun.stage import Expansion, Product, Products, Records, train_task
 from borarun.study import Study
 from borarun.task import Ref, items_of
@@ -11,8 +11,8 @@ NAME = "potential"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """One training a functional; products ``potential/FUNCTIONAL``, ``active_set/FUNCTIONAL``."""
-    if study.section(AnyPotential) is None:
+    """One training a functional; products ``potential/FUNCTIONAL``."""
+    if study.section(PotentialSection) is None:
         return Expansion()
     tasks = []
     found: dict[str, Product] = {}
@@ -23,5 +23,4 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         task = train_task(study, functional, labels, stage=NAME, number=0, selected=contacts)
         tasks.append(task)
         found[f"potential/{functional}"] = Ref(task.key, "potential")
-        found[f"active_set/{functional}"] = Ref(task.key, "active_set")
     return Expansion(tuple(tasks), found)

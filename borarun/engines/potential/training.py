@@ -7,33 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from borarun.engines import base
 from borarun.engines.base import Frames
 
 AGAIN = "Submit again: it is done anew."
-
-GRADIENT_SECONDS = {
-    6: 0.01,
-    8: 0.02,
-    10: 0.03,
-    12: 0.05,
-    14: 0.1,
-    16: 0.2,
-    18: 0.4,
-    20: 0.8,
-    22: 1.6,
-    24: 3.2,
-    26: 6.4,
-    28: 13.0,
-}
-"""Core time of the derivatives of 104 atoms by level, s, in borarun's kernels; measured at 8 and
-12.
-"""
-
-CONFIGURATIONS = 150
-"""In a training set, for estimates: how many there will be is not known before."""
 
 
 class TrainingSettings(base.Settings):
@@ -42,24 +21,15 @@ class TrainingSettings(base.Settings):
 
     Attributes
     ----------
-    level, cutoff_A, radial_basis_size : shape of the potential, where it does not start from an
-        earlier one
-    energy_weight, force_weight, stress_weight : weights of squared errors, as in MLIP-3
     validation_fraction : part of the input ``labels`` that is held out; a configuration once held
         out stays so when others are added. The input
         ``selected`` is learnt whole: each of its configurations was chosen because the potential
         does not know its like
-    seed : of the untrained radial functions and of what is held out
+    seed : of what is drawn at random, and of what is held out
     max_selected : configurations that ``select`` gives at most
     """
 
     operation: Literal["train", "select"]
-    level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = 20
-    cutoff_A: PositiveFloat = 5.0
-    radial_basis_size: PositiveInt = 8
-    energy_weight: NonNegativeFloat = 1.0
-    force_weight: NonNegativeFloat = 0.01
-    stress_weight: NonNegativeFloat = 0.001
     validation_fraction: float = Field(0.1, gt=0.0, lt=0.9)
     seed: NonNegativeInt = 1
     max_selected: PositiveInt = 50

@@ -1,0 +1,32 @@
+"""What a study says of a moment tensor potential that borarun itself trains."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from borarun.engines.moment_tensor.section import MomentTensorSection
+from borarun.task import current_name
+
+
+class Keys(BaseModel):
+    """What a study says of the fit, and what is part of the settings of trainings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_evaluations: Annotated[int, Field(gt=0, le=1_000_000_000)] = Field(
+        default=100, description="Evaluations of the whole training set that one fit may take."
+    )
+
+
+class BorarunPotential(Keys, MomentTensorSection):
+    """The moment tensor potential (MTP) and its fit by Levenberg and Marquardt's method. Needs
+    nothing else installed.
+    """
+
+    SELECTION: ClassVar[str] = "active_set"
+
+    engine: Annotated[Literal["borarun-mtp"], BeforeValidator(current_name)] = Field(
+        default="borarun-mtp", description="Trained and selected for by borarun itself."
+    )

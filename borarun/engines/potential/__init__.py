@@ -1,0 +1,1 @@
+"""What all potentials have in common."""

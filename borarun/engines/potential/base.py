@@ -1,0 +1,99 @@
+"""What every engine of potentials says of the potentials that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from borarun.engines.base import Engine
+from borarun.frames import Frames
+from borarun.messages import Section
+
+Finding = tuple[str, str]
+"""A key of the section, and what is wrong with its value."""
+
+
+class PotentialSection(Section):
+    """What a study says of its potential; each engine adds its own keys.
+
+    ``FORM`` is the folder of engines whose ``form.py`` evaluates the potential.
+    ``UNCERTAINTY`` names the array of a training's record from which extrapolation grades follow;
+    empty where the potential has none, and then active learning is not possible.
+    ``SELECTION`` names the array from which the engine selects.
+    """
+
+    FORM: ClassVar[str]
+    UNCERTAINTY: ClassVar[str] = ""
+    SELECTION: ClassVar[str] = ""
+
+    if TYPE_CHECKING:
+        engine: str
+
+    @property
+    def cutoff(self) -> tuple[str, float]:
+        """The key that holds the cutoff radius, and its value in angstrom; 0 where the section says
+        none.
+        """
+        return "engine", 0.0
+
+    @property
+    def title(self) -> str:
+        """What kind of potential it is, in words."""
+        raise NotImplementedError
+
+    @property
+    def atom_step_us(self) -> float:
+        """Core time of a step of molecular dynamics for each atom, in microseconds."""
+        raise NotImplementedError
+
+    def findings(self) -> Iterator[Finding]:
+        """What is impossible in it."""
+        yield from ()
+
+    def training(self) -> dict[str, Any]:
+        """What of it is part of the settings of a training."""
+        return self.model_dump(exclude={"engine"})
+
+    def selecting(self) -> dict[str, Any]:
+        """What of it is part of the settings of a selection."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file for other programs.
+
+    Attributes
+    ----------
+    folder : ``potentials`` or ``training_sets``
+    name : of a training set, the part of it; empty of a potential
+    suffix : of the file's name
+    content : bytes
+    about : what it is
+    """
+
+    folder: str
+    name: str
+    suffix: str
+    content: bytes
+    about: str
+
+
+class PotentialEngine(Engine, Protocol):
+    """An engine that trains potentials and selects the configurations that they should learn."""
+
+    def exported(
+        self,
+        potential: str,
+        array: Callable[[str], bytes | None],
+        parts: Mapping[str, Frames],
+    ) -> Sequence[Exported]:
+        """A trained potential and its training set as files of the field.
+
+        Parameters
+        ----------
+        potential : text of the potential
+        array : gives an array of the record as bytes, or None where it has none of that name
+        parts : ``train`` and ``valid``, the configurations of the fit and those held out
+        """

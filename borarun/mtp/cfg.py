@@ -11,7 +11,7 @@ Source: Podryabinkin et al., J. Chem. Phys. 159, 084112 (2023), and files of the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,6 @@ GRADE = "MV_grade"
 """Feature that holds the extrapolation grade."""
 
 VOIGT = ["xx", "yy", "zz", "yz", "xz", "xy"]
-_CONFIGURATION = re.compile(r"BEGIN_CFG\n(.*?)\n\s*END_CFG\b", re.DOTALL)
 _FEATURE = re.compile(r"^ *Feature +(\S+)[ \t](.*)$", re.MULTILINE)
 _FIELD = r"^ *{}:?([^\n]*)\n"
 
@@ -95,9 +94,12 @@ def read(text: str, species: Sequence[int]) -> Frames:
         Where the text is no .cfg, is cut short, or has a type that is no species; the message says
         which configuration.
     """
-    found = [
-        _configuration(body, number, species) for number, body in enumerate(_bodies(text), start=1)
-    ]
+    return read_bodies(dict(enumerate(bodies(text), start=1)), species)
+
+
+def read_bodies(bodies: Mapping[int, str], species: Sequence[int]) -> Frames:
+    """The configurations of bodies, by their numbers in the file, as ``read`` gives them."""
+    found = [_configuration(body, number, species) for number, body in bodies.items()]
     shared = set.intersection(*(set(one) for one in found)) if found else set()
 
     def gather(name: str) -> list[Any] | None:
@@ -132,38 +134,74 @@ def features(text: str) -> list[dict[str, str]]:
     ValueError
         Where the text is cut short.
     """
-    return [dict(_FEATURE.findall(body)) for body in _bodies(text)]
+    return [dict(_FEATURE.findall(body)) for body in bodies(text)]
 
 
-def _bodies(text: str) -> list[str]:
-    bodies = _CONFIGURATION.findall(text)
-    rest = _CONFIGURATION.sub("", text).strip()
-    if rest:
+def bodies(text: str) -> list[str]:
+    """What stands between BEGIN_CFG and END_CFG, for each configuration.
+
+    Raises
+    ------
+    ValueError
+        Where something else is there, or the text is cut short.
+    """
+    found: list[str] = []
+    body: list[str] | None = None
+    for line in text.split("\n"):
+        word = line.strip()
+        if word == "BEGIN_CFG" and body is None:
+            body = []
+        elif word == "END_CFG" and body is not None:
+            found.append("\n".join(body))
+            body = None
+        elif body is not None and word != "BEGIN_CFG":
+            body.append(line)
+        elif word:
+            raise ValueError(
+                f"after {len(found)} whole configurations there is something else, or it is cut "
+                f"short (got {word[:40]!r})"
+            )
+    if body is not None:
         raise ValueError(
-            f"after {len(bodies)} whole configurations there is something else, or it is cut "
-            f"short (got {rest[:40]!r})"
+            f"after {len(found)} whole configurations there is something else, or it is cut "
+            f"short (got {' '.join(body).strip()[:40]!r})"
         )
-    return bodies
+    return found
+
+
+def labels(body: str) -> set[str]:
+    """Which of cell, energy, forces and stress a configuration has, and which stresses of another
+    kind.
+    """
+    found = {
+        name
+        for name, field in (
+            ("cell", "Super[cC]ell"),
+            ("energy", "Energy"),
+            ("stress", "PlusStress"),
+            ("Virial", "Virial"),
+            ("Stress", "Stress"),
+        )
+        if _has(body, field)
+    }
+    head = re.search(_FIELD.format("AtomData"), body, re.MULTILINE)
+    return found | ({"forces"} if head and "fx" in head[1].split() else set())
 
 
 def _configuration(body: str, number: int, species: Sequence[int]) -> dict[str, Any]:
     """The fields of a configuration that it has, in the units of Frames."""
     try:
-        size = int(_after(body, "Size", 1)[1][0])
+        size = _count(_after(body, "Size", 1)[1][0])
         names, values = _after(body, "AtomData", size)
         columns = dict(
-            zip(
-                names.split(),
-                np.array([line.split() for line in values]).reshape(size, -1).T,
-                strict=True,
-            )
+            zip(names.split(), zip(*(line.split() for line in values), strict=True), strict=True)
         )
-        kept = columns.get("ghost", np.full(size, "false")) == "false"
+        kept = np.array([word == "false" for word in columns.get("ghost", ["false"] * size)], bool)
         found: dict[str, Any] = {"cell": np.zeros((3, 3))}
         if _has(body, "Super[cC]ell"):
             found["cell"] = _floats(" ".join(_after(body, "Super[cC]ell", 3)[1])).reshape(3, 3)
         found["numbers"] = np.asarray(species, np.int32)[
-            _types(columns["type"][kept], len(species))
+            _types(columns["type"], len(species))[kept]
         ]
         if "direct_x" in columns:
             found["positions"] = _stack(columns, "direct_x direct_y direct_z", kept) @ found["cell"]
@@ -172,7 +210,7 @@ def _configuration(body: str, number: int, species: Sequence[int]) -> dict[str, 
         if "fx" in columns:
             found["forces"] = _stack(columns, "fx fy fz", kept)
         if _has(body, "Energy"):
-            found["energy"] = float(_after(body, "Energy", 1)[1][0])
+            found["energy"] = float(_floats(_after(body, "Energy", 1)[1][0])[0])
         if _has(body, "PlusStress"):
             names, values = _after(body, "PlusStress", 1)
             virial = dict(zip(names.split(), _floats(values[0]), strict=True))
@@ -200,19 +238,32 @@ def _after(body: str, field: str, count: int) -> tuple[str, list[str]]:
     return match[1], lines
 
 
-def _types(words: Array, count: int) -> Array:
-    types = words.astype(int)
+def _count(text: str) -> int:
+    if not (text.strip().isdecimal() and len(text.strip()) < 13):
+        raise ValueError(f"not a whole number from 0: {text.strip()[:40]!r}")
+    return int(text)
+
+
+def _types(words: Sequence[str], count: int) -> Array:
+    types = np.array([_count(word) for word in words], dtype=np.int64)
     if len(types) and not 0 <= types.min() <= types.max() < count:
         raise ValueError(f"types {types.min()}..{types.max()} for {count} species")
     return np.asarray(types)
 
 
-def _stack(columns: dict[str, Array], names: str, kept: Array) -> Array:
-    return np.stack([columns[name][kept].astype(float) for name in names.split()], axis=1)
+def _stack(columns: Mapping[str, Sequence[str]], names: str, kept: Array) -> Array:
+    return np.stack([_parsed(columns[name]) for name in names.split()], axis=1)[kept]
 
 
 def _floats(text: str) -> Array:
-    return np.array(text.split(), float)
+    return _parsed(text.split())
+
+
+def _parsed(words: Sequence[str]) -> Array:
+    """The numbers of words; Python's ``float`` takes ``1_000``, which no program writes."""
+    if "_" in "".join(words):
+        raise ValueError(f"not a number: {next(word for word in words if '_' in word)[:40]!r}")
+    return np.array(list(map(float, words)))
 
 
 def _numbers(values: Iterable[float]) -> str:

@@ -33,6 +33,13 @@ Array = NDArray[Any]
 LONGEST_COMMENT = 100_000
 MOST_COLUMNS = 64
 
+RAW = "raw_"
+"""Before the name of a tensor, so that ASE does not insist on nine numbers."""
+
+_TENSOR = re.compile(r"(^|\s)((?:stress|virial)=)")
+_UNDERSCORE = re.compile(r"(\w*energy|stress|virial|Lattice)=[^=]*?(\d+_[\d._]+)")
+"""Python takes ``1_000`` for a number."""
+
 _PROPERTY = re.compile(r"([^:\s]+):([SRIL]):(\d{1,3})")
 
 
@@ -149,8 +156,11 @@ def _configuration(number: int, line: int, comment: str, rows: list[str]) -> Con
 
     if len(comment) > LONGEST_COMMENT:
         raise _BadLineError(f"is too long for a comment ({len(comment):,} characters).", line + 2)
+    if odd := _UNDERSCORE.search(comment):
+        raise _BadLineError(f"{odd[1]}: {odd[2][:40]!r} is not a number.", line + 2)
     try:
-        info = key_val_str_to_dict(comment)
+        info = key_val_str_to_dict(_TENSOR.sub(rf"\1{RAW}\2", comment))
+        info = {key.removeprefix(RAW): value for key, value in info.items()}
     except Exception as error:  # ASE raises whatever its parser stumbles over
         raise _BadLineError(f"the comment line is unreadable ({error}).", line + 2) from error
     try:

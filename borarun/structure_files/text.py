@@ -90,10 +90,10 @@ def numbers(words: Sequence[str]) -> NDArray[Any]:
         As for ``number``.
     """
     try:
-        values = np.array(words, dtype=float)
-    except (ValueError, OverflowError):
+        values = np.array(list(map(float, words)))  # faster than NumPy's own parser
+    except ValueError:
         values = np.array([number(word) for word in words])
-    if any("_" in word for word in words) or not (np.abs(values) <= LARGEST_NUMBER).all():
+    if "_" in "".join(words) or not (np.abs(values) <= LARGEST_NUMBER).all():
         for word in words:
             number(word)
     return values

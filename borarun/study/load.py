@@ -75,10 +75,11 @@ def load_study(path: Path) -> Study:
         study = _mended(root, broken)
     phases: dict[str, Atoms] = {}
     labels: dict[str, Given] = {}
+    remarks: list[str] = []
     published: list[Published] = []
     for read in (
         _read_phases(root, study, phases),
-        _read_labels(root, study, labels),
+        _read_labels(root, study, labels, remarks),
         _read_published(root, study, published),
     ):
         problems += checks.as_far_as_known(read)
@@ -89,7 +90,7 @@ def load_study(path: Path) -> Study:
         texts={phase: Frames.of([atoms]).to_extxyz() for phase, atoms in phases.items()},
         n_atoms=len(phases[study.phase]),
         n_units=formula_units(phases[study.phase], study.material.formula),
-        warnings=[*_former_names(root), *checks.warnings(study, phases)],
+        warnings=[*_former_names(root), *remarks, *checks.warnings(study, phases)],
         published=published[0] if published else None,
         labels=labels,
     )
@@ -320,9 +321,11 @@ def _read_phases(root: Node, study: Study, phases: dict[str, Atoms]) -> Iterator
             )
 
 
-def _read_labels(root: Node, study: Study, labels: dict[str, Given]) -> Iterator[Problem]:
-    """Fill in the labelled configurations that a study names, by functional; what is wrong with
-    them.
+def _read_labels(
+    root: Node, study: Study, labels: dict[str, Given], remarks: list[str]
+) -> Iterator[Problem]:
+    """Fill in the labelled configurations that a study names, by functional, and what was left out
+    of them; what is wrong with them.
     """
     section = study.section(TrainingSet) or TrainingSet()
     try:
@@ -336,7 +339,11 @@ def _read_labels(root: Node, study: Study, labels: dict[str, Given]) -> Iterator
             if file is None:
                 yield root.problem(place, _outside(name))
             else:
-                labels[functional] = Given(read_labels(file, elements, section.cfg_elements))
+                read = read_labels(file, elements, section.cfg_elements)
+                labels[functional] = Given(read.frames)
+                remarks += [
+                    f"training_set.labels.{functional}: {name}: {remark}" for remark in read.remarks
+                ]
         except StudyError as error:
             yield from (
                 root.problem(place, f"{name}: {problem.message}") for problem in error.problems

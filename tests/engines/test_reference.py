@@ -297,7 +297,14 @@ def test_wrong_atoms_and_what_is_no_number_are_refused(
         broken, **{**images[0].calc.results, "energy": float("nan")}
     )
     rewrite(tmp_path, [broken, *images[1:]])
-    with pytest.raises(ParseError, match="energy that are no numbers"):
+    with pytest.raises(EngineError, match="configuration 1 has energy that are not numbers"):
+        reference.parse(task, tmp_path)
+
+    pushed = images[1].copy()
+    forces = images[1].get_forces() + np.array([0.0, 0.0, 0.02])
+    pushed.calc = SinglePointCalculator(pushed, **{**images[1].calc.results, "forces": forces})
+    rewrite(tmp_path, [images[0], pushed, *images[2:]])
+    with pytest.raises(EngineError, match=r"configuration 2: its forces sum to 2.08 eV/angstrom"):
         reference.parse(task, tmp_path)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from borarun.engines import base
 from borarun.engines.base import Frames
+from borarun.labels import gate
 
 AGAIN = "Submit again: it is done anew."
 
@@ -36,10 +37,11 @@ class TrainingSettings(base.Settings):
 
 
 def split(inputs: base.Inputs, settings: TrainingSettings) -> tuple[Frames, Frames]:
-    """The frames to train on and those held out for validation, from the inputs ``labels`` and
-    ``selected``.
+    """The frames to train on and those held out for validation, from the inputs ``labels``, where
+    each counts once, and ``selected``.
     """
     labels = Frames.join(inputs["labels"])
+    labels = labels.take(gate.distinct(labels))
     held_out = _held_out(labels, settings)
     train = Frames.join([labels.take(np.flatnonzero(~held_out)), *inputs.get("selected", ())])
     return train, labels.take(np.flatnonzero(held_out))

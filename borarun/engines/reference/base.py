@@ -28,6 +28,7 @@ from pydantic import (
 from borarun.contacts import Contacts, contacts
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
 from borarun.errors import EngineError, ParseError
+from borarun.labels import gate
 from borarun.messages import Section
 from borarun.structure import Cell, build
 
@@ -295,12 +296,25 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
         )
     if n_labels and not labels.labelled:
         raise ParseError(file, "holds a configuration without energy, forces or stress")
-    for name, values in labels.arrays().items():
-        if not np.isfinite(values).all():
-            raise ParseError(file, f"holds {name} that are no numbers")
+    admit(labels, file)
     return Result(
         facts=facts, frames={"structure" if settings.operation == "relax" else "labels": labels}
     )
+
+
+def admit(labels: Frames, file: Path) -> None:
+    """Let labels of an own run through the gate that labels of files pass.
+
+    Raises
+    ------
+    EngineError
+        Where one is not to be learnt from; it names the configuration.
+    """
+    for finding in gate.findings(labels):
+        raise EngineError(
+            f"{file.name}: {finding}",
+            remedy="Look at the run's directory: its settings or its start are wrong.",
+        )
 
 
 def cost(

@@ -393,6 +393,7 @@ def parse(settings: Settings, directory: Path) -> Result:
         return _aimd(settings, runs, asked, facts, directory)
     last = runs[-1].frames(asked, [len(runs[-1].energy) - 1])
     if settings.operation == "label":
+        reference.admit(last, directory / "run-1" / "vasprun.xml")
         return Result({"n_labels": 1, **facts}, frames={"labels": last})
     return _relaxed(settings, runs, last, facts, directory)
 
@@ -420,6 +421,7 @@ def _aimd(
             remedy=vasp_output.RAISE_NELM,
         )
     labels = run.frames(asked, kept)
+    reference.admit(labels, directory / "run-1" / "vasprun.xml")
     temperature = float(run.temperature[1:].mean())
     facts = {
         "temperature_K": temperature,

@@ -1,0 +1,90 @@
+"""Labels of an MLIP cfg file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ase.data import atomic_numbers
+
+from borarun.labels.sifted import (
+    Sifted,
+    is_potential,
+    is_unconverged,
+    left_out,
+    of_potential,
+    wrong,
+)
+from borarun.mtp import cfg
+
+ORIGIN = "EFS_by"
+"""Feature that says what computed energy, forces and stress."""
+
+SHOWN = {"energy": "Energy", "forces": "fx fy fz", "stress": "PlusStress"}
+"""Labels by their names in the file."""
+
+
+def of_cfg(text: str, elements: Sequence[str] | None) -> Sifted:
+    """The labelled configurations of a cfg file that converged.
+
+    Raises
+    ------
+    StudyError
+        Where the file is damaged, a configuration lacks a label, or a potential computed it.
+    """
+    if elements is None:
+        raise wrong(
+            "a cfg file numbers its elements. Name them in training_set.cfg_elements, in the "
+            "order of their types, e.g. [Li, B, H]."
+        )
+    if strange := [element for element in elements if element not in atomic_numbers]:
+        raise wrong(
+            f"training_set.cfg_elements: no chemical element (got {strange[0]!r:.40}). Write "
+            "symbols, e.g. [Li, B, H]."
+        )
+    try:
+        bodies = cfg.bodies(text)
+        noted = cfg.features(text)
+        kept = []
+        for number, notes in enumerate(noted, 1):
+            origin = notes.get(ORIGIN, "")
+            if is_potential(origin):
+                raise of_potential(number, origin.strip())
+            if not is_unconverged(origin):
+                kept.append(number)
+        remarks = left_out(len(noted) - len(kept), len(noted))
+        for number in kept:
+            _complete(bodies[number - 1], number)
+        frames = cfg.read_bodies(
+            {number: bodies[number - 1] for number in kept},
+            [atomic_numbers[element] for element in elements],
+        )
+    except ValueError as error:
+        raise wrong(
+            f"is no whole cfg file of the elements {', '.join(elements)}: {error}. Write it again."
+        ) from error
+    return Sifted(frames, kept, remarks)
+
+
+def _complete(body: str, number: int) -> None:
+    """Refuse a configuration that lacks a label."""
+    there = cfg.labels(body)
+    for name in ("energy", "forces", "stress"):
+        if name in there:
+            continue
+        others = ""
+        if name == "stress" and (found := [word for word in ("Virial", "Stress") if word in there]):
+            others = (
+                f" It has {found[0]}, whose sign and unit differ from program to program. Write "
+                "PlusStress: minus stress times volume, in eV, positive where the cell is under "
+                "pressure."
+            )
+        elif name == "stress":
+            others = " Compute it (VASP: ISIF=2 or 3), or leave the configuration out."
+        else:
+            others = " Convert it again from what computed it, or leave the configuration out."
+        raise wrong(f"configuration {number} has no {SHOWN[name]}.{others}")
+    if "cell" not in there:
+        raise wrong(
+            f"configuration {number} has no Supercell, and its stress needs one. Leave it out, or "
+            "give it its cell."
+        )

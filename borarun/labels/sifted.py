@@ -1,0 +1,84 @@
+"""What the readers of label files give: configurations, what they are called, and what was left
+out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from borarun.errors import Problem, StudyError
+from borarun.frames import Frames
+
+HOW = (
+    "Write `energy` (eV), `forces` (eV/angstrom) and `stress` (eV/angstrom^3, 3x3, negative "
+    "where the cell is under pressure) for each, as ASE does."
+)
+
+_POTENTIALS = re.compile(
+    r"mtp|mlip|mace|sevenn|chgnet|m3gnet|orb-?v|nequip|allegro|deepmd|deeppot|\bgap\b|nep\d?\b"
+    r"|mattersim|lammps|\bemt\b|\blj\b|force.?field|reaxff|ani-?\d",
+    re.IGNORECASE,
+)
+_NOT_CONVERGED = re.compile(r"(not|un|non)[-_ ]?converged", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """Labelled configurations of a file.
+
+    Attributes
+    ----------
+    frames : with energies, forces and stresses
+    numbers : the place of each in the file, from 1
+    remarks : what was left out, and how many
+    """
+
+    frames: Frames
+    numbers: Sequence[int]
+    remarks: Sequence[str]
+
+
+def is_potential(origin: str) -> bool:
+    """Whether a name is that of a potential or force field, and not of a reference."""
+    return _POTENTIALS.search(origin) is not None
+
+
+def is_unconverged(origin: str) -> bool:
+    """Whether a note says that a computation did not converge."""
+    return _NOT_CONVERGED.search(origin) is not None
+
+
+def of_potential(number: int, origin: str) -> StudyError:
+    """What to say of labels that a potential gave."""
+    return wrong(
+        f"configuration {number} was computed by {origin[:60]!r}, a potential. Labels must be of a "
+        "reference such as DFT: a potential that learns another learns its errors. Compute them "
+        "with the reference, or remove them."
+    )
+
+
+def left_out(unconverged: int, whole: int) -> list[str]:
+    """The remark on configurations that did not converge.
+
+    Raises
+    ------
+    StudyError
+        Where none did converge.
+    """
+    if unconverged and unconverged == whole:
+        raise wrong(
+            f"none of its {whole} configurations is of a converged computation. Compute them again "
+            "with more electronic steps (VASP: NELM)."
+        )
+    return (
+        [f"{unconverged} of {whole} configurations did not converge and are left out"]
+        if unconverged
+        else []
+    )
+
+
+def wrong(message: str) -> StudyError:
+    """What is wrong with a file of labels."""
+    return StudyError(Problem("labels", 0, "", message))

@@ -24,6 +24,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from borarun.subjects.diffusion.results import DiffusionFound
+from borarun.subjects.reorientation.results import ReorientationFound
+
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "large_report.md"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -127,9 +130,12 @@ def measure(root: Path) -> dict[str, float]:
     store, begun, read = Store(root), time.process_time(), bytes_read()
     before_MB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     results = collect(study, [task()], store)
-    assert results.transport and results.rotation and results.local and results.checks[0].intact, (
-        results.gaps
-    )
+    assert (
+        results.of(DiffusionFound).transport
+        and results.of(ReorientationFound).rotation
+        and results.of(DiffusionFound).local
+        and results.checks[0].intact
+    ), results.gaps
     collected = {
         "collect_s": time.process_time() - begun,
         "peak_MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

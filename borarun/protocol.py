@@ -116,6 +116,15 @@ class Header(Section):
         """
         return next((each for each in self.__dict__.values() if isinstance(each, kind)), None)
 
+    def sections(self, kind: type[Kind]) -> list[tuple[str, Kind]]:
+        """Name and section of each subject that the study has, of a kind."""
+        own = Header.model_fields
+        return [
+            (name, each)
+            for name, each in self.__dict__.items()
+            if name not in own and isinstance(each, kind)
+        ]
+
     @property
     def phase(self) -> str:
         """Name of the phase that molecular dynamics starts from: the first."""

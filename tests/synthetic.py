@@ -5,8 +5,9 @@ consistent records.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -418,3 +419,14 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Results:
         ),
     )
     return collect(made.study, made.tasks, made.store)
+
+
+def changed(results: Results, **values: Any) -> Results:
+    """These results with other values, of their own or of what a subject found."""
+    for name, value in values.items():
+        owners = [found for found in results.found if name in found.__dataclass_fields__]
+        if not owners:
+            results = replace(results, **{name: value})
+        for owner in owners:
+            results = results.having(replace(owner, **{name: value}))
+    return results

@@ -52,11 +52,14 @@ def rooms_below() -> dict[str, set[str]]:
 BELOW = rooms_below()
 
 
+PARTS = {"__init__": "subjects", "section": "section", "stage": "stage", "live": "watched"}
+"""Rooms of the modules of a subject's folder; all others are of the report, room `shown`."""
+
+
 def room_of(path: Path) -> str:
-    if path.parent.parent == ROOT / "borarun" / "subjects":  # a subject has a part in several rooms
-        return {"section": "section", "stage": "stage", "__init__": "subjects"}.get(
-            path.stem, "report"
-        )
+    subjects = ROOT / "borarun" / "subjects"
+    if path.parent != subjects and subjects in path.parents:  # a subject is in several rooms
+        return PARTS.get(path.stem, "shown")
     name = path.relative_to(ROOT / "borarun").parts[0].removesuffix(".py")
     return "cli" if name == "__main__" else name
 

@@ -7,31 +7,28 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from ase.data import atomic_masses, atomic_numbers
-
-from borarun.analysis import lattice
-from borarun.analysis.msd import mean_squared_displacement
-from borarun.analysis.trajectory import remove_drift, unwrap
-from borarun.engines.lammps import engine as lammps
 from borarun.errors import BorarunError
 from borarun.places import Places
 from borarun.report.measured import Array
-from borarun.report.source import Done, Source
-from borarun.report.thinning import peaks, thin_log
-from borarun.report.trajectory import FEWEST_FRAMES, read
+from borarun.report.source import Source
 from borarun.run.state import State
 from borarun.store import Store
 from borarun.study import Study
-from borarun.subjects.heating.collect import bin_width_K, set_temperature
-from borarun.subjects.potential.collect import exploration
+from borarun.subjects import SUBJECTS
 from borarun.task import Task
-from borarun.units import FS_PER_PS
 
-MOST_POINTS = 200
-MOST_FRAMES = 400
-"""Frames of a running task that are read at a look."""
+
+@dataclass(frozen=True)
+class Look:
+    """How a figure looks: its title and its axes."""
+
+    title: str
+    x: str
+    y: str
+    log_x: bool = False
+    log_y: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,11 @@ class Curve:
 
     Attributes
     ----------
-    figure : ``grade`` (against time, ps), ``lattice`` (angstrom, against temperature, K) or ``msd``
-        (angstrom^2, against lag, ps)
+    figure : name of the figure, one of ``figures``
     functional, label : which run it is of
     x, y : (P,) points
     growing : whether the run still goes on
-    limit : grade that ends an exploration; nan in other figures
+    limit : value that ends the run; nan where there is none
     """
 
     figure: str
@@ -94,88 +90,47 @@ class Drawn:
         return found, missing
 
 
+def figures() -> dict[str, Look]:
+    """Every figure that a subject draws, by name, in the order of the science."""
+    return {
+        name: look
+        for subject in SUBJECTS
+        for name, look in getattr(subject.part("live"), "FIGURES", {}).items()
+    }
+
+
 def is_drawn(task: Task) -> bool:
     """Whether a task has a curve."""
-    return task.stage in ("heating", "diffusion") or task.about.get("operation") == "explore"
+    live = _live(task)
+    return live is not None and live.is_drawn(task)
 
 
 def of_record(study: Study, task: Task, store: Store) -> Curve | None:
     """The curve of a finished run; None where it has too few frames, or its record cannot
     be read.
     """
+    live = _live(task)
     source = Source([task], store)
     try:
-        for done in source.done:
-            if task.stage == "heating":
-                cell = store.array(task.key, "cell")
-                return _ramp(
-                    done,
-                    store.array(task.key, "step"),
-                    lattice.lattice_parameter(cell, study.supercell),
-                )
-            if task.stage == "diffusion":
-                run = read(
-                    study, source, done, "produce", directions=False, bonds=False, toroidal=False
-                )
-                return None if run is None else _moved(task, run.ions, run.interval_fs)
-            found = exploration(source, done)
-            return _graded(task, found.grade_time_ps, found.grade)
+        return next((live.of_record(study, source, done) for done in source.done), None)
     except BorarunError:  # the report says what is wrong with it
         return None
-    return None
 
 
 def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
     """The curve of a run as far as it has come, from the files that it is writing; None where these
     do not say enough yet.
     """
-    settings = lammps.Settings(**task.settings)
-    if task.stage == "heating":
-        thermo = lammps.thermo_so_far(directory)
-        a = np.cbrt(thermo[:, 4] / np.prod(study.supercell))
-        return _growing(_ramp(Done(task, {}), thermo[:, 0], a) if len(a) else None)
-    if task.stage == "diffusion":
-        found = lammps.frames_so_far(settings, directory, "produce", MOST_FRAMES)
-        if found is None or len(found.steps) < FEWEST_FRAMES:
-            return None
-        mobile = found.numbers == atomic_numbers[study.material.mobile]
-        interval_fs = float(np.median(np.diff(found.steps))) * settings.timestep_fs
-        still = remove_drift(
-            unwrap(found.positions, found.cell), ~mobile, atomic_masses[found.numbers]
-        )
-        return _growing(_moved(task, still[mobile], interval_fs))
-    grades = lammps.grades_so_far(directory)
-    return _growing(_graded(task, grades[:, 0] * settings.timestep_fs / FS_PER_PS, grades[:, 1]))
-
-
-def _growing(curve: Curve | None) -> Curve | None:
+    curve: Curve | None = _live(task).of_directory(study, task, directory)
     return None if curve is None else replace(curve, growing=True)
 
 
-def _ramp(done: Done, step: Array, a: Array) -> Curve:
-    binned = lattice.binned(set_temperature(done, step), a, width_K=bin_width_K(done))
-    return _curve("lattice", done.task, binned.temperature_K, binned.value)
+def _live(task: Task) -> Any:
+    """What the task's subject draws while it runs; None where it draws nothing."""
+    return next((subject.part("live") for subject in SUBJECTS if subject.name == task.stage), None)
 
 
-def _moved(task: Task, ions: Array, interval_fs: float) -> Curve:
-    lags = thin_log(max(ions.shape[2] // 2, 2))
-    lags = lags[lags > 0]
-    return _curve(
-        "msd", task, lags * interval_fs / FS_PER_PS, mean_squared_displacement(ions)[lags]
-    )
-
-
-def _graded(task: Task, time_ps: Array, grade: Array) -> Curve:
-    whole = np.isfinite(grade)
-    curve = _curve("grade", task, *peaks(time_ps[whole], grade[whole], MOST_POINTS))
-    return replace(curve, limit=float(task.settings["grade"]["threshold_break"]))
-
-
-def _curve(figure: str, task: Task, x: Array, y: Array) -> Curve:
-    return Curve(
-        figure,
-        task.about["functional"],
-        task.label.removeprefix(f"{task.about['functional']}, "),
-        x,
-        y,
-    )
+def curve_of(figure: str, task: Task, x: Array, y: Array) -> Curve:
+    """The curve of a task, called by what its label says beside the functional."""
+    functional = task.about["functional"]
+    return Curve(figure, functional, task.label.removeprefix(f"{functional}, "), x, y)

@@ -93,11 +93,6 @@ function showStages(stages) {
 
 // ---- the figures
 
-const FIGURES = {
-  grade: { title: "Extrapolation grade of explorations", x: "time, ps", y: "largest grade", logY: true },
-  lattice: { title: "Lattice parameter on ramps", x: "temperature, K", y: "a, Å" },
-  msd: { title: "Mean squared displacement", x: "lag, ps", y: "MSD, Å²", logX: true, logY: true },
-};
 let errors = [], grown = [];
 
 function learningFigures(trained) {
@@ -121,7 +116,7 @@ function showCurves(found) {
     return;
   }
   const several = new Set(found.curves.map((curve) => curve.functional)).size > 1;
-  grown = Object.entries(FIGURES).map(([name, look]) => {
+  grown = Object.entries(found.figures).map(([name, look]) => {
     const own = found.curves.filter((curve) => curve.figure === name);
     const limits = own.map((curve) => curve.limit).filter((limit) => limit !== null);
     const label = (curve) => `${several ? `${curve.functional}, ` : ""}${curve.label}${curve.growing ? " (running)" : ""}`;
@@ -176,7 +171,7 @@ function range(values, log) {
 
 function chart(figure) {
   const width = 400, height = 260, left = 58, right = 12, top = 10, bottom = 38;
-  const drawable = (x, y) => x !== null && y !== null && (!figure.logX || x > 0) && (!figure.logY || y > 0);
+  const drawable = (x, y) => x !== null && y !== null && (!figure.log_x || x > 0) && (!figure.log_y || y > 0);
   const series = figure.series.map((each) => ({ ...each, points: each.x.map((x, index) => [x, each.y[index]]).filter(([x, y]) => drawable(x, y)) }));
   const points = series.flatMap((each) => each.points);
   const title = make("h3", {}, figure.title), said = make("output", {});
@@ -185,8 +180,8 @@ function chart(figure) {
     const [low, high] = range(values, log), scale = log ? Math.log : (value) => value;
     return { low, high, log, at: (value) => from + (to - from) * (scale(value) - scale(low)) / (scale(high) - scale(low)) };
   };
-  const x = axis(points.map((point) => point[0]), figure.logX, left, width - right);
-  const y = axis([...points.map((point) => point[1]), ...(figure.limit ? [figure.limit] : [])], figure.logY, height - bottom, top);
+  const x = axis(points.map((point) => point[0]), figure.log_x, left, width - right);
+  const y = axis([...points.map((point) => point[1]), ...(figure.limit ? [figure.limit] : [])], figure.log_y, height - bottom, top);
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${figure.title}: ${figure.y} against ${figure.x}` });
   for (const value of ticks(x.low, x.high, x.log, figure.whole)) {
     svg.append(draw("line", { class: "grid", x1: x.at(value), x2: x.at(value), y1: top, y2: height - bottom }));

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from borarun.errors import BorarunError
-from borarun.live.curves import Drawn
+from borarun.live.curves import Drawn, figures
 from borarun.run.state import Observer, State
 from borarun.study import Study
 
@@ -133,7 +133,8 @@ class Page:
         found = [
             asdict(curve) | {"x": _rounded(curve.x), "y": _rounded(curve.y)} for curve in curves
         ]
-        return _json({"curves": found, "missing": missing})
+        looks = {name: asdict(look) for name, look in figures().items()}
+        return _json({"curves": found, "figures": looks, "missing": missing})
 
 
 class _Paced:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
 
 from borarun.display import duration
-from borarun.live.curves import Curve
+from borarun.live.curves import Curve, figures
 from borarun.report.measured import Array
 from borarun.run.state import Failed, State
 from borarun.stage import plural
@@ -22,22 +21,6 @@ WIDTH = 24
 """Blocks that a curve is drawn in."""
 
 MOST_WAITING = 5
-
-
-@dataclass(frozen=True)
-class _Figure:
-    title: str
-    x: str
-    y: str
-    log_x: bool = False
-    log_y: bool = False
-
-
-FIGURES = {
-    "grade": _Figure("extrapolation grade of explorations", "time, ps", "grade", log_y=True),
-    "lattice": _Figure("lattice parameter on ramps", "temperature, K", "a, Å"),
-    "msd": _Figure("mean squared displacement", "lag, ps", "MSD, Å²", log_x=True, log_y=True),
-}
 
 
 def progress_of(state: State, command: str) -> Iterator[Part]:
@@ -100,7 +83,7 @@ def _failure(each: Failed) -> Iterator[str]:
 
 def curves_of(curves: Sequence[Curve]) -> Iterator[Part]:
     """A table for each figure that has a curve."""
-    for name, figure in FIGURES.items():
+    for name, figure in figures().items():
         if drawn := [curve for curve in curves if curve.figure == name]:
             yield figure.title
             table = _table("", figure.x, figure.y, "")
@@ -110,7 +93,7 @@ def curves_of(curves: Sequence[Curve]) -> Iterator[Part]:
                 limit = f" of {curve.limit:.5g}" if np.isfinite(curve.limit) else ""
                 y = (
                     f"up to {np.max(curve.y):.3g}{limit}"
-                    if name == "grade"
+                    if limit
                     else f"{_short(curve.y[0])} to {_short(curve.y[-1])}"
                 )
                 row = (

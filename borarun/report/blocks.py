@@ -141,21 +141,27 @@ Block = Figure | Table | Note
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. ``gaps`` are its tasks without a result."""
+    """A part of the page. ``gaps`` are its tasks without a result; ``late`` ones stand after the
+    others.
+    """
 
     id: str
     title: str
     intro: str
     blocks: Sequence[Block]
     gaps: Sequence[Gap] = field(default_factory=tuple)
+    late: bool = False
 
 
 @dataclass(frozen=True)
 class Card:
-    """A key number at the top of the page, with what stands beside it: (who, what)."""
+    """A key number at the top of the page, with what stands beside it: (who, what). ``of_method``
+    where it says how good the method is, and nothing of the material.
+    """
 
     title: str
     value: str
     unit: str
     note: str
     beside: Sequence[tuple[str, str]]
+    of_method: bool = False

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from borarun.report import text
 from borarun.report.results import Results
-from borarun.report.structure.results import DensityMap, UnitCell
+from borarun.report.unit_cell import DensityMap, UnitCell
+from borarun.subjects import SUBJECTS
 
 Array = NDArray[Any]
 
@@ -36,21 +37,24 @@ KINDS = {
 
 def cell_page(results: Results) -> str:
     """The page: one view of the structure, and one of the density for each run that has one."""
+    densities: dict[str, DensityMap] = {
+        name: density
+        for subject in SUBJECTS
+        for name, density in getattr(subject.part("show"), "densities", lambda results: {})(
+            results
+        ).items()
+    }
     views = {
         f"{results.phase} as it starts": [
             _edges(results.unit_cell.vectors),
             *_atoms(results.unit_cell),
         ]
     }
-    for local in results.local:
-        name = (
-            f"{results.mobile} density, {local.functional}, {text.kelvin(local.temperature_K)}, "
-            f"{text.count(local.vacancies, 'vacancy')}"
-        )
+    for name, density in densities.items():
         views[name] = [
-            _edges(local.density.cell),
-            *_sites(local.density),
-            _cloud(local.density, results.mobile),
+            _edges(density.cell),
+            *_sites(density),
+            _cloud(density, results.mobile),
         ]
     figure = go.Figure(data=[trace for traces in views.values() for trace in traces])
     owner = [name for name, traces in views.items() for _ in traces]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from ase.formula import Formula
@@ -10,36 +11,16 @@ from ase.formula import Formula
 from borarun.engines.potential.base import PotentialSection
 from borarun.errors import DamagedError
 from borarun.frames import Frames
+from borarun.messages import Section
 from borarun.report.provenance.collect import provenance
 from borarun.report.results import Results
 from borarun.report.source import Source
-from borarun.report.structure.collect import unit_cell
+from borarun.report.unit_cell import unit_cell
 from borarun.store import Store
 from borarun.study import Study
-from borarun.subjects.diffusion.arrhenius import lines, with_phases
-from borarun.subjects.diffusion.collect import diffusion
-from borarun.subjects.diffusion.section import Diffusion
-from borarun.subjects.heating.collect import heating
-from borarun.subjects.heating.order import ramps
-from borarun.subjects.heating.section import Heating
-from borarun.subjects.phonons.collect import measured_peaks, phonons
-from borarun.subjects.potential.collect import learning, stand_ins
-from borarun.subjects.relax.collect import cells, measured_cells
-from borarun.subjects.vibrations.collect import vibrations
-from borarun.subjects.vibrations.section import Vibrations
+from borarun.subjects import SUBJECTS
 from borarun.task import Task
 
-SECTIONS = (
-    "relax",
-    "phonons",
-    "training_set",
-    "potential",
-    "active_learning",
-    "heating",
-    "diffusion",
-    "reorientation",
-    "vibrations",
-)
 _PREFERRED = ("rev-vdW-DF2", "PBE-D3", "PBE")
 
 
@@ -68,15 +49,10 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
 
 def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
     potential = study.section(PotentialSection)
-    hot = heating(study, source)
-    moved = diffusion(study, source)
-    transport = with_phases(moved.transport, hot.transitions, moved.rotation)
-    order, ramp_checks = ramps(study, source)
-    vibrated = vibrations(study, source)
+    present = {name for name, _ in study.sections(Section)}
+    asked = [subject for subject in SUBJECTS if subject.name in present]
     unit = Formula(study.material.formula).count()
-    cubic = _cubic(study)
-    measured = measured_cells(study, cubic)
-    return Results(
+    results = Results(
         name=study.name,
         formula=study.material.formula,
         phase=study.phase,
@@ -84,49 +60,36 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         anion=study.material.anion,
         functionals=tuple(study.functionals),
         main_functional=_main_functional(study),
+        atoms_per_formula=sum(unit.values()),
         mobile_per_formula=unit[study.material.mobile],
         units_a_cell=study.formula_units((1, 1, 1)),
         supercell=study.supercell,
         n_atoms=study.n_atoms(
-            study.supercell
-            if study.section(Heating) or study.section(Diffusion) or study.section(Vibrations)
-            else (1, 1, 1)
+            study.supercell if any(subject.is_trajectory for subject in asked) else (1, 1, 1)
         ),
         reference=study.reference.engine,
         potential=potential.title if potential is not None else "",
-        sections=frozenset(name for name in SECTIONS if getattr(study, name) is not None),
-        cubic=cubic,
+        sections=frozenset(subject.name for subject in asked),
+        cubic=_cubic(study),
         unit_cell=unit_cell(study),
         warnings=tuple(study.warnings),
-        stand_ins=stand_ins(study),
-        cells=cells(study, source, measured, sum(unit.values())),
-        measured_cells_A=measured,
-        phonons=phonons(study, source, sum(unit.values())),
-        measured_peaks_meV=measured_peaks(study),
-        learning=tuple(learning(study, source, functional) for functional in study.functionals)
-        if potential is not None
-        else (),
-        branches=hot.branches,
-        transitions=hot.transitions,
-        lattice=hot.lattice,
-        transport=transport,
-        arrhenius=lines(transport),
-        rotation=moved.rotation,
-        local=moved.local,
-        order=order,
-        vibrations=vibrated.spectra,
-        checks=(*ramp_checks, *moved.checks, *vibrated.checks),
         published=study.published,
-        gaps=tuple(source.gaps),
         provenance=provenance(study, tasks, source),
     )
+    for subject in asked:
+        part = subject.part("collect")
+        if part is not None:
+            results = results.having(part.collect(study, source, results))
+    return replace(results, checks=tuple(source.checks), gaps=tuple(source.gaps))
 
 
 def _main_functional(study: Study) -> str:
-    diffusion = study.section(Diffusion)
-    if diffusion is not None and diffusion.functional is not None:
-        return diffusion.functional
-    return next(functional for functional in _PREFERRED if functional in study.functionals)
+    """The functional that a section asks for alone, else the first of the preferred, else the
+    first.
+    """
+    alone = (getattr(section, "functional", None) for _, section in study.sections(Section))
+    preferred = (functional for functional in _PREFERRED if functional in study.functionals)
+    return next(filter(None, alone), None) or next(preferred, study.functionals[0])
 
 
 def _cubic(study: Study) -> bool:

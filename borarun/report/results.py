@@ -1,5 +1,5 @@
 """What a study found, as plain values: figures, tables, the page and ``results.json`` are all made
-from this. One module a subject.
+from this. What belongs to one subject is in the subject's own folder.
 
 Curves are already thinned for drawing; the full arrays stay in the store.
 """
@@ -7,9 +7,9 @@ Curves are already thinned for drawing; the full arrays stay in the store.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
@@ -18,15 +18,11 @@ from borarun.published import Published
 from borarun.report.checks.results import Check
 from borarun.report.measured import DRAWN_ONLY
 from borarun.report.provenance.results import Gap, Provenance
-from borarun.report.structure.results import LocalStructure, OrderBranch, UnitCell
-from borarun.subjects.diffusion.results import ArrheniusLine, Transport
-from borarun.subjects.heating.results import Branch, LatticePoint, Transition
-from borarun.subjects.phonons.results import Phonons
-from borarun.subjects.potential.results import Learning, StandIn
-from borarun.subjects.relax.results import RelaxedCell
-from borarun.subjects.reorientation.results import Rotation
-from borarun.subjects.vibrations.results import Vibrations
+from borarun.report.unit_cell import UnitCell
+from borarun.subjects import SUBJECTS
 from borarun.task import Json
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -36,6 +32,7 @@ class Results:
     Attributes
     ----------
     main_functional : the one that the key numbers are for
+    atoms_per_formula : atoms in one formula unit
     mobile_per_formula : mobile ions in one formula unit
     units_a_cell : formula units in the unit cell
     n_atoms : of the supercell before vacancies
@@ -45,8 +42,8 @@ class Results:
     cubic : whether the first phase is cubic, so that one lattice parameter says it all
     unit_cell : the first phase
     warnings : of the study file
-    measured_cells_A : measured lattice parameters of phases, from the study file or published
-    measured_peaks_meV : measured vibrational peaks, from the study file
+    found : what each subject found, an object of its own class each
+    checks : whether the framework held, run by run
     """
 
     name: str
@@ -56,6 +53,7 @@ class Results:
     anion: str
     functionals: tuple[str, ...]
     main_functional: str
+    atoms_per_formula: int
     mobile_per_formula: int
     units_a_cell: int
     supercell: tuple[int, int, int]
@@ -66,21 +64,7 @@ class Results:
     cubic: bool
     unit_cell: UnitCell
     warnings: tuple[str, ...] = ()
-    stand_ins: tuple[StandIn, ...] = ()
-    cells: tuple[RelaxedCell, ...] = ()
-    measured_cells_A: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
-    phonons: tuple[Phonons, ...] = ()
-    measured_peaks_meV: tuple[float, ...] = ()
-    learning: tuple[Learning, ...] = ()
-    branches: tuple[Branch, ...] = ()
-    transitions: tuple[Transition, ...] = ()
-    lattice: tuple[LatticePoint, ...] = ()
-    transport: tuple[Transport, ...] = ()
-    arrhenius: tuple[ArrheniusLine, ...] = ()
-    rotation: tuple[Rotation, ...] = ()
-    local: tuple[LocalStructure, ...] = ()
-    order: tuple[OrderBranch, ...] = ()
-    vibrations: tuple[Vibrations, ...] = ()
+    found: tuple[Any, ...] = ()
     checks: tuple[Check, ...] = ()
     published: Published = field(default_factory=lambda: Published({}))
     gaps: tuple[Gap, ...] = ()
@@ -90,9 +74,30 @@ class Results:
         """Tasks of ``stages`` without a result."""
         return tuple(gap for gap in self.gaps if gap.stage in stages)
 
+    def of(self, kind: type[Found]) -> Found:
+        """What a subject found, e.g. ``results.of(HeatingFound)``; an empty one where the study
+        does not have the subject.
+        """
+        return next((each for each in self.found if isinstance(each, kind)), kind())
+
+    def having(self, found: object) -> Results:
+        """These results with what a subject found, in place of what it had found."""
+        others = tuple(each for each in self.found if type(each) is not type(found))
+        return replace(self, found=(*others, found))
+
+    @property
+    def produces(self) -> bool:
+        """Whether the study has runs in its supercell."""
+        return any(subject.is_trajectory and subject.name in self.sections for subject in SUBJECTS)
+
     def to_json(self) -> Json:
         """The same as JSON values; what is not a finite number becomes None."""
-        return _json(self)
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "found"}
+        for found in self.found:
+            values |= {
+                f.name: getattr(found, f.name) for f in fields(found) if f.metadata != DRAWN_ONLY
+            }
+        return _json(values)
 
 
 def _json(value: Any) -> Json:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from borarun.errors import StoreError
+from borarun.report.checks.results import Check
 from borarun.report.provenance.results import Gap
 from borarun.store import Store
 from borarun.task import Json, Record, Task
@@ -41,6 +42,7 @@ class Source:
     Attributes
     ----------
     done : tasks that succeeded, in the plan's order
+    checks : of the runs that were read so far
     gaps : one for each task that did not, with the reason
     """
 
@@ -48,6 +50,7 @@ class Source:
         self, tasks: Sequence[Task], store: Store, lost: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         self.store = store
+        self.checks: list[Check] = []
         tasks = list({task.key: task for task in tasks}.values())
         records: dict[str, Record | None] = {}
         damaged = dict(lost)
@@ -79,6 +82,11 @@ class Source:
             if d.task.stage == stage
             and all(d.task.about.get(name) == value for name, value in about.items())
         ]
+
+    def checked(self, check: Check) -> bool:
+        """Keep the check of a run; whether its framework held."""
+        self.checks.append(check)
+        return check.intact
 
     def unusable(self, done: Done, reason: str, remedy: str = "") -> None:
         """Note a finished task whose record cannot be used; the first reason given is kept."""

@@ -4,13 +4,12 @@ tables and the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from math import floor, isfinite, log10
 from typing import Any
 
 from borarun.published import Number
 from borarun.report.measured import Measured
-from borarun.subjects.potential.results import Learning
 
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -146,30 +145,6 @@ def listed(items: list[str]) -> str:
     )
 
 
-def given(learning: Iterable[Learning]) -> str:
-    """A sentence, with a space before it, on configurations that the study brought along; empty
-    where there are none.
-    """
-    counts = {part.functional: part.n_given for part in learning if part.n_given}
-    if not counts:
-        return ""
-    many = listed([f"{count} ({functional})" for functional, count in counts.items()])
-    return (
-        f" Of the initial data set, labels of {many} configurations were brought along with the "
-        "study; borarun did not compute them."
-    )
-
-
-def pushed(learning: Iterable[Learning]) -> str:
-    """A sentence, with a space before it, on fitted configurations that are far from equilibrium;
-    empty where there are none.
-    """
-    counts = {part.n_pushed for part in learning} - {0}
-    if not counts:
-        return ""
-    many = " or ".join(map(str, sorted(counts)))
-    what = f"{many} configurations with ions pushed together or bonds strained"
-    return (
-        f" Fitted data hold {what}, whose forces and errors are many times larger; held-out data "
-        "hold none."
-    )
+def file_name(name: str) -> str:
+    """A name without what file names do not have."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "-", name)

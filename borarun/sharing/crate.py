@@ -16,7 +16,9 @@ from urllib.parse import quote
 
 from borarun import __version__
 from borarun.errors import Problem, StudyError
+from borarun.messages import Section
 from borarun.study import Study
+from borarun.subjects import SUBJECTS
 from borarun.task import Json, Task
 
 NAME = "ro-crate-metadata.json"
@@ -257,18 +259,9 @@ def text(described: Json) -> bytes:
 
 
 def _description(study: Study) -> str:
-    sections = (
-        "relax",
-        "phonons",
-        "training_set",
-        "potential",
-        "active_learning",
-        "heating",
-        "diffusion",
-        "reorientation",
-    )
+    present = {name for name, _ in study.sections(Section)}
     done = ", ".join(
-        name.replace("_", " ") for name in sections if getattr(study, name) is not None
+        subject.name.replace("_", " ") for subject in SUBJECTS if subject.name in present
     )
     stand_in = (
         " The reference is a potential that ships with borarun, and no DFT."

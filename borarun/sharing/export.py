@@ -5,23 +5,21 @@ structures as files of the field, for a repository.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
-from borarun.engines.potential.training import TrainingSettings, split
-from borarun.engines.registry import ENGINES, potential_engine
 from borarun.file import appearing
 from borarun.report import Results, files, parquet
+from borarun.report.page import File
 from borarun.report.provenance.results import Gap
 from borarun.sharing import crate
 from borarun.sharing.disclosure import without_paths
 from borarun.sharing.pack import STUDY, STUDY_FILE, study_contents
 from borarun.store import Store
 from borarun.study import Study
+from borarun.subjects import SUBJECTS
 from borarun.task import Task
 
 
@@ -62,11 +60,11 @@ def export(
         about: dict[str, str] = {}
         for name, content in contents.items():
             about |= _write(place / STUDY / name, content, STUDY_FILE, place)
-        for task in done:
-            if task.stage == "relax":
-                about |= _structure(task, store, place)
-        for task in _last_trainings(done):
-            about |= _training(task, store, place)
+        for subject in SUBJECTS:
+            part = subject.part("export")
+            exported: dict[str, File] = {} if part is None else part.export(done, store)
+            for name, own in exported.items():
+                about |= _write(place / name, own.content, own.about, place)
         clean = replace(results, gaps=tuple(map(_shared, results.gaps)))
         for name, report in files(clean, with_parquet=parquet.available()).items():
             about |= _write(place / "report" / name, report.content, report.about, place)
@@ -89,78 +87,11 @@ def export(
     return [directory / name for name in (*about, crate.NAME)]
 
 
-def _last_trainings(done: Sequence[Task]) -> list[Task]:
-    """The last training of each functional; production runs with its potential."""
-    trained = [task for task in done if task.about.get("operation") == "train"]
-    return list(
-        {
-            task.about["functional"]: task
-            for task in sorted(trained, key=lambda task: int(task.about["round"]))
-        }.values()
-    )
-
-
-def _structure(task: Task, store: Store, place: Path) -> dict[str, str]:
-    from pymatgen.io.ase import (
-        AseAtomsAdaptor,
-    )  # here and below: its import takes longer than all the rest
-    from pymatgen.io.cif import CifWriter
-
-    atoms = store.frames(task.key, "structure")[-1]
-    atoms.calc = None
-    text = str(CifWriter(AseAtomsAdaptor.get_structure(atoms), significant_figures=12))
-    name = f"{_plain(task.about['phase'])}_{_plain(task.about['functional'])}"
-    path = place / "structures" / f"{name}.cif"
-    if path.exists():  # phases whose names differ in what file names do not have
-        path = path.with_name(f"{name}_{task.key[:8]}.cif")
-    return _write(
-        path, text.encode(), f"{task.label}, relaxed, all atoms of the cell without symmetry", place
-    )
-
-
-def _training(task: Task, store: Store, place: Path) -> dict[str, str]:
-    """The potential that a training gave, and what it learnt from and was judged by."""
-    functional = task.about["functional"]
-    name = _plain(functional)
-    settings = cast(TrainingSettings, ENGINES[task.engine].Settings(**task.settings))
-    parts = dict(zip(("train", "valid"), split(store.inputs(task), settings), strict=True))
-    told = {
-        "train": f"{len(parts['train'])} configurations, {functional}, learnt",
-        "valid": f"{len(parts['valid'])} configurations, {functional}, held out of the fit, to "
-        "judge it",
-    }
-    about: dict[str, str] = {}
-    for file in potential_engine(task.engine).exported(
-        store.text(task.key, "potential"),
-        lambda item: store.array(task.key, item).tobytes() if store.has(task.key, item) else None,
-        parts,
-    ):
-        if file.name:
-            path = place / file.folder / name / f"{file.name}.{file.suffix}"
-            what = f"{told[file.name]}; {file.about}"
-        else:
-            path = place / file.folder / f"{name}.{file.suffix}"
-            what = f"{file.about}, {functional}"
-        about |= _write(path, file.content, what, place)
-    for part, frames in parts.items():
-        about |= _write(
-            place / "training_sets" / name / f"{part}.extxyz",
-            frames.to_extxyz().encode(),
-            f"{told[part]}; extended XYZ: eV, eV/angstrom, eV/angstrom^3",
-            place,
-        )
-    return about
-
-
 def _shared(gap: Gap) -> Gap:
     """A gap without what names the site."""
     return replace(
         gap, reason=without_paths(gap.reason), remedy=without_paths(gap.remedy), evidence=""
     )
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.+-]+", "-", name)
 
 
 def _write(path: Path, content: bytes, what: str, place: Path) -> dict[str, str]:

@@ -26,6 +26,7 @@ from borarun.structure import composition, formula_units
 from borarun.structure_files import read_structure
 from borarun.study import checks
 from borarun.study.model import Study
+from borarun.subjects import SUBJECTS
 from borarun.subjects.training_set.section import TrainingSet
 from borarun.task import FORMER_NAMES, Given, current_name
 from borarun.values import MAX_PATH
@@ -33,15 +34,7 @@ from borarun.yaml_file import KeyPath, Node, merge, read_yaml
 
 __all__ = ["Study", "init_study", "load_study", "study_schema"]
 
-NEEDS = {
-    "phonons": "relax",
-    "potential": "training_set",
-    "active_learning": "potential",
-    "heating": "potential",
-    "diffusion": "potential",
-    "reorientation": "diffusion",
-    "vibrations": "potential",
-}
+NEEDS = {subject.name: subject.needs for subject in SUBJECTS if subject.needs}
 """Section -> the section that it builds on."""
 
 SCHEMA_NAME = "study.schema.json"

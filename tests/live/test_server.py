@@ -158,7 +158,9 @@ def test_a_study_that_has_not_begun(serving: Serving, places: Places) -> None:
     assert {task["condition"] for stage in state["stages"] for task in stage["tasks"]} == {
         "waiting"
     }
-    assert get(found, "curves.json").json == {"curves": [], "missing": 0}
+    curves = get(found, "curves.json").json
+    assert (curves["curves"], curves["missing"]) == ([], 0)
+    assert list(curves["figures"]) == ["grade", "lattice", "msd"]
     assert not places.store.parent.exists(), "it writes nothing"
 
 

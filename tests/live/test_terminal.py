@@ -70,7 +70,7 @@ def test_a_curve_tells_its_run_its_ends_and_whether_it_grows() -> None:
     grade = Curve("grade", "PBE", "round 0", x, x / 100, limit=11.0)
     lattice = Curve("lattice", "PBE", "heating", x, 9 + x / 1000, growing=True)
     shown = text(curves_of([lattice, grade]))
-    assert shown[0].strip() == "extrapolation grade of explorations"
+    assert shown[0].strip() == "Extrapolation grade of explorations"
     assert shown[2].split() == [
         "PBE,",
         "round",

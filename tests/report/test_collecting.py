@@ -19,8 +19,12 @@ from borarun.report.measured import Measured
 from borarun.store import Store
 from borarun.subjects.diffusion.arrhenius import lines, with_phases
 from borarun.subjects.diffusion.collect import pooled
+from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating import figures as heating_figures
 from borarun.subjects.heating import tables as heating_tables
+from borarun.subjects.heating.results import HeatingFound
+from borarun.subjects.potential.results import PotentialFound
+from borarun.subjects.reorientation.results import ReorientationFound
 from borarun.task import Failure, Quantity, Ref, Result, Task
 
 
@@ -31,19 +35,19 @@ def test_a_finished_study_has_no_gaps(results: Results) -> None:
 
 
 def test_half_height_temperatures_are_those_put_in(results: Results) -> None:
-    halves = {branch.branch: branch.half_height_K for branch in results.branches}
+    halves = {branch.branch: branch.half_height_K for branch in results.of(HeatingFound).branches}
     for name, put_in in (("heating", 720.0), ("cooling", 620.0)):
         half = halves[name]
         assert half is not None
         assert half.value == pytest.approx(put_in, abs=10)
-    (transition,) = results.transitions
+    (transition,) = results.of(HeatingFound).transitions
     assert transition.temperature_K is not None
     assert transition.temperature_K.value == pytest.approx(670, abs=10)
 
 
 def test_hysteresis_against_rate_is_that_put_in(hurried: Results) -> None:
-    assert [t.heating_K_per_ps for t in hurried.transitions] == [5, 10, 20]
-    for doublings, t in enumerate(hurried.transitions):
+    assert [t.heating_K_per_ps for t in hurried.of(HeatingFound).transitions] == [5, 10, 20]
+    for doublings, t in enumerate(hurried.of(HeatingFound).transitions):
         assert (
             t.heated_K is not None
             and t.cooled_K is not None
@@ -58,10 +62,10 @@ def test_hysteresis_against_rate_is_that_put_in(hurried: Results) -> None:
 
 
 def test_elsewhere_the_slowest_ramps_count(hurried: Results) -> None:
-    (point,) = [p for p in hurried.lattice if p.temperature_K == 300]
+    (point,) = [p for p in hurried.of(HeatingFound).lattice if p.temperature_K == 300]
     assert point.lattice_A.value == pytest.approx(9.53, abs=0.01)
-    assert [branch.branch for branch in hurried.order] == ["heating", "cooling"]
-    assert min(hurried.transitions, key=lambda t: t.order).heating_K_per_ps == 5
+    assert [branch.branch for branch in hurried.of(HeatingFound).order] == ["heating", "cooling"]
+    assert min(hurried.of(HeatingFound).transitions, key=lambda t: t.order).heating_K_per_ps == 5
 
 
 def test_the_report_shows_hysteresis_against_rate_only_where_there_are_several(
@@ -85,7 +89,7 @@ def test_within_the_hysteresis_the_anions_tell_the_phase(results: Results) -> No
     """Between 620 and 720 K: at 700 K the anions turn with one vacancy, and keep their order
     without.
     """
-    phases = {(p.temperature_K, p.vacancies): p.phase for p in results.transport}
+    phases = {(p.temperature_K, p.vacancies): p.phase for p in results.of(DiffusionFound).transport}
     assert phases[700, 1] == "disordered phase" and phases[700, 0] == "ordered phase"
     assert {phases[T, n] for T in (400, 500, 600) for n in (0, 1)} == {"ordered phase"}
 
@@ -93,23 +97,27 @@ def test_within_the_hysteresis_the_anions_tell_the_phase(results: Results) -> No
 def test_within_the_hysteresis_a_point_of_which_nothing_tells_the_phase_is_left_out(
     results: Results,
 ) -> None:
-    unsplit = [replace(p, phase="") for p in results.transport]
+    unsplit = [replace(p, phase="") for p in results.of(DiffusionFound).transport]
     (point,) = [
         p
-        for p in with_phases(unsplit, results.transitions, ())
+        for p in with_phases(unsplit, results.of(HeatingFound).transitions, ())
         if p.vacancies == 1 and p.temperature_K == 700
     ]
     assert not point.accepted and point.reason.startswith("within the hysteresis: ")
 
 
 def test_lattice_parameter_at_300_K_is_that_put_in(results: Results) -> None:
-    (point,) = [p for p in results.lattice if p.temperature_K == 300]
+    (point,) = [p for p in results.of(HeatingFound).lattice if p.temperature_K == 300]
     assert point.lattice_A.value == pytest.approx(9.53, abs=0.01)
     assert point.lattice_A.low < point.lattice_A.value < point.lattice_A.high
 
 
 def test_diffusivity_is_that_of_the_walk(results: Results) -> None:
-    (point,) = [p for p in results.transport if p.vacancies == 1 and p.temperature_K == 600]
+    (point,) = [
+        p
+        for p in results.of(DiffusionFound).transport
+        if p.vacancies == 1 and p.temperature_K == 600
+    ]
     truth = 2e-6 * np.exp(-0.34 / 8.617333e-5 * (1 / 600 - 1 / 500)) * 600 / 500
     assert point.accepted
     assert point.diffusivity_cm2_s is not None
@@ -119,13 +127,13 @@ def test_diffusivity_is_that_of_the_walk(results: Results) -> None:
 
 
 def test_ions_that_stay_are_left_out_with_a_reason(results: Results) -> None:
-    still = [p for p in results.transport if p.vacancies == 0]
+    still = [p for p in results.of(DiffusionFound).transport if p.vacancies == 0]
     assert len(still) == 4
     assert all(not p.accepted and p.reason for p in still)
 
 
 def test_no_line_is_drawn_across_the_transition(results: Results) -> None:
-    with_vacancy = [line for line in results.arrhenius if line.vacancies == 1]
+    with_vacancy = [line for line in results.of(DiffusionFound).arrhenius if line.vacancies == 1]
     assert [line.statement.split(",")[0] for line in with_vacancy] == [
         "ordered phase",
         "disordered phase",
@@ -137,8 +145,8 @@ def test_anions_tell_the_phase_where_other_vacancies_were_heated(results: Result
     """One that disorders with a vacancy below the transition of the crystal without: no line runs
     through both.
     """
-    points = [p for p in results.transport if p.vacancies == 1]
-    (heated,) = results.transitions
+    points = [p for p in results.of(DiffusionFound).transport if p.vacancies == 1]
+    (heated,) = results.of(HeatingFound).transitions
     assert (
         heated.vacancies == 0
         and heated.temperature_K is not None
@@ -146,7 +154,7 @@ def test_anions_tell_the_phase_where_other_vacancies_were_heated(results: Result
     )
     turning = [
         replace(p, order=0.05 if p.temperature_K == 600 else 0.9)
-        for p in results.rotation
+        for p in results.of(ReorientationFound).rotation
         if p.vacancies == 1
     ]
     phases = {p.temperature_K: p.phase for p in with_phases(points, (heated,), turning)}
@@ -165,25 +173,34 @@ def test_anions_tell_the_phase_where_other_vacancies_were_heated(results: Result
 
 
 def test_what_is_not_diffusive_is_bounded_from_above(results: Results) -> None:
-    still = [p for p in results.transport if not p.accepted and p.diffusivity_cm2_s is not None]
+    still = [
+        p
+        for p in results.of(DiffusionFound).transport
+        if not p.accepted and p.diffusivity_cm2_s is not None
+    ]
     assert still and all(p.diffusivity_cm2_s.low <= 0 for p in still if p.diffusivity_cm2_s)
 
 
 def test_without_a_transition_all_points_make_one_line_with_the_energy_put_in(
     results: Results,
 ) -> None:
-    unsplit = [replace(p, phase="") for p in results.transport]
+    unsplit = [replace(p, phase="") for p in results.of(DiffusionFound).transport]
     (line,) = [line for line in lines(with_phases(unsplit, (), ())) if line.vacancies == 1]
     assert line.activation_energy_meV is not None
     assert line.activation_energy_meV.value == pytest.approx(340, abs=60)
 
 
 def test_anions_turn_only_where_they_were_made_to(results: Results) -> None:
-    turning = {(p.vacancies, p.temperature_K): p.full_rotations for p in results.rotation}
+    turning = {
+        (p.vacancies, p.temperature_K): p.full_rotations
+        for p in results.of(ReorientationFound).rotation
+    }
     assert turning[1, 700] > 0
     assert turning[0, 700] == turning[1, 400] == 0
-    assert all(p.xi[0] == pytest.approx(1) for p in results.rotation)
-    assert all(p.n_anions == 4 and p.n_vertices == 12 for p in results.rotation)
+    assert all(p.xi[0] == pytest.approx(1) for p in results.of(ReorientationFound).rotation)
+    assert all(
+        p.n_anions == 4 and p.n_vertices == 12 for p in results.of(ReorientationFound).rotation
+    )
 
 
 def test_every_production_run_is_checked_and_holds(results: Results) -> None:
@@ -202,7 +219,7 @@ def test_labels_of_a_round_in_several_tasks_add_up(
     for task in (explored, first):
         (tmp_path / f"{task.key}.zarr.zip").hardlink_to(made.store.root / f"{task.key}.zarr.zip")
     store.write(second, Result({"n_labels": 3}), {"borarun": "0.1"})
-    (part,) = collect(made.study, [explored, first, second], store).learning
+    (part,) = collect(made.study, [explored, first, second], store).of(PotentialFound).learning
     assert part.rounds[0].n_labelled == 8
 
 
@@ -221,7 +238,7 @@ def test_a_run_that_broke_off_before_production_is_a_gap_with_its_cause(
 
 
 def test_the_ledger_has_errors_before_and_after(results: Results) -> None:
-    (part,) = results.learning
+    (part,) = results.of(PotentialFound).learning
     first, second = part.rounds
     assert (first.n_candidates, first.n_selected, first.n_labelled) == (7, 5, 5)
     assert first.before is not None
@@ -234,7 +251,7 @@ def test_the_ledger_has_errors_before_and_after(results: Results) -> None:
 
 
 def test_parity_is_in_the_units_of_the_report(results: Results) -> None:
-    parity = results.learning[0].parity
+    parity = results.of(PotentialFound).learning[0].parity
     assert parity is not None
     assert np.abs(parity.stress_kbar).max() == pytest.approx(0.03 * 1602, rel=0.7)
 
@@ -261,7 +278,7 @@ def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_pa
         arrays[item] = Quantity(values, "", tuple(f"axis{i}" for i in range(values.ndim)))
     store.write(tasks[0], Result(facts=dict(record.facts), arrays=arrays), {"borarun": "0.1"})
     results = collect(made.study, tasks, store)
-    (point,) = results.transport
+    (point,) = results.of(DiffusionFound).transport
     assert point.conductivity_S_cm is None
     assert "moved" in point.reason
     assert not results.checks[0].intact
@@ -313,9 +330,9 @@ def test_a_record_without_an_array_is_a_gap_and_the_others_are_told(
         and f"{path}: has no 'cell'" in gap.reason
         and "Remove the file and submit again" in gap.reason
     )
-    assert len(results.branches) == len(before.branches) - 1 and len(results.transport) == len(
-        before.transport
-    )
+    assert len(results.of(HeatingFound).branches) == len(
+        before.of(HeatingFound).branches
+    ) - 1 and len(results.of(DiffusionFound).transport) == len(before.of(DiffusionFound).transport)
 
 
 def test_independent_runs_pool_their_blocks() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from synthetic import changed
 
 from borarun.published import Number, Published, Source
 from borarun.report import Results
 from borarun.report.comparison import tables as comparison_tables
 from borarun.report.comparison.compare import compare
 from borarun.report.measured import Measured
+from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating.results import LatticePoint
 
 SOURCES = {"a": Source(short="A 2020", citation="A, B 1 (2020)")}
@@ -33,7 +35,7 @@ def with_values(results: Results, *values: Number) -> Results:
     point = LatticePoint(
         "PBE-D3", 0, 300.0, Measured(9.54, 9.51, 9.57), Measured(217.1, 215.1, 219.1)
     )
-    return replace(results, lattice=(point,), published=Published(SOURCES, values))
+    return changed(results, lattice=(point,), published=Published(SOURCES, values))
 
 
 def test_the_deviation_is_in_units_of_both_intervals(results: Results) -> None:
@@ -109,8 +111,9 @@ def test_phases_are_compared_with_themselves_only(results: Results) -> None:
     ]  # the disordered one has too few temperatures for a line
     assert phases("disordered") == []
     assert [phase for phase, _ in phases(None)] == ["ordered phase"]
-    unknown = replace(
-        results, arrhenius=tuple(replace(line, phase="") for line in results.arrhenius)
+    unknown = changed(
+        results,
+        arrhenius=tuple(replace(line, phase="") for line in results.of(DiffusionFound).arrhenius),
     )
     value = number(
         quantity="activation_energy",

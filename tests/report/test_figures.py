@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from synthetic import changed
 
 from borarun.report import Results
 from borarun.report.blocks import Note
 from borarun.report.sections import sections
 from borarun.subjects.diffusion import figures as diffusion_figures
+from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating import figures as heating_figures
+from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.reorientation import figures as reorientation_figures
+from borarun.subjects.reorientation.results import ReorientationFound
 
 
 @pytest.fixture(scope="module")
@@ -30,19 +34,19 @@ def two(results: Results) -> Results:
         replace(
             b, functional="PBE", lattice_A=b.lattice_A + 0.3, fit_lattice_A=b.fit_lattice_A + 0.3
         )
-        for b in results.branches
+        for b in results.of(HeatingFound).branches
     )
-    transitions = tuple(replace(t, functional="PBE") for t in results.transitions)
+    transitions = tuple(replace(t, functional="PBE") for t in results.of(HeatingFound).transitions)
     transport = tuple(
         replace(p, functional="PBE", diffusivity_cm2_s=faster(p.diffusivity_cm2_s))
-        for p in results.transport
+        for p in results.of(DiffusionFound).transport
     )
-    return replace(
+    return changed(
         results,
         functionals=("PBE-D3", "PBE"),
-        branches=results.branches + branches,
-        transitions=results.transitions + transitions,
-        transport=results.transport + transport,
+        branches=results.of(HeatingFound).branches + branches,
+        transitions=results.of(HeatingFound).transitions + transitions,
+        transport=results.of(DiffusionFound).transport + transport,
     )
 
 
@@ -58,7 +62,7 @@ def test_all_functionals_stand_in_one_panel_where_there_are_several(
 
 
 def test_the_fitted_step_is_drawn_through_the_points(results: Results) -> None:
-    for branch in results.branches:
+    for branch in results.of(HeatingFound).branches:
         fitted = np.interp(branch.temperature_K, branch.fit_temperature_K, branch.fit_lattice_A)
         away = np.abs(branch.temperature_K - branch.half_height_K.value) > 30
         assert np.abs(fitted - branch.lattice_A)[away].max() < 0.01
@@ -76,7 +80,7 @@ def test_diffusivities_without_vacancies_are_drawn_for_all_functionals(
     assert figure is not None and "PBE (AIMD)" in {
         n.functional for n in two.published.find("diffusivity", vacancies=0)
     }
-    assert diffusion_figures.pristine(replace(two, transport=())) is None
+    assert diffusion_figures.pristine(changed(two, transport=())) is None
     assert diffusion_figures.pristine(results) is None  # nothing is published of its one functional
 
 
@@ -84,11 +88,11 @@ def test_activation_energies_are_drawn_where_several_contents_have_one(results: 
     assert diffusion_figures.activation(results) is None
     lines = tuple(
         replace(line, vacancies=n, mol_percent=25.0 * n)
-        for line in results.arrhenius
+        for line in results.of(DiffusionFound).arrhenius
         if line.activation_energy_meV
         for n in (1, 2)
     )
-    figure = diffusion_figures.activation(replace(results, arrhenius=lines))
+    figure = diffusion_figures.activation(changed(results, arrhenius=lines))
     assert figure is not None
     assert [row[3] for row in figure.data.rows] == [25, 50]
 
@@ -99,7 +103,11 @@ def test_rotation_is_drawn_against_vacancies_at_the_highest_temperature_that_all
     figure = reorientation_figures.by_vacancies(results)
     assert figure is not None
     assert [(row[1], row[2]) for row in figure.data.rows] == [(700, 0), (700, 1)]
-    turning = next(p for p in results.rotation if p.vacancies == 1 and p.temperature_K == 700)
+    turning = next(
+        p
+        for p in results.of(ReorientationFound).rotation
+        if p.vacancies == 1 and p.temperature_K == 700
+    )
     assert turning.turns[-1] == turning.full_rotations > 0
     assert (np.diff(turning.turns) >= 0).all() and (np.diff(turning.turns_ps) > 0).all()
 

@@ -20,7 +20,10 @@ from borarun.store import Store
 from borarun.structure import find_anions, whole_anions
 from borarun.structure_files import read_structure
 from borarun.study import Study
+from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating import tables as heating_tables
+from borarun.subjects.heating.results import HeatingFound
+from borarun.subjects.reorientation.results import ReorientationFound
 from borarun.task import Result, Task
 from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 
@@ -235,17 +238,19 @@ def test_nothing_is_missing_and_every_anion_held(found: Results) -> None:
 
 
 def test_the_volume_is_followed_and_its_step_found(found: Results, crystal: Crystal) -> None:
-    (transition,) = found.transitions
+    (transition,) = found.of(HeatingFound).transitions
     assert transition.heated_K.value == pytest.approx(HEATED_K, abs=6)
     assert transition.cooled_K.value == pytest.approx(COOLED_K, abs=6)
     assert transition.volume_step_percent.value == pytest.approx(
         100 * STEP / volume(HEATED_K - 60, HEATED_K), abs=0.4
     )
-    volumes = {p.temperature_K: p.volume_A3.value for p in found.lattice}
+    volumes = {p.temperature_K: p.volume_A3.value for p in found.of(HeatingFound).lattice}
     unit = crystal.atoms.get_volume() / 4
     assert volumes[298] == pytest.approx(unit, rel=2e-3)
     assert volumes[300] == pytest.approx(unit * volume(300, HEATED_K), rel=2e-3)
-    heating = next(branch for branch in found.branches if branch.branch == "heating")
+    heating = next(
+        branch for branch in found.of(HeatingFound).branches if branch.branch == "heating"
+    )
     hot = heating.temperature_K > 600
     a, b, c = (
         heating.edges_A[:, axis] / length
@@ -256,20 +261,23 @@ def test_the_volume_is_followed_and_its_step_found(found: Results, crystal: Crys
 
 
 def test_the_phases_have_their_conductivities_and_activation_energies(found: Results) -> None:
-    phases = {p.temperature_K: p.phase for p in found.transport}
+    phases = {p.temperature_K: p.phase for p in found.of(DiffusionFound).transport}
     assert phases == {T: f"{phase} phase" for phase, part in TEMPERATURES_K.items() for T in part}
-    assert all(p.accepted for p in found.transport)
-    for p in found.transport:
+    assert all(p.accepted for p in found.of(DiffusionFound).transport)
+    for p in found.of(DiffusionFound).transport:
         true = diffusivity(p.phase.split()[0], p.temperature_K)
         assert p.diffusivity_cm2_s.value == pytest.approx(true, rel=0.5)
-    lines = {line.phase.split()[0]: line.activation_energy_meV for line in found.arrhenius}
+    lines = {
+        line.phase.split()[0]: line.activation_energy_meV
+        for line in found.of(DiffusionFound).arrhenius
+    }
     for phase, energy in lines.items():
         assert energy.low - 30 < 1000 * ENERGY_EV[phase] < energy.high + 30
     assert lines["ordered"].value > lines["disordered"].value
 
 
 def test_anions_are_followed_by_their_carbon(found: Results, directions: np.ndarray) -> None:
-    points = {p.temperature_K: p for p in found.rotation}
+    points = {p.temperature_K: p for p in found.of(ReorientationFound).rotation}
     still, turning = points[320.0], points[TURNING_K]
     assert still.n_vertices == 12 and still.n_anions == 4
     for series in still.series:

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthetic import changed
 
 from borarun.report import Results, collect, summary, write_report
 from borarun.report.cell_page import cell_page
 from borarun.store import Store
+from borarun.subjects.diffusion.results import DiffusionFound
+from borarun.subjects.heating.results import HeatingFound
 from borarun.task import Failure, Task
 
 
@@ -53,7 +56,10 @@ def test_the_cell_in_three_dimensions_shows_every_density_and_loads_nothing(
     names = Counter(trace["name"] for trace in drawn)
     assert names["Li"] == names["B"] == names["H"] == names["bonds"] == 1
     assert (
-        names["Li, over 4 times the mean"] == names["tetrahedral sites"] == len(results.local) > 1
+        names["Li, over 4 times the mean"]
+        == names["tetrahedral sites"]
+        == len(results.of(DiffusionFound).local)
+        > 1
     )
     assert [trace["visible"] for trace in drawn[:5]] == [True] * 5 and not any(
         trace["visible"] for trace in drawn[5:]
@@ -65,7 +71,7 @@ def test_the_cell_in_three_dimensions_shows_every_density_and_loads_nothing(
 
 
 def test_a_transition_of_one_branch_names_it(results: Results) -> None:
-    both = next(t for t in results.transitions if t.heated_K and t.cooled_K)
+    both = next(t for t in results.of(HeatingFound).transitions if t.heated_K and t.cooled_K)
     told = {}
     for branch, one in {
         "": both,
@@ -74,7 +80,7 @@ def test_a_transition_of_one_branch_names_it(results: Results) -> None:
     }.items():
         (told[branch],) = (
             card.note
-            for card in summary.cards(replace(results, transitions=(one,)))
+            for card in summary.cards(changed(results, transitions=(one,)))
             if card.title == "Transition temperature"
         )
     assert told == {
@@ -143,7 +149,7 @@ def test_the_page_says_which_engine_computed_it(page: str) -> None:
 def test_results_json_holds_the_numbers(directory: Path, results: Results) -> None:
     content = json.loads((directory / "results.json").read_text(encoding="utf-8"))
     assert content["lattice"][0]["lattice_A"]["value"] == pytest.approx(
-        results.lattice[0].lattice_A.value
+        results.of(HeatingFound).lattice[0].lattice_A.value
     )
 
 
@@ -151,7 +157,12 @@ def test_the_same_results_make_the_same_files(
     results: Results, directory: Path, tmp_path: Path
 ) -> None:
     again = write_report(
-        replace(bare(results), branches=results.branches, transitions=results.transitions), tmp_path
+        changed(
+            bare(results),
+            branches=results.of(HeatingFound).branches,
+            transitions=results.of(HeatingFound).transitions,
+        ),
+        tmp_path,
     ).parent
     drawn = [
         path.relative_to(again)
@@ -170,7 +181,7 @@ def test_what_a_stranger_wrote_is_escaped(
 ) -> None:
     nasty = "<script>alert('x')</script>&\"{{ 7*7 }}"
     gaps = [replace(gap, label=nasty) for gap in collect_gaps(tmp_path / "store", failure)]
-    bad = replace(
+    bad = changed(
         bare(results), name=nasty, phase=nasty, anion=nasty, mobile=nasty, gaps=tuple(gaps), warnings=(nasty,),  # noqa: E501
         provenance=replace(results.provenance, study=nasty, versions={nasty: nasty}),
     )  # fmt: skip
@@ -191,7 +202,7 @@ def collect_gaps(root: Path, failure: Failure) -> list[Any]:
 
 def bare(results: Results) -> Results:
     """The same study with nothing done."""
-    return replace(
+    return changed(
         results,
         cells=(),
         learning=(),
@@ -226,7 +237,7 @@ def test_every_partial_store_has_a_page_that_says_what_is_missing(
         broken = next(task for task in made.tasks if task.stage == stages[done])
         store.write_failure(broken, failure)
         results = collect(made.study, made.tasks, store)
-        kept = replace(
+        kept = changed(
             results, transport=(), rotation=(), branches=(), learning=()
         )  # figures are drawn in other tests
         page = write_report(kept, tmp_path / f"page{done}").read_text(encoding="utf-8")
@@ -236,7 +247,7 @@ def test_every_partial_store_has_a_page_that_says_what_is_missing(
 
 
 def test_a_study_that_only_trains_shows_only_that(results: Results, tmp_path: Path) -> None:
-    few = replace(bare(results), sections=frozenset({"training_set", "potential"}))
+    few = changed(bare(results), sections=frozenset({"training_set", "potential"}))
     page = write_report(few, tmp_path).read_text(encoding="utf-8")
     assert 'id="potential"' in page
     assert 'id="heating"' not in page

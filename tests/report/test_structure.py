@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from borarun.report import Results
-from borarun.report.structure import tables as structure_tables
 from borarun.report.trajectory import DRAWN_FRAMES
+from borarun.subjects.diffusion.results import DiffusionFound
+from borarun.subjects.diffusion.structure import tables as structure_tables
+from borarun.subjects.heating.results import HeatingFound
 
 
 def test_ions_that_stay_are_on_the_tetrahedral_sites_that_they_were_put_on(
     results: Results,
 ) -> None:
-    still = [p for p in results.local if p.vacancies == 0]
+    still = [p for p in results.of(DiffusionFound).local if p.vacancies == 0]
     assert [p.temperature_K for p in still] == [400, 500, 600, 700]
     for p in still:
         assert p.sites == {"tetrahedral": 8, "window": 32, "octahedral": 4}
@@ -24,7 +26,9 @@ def test_ions_that_stay_are_on_the_tetrahedral_sites_that_they_were_put_on(
 
 
 def test_ions_that_walk_leave_them(results: Results) -> None:
-    (walking,) = [p for p in results.local if p.vacancies == 1 and p.temperature_K == 700]
+    (walking,) = [
+        p for p in results.of(DiffusionFound).local if p.vacancies == 1 and p.temperature_K == 700
+    ]
     assert walking.share["tetrahedral"].value < 0.6
     assert sum(share.value for share in walking.share.values()) == pytest.approx(1)
     assert sum(walking.hops.values()) > 100
@@ -34,9 +38,9 @@ def test_ions_that_walk_leave_them(results: Results) -> None:
 
 
 def test_the_density_holds_the_ions_and_is_at_the_tetrahedral_sites(results: Results) -> None:
-    for p in results.local:
+    for p in results.of(DiffusionFound).local:
         assert p.density.total == pytest.approx(p.n_mobile)
-    density = results.local[0].density
+    density = results.of(DiffusionFound).local[0].density
     peak = np.array(np.unravel_index(np.argmax(density.projection), density.projection.shape)) + 0.5
     assert np.abs(peak / density.projection.shape % 0.5 - 0.25).max() < 0.03
     assert {kind: len(found) for kind, found in density.sites.items()} == {
@@ -49,18 +53,18 @@ def test_the_density_holds_the_ions_and_is_at_the_tetrahedral_sites(results: Res
 
 
 def test_pairs_have_the_distances_of_the_lattice(results: Results) -> None:
-    pairs = {pair.name: pair for pair in results.local[0].pairs}
+    pairs = {pair.name: pair for pair in results.of(DiffusionFound).local[0].pairs}
     assert list(pairs) == ["Li–Li", "Li–B", "Li–H", "Li–B12H12", "B12H12–B12H12"]
     anion = pairs["Li–B12H12"]
     assert anion.r_A[np.argmax(anion.g)] == pytest.approx(9.58 * 3**0.5 / 4, abs=0.15)
     assert anion.coordination[-1] == pytest.approx(4, abs=0.1)
     assert not pairs["B12H12–B12H12"].g.any()  # 6.8 angstrom are out of reach in a cell of 9.6
-    assert results.local[0].n_pair_frames == DRAWN_FRAMES
+    assert results.of(DiffusionFound).local[0].n_pair_frames == DRAWN_FRAMES
 
 
 def test_the_ramps_keep_their_order_because_the_anions_only_librate(results: Results) -> None:
-    assert [branch.branch for branch in results.order] == ["heating", "cooling"]
-    for branch in results.order:
+    assert [branch.branch for branch in results.of(HeatingFound).order] == ["heating", "cooling"]
+    for branch in results.of(HeatingFound).order:
         assert branch.l == 6
         assert branch.memory.min() > 0.9
         assert branch.order.min() > 0.5

@@ -7,7 +7,6 @@ import pytest
 from borarun.published import Number, shipped
 from borarun.report import text
 from borarun.report.measured import Measured
-from borarun.subjects.potential.results import Learning
 
 
 @pytest.mark.parametrize(
@@ -70,29 +69,3 @@ def test_published_numbers_read_as_they_were_published() -> None:
     }
     assert text.published(Number.model_validate(made)) == "355–380"
     assert text.published(None) == text.NOTHING
-
-
-@pytest.mark.parametrize(
-    ("counts", "said"),
-    [((0, 0), ""), ((130, 0), " 130 "), ((90, 90), " 90 "), ((90, 30), " 30 or 90 ")],
-)
-def test_configurations_far_from_equilibrium_are_told_where_there_are_some(
-    counts: tuple[int, int], said: str
-) -> None:
-    told = text.pushed(
-        Learning(functional, 0, 300, count, (), (), None)
-        for functional, count in zip(("PBE", "PBE-D3"), counts, strict=True)
-    )
-    assert bool(told) == bool(said) and said in told
-
-
-def test_labels_that_were_brought_along_are_told_of_each_functional() -> None:
-    def told(*counts: int) -> str:
-        return text.given(
-            Learning(functional, count, 300, 0, (), (), None)
-            for functional, count in zip(("PBE", "PBE-D3"), counts, strict=True)
-        )
-
-    assert told(0, 0) == ""
-    assert "labels of 40 (PBE) and 12 (PBE-D3) configurations" in told(40, 12)
-    assert "labels of 12 (PBE-D3) configurations" in told(0, 12)

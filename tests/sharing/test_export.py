@@ -16,6 +16,7 @@ from conftest import MINI_STUDY, STUDIES
 from filled import HOST, POTENTIAL, fill, training
 from pyarrow.parquet import read_table
 from rocrate.rocrate import ROCrate
+from synthetic import changed
 
 from borarun.engines.potential.training import split
 from borarun.engines.registry import ENGINES
@@ -65,7 +66,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
         f"Its files are in {home}/runs/work/x.",
         f"on {HOST}",
     )
-    results = replace(
+    results = changed(
         collect(study, tasks, store), learning=(), gaps=(gap,)
     )  # without figures, which take seconds
     export(home / "mini.yaml", study, tasks, results, store, home / "out", terms=TERMS)

@@ -24,13 +24,17 @@ from borarun.analysis.regression import Regression, regression
 from borarun.errors import BorarunError
 from borarun.report.checks.results import Check
 from borarun.report.measured import Array, Measured
+from borarun.report.results import Results
 from borarun.report.source import Done, Source
-from borarun.report.structure.collect import Places, local_structure, places
-from borarun.report.structure.results import LocalStructure
 from borarun.report.thinning import thin_log
 from borarun.report.trajectory import Trajectory, check, read
 from borarun.study import Study
-from borarun.subjects.diffusion.results import Transport
+from borarun.subjects.diffusion.arrhenius import lines, with_phases
+from borarun.subjects.diffusion.results import DiffusionFound, Transport
+from borarun.subjects.diffusion.stage import NAME
+from borarun.subjects.diffusion.structure.collect import Places, local_structure, places
+from borarun.subjects.diffusion.structure.results import LocalStructure
+from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.reorientation.collect import reorientation, turns_of
 from borarun.subjects.reorientation.results import Rotation
 from borarun.subjects.reorientation.section import Reorientation
@@ -38,16 +42,6 @@ from borarun.units import FS_PER_PS
 
 PARTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Of a run, from its beginning, whose diffusivities show whether it converged."""
-
-
-@dataclass(frozen=True)
-class Diffusion:
-    """What the runs at constant temperature gave."""
-
-    transport: tuple[Transport, ...]
-    rotation: tuple[Rotation, ...]
-    local: tuple[LocalStructure, ...]
-    checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True)
@@ -70,18 +64,17 @@ class _Run:
     parts: tuple[Diffusivity, ...]
 
 
-def diffusion(study: Study, source: Source) -> Diffusion:
+def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
     """Every temperature and vacancy count that has a usable run."""
     turning = study.section(Reorientation)
     groups: dict[tuple[str, float, int], list[Done]] = {}
-    for done in source.of("diffusion"):
+    for done in source.of(NAME):
         groups.setdefault(
             (done.about("functional"), done.about("temperature_K"), done.about("vacancies")), []
         ).append(done)
     transport: list[Transport] = []
     turned: list[Rotation] = []
     local: list[LocalStructure] = []
-    checks: list[Check] = []
     for group in groups.values():
         runs, turns = [], []
         found: list[Places] = []
@@ -108,7 +101,8 @@ def diffusion(study: Study, source: Source) -> Diffusion:
             continue
         point = _transport(study, runs)
         transport.append(point)
-        checks += [run.check for run in runs]
+        for each in runs:
+            source.checked(each.check)
         if turns:
             turned.append(reorientation(point, turns))
         if found:
@@ -117,7 +111,8 @@ def diffusion(study: Study, source: Source) -> Diffusion:
             )
     transport.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
     local.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
-    return Diffusion(tuple(transport), tuple(turned), tuple(local), tuple(checks))
+    points = with_phases(transport, results.of(HeatingFound).transitions, turned)
+    return DiffusionFound(points, lines(points), tuple(local), tuple(turned))
 
 
 def _run(done: Done, run: Trajectory) -> _Run:

@@ -18,7 +18,7 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Measured
 from borarun.report.results import Results
-from borarun.subjects.diffusion.results import ArrheniusLine, Transport
+from borarun.subjects.diffusion.results import ArrheniusLine, DiffusionFound, Transport
 
 Group = tuple[str, int]
 
@@ -38,7 +38,7 @@ def grouped(points: tuple[Transport, ...]) -> dict[Group, list[Transport]]:
 
 def displacement(results: Results) -> Figure | None:
     """Log-log MSD against lag, a panel a functional and vacancy count."""
-    points = results.transport
+    points = results.of(DiffusionFound).transport
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
@@ -168,7 +168,7 @@ def _lengths(points: tuple[Transport, ...]) -> str:
 
 def framework(results: Results) -> Figure | None:
     """MSD of the framework atoms: flat where only the mobile ions move."""
-    points = results.transport
+    points = results.of(DiffusionFound).transport
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
@@ -248,7 +248,11 @@ def framework(results: Results) -> Figure | None:
 
 def convergence(results: Results) -> Figure | None:
     """D from the first parts of each run, a panel a functional and vacancy count."""
-    points = [p for p in results.transport if any(part is not None for part in p.part_cm2_s)]
+    points = [
+        p
+        for p in results.of(DiffusionFound).transport
+        if any(part is not None for part in p.part_cm2_s)
+    ]
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
@@ -328,17 +332,19 @@ def conductivity(results: Results) -> Figure | None:
     """sigma against 1000/T, a panel a functional, a colour a vacancy count."""
     drawn = [
         p
-        for p in results.transport
+        for p in results.of(DiffusionFound).transport
         if p.conductivity_S_cm is not None and p.conductivity_S_cm.high > 0
     ]
     if not drawn:
         return None
-    counts = sorted({p.vacancies for p in results.transport})
+    counts = sorted({p.vacancies for p in results.of(DiffusionFound).transport})
     colors = style.by_vacancies(counts)
     panels = []
     for functional in dict.fromkeys(p.functional for p in drawn):
         points = [p for p in drawn if p.functional == functional]
-        lines = [line for line in results.arrhenius if line.functional == functional]
+        lines = [
+            line for line in results.of(DiffusionFound).arrhenius if line.functional == functional
+        ]
 
         def paint(
             axes: Axes,
@@ -420,7 +426,7 @@ def conductivity(results: Results) -> Figure | None:
             p.accepted,
             p.reason,
         ]
-        for p in results.transport
+        for p in results.of(DiffusionFound).transport
     ]
     columns = (
         Column("functional"),
@@ -432,7 +438,7 @@ def conductivity(results: Results) -> Figure | None:
         Column("in the fit"),
         Column("why not"),
     )
-    left_out = not all(p.accepted for p in results.transport)
+    left_out = not all(p.accepted for p in results.of(DiffusionFound).transport)
     caption = (
         "Tracer conductivity by the Nernst-Einstein relation with Haven ratio 1, as in the "
         "paper; bars are 95 % intervals from time blocks, an arrow hangs from the upper end of "
@@ -440,8 +446,9 @@ def conductivity(results: Results) -> Figure | None:
         "points, each phase for itself where heating found a transition, with its 95 % band. "
     )
     caption += (
-        f"Hollow points are left out of the fit: {_reasons(results.transport)}; the table "
-        "below has each reason in full."
+        "Hollow points are left out of the fit: "
+        f"{_reasons(results.of(DiffusionFound).transport)}; the table below has each reason in "
+        "full."
         if left_out
         else ""
     )
@@ -459,7 +466,7 @@ def pristine(results: Results) -> Figure | None:
     """
     drawn = [
         p
-        for p in results.transport
+        for p in results.of(DiffusionFound).transport
         if p.vacancies == 0 and p.diffusivity_cm2_s is not None and p.diffusivity_cm2_s.high > 0
     ]
     names = list(dict.fromkeys(p.functional for p in drawn))
@@ -533,7 +540,11 @@ def pristine(results: Results) -> Figure | None:
 
 def activation(results: Results) -> Figure | None:
     """Activation energy against the content of vacancies, where there are several contents."""
-    lines = [line for line in results.arrhenius if line.activation_energy_meV is not None]
+    lines = [
+        line
+        for line in results.of(DiffusionFound).arrhenius
+        if line.activation_energy_meV is not None
+    ]
     if len({line.vacancies for line in lines}) < 2:
         return None
     groups: dict[tuple[str, str], list[ArrheniusLine]] = {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from borarun.report.measured import Array, Measured
+from borarun.report.measured import DRAWN_ONLY, Array, Measured
+from borarun.subjects.diffusion.structure.results import LocalStructure
+from borarun.subjects.reorientation.results import Rotation
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,21 @@ class ArrheniusLine:
     line_high_S_cm: Array
     phase: str
     statement: str
+
+
+@dataclass(frozen=True)
+class DiffusionFound:
+    """What the runs at constant temperature gave.
+
+    Attributes
+    ----------
+    transport : each temperature and vacancy count
+    arrhenius : lines through them
+    local : what lies around what
+    rotation : read from the same runs, handed on to the subject that shows it
+    """
+
+    transport: tuple[Transport, ...] = ()
+    arrhenius: tuple[ArrheniusLine, ...] = ()
+    local: tuple[LocalStructure, ...] = ()
+    rotation: tuple[Rotation, ...] = field(default=(), metadata=DRAWN_ONLY)

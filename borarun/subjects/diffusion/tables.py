@@ -5,11 +5,12 @@ from __future__ import annotations
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
+from borarun.subjects.diffusion.results import DiffusionFound
 
 
 def transport(results: Results) -> Table | None:
     """Diffusivity and conductivity of every run."""
-    if not results.transport:
+    if not results.of(DiffusionFound).transport:
         return None
     rows: list[list[Value]] = [
         [
@@ -24,7 +25,7 @@ def transport(results: Results) -> Table | None:
             p.collective_S_cm,
             p.haven,
         ]
-        for p in results.transport
+        for p in results.of(DiffusionFound).transport
     ]
     columns = (
         Column("functional"),
@@ -51,7 +52,11 @@ def transport(results: Results) -> Table | None:
 
 def _disagreement(results: Results) -> str:
     """Where the two opinions on D are farther apart than both their intervals together."""
-    pairs = [(p, p.diffusivity_cm2_s, p.regression_cm2_s) for p in results.transport if p.accepted]
+    pairs = [
+        (p, p.diffusivity_cm2_s, p.regression_cm2_s)
+        for p in results.of(DiffusionFound).transport
+        if p.accepted
+    ]
     apart = [
         p
         for p, one, other in pairs
@@ -73,7 +78,7 @@ def _disagreement(results: Results) -> str:
 
 def activation(results: Results) -> Table | None:
     """Activation energies against vacancy content, beside the paper's Table 3."""
-    if not results.arrhenius:
+    if not results.of(DiffusionFound).arrhenius:
         return None
     rows: list[list[Value]] = [
         [
@@ -86,7 +91,7 @@ def activation(results: Results) -> Table | None:
             line.chi2_reduced,
             line.statement,
         ]
-        for line in results.arrhenius
+        for line in results.of(DiffusionFound).arrhenius
     ]
     for p in results.published.find("activation_energy"):
         who = f"paper, {p.functional}" if p.kind == "paper" else "experiment"

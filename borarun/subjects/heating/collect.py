@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from borarun.analysis import lattice, transition
 from borarun.analysis.transition import Branch as Fit
 from borarun.report.measured import Array, Measured
+from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.study import Study
-from borarun.subjects.heating.results import Branch, LatticePoint, Transition
-from borarun.units import FS_PER_PS
+from borarun.subjects.heating.order import ramps
+from borarun.subjects.heating.ramps import bin_width_K, is_slowest, ramp_rate, set_temperature
+from borarun.subjects.heating.results import Branch, HeatingFound, LatticePoint, Transition
+from borarun.subjects.heating.stage import NAME
 
 FEWEST_FRAMES = 50
-LEAST_BIN_K, LEAST_BIN_PS = 25.0, 0.5
-"""A bin of a ramp is at least this wide and lasts at least this long: the cell breathes once in
-about a picosecond.
-"""
 ROOM_K = 300.0
 
 
-@dataclass(frozen=True)
-class Heating:
-    """What the ramps of the study gave."""
-
-    branches: tuple[Branch, ...]
-    transitions: tuple[Transition, ...]
-    lattice: tuple[LatticePoint, ...]
-
-
-def heating(study: Study, source: Source) -> Heating:
+def collect(study: Study, source: Source, results: Results) -> HeatingFound:
     """All ramps that are done, branch by branch and together."""
     branches: list[Branch] = []
     points: list[LatticePoint] = []
@@ -41,7 +29,7 @@ def heating(study: Study, source: Source) -> Heating:
     )
     fits: dict[tuple[str, int, float], dict[str, Fit]] = {}
     units = study.formula_units((1, 1, 1))
-    for done in source.of("heating"):
+    for done in source.of(NAME):
         functional, vacancies, name, rate = (
             done.about(what) for what in ("functional", "vacancies", "branch", "heating_K_per_ps")
         )
@@ -73,37 +61,7 @@ def heating(study: Study, source: Source) -> Heating:
         for group, pair in fits.items()
         if "heating" in pair
     )
-    return Heating(tuple(branches), together, tuple(points))
-
-
-def is_slowest(source: Source, done: Done) -> bool:
-    """Whether a ramp, or the heating before it, is the slowest that is done with the same cell and
-    functional.
-    """
-    same = source.of(
-        "heating", functional=done.about("functional"), vacancies=done.about("vacancies")
-    )
-    return bool(
-        done.about("heating_K_per_ps") == min(other.about("heating_K_per_ps") for other in same)
-    )
-
-
-def set_temperature(done: Done, step: Array) -> Array:
-    """(F,) K: the thermostat's temperature at each frame of a ramp."""
-    segment = done.task.settings["segments"][0]
-    part = step * done.task.settings["timestep_fs"] / FS_PER_PS / segment["time_ps"]
-    return np.asarray(segment["from_K"] + (segment["to_K"] - segment["from_K"]) * part)
-
-
-def _rate(done: Done) -> float:
-    """Heating or cooling rate of a ramp, K/ps."""
-    segment = done.task.settings["segments"][0]
-    return float(abs(segment["to_K"] - segment["from_K"]) / segment["time_ps"])
-
-
-def bin_width_K(done: Done) -> float:
-    """Width of the bins of temperature that a ramp is averaged in, K."""
-    return max(LEAST_BIN_K, LEAST_BIN_PS * _rate(done))
+    return HeatingFound(tuple(branches), together, tuple(points), ramps(study, source))
 
 
 def _measured(mean: lattice.Mean) -> Measured:
@@ -127,7 +85,7 @@ def _branch(
         functional=done.about("functional"),
         vacancies=done.about("vacancies"),
         branch=done.about("branch"),
-        rate_K_per_ps=_rate(done),
+        rate_K_per_ps=ramp_rate(done),
         heating_K_per_ps=done.about("heating_K_per_ps"),
         n_atoms=len(source.store.array(done.key, "numbers")),
         seed=done.task.settings["seed"],

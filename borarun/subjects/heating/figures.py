@@ -8,7 +8,7 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.report.results import Results
-from borarun.subjects.heating.results import Branch, Transition
+from borarun.subjects.heating.results import Branch, HeatingFound, Transition
 
 _COLORS = {"heating": style.HEATING, "cooling": style.COOLING}
 _MARKERS = {"heating": "o", "cooling": "s"}
@@ -21,10 +21,10 @@ def lattice(results: Results) -> Figure | None:
     """a(T), or V(T) where the cell is not cubic, on heating and cooling; one panel a functional and
     vacancy count.
     """
-    if not results.branches:
+    if not results.of(HeatingFound).branches:
         return None
     groups: dict[tuple[str, int], list[Branch]] = {}
-    for branch in results.branches:
+    for branch in results.of(HeatingFound).branches:
         groups.setdefault((branch.functional, branch.vacancies), []).append(branch)
     panels = []
     for (functional, vacancies), branches in groups.items():
@@ -94,7 +94,7 @@ def lattice(results: Results) -> Figure | None:
             branch.rate_K_per_ps,
             *(float(value) for value in values),
         ]
-        for branch in results.branches
+        for branch in results.of(HeatingFound).branches
         for values in zip(
             branch.temperature_K,
             branch.lattice_A,
@@ -117,14 +117,14 @@ def lattice(results: Results) -> Figure | None:
         Column("standard error of the volume", "A^3"),
         *(Column(name, "A") for name in "abc"),
     )
-    first = results.branches[0]
+    first = results.of(HeatingFound).branches[0]
     repeats = " × ".join(str(n) for n in results.supercell)
     what = (
         "The lattice parameter is the cube root of the volume per unit cell"
         if results.cubic
         else "The cell is not cubic: its volume is drawn"
     )
-    seeds = ", ".join(sorted({str(b.seed) for b in results.branches}))
+    seeds = ", ".join(sorted({str(b.seed) for b in results.of(HeatingFound).branches}))
     caption = (
         f"Molecular dynamics at constant pressure, {first.n_atoms} atoms ({repeats} cells), "
         f"one run a branch, seed {seeds}. {what}. Points are means over "
@@ -133,7 +133,7 @@ def lattice(results: Results) -> Figure | None:
         "a step does no better. Vertical dashed lines mark the half-height temperature of a "
         "step, with its 95 % bootstrap interval. "
     )
-    if len({branch.heating_K_per_ps for branch in results.branches}) > 1:
+    if len({branch.heating_K_per_ps for branch in results.of(HeatingFound).branches}) > 1:
         caption += "The faster the ramps, the paler they are drawn."
     return Figure(
         "Lattice against temperature",
@@ -168,8 +168,14 @@ def functionals(results: Results) -> Figure | None:
     vacancies and the slowest rate of each.
     """
     found: dict[str, list[Branch]] = {}
-    for functional in dict.fromkeys(branch.functional for branch in results.branches):
-        same = [branch for branch in results.branches if branch.functional == functional]
+    for functional in dict.fromkeys(
+        branch.functional for branch in results.of(HeatingFound).branches
+    ):
+        same = [
+            branch
+            for branch in results.of(HeatingFound).branches
+            if branch.functional == functional
+        ]
         least = min((branch.vacancies, branch.heating_K_per_ps) for branch in same)
         found[functional] = [
             branch for branch in same if (branch.vacancies, branch.heating_K_per_ps) == least
@@ -219,7 +225,10 @@ def functionals(results: Results) -> Figure | None:
         width=5.6,
         height=5.0,
     )
-    transitions = {(t.functional, t.vacancies, t.heating_K_per_ps): t for t in results.transitions}
+    transitions = {
+        (t.functional, t.vacancies, t.heating_K_per_ps): t
+        for t in results.of(HeatingFound).transitions
+    }
     rows: list[list[Value]] = []
     for functional, branches in found.items():
         first = branches[0]
@@ -257,7 +266,7 @@ def edges(results: Results) -> Figure | None:
     panel a functional and vacancy count, slowest rate.
     """
     slowest: dict[tuple[str, int], Branch] = {}
-    for branch in results.branches:
+    for branch in results.of(HeatingFound).branches:
         before = slowest.get((branch.functional, branch.vacancies))
         if branch.branch == "heating" and (
             before is None or branch.heating_K_per_ps < before.heating_K_per_ps
@@ -318,7 +327,7 @@ def hysteresis(results: Results) -> Figure | None:
     count, where there are several rates.
     """
     groups: dict[tuple[str, int], list[Transition]] = {}
-    for t in results.transitions:
+    for t in results.of(HeatingFound).transitions:
         if t.temperature_K is not None:
             groups.setdefault((t.functional, t.vacancies), []).append(t)
     groups = {

@@ -8,13 +8,13 @@ from borarun.analysis import lattice, occupancy
 from borarun.analysis.order import orientational_order
 from borarun.analysis.sites import find_sites
 from borarun.errors import BorarunError
-from borarun.report.checks.results import Check
 from borarun.report.measured import Array
 from borarun.report.source import Done, Source
-from borarun.report.structure.results import OrderBranch
 from borarun.report.trajectory import Trajectory, check, read
 from borarun.study import Study
-from borarun.subjects.heating.collect import bin_width_K, is_slowest, set_temperature
+from borarun.subjects.heating.ramps import bin_width_K, is_slowest, set_temperature
+from borarun.subjects.heating.results import OrderBranch
+from borarun.subjects.heating.stage import NAME
 
 COLD_PART = 20
 """Orientations are compared with their mean over so small a part of the heating run, at its cold
@@ -22,14 +22,13 @@ end.
 """
 
 
-def ramps(study: Study, source: Source) -> tuple[tuple[OrderBranch, ...], tuple[Check, ...]]:
+def ramps(study: Study, source: Source) -> tuple[OrderBranch, ...]:
     """Checks of every ramp, and order on the slowest ones. Orientations are compared with the cold
     start of the heating run of the same cell.
     """
-    checks: list[Check] = []
     order: list[OrderBranch] = []
     cold: dict[tuple[str, int], Array] = {}
-    for done in source.of("heating"):
+    for done in source.of(NAME):
         branch, group = done.about("branch"), (done.about("functional"), done.about("vacancies"))
         try:
             run = read(study, source, done, branch, toroidal=False)
@@ -38,9 +37,9 @@ def ramps(study: Study, source: Source) -> tuple[tuple[OrderBranch, ...], tuple[
             continue
         if run is None:
             continue
-        checks.append(check(done, run, constant=False))
+        intact = source.checked(check(done, run, constant=False))
         if (
-            not is_slowest(source, done) or not checks[-1].intact or run.anions.shape[1] == 1
+            not is_slowest(source, done) or not intact or run.anions.shape[1] == 1
         ):  # a single atom has no orientation
             continue
         if branch == "heating":
@@ -54,7 +53,7 @@ def ramps(study: Study, source: Source) -> tuple[tuple[OrderBranch, ...], tuple[
                     cold[group],
                 )
             )
-    return tuple(order), tuple(checks)
+    return tuple(order)
 
 
 def _cold_orientation(run: Trajectory) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from borarun.report.measured import Array, Measured
@@ -90,3 +91,46 @@ class LatticePoint:
     temperature_K: float
     lattice_A: Measured
     volume_A3: Measured
+
+
+@dataclass(frozen=True)
+class OrderBranch:
+    """What disorders on a ramp of temperature.
+
+    Attributes
+    ----------
+    temperature_K : (n,) means over temperature bins, as in `Branch`
+    share : kind of site -> (n,) share of the mobile ions
+    memory, order : (n,) of the anions' orientations, see `borarun.analysis.order`
+    l : of the order
+    """
+
+    functional: str
+    vacancies: int
+    branch: str
+    n_atoms: int
+    n_anions: int
+    n_frames: int
+    temperature_K: Array
+    share: Mapping[str, Array]
+    memory: Array
+    order: Array
+    l: int  # noqa: E741
+
+
+@dataclass(frozen=True)
+class HeatingFound:
+    """What the ramps gave.
+
+    Attributes
+    ----------
+    branches : each ramp
+    transitions : heating and cooling together
+    lattice : at temperatures that something is published for
+    order : sites and orientations on the slowest ramps
+    """
+
+    branches: tuple[Branch, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    lattice: tuple[LatticePoint, ...] = ()
+    order: tuple[OrderBranch, ...] = ()

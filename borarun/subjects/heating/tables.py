@@ -5,23 +5,26 @@ from __future__ import annotations
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
+from borarun.subjects.heating.results import HeatingFound
 
 
 def lattice(results: Results) -> Table | None:
     """Lattice parameters, or volumes where the cell is not cubic, at the temperatures of the
     published ones.
     """
-    if not results.lattice:
+    if not results.of(HeatingFound).lattice:
         return None
-    series = list(dict.fromkeys((p.functional, p.vacancies) for p in results.lattice))
-    temperatures = sorted({p.temperature_K for p in results.lattice})
+    series = list(
+        dict.fromkeys((p.functional, p.vacancies) for p in results.of(HeatingFound).lattice)
+    )
+    temperatures = sorted({p.temperature_K for p in results.of(HeatingFound).lattice})
     quantity, unit = ("lattice_parameter", "Å") if results.cubic else ("volume", "Å³/f.u.")
     papers = results.published.find(quantity, kind="paper")
     rows: list[list[Value]] = []
     for T in temperatures:
         ours = {
             (p.functional, p.vacancies): p.lattice_A if results.cubic else p.volume_A3
-            for p in results.lattice
+            for p in results.of(HeatingFound).lattice
             if p.temperature_K == T
         }
         paper = results.published.paper(quantity, "", temperature_K=T)
@@ -55,13 +58,13 @@ def lattice(results: Results) -> Table | None:
 
 def transitions(results: Results) -> Table | None:
     """Transition temperatures beside the published ones."""
-    if not results.transitions:
+    if not results.of(HeatingFound).transitions:
         return None
     rows: list[list[Value]] = []
-    for t in results.transitions:
+    for t in results.of(HeatingFound).transitions:
         ramps = [
             b
-            for b in results.branches
+            for b in results.of(HeatingFound).branches
             if (b.functional, b.vacancies, b.heating_K_per_ps)
             == (t.functional, t.vacancies, t.heating_K_per_ps)
         ]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from borarun.analysis import functionals
+from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.study import Study
 from borarun.subjects.phonons import section as study_section
-from borarun.subjects.phonons.results import Phonons
+from borarun.subjects.phonons.results import Phonons, PhononsFound
 from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
+
+
+def collect(study: Study, source: Source, results: Results) -> PhononsFound:
+    """Phonons, and the peaks that were measured."""
+    return PhononsFound(phonons(study, source, results.atoms_per_formula), measured_peaks(study))
 
 
 def measured_peaks(study: Study) -> tuple[float, ...]:

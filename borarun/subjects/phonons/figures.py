@@ -15,7 +15,7 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.report.results import Results
-from borarun.subjects.phonons.results import Phonons
+from borarun.subjects.phonons.results import Phonons, PhononsFound
 from borarun.units import PER_CM_IN_MEV
 
 GAP_MEV = 40.0
@@ -43,14 +43,16 @@ def densities(results: Results) -> list[Figure]:
     measured peaks.
     """
     return [
-        _density(phase, group, results.measured_peaks_meV)
-        for phase, group in by_phase(results.phonons).items()
+        _density(phase, group, results.of(PhononsFound).measured_peaks_meV)
+        for phase, group in by_phase(results.of(PhononsFound).phonons).items()
     ]
 
 
 def bands(results: Results) -> list[Figure]:
     """One figure a phase: the band structure of each functional."""
-    return [_bands(phase, group) for phase, group in by_phase(results.phonons).items()]
+    return [
+        _bands(phase, group) for phase, group in by_phase(results.of(PhononsFound).phonons).items()
+    ]
 
 
 def blocks(

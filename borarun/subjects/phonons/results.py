@@ -50,3 +50,17 @@ class Phonons:
     acoustic_sum_eV_per_A2: float
     peaks_meV: Array
     match: Match | None
+
+
+@dataclass(frozen=True)
+class PhononsFound:
+    """What the phonons gave.
+
+    Attributes
+    ----------
+    phonons : phase by phase, with every functional
+    measured_peaks_meV : measured vibrational peaks, from the study file
+    """
+
+    phonons: tuple[Phonons, ...] = ()
+    measured_peaks_meV: tuple[float, ...] = ()

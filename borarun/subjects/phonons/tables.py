@@ -6,14 +6,17 @@ from borarun.analysis.functionals import PROMINENCE
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
+from borarun.subjects.phonons.results import PhononsFound
 from borarun.units import PER_CM_IN_MEV
 
 
 def phonons(results: Results) -> Table | None:
     """What the phonons say of stability and energy."""
-    if not results.phonons:
+    if not results.of(PhononsFound).phonons:
         return None
-    temperatures = sorted({T for p in results.phonons for T, _ in p.free_energy_eV})
+    temperatures = sorted(
+        {T for p in results.of(PhononsFound).phonons for T, _ in p.free_energy_eV}
+    )
     rows: list[list[Value]] = [
         [
             p.phase,
@@ -26,7 +29,7 @@ def phonons(results: Results) -> Table | None:
             *(dict(p.free_energy_eV).get(T) for T in temperatures),
             p.acoustic_sum_eV_per_A2,
         ]
-        for p in results.phonons
+        for p in results.of(PhononsFound).phonons
     ]
     columns = (
         Column("phase"),
@@ -50,11 +53,11 @@ def phonons(results: Results) -> Table | None:
 
 def ranking(results: Results) -> Table | None:
     """Functionals by how well their peaks meet the measured ones, the best first."""
-    if not results.measured_peaks_meV or not results.phonons:
+    if not results.of(PhononsFound).measured_peaks_meV or not results.of(PhononsFound).phonons:
         return None
     rows: list[list[Value]] = []
-    for phase in dict.fromkeys(p.phase for p in results.phonons):
-        group = [p for p in results.phonons if p.phase == phase]
+    for phase in dict.fromkeys(p.phase for p in results.of(PhononsFound).phonons):
+        group = [p for p in results.of(PhononsFound).phonons if p.phase == phase]
         order = sorted(group, key=lambda p: float("inf") if p.match is None else p.match.score)
         for rank, p in enumerate(order, start=1):
             if p.match is None:
@@ -88,7 +91,7 @@ def ranking(results: Results) -> Table | None:
         Column("mean deviation", "meV", 2),
         Column("largest deviation, meV"),
     )
-    count = text.count(len(results.measured_peaks_meV), "measured peak")
+    count = text.count(len(results.of(PhononsFound).measured_peaks_meV), "measured peak")
     caption = (
         f"The score is the root-mean-square difference between {count} and the peaks of the "
         "computed density of states: every measured peak is paired with a computed one of its "
@@ -101,7 +104,7 @@ def ranking(results: Results) -> Table | None:
 
 def peaks(results: Results) -> Table | None:
     """Measured peaks and the computed ones paired with them."""
-    matched = [p for p in results.phonons if p.match is not None]
+    matched = [p for p in results.of(PhononsFound).phonons if p.match is not None]
     if not matched:
         return None
     rows: list[list[Value]] = [
@@ -110,7 +113,7 @@ def peaks(results: Results) -> Table | None:
             measured / PER_CM_IN_MEV,
             *(float(p.match.computed[index]) for p in matched if p.match is not None),
         ]
-        for index, measured in enumerate(results.measured_peaks_meV)
+        for index, measured in enumerate(results.of(PhononsFound).measured_peaks_meV)
     ]
     several = len({p.phase for p in matched}) > 1
     names = [f"{p.functional}, {p.phase}" if several else p.functional for p in matched]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from borarun.engines.bundled import engine as bundled
 from borarun.report.measured import Array
+from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.report.thinning import peaks
 from borarun.study import Study
@@ -16,8 +16,8 @@ from borarun.subjects.potential.results import (
     Exploration,
     Learning,
     Parity,
+    PotentialFound,
     Round,
-    StandIn,
     Training,
 )
 from borarun.task import Json
@@ -26,29 +26,11 @@ from borarun.units import EV_PER_A3_IN_KBAR, FS_PER_PS
 PARITY_POINTS = 3000
 
 
-def stand_ins(study: Study) -> tuple[StandIn, ...]:
-    """What the bundled reference says of itself."""
-    if study.reference.engine != bundled.NAME:
-        return ()
-    made = []
-    for functional in study.functionals:
-        if functional in bundled.POTENTIALS:
-            record = bundled.record(functional)
-            errors = record["errors"]["valid"]
-            made.append(
-                StandIn(
-                    functional=functional,
-                    statement=record["statement"],
-                    level=record["level"],
-                    n_train=record["n_train"],
-                    n_valid=record["n_valid"],
-                    energy_meV_per_atom=errors["energy_meV_per_atom"],
-                    forces_eV_per_A=errors["forces_eV_per_A"],
-                    stress_kbar=errors["stress_kbar"],
-                    lattice_300K_A=record["lattice_parameter_300K_A"],
-                )
-            )
-    return tuple(made)
+def collect(study: Study, source: Source, results: Results) -> PotentialFound:
+    """How the potential of each functional came to be."""
+    return PotentialFound(
+        tuple(learning(study, source, functional) for functional in study.functionals)
+    )
 
 
 def learning(study: Study, source: Source, functional: str) -> Learning:

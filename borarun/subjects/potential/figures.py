@@ -10,6 +10,7 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.subjects.potential.results import Errors, Exploration, Learning
+from borarun.subjects.potential.words import given, pushed
 
 
 def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
@@ -130,7 +131,7 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
         "points on configurations held out of the fit, hollow points on those fitted. Training "
         "0 uses the first training set alone; each later one adds what the round of active "
         "learning before it labelled. Held out is a part of the first training set; what active "
-        f"learning selects is learnt whole.{text.given(learning)}{text.pushed(learning)}",
+        f"learning selects is learnt whole.{given(learning)}{pushed(learning)}",
         tuple(panels),
         Table("learning_curve", "Learning curve", tuple(columns), rows),
     )

@@ -9,23 +9,6 @@ from borarun.report.measured import Array
 
 
 @dataclass(frozen=True)
-class StandIn:
-    """The record of a reference engine that stands in for DFT; None where the record says
-    nothing.
-    """
-
-    functional: str
-    statement: str
-    level: int
-    n_train: int
-    n_valid: int
-    energy_meV_per_atom: float | None
-    forces_eV_per_A: float | None
-    stress_kbar: float | None
-    lattice_300K_A: float | None
-
-
-@dataclass(frozen=True)
 class Errors:
     """Root-mean-square errors of a potential against its reference."""
 
@@ -129,3 +112,15 @@ class Learning:
     trainings: tuple[Training, ...]
     rounds: tuple[Round, ...]
     parity: Parity | None
+
+
+@dataclass(frozen=True)
+class PotentialFound:
+    """How the potentials came to be.
+
+    Attributes
+    ----------
+    learning : of each functional
+    """
+
+    learning: tuple[Learning, ...] = ()

@@ -8,46 +8,13 @@ from borarun.published import Statistics
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
-from borarun.subjects.potential.results import Exploration, Round, Training
-
-
-def stand_ins(results: Results) -> Table | None:
-    """The reference engine that stands in for DFT, in its own words."""
-    if not results.stand_ins:
-        return None
-    rows: list[list[Value]] = [
-        [
-            s.functional,
-            s.level,
-            s.n_train,
-            s.n_valid,
-            s.energy_meV_per_atom,
-            s.forces_eV_per_A,
-            s.stress_kbar,
-            s.lattice_300K_A,
-        ]
-        for s in results.stand_ins
-    ]
-    columns = (
-        Column("functional"),
-        Column("MTP level"),
-        Column("fitted configurations"),
-        Column("held out"),
-        Column("energy error", "meV/atom", 3),
-        Column("force error", "eV/Å", 3),
-        Column("stress error", "kbar", 3),
-        Column("a at 300 K", "Å", 4),
-    )
-    caption = (
-        f"{' '.join(dict.fromkeys(s.statement for s in results.stand_ins))} Errors are root mean "
-        "squares on held-out configurations."
-    )
-    return Table("reference", "Reference engine", columns, rows, caption)
+from borarun.subjects.potential.results import Exploration, PotentialFound, Round, Training
+from borarun.subjects.potential.words import given, pushed
 
 
 def training_statistics(results: Results) -> Table | None:
     """Statistics of the final potentials beside the paper's Table 1."""
-    finals = [part for part in results.learning if part.trainings]
+    finals = [part for part in results.of(PotentialFound).learning if part.trainings]
     if not finals:
         return None
     columns = [Column("statistic")]
@@ -62,7 +29,7 @@ def training_statistics(results: Results) -> Table | None:
     caption = (
         "As in Table 1 of the paper. Its errors are RMSE of MTP level 20 against DFT; ours are "
         "RMSE against the reference engine named at the top, on held-out configurations unless "
-        f"the row says otherwise.{text.given(finals)}{text.pushed(finals)}"
+        f"the row says otherwise.{given(finals)}{pushed(finals)}"
     )
     return Table("training_statistics", "Training statistics", tuple(columns), rows, caption)
 
@@ -109,7 +76,7 @@ _STOPS = {"completed": "ran to its end", "extrapolation": "grade passed the uppe
 def ledger(results: Results) -> Table | None:
     """Active learning, one row an exploration run; what the round did stands in its first row."""
     rows: list[list[Value]] = []
-    for part in results.learning:
+    for part in results.of(PotentialFound).learning:
         for step in part.rounds:
             for index, run in enumerate(step.explorations or ()):
                 rows.append(

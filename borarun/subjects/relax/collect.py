@@ -6,12 +6,19 @@ from collections.abc import Mapping
 
 from borarun.analysis.functionals import lattice_deviation, phases_below
 from borarun.frames import Frames
+from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.study import Study
-from borarun.subjects.relax.results import RelaxedCell
+from borarun.subjects.relax.results import RelaxedCell, RelaxFound
 from borarun.subjects.relax.section import Relax
 
 Edges = tuple[float, float, float]
+
+
+def collect(study: Study, source: Source, results: Results) -> RelaxFound:
+    """Relaxed cells and what was measured of them."""
+    measured = measured_cells(study, results.cubic)
+    return RelaxFound(cells(study, source, measured, results.atoms_per_formula), measured)
 
 
 def measured_cells(study: Study, cubic: bool) -> dict[str, Edges]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,17 @@ class RelaxedCell:
     max_force_eV_per_A: float
     below: str
     deviation_percent: float | None
+
+
+@dataclass(frozen=True)
+class RelaxFound:
+    """What relaxing gave.
+
+    Attributes
+    ----------
+    cells : in the order of the tasks
+    measured_cells_A : measured lattice parameters of phases, from the study file or published
+    """
+
+    cells: tuple[RelaxedCell, ...] = ()
+    measured_cells_A: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
+from borarun.subjects.relax.results import RelaxFound
 
 
 def cells(results: Results) -> Table | None:
     """Relaxed cells, and measured ones."""
-    if not results.cells:
+    if not results.of(RelaxFound).cells:
         return None
     rows: list[list[Value]] = [
         [
@@ -26,11 +27,11 @@ def cells(results: Results) -> Table | None:
             f"wrong: below {c.below}" if c.below else "",
             c.max_force_eV_per_A,
         ]
-        for c in results.cells
+        for c in results.of(RelaxFound).cells
     ]
     rows += [
         ["experiment", phase, "", *edges, "", *[None] * 5, "", None]
-        for phase, edges in results.measured_cells_A.items()
+        for phase, edges in results.of(RelaxFound).measured_cells_A.items()
     ]
     columns = (
         Column("functional"),

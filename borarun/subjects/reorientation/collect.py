@@ -11,11 +11,19 @@ import numpy as np
 from borarun.analysis import rotation
 from borarun.analysis.order import disorder, mutual_order, orientational_order, settled
 from borarun.report.measured import Array, Measured
+from borarun.report.results import Results
+from borarun.report.source import Source
 from borarun.report.thinning import thin, thin_log
 from borarun.report.trajectory import Trajectory
-from borarun.subjects.diffusion.results import Transport
-from borarun.subjects.reorientation.results import AngleSeries, Rotation
+from borarun.study import Study
+from borarun.subjects.diffusion.results import DiffusionFound, Transport
+from borarun.subjects.reorientation.results import AngleSeries, ReorientationFound, Rotation
 from borarun.units import FS_PER_PS
+
+
+def collect(study: Study, source: Source, results: Results) -> ReorientationFound:
+    """What was read from the runs of diffusion, each of which is read once for both."""
+    return ReorientationFound(results.of(DiffusionFound).rotation)
 
 
 @dataclass(frozen=True)

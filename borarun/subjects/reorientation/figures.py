@@ -12,7 +12,7 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.report.results import Results
-from borarun.subjects.reorientation.results import Rotation
+from borarun.subjects.reorientation.results import ReorientationFound, Rotation
 
 
 def _grouped(points: tuple[Rotation, ...]) -> dict[tuple[str, int], list[Rotation]]:
@@ -24,7 +24,7 @@ def _grouped(points: tuple[Rotation, ...]) -> dict[tuple[str, int], list[Rotatio
 
 def autocorrelation(results: Results) -> Figure | None:
     """xi against lag, a panel a functional and vacancy count, a line a temperature."""
-    points = results.rotation
+    points = results.of(ReorientationFound).rotation
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
@@ -103,7 +103,7 @@ def deflections(results: Results) -> Figure | None:
     """Distribution of the angle between a vertex and its mean direction, a panel a functional and
     vacancy count, a line a temperature.
     """
-    points = results.rotation
+    points = results.of(ReorientationFound).rotation
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
@@ -175,8 +175,8 @@ def by_vacancies(results: Results) -> Figure | None:
     """
     panels: list[style.Panel] = []
     rows: list[list[Value]] = []
-    for functional in dict.fromkeys(p.functional for p in results.rotation):
-        own = [p for p in results.rotation if p.functional == functional]
+    for functional in dict.fromkeys(p.functional for p in results.of(ReorientationFound).rotation):
+        own = [p for p in results.of(ReorientationFound).rotation if p.functional == functional]
         count = Counter(p.temperature_K for p in own)
         temperature_K = max(count, key=lambda T: (count[T], T))
         if count[temperature_K] < 2:
@@ -283,7 +283,11 @@ def angles(results: Results) -> Figure | None:
     """theta and phi of one vertex of some anions against time, at the highest temperature of each
     vacancy count.
     """
-    hottest = [group[-1] for group in _grouped(results.rotation).values() if group[-1].series]
+    hottest = [
+        group[-1]
+        for group in _grouped(results.of(ReorientationFound).rotation).values()
+        if group[-1].series
+    ]
     if not hottest:
         return None
     panels = []
@@ -328,7 +332,7 @@ def angles(results: Results) -> Figure | None:
             float(theta),
             float(phi),
         ]
-        for p in results.rotation
+        for p in results.of(ReorientationFound).rotation
         for s in p.series
         for t, theta, phi in zip(s.time_ps, s.theta_deg, s.phi_deg, strict=True)
     ]

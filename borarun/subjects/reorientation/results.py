@@ -60,3 +60,15 @@ class Rotation:
     turns: Array
     full_rotations: int
     full_rotations_per_ns: float
+
+
+@dataclass(frozen=True)
+class ReorientationFound:
+    """How the anions turn.
+
+    Attributes
+    ----------
+    rotation : each temperature and vacancy count
+    """
+
+    rotation: tuple[Rotation, ...] = ()

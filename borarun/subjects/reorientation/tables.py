@@ -8,12 +8,12 @@ from borarun.analysis.order import ORDERED, TURNING
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
-from borarun.subjects.reorientation.results import Rotation
+from borarun.subjects.reorientation.results import ReorientationFound, Rotation
 
 
 def rotations(results: Results) -> Table | None:
     """Largest deflections and full rotations."""
-    if not results.rotation:
+    if not results.of(ReorientationFound).rotation:
         return None
     rows: list[list[Value]] = [
         [
@@ -32,7 +32,8 @@ def rotations(results: Results) -> Table | None:
             p.disorder,
         ]
         for p in sorted(
-            results.rotation, key=lambda p: (p.functional, p.vacancies, p.temperature_K)
+            results.of(ReorientationFound).rotation,
+            key=lambda p: (p.functional, p.vacancies, p.temperature_K),
         )
     ]
     for p in (

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ase.data import chemical_symbols
 
 from borarun.analysis.vibrations import density_of_states
 from borarun.errors import BorarunError
-from borarun.report.checks.results import Check
+from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.report.trajectory import Trajectory, check, read, still_atoms
 from borarun.study import Study
-from borarun.subjects.vibrations.results import Vibrations
+from borarun.subjects.vibrations.results import Vibrations, VibrationsFound
+from borarun.subjects.vibrations.stage import NAME
 from borarun.units import THZ_IN_MEV
 
 
-@dataclass(frozen=True)
-class Vibrated:
-    """What the dense runs gave."""
-
-    spectra: tuple[Vibrations, ...]
-    checks: tuple[Check, ...]
-
-
-def vibrations(study: Study, source: Source) -> Vibrated:
+def collect(study: Study, source: Source, results: Results) -> VibrationsFound:
     """Every dense run that is done, and its checks; one whose framework broke has no spectrum."""
     spectra: list[Vibrations] = []
-    checks: list[Check] = []
-    for done in source.of("vibrations"):
+    for done in source.of(NAME):
         try:
             run = read(study, source, done, "produce", directions=False)
         except BorarunError as error:
@@ -36,10 +26,9 @@ def vibrations(study: Study, source: Source) -> Vibrated:
             continue
         if run is None:
             continue
-        checks.append(check(done, run, constant=True))
-        if checks[-1].intact:
+        if source.checked(check(done, run, constant=True)):
             spectra.append(_spectrum(study, source, done, run))
-    return Vibrated(tuple(spectra), tuple(checks))
+    return VibrationsFound(tuple(spectra))
 
 
 def _spectrum(study: Study, source: Source, done: Done, run: Trajectory) -> Vibrations:

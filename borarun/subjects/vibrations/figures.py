@@ -11,8 +11,8 @@ from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.report.results import Results
 from borarun.subjects.phonons.figures import blocks
-from borarun.subjects.phonons.results import Phonons
-from borarun.subjects.vibrations.results import Vibrations
+from borarun.subjects.phonons.results import Phonons, PhononsFound
+from borarun.subjects.vibrations.results import Vibrations, VibrationsFound
 from borarun.units import PER_CM_IN_MEV
 
 _FWHM = 2.3548
@@ -32,17 +32,23 @@ def densities(results: Results) -> Figure | None:
     """One panel a functional, vacancy count and range of frequency: the temperatures one above the
     other, the phonons below.
     """
-    if not results.vibrations:
+    if not results.of(VibrationsFound).vibrations:
         return None
     groups: dict[tuple[str, int], list[Vibrations]] = {}
-    for one in results.vibrations:
+    for one in results.of(VibrationsFound).vibrations:
         groups.setdefault((one.functional, one.vacancies), []).append(one)
-    colors = style.by_temperature(one.temperature_K for one in results.vibrations)
+    colors = style.by_temperature(
+        one.temperature_K for one in results.of(VibrationsFound).vibrations
+    )
     panels = []
     for (functional, vacancies), group in groups.items():
         where = f"{functional}, {text.count(vacancies, 'vacancy')}"
         cold = next(
-            (p for p in results.phonons if (p.functional, p.phase) == (functional, results.phase)),
+            (
+                p
+                for p in results.of(PhononsFound).phonons
+                if (p.functional, p.phase) == (functional, results.phase)
+            ),
             None,
         )
         lines = [
@@ -98,7 +104,9 @@ def densities(results: Results) -> Figure | None:
                 )
             )
     elements = list(
-        dict.fromkeys(element for one in results.vibrations for element in one.projected)
+        dict.fromkeys(
+            element for one in results.of(VibrationsFound).vibrations for element in one.projected
+        )
     )
     columns = (
         Column("functional"),
@@ -119,14 +127,14 @@ def densities(results: Results) -> Figure | None:
             float(one.dos[index]),
             *(float(one.projected[element][index]) for element in elements),
         ]
-        for one in results.vibrations
+        for one in results.of(VibrationsFound).vibrations
         for index, x in enumerate(one.frequency_meV)
     ]
-    first = results.vibrations[0]
+    first = results.of(VibrationsFound).vibrations[0]
     beside = (
         " The phonons of the relaxed structure, harmonic and of 0 K, stand below, broadened "
         "to the same width."
-        if results.phonons
+        if results.of(PhononsFound).phonons
         else ""
     )
     caption = (

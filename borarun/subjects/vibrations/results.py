@@ -32,3 +32,15 @@ class Vibrations:
     frequency_meV: Array
     dos: Array
     projected: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class VibrationsFound:
+    """What the dense runs gave.
+
+    Attributes
+    ----------
+    vibrations : each run
+    """
+
+    vibrations: tuple[Vibrations, ...] = ()

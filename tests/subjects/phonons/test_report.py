@@ -18,6 +18,8 @@ from borarun.store import Store
 from borarun.structure_files import read_structure
 from borarun.study import load_study
 from borarun.subjects.phonons.figures import blocks, file_name
+from borarun.subjects.phonons.results import PhononsFound
+from borarun.subjects.relax.results import RelaxFound
 from borarun.task import Quantity, Result, Task
 from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
 
@@ -146,7 +148,7 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 
 def test_the_score_is_the_shift(results: Results) -> None:
-    for found in results.phonons:
+    for found in results.of(PhononsFound).phonons:
         assert found.match is not None
         assert found.match.score == pytest.approx(abs(SHIFT_MEV[found.functional]), abs=0.01)
         np.testing.assert_allclose(
@@ -155,7 +157,7 @@ def test_the_score_is_the_shift(results: Results) -> None:
 
 
 def test_quantities_are_per_formula_unit_and_meV(results: Results) -> None:
-    found = results.phonons[0]
+    found = results.of(PhononsFound).phonons[0]
     assert np.trapezoid(found.dos, found.frequency_meV) == pytest.approx(
         3 * np.sqrt(2 * np.pi) / 4, rel=1e-4
     )  # four formula units
@@ -165,7 +167,7 @@ def test_quantities_are_per_formula_unit_and_meV(results: Results) -> None:
 
 
 def test_the_wrong_order_of_phases_is_marked(results: Results) -> None:
-    below = {(cell.functional, cell.phase): cell.below for cell in results.cells}
+    below = {(cell.functional, cell.phase): cell.below for cell in results.of(RelaxFound).cells}
     assert below == {
         ("PBE", "Pa-3"): "",
         ("PBE", "P2_1/n"): "Pa-3",
@@ -174,11 +176,11 @@ def test_the_wrong_order_of_phases_is_marked(results: Results) -> None:
     }
     energies = {
         (cell.functional, cell.phase): (cell.relative_meV, cell.relative_meV_per_atom)
-        for cell in results.cells
+        for cell in results.of(RelaxFound).cells
     }
     assert energies["PBE", "P2_1/n"] == (pytest.approx(-260), pytest.approx(-10))
     assert energies["PBE-D3", "Pa-3"] == (0, 0)
-    assert [cell.deviation_percent for cell in results.cells] == [
+    assert [cell.deviation_percent for cell in results.of(RelaxFound).cells] == [
         pytest.approx(1.0),
         None,
         pytest.approx(1.0),
@@ -223,7 +225,7 @@ def test_every_figure_is_a_file_and_a_table(page: Path) -> None:
 
 
 def test_gaps_part_the_frequencies_into_panels(results: Results) -> None:
-    curves = [(one.frequency_meV, one.dos) for one in results.phonons]
+    curves = [(one.frequency_meV, one.dos) for one in results.of(PhononsFound).phonons]
     (low, middle), (start, end) = blocks(curves)
     assert low < 22 and 62 < middle < 70 and 300 < start < 309 and 312 < end < 320
     assert blocks(curves, [200.0])[1] == (197.0, 203.0)

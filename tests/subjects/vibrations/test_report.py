@@ -13,6 +13,7 @@ from borarun.frames import Frames
 from borarun.report import Results, collect
 from borarun.store import Store
 from borarun.subjects.vibrations.figures import densities
+from borarun.subjects.vibrations.results import VibrationsFound
 from borarun.subjects.vibrations.section import Vibrations
 from borarun.task import Quantity, Result, Task
 from borarun.units import THZ_IN_MEV
@@ -73,7 +74,7 @@ def results(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def test_each_element_has_its_frequency_and_three_states_an_atom(results: Results) -> None:
-    (one,) = results.vibrations
+    (one,) = results.of(VibrationsFound).vibrations
     assert (one.n_frames, one.interval_fs, one.n_atoms) == (FRAMES, INTERVAL_FS, 104)
     width = one.frequency_meV[1]
     assert one.dos.sum() * width == pytest.approx(3 * 26)

@@ -6,16 +6,17 @@ from borarun.analysis.occupancy import SETTLE_FS
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
-from borarun.report.structure.results import Stay
+from borarun.subjects.diffusion.results import DiffusionFound
+from borarun.subjects.diffusion.structure.results import Stay
 
 
 def sites(results: Results) -> Table | None:
     """Shares of the sites, hops and residence times."""
-    if not results.local:
+    if not results.of(DiffusionFound).local:
         return None
-    kinds = list(dict.fromkeys(kind for p in results.local for kind in p.sites))
+    kinds = list(dict.fromkeys(kind for p in results.of(DiffusionFound).local for kind in p.sites))
     rows: list[list[Value]] = []
-    for p in results.local:
+    for p in results.of(DiffusionFound).local:
         stays = {stay.kind: stay for stay in p.stays}
         rows.append(
             [
@@ -39,7 +40,7 @@ def sites(results: Results) -> Table | None:
         Column("hops per ion", "1/ns", 3),
         *(Column(f"stay, {kind}", "ps") for kind in kinds),
     )
-    first = results.local[0]
+    first = results.of(DiffusionFound).local[0]
     present = text.listed(
         [
             f"{n} {kind if kind != 'window' or n == 1 else 'windows'}"
@@ -58,12 +59,12 @@ def sites(results: Results) -> Table | None:
 
 def hops(results: Results) -> Table | None:
     """Changes of site by the kinds of the two sites."""
-    ways = sorted({way for p in results.local for way in p.hops})
+    ways = sorted({way for p in results.of(DiffusionFound).local for way in p.hops})
     if not ways:
         return None
     rows: list[list[Value]] = [
         [p.functional, p.vacancies, p.temperature_K, *(p.hops.get(way, 0) for way in ways)]
-        for p in results.local
+        for p in results.of(DiffusionFound).local
     ]
     columns = (
         Column("functional"),
@@ -97,7 +98,7 @@ def shells(results: Results) -> Table | None:
             pair.end_A,
             pair.first_shell,
         ]
-        for p in results.local
+        for p in results.of(DiffusionFound).local
         for pair in p.pairs
         if pair.first_shell is not None
     ]

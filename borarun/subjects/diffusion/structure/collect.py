@@ -11,16 +11,13 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from borarun.analysis import density, lattice, occupancy
-from borarun.analysis.bonds import bonded
 from borarun.analysis.rdf import Radial, first_shell, radial_distribution
 from borarun.analysis.sites import Sites, census, find_sites
-from borarun.analysis.trajectory import whole_images
-from borarun.frames import Frames
 from borarun.report.measured import Array, Measured
-from borarun.report.structure.results import DensityMap, LocalStructure, Pairs, Stay, UnitCell
 from borarun.report.trajectory import Trajectory
-from borarun.structure import find_anions
+from borarun.report.unit_cell import DensityMap
 from borarun.study import Study
+from borarun.subjects.diffusion.structure.results import LocalStructure, Pairs, Stay
 from borarun.units import FS_PER_NS, FS_PER_PS
 
 SMOOTHED_A = 0.25
@@ -46,15 +43,6 @@ class Places:
     pairs: Mapping[str, Radial]
     density: density.Density
     marks: Mapping[str, Array]
-
-
-def unit_cell(study: Study) -> UnitCell:
-    """The first phase, its anions in one piece."""
-    atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
-    anions, cell = find_anions(atoms, study.material.anion, study.material.mobile), atoms.cell.array
-    positions = atoms.positions + whole_images(atoms.positions, anions, cell) @ cell
-    bonds = bonded(positions, anions, atoms.numbers)
-    return UnitCell(tuple(atoms.symbols), positions, cell, bonds)
 
 
 def places(study: Study, run: Trajectory) -> Places:

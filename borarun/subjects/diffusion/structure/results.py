@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from borarun.report.measured import DRAWN_ONLY, Array, Measured
+from borarun.report.measured import Array, Measured
+from borarun.report.unit_cell import DensityMap
 
 
 @dataclass(frozen=True)
@@ -42,33 +43,6 @@ class Stay:
 
 
 @dataclass(frozen=True)
-class DensityMap:
-    """Density of the mobile ions in the unit cell whose corner is an anion.
-
-    Attributes
-    ----------
-    cell : (3, 3) angstrom, the mean unit cell
-    projection : (n, m) along c, ions per angstrom^2
-    section : (n, k) plane that a + b and c span, ions per angstrom^3
-    values : (n, m, k) ions per angstrom^3; not among the JSON values
-    total : ions in the unit cell
-    voxel_A, smoothed_A : longest edge of a voxel, and standard deviation of the Gaussian that both
-        were smoothed by
-    sites : kind -> (s, 3) scaled coordinates in the unit cell, with the anions' centres under
-        ``anion``
-    """
-
-    cell: Array
-    projection: Array
-    section: Array
-    total: float
-    voxel_A: float
-    smoothed_A: float
-    sites: Mapping[str, Array]
-    values: Array = field(metadata=DRAWN_ONLY)
-
-
-@dataclass(frozen=True)
 class LocalStructure:
     """Where the mobile ions are at one temperature and vacancy count; independent runs are pooled.
 
@@ -102,46 +76,3 @@ class LocalStructure:
     stays: tuple[Stay, ...]
     pairs: tuple[Pairs, ...]
     density: DensityMap
-
-
-@dataclass(frozen=True)
-class OrderBranch:
-    """What disorders on a ramp of temperature.
-
-    Attributes
-    ----------
-    temperature_K : (n,) means over temperature bins, as in `Branch`
-    share : kind of site -> (n,) share of the mobile ions
-    memory, order : (n,) of the anions' orientations, see `borarun.analysis.order`
-    l : of the order
-    """
-
-    functional: str
-    vacancies: int
-    branch: str
-    n_atoms: int
-    n_anions: int
-    n_frames: int
-    temperature_K: Array
-    share: Mapping[str, Array]
-    memory: Array
-    order: Array
-    l: int  # noqa: E741
-
-
-@dataclass(frozen=True)
-class UnitCell:
-    """The structure that molecular dynamics starts from, its anions in one piece.
-
-    Attributes
-    ----------
-    symbols : (N,) elements
-    positions : (N, 3) angstrom
-    vectors : (3, 3) angstrom, rows are the cell's vectors
-    bonds : (B, 2) int, bonded atoms
-    """
-
-    symbols: tuple[str, ...]
-    positions: Array
-    vectors: Array
-    bonds: Array

@@ -14,10 +14,11 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.report.results import Results
-from borarun.report.structure.results import DensityMap, LocalStructure, OrderBranch
+from borarun.report.unit_cell import DensityMap
+from borarun.subjects.diffusion.results import DiffusionFound
+from borarun.subjects.diffusion.structure.results import LocalStructure
 
-_COLORS = {"heating": style.HEATING, "cooling": style.COOLING}
-_LINES = {
+LINES = {
     TETRAHEDRAL: "-",
     WINDOW: (0, (4, 2)),
     OCTAHEDRAL: (0, (1, 1.4)),
@@ -33,165 +34,15 @@ def plural(kind: str) -> str:
     return "windows" if kind == WINDOW else kind
 
 
-def order(results: Results) -> Figure | None:
-    """Lattice, shares of the sites and order of the anions against temperature, side by side; a row
-    a functional and vacancy count.
-    """
-    if not results.order:
-        return None
-    groups: dict[tuple[str, int], list[OrderBranch]] = {}
-    for branch in results.order:
-        groups.setdefault((branch.functional, branch.vacancies), []).append(branch)
-    panels = []
-    for (functional, vacancies), branches in groups.items():
-        where = f"{functional}, {text.count(vacancies, 'vacancy')}"
-
-        def paint_lattice(
-            axes: Axes, functional: str = functional, vacancies: int = vacancies, where: str = where
-        ) -> None:
-            same = [
-                ramp
-                for ramp in results.branches
-                if (ramp.functional, ramp.vacancies) == (functional, vacancies)
-            ]
-            for ramp in same:
-                if ramp.heating_K_per_ps == min(other.heating_K_per_ps for other in same):
-                    values = ramp.lattice_A if results.cubic else ramp.volume_A3
-                    axes.plot(
-                        ramp.temperature_K, values, color=_COLORS[ramp.branch], label=ramp.branch
-                    )
-            axes.set(
-                xlabel="temperature, K",
-                ylabel="lattice parameter a, Å" if results.cubic else "volume per formula unit, Å³",
-                title=where,
-            )
-            if axes.lines:
-                axes.legend(loc="upper left")
-
-        def paint_share(axes: Axes, branches: list[OrderBranch] = branches) -> None:
-            for branch in branches:
-                for kind, share in branch.share.items():
-                    label = plural(kind) if branch is branches[0] else None
-                    axes.plot(
-                        branch.temperature_K,
-                        share,
-                        color=_COLORS[branch.branch],
-                        ls=_LINES[kind],
-                        lw=1.3,
-                        label=label,
-                    )
-            axes.set(
-                xlabel="temperature, K",
-                ylabel=f"share of {results.mobile}",
-                title="sites",
-                ylim=(-0.03, 1.03),
-            )
-            axes.legend(loc="center left", labelcolor=style.INK)
-
-        def paint_order(axes: Axes, branches: list[OrderBranch] = branches) -> None:
-            for branch in branches:
-                first = branch is branches[0]
-                axes.plot(
-                    branch.temperature_K,
-                    branch.order,
-                    color=_COLORS[branch.branch],
-                    label="order" if first else None,
-                )
-                axes.plot(
-                    branch.temperature_K,
-                    branch.memory,
-                    color=_COLORS[branch.branch],
-                    ls=(0, (4, 2)),
-                    lw=1.2,
-                    label="memory" if first else None,
-                )
-            axes.axhline(0, color=style.MUTED, lw=0.7)
-            low = min(-0.05, *(float(np.min([b.order, b.memory])) - 0.03 for b in branches))
-            axes.set(
-                xlabel="temperature, K",
-                ylabel=f"orientation of {text.formula(results.anion)}",
-                title="orientations",
-                ylim=(low, 1.05),
-            )
-            axes.legend(loc="best")
-
-        name = f"{functional}-{vacancies}"
-        panels += [
-            style.draw(
-                f"order-lattice-{name}",
-                f"Lattice against temperature on heating and cooling, {where}.",
-                paint_lattice,
-                width=3.7,
-                height=3.3,
-            ),
-            style.draw(
-                f"order-sites-{name}",
-                f"Share of {results.mobile} on each kind of site against temperature, {where}.",
-                paint_share,
-                width=3.7,
-                height=3.3,
-            ),
-            style.draw(
-                f"order-orientation-{name}",
-                f"Orientational order of the anions against temperature, {where}.",
-                paint_order,
-                width=3.7,
-                height=3.3,
-            ),
-        ]
-    kinds = _kinds([branch.share for branch in results.order])
-    rows: list[list[Value]] = [
-        [
-            b.functional,
-            b.vacancies,
-            b.branch,
-            float(T),
-            *(float(b.share[kind][i]) if kind in b.share else None for kind in kinds),
-            float(m),
-            float(o),
-        ]
-        for b in results.order
-        for i, (T, m, o) in enumerate(zip(b.temperature_K, b.memory, b.order, strict=True))
-    ]
-    columns = (
-        Column("functional"),
-        Column("vacancies"),
-        Column("branch"),
-        Column("temperature", "K"),
-        *(Column(f"share of {kind} sites") for kind in kinds),
-        Column("memory"),
-        Column("order"),
-    )
-    first = results.order[0]
-    frames = " and ".join(str(n) for n in dict.fromkeys(b.n_frames for b in results.order))
-    caption = (
-        "Heating red, cooling blue, the slowest ramps; means over the same bins of temperature "
-        f"as the lattice; {first.n_atoms} atoms, {first.n_anions} anions, {frames} frames a run. "
-        f"Sites: every {results.mobile} belongs to the nearest hole between the anions' mean "
-        "centres or to the window, a triangle of anions, between two holes. Orientations are "
-        "compared with the cold start of heating. Memory is the mean cosine between a vertex "
-        "and its first direction; order compares shapes by Legendre polynomials of order "
-        f"{first.l}: 1 in the first orientation and in all that symmetry makes equal to it, 0 "
-        "for random ones. Anions that settle in another orientation on cooling than they had "
-        "before keep the order low, although they no longer turn."
-    )
-    return Figure(
-        "Order against temperature",
-        caption,
-        tuple(panels),
-        Table("order", "Order against temperature", columns, rows),
-    )
-
-
 def shares(results: Results) -> Figure | None:
     """Share of the ions on tetrahedral sites against time: one panel a functional and vacancy
     count, one line a temperature.
     """
-    if not results.local:
+    if not results.of(DiffusionFound).local:
         return None
-    colors = style.by_temperature(p.temperature_K for p in results.local)
+    colors = style.by_temperature(p.temperature_K for p in results.of(DiffusionFound).local)
     panels = []
-    for (functional, vacancies), group in _grouped(results.local).items():
+    for (functional, vacancies), group in _grouped(results.of(DiffusionFound).local).items():
         where = f"{functional}, {text.count(vacancies, 'vacancy')}"
 
         def paint(axes: Axes, group: list[LocalStructure] = group, where: str = where) -> None:
@@ -221,7 +72,7 @@ def shares(results: Results) -> Figure | None:
             "temperature."
         )
         panels.append(style.draw(f"sites-{functional}-{vacancies}", alt, paint, height=3.1))
-    kinds = _kinds([p.share_series for p in results.local])
+    kinds = site_kinds([p.share_series for p in results.of(DiffusionFound).local])
     rows: list[list[Value]] = [
         [
             p.functional,
@@ -230,7 +81,7 @@ def shares(results: Results) -> Figure | None:
             float(t),
             *(float(p.share_series[kind][i]) if kind in p.share_series else None for kind in kinds),
         ]
-        for p in results.local
+        for p in results.of(DiffusionFound).local
         for i, t in enumerate(p.share_time_ps)
     ]
     columns = (
@@ -240,7 +91,7 @@ def shares(results: Results) -> Figure | None:
         Column("time", "ps"),
         *(Column(f"share of {kind} sites") for kind in kinds),
     )
-    first = results.local[0]
+    first = results.of(DiffusionFound).local[0]
     caption = (
         f"Means over {len(first.share_time_ps)} blocks of time of the first run at each "
         "temperature; labels stand at the mean of all runs. An ion is on the site that it was "
@@ -257,11 +108,11 @@ def shares(results: Results) -> Figure | None:
 
 def pairs(results: Results) -> Figure | None:
     """g(r) of each pair at all temperatures, at the fewest vacancies of each functional."""
-    if not results.local:
+    if not results.of(DiffusionFound).local:
         return None
-    colors = style.by_temperature(p.temperature_K for p in results.local)
+    colors = style.by_temperature(p.temperature_K for p in results.of(DiffusionFound).local)
     panels = []
-    for functional, group in _fewest(results.local).items():
+    for functional, group in _fewest(results.of(DiffusionFound).local).items():
         where = f"{functional}, {text.count(group[0].vacancies, 'vacancy')}"
         for index, pair in enumerate(group[0].pairs):
             if not any(p.pairs[index].g.any() for p in group):
@@ -312,7 +163,7 @@ def pairs(results: Results) -> Figure | None:
             )
     rows: list[list[Value]] = [
         [p.functional, p.vacancies, p.temperature_K, pair.name, float(r), float(g), float(n)]
-        for p in results.local
+        for p in results.of(DiffusionFound).local
         for pair in p.pairs
         for r, g, n in zip(pair.r_A, pair.g, pair.coordination, strict=True)
     ]
@@ -325,7 +176,7 @@ def pairs(results: Results) -> Figure | None:
         Column("g"),
         Column("neighbours nearer than the bin's end"),
     )
-    first = results.local[0]
+    first = results.of(DiffusionFound).local[0]
     reach = max(float(p.r_A[-1]) for p in first.pairs)
     hidden = [text.formula(pair.name) for pair in first.pairs if not pair.g.any()]
     caption = (
@@ -353,11 +204,11 @@ def densities(results: Results) -> Figure | None:
     """Projection and section of the mobile ions' density, coldest and hottest run, at the fewest
     vacancies of each functional.
     """
-    if not results.local:
+    if not results.of(DiffusionFound).local:
         return None
     panels = []
     rows: list[list[Value]] = []
-    for functional, group in _fewest(results.local).items():
+    for functional, group in _fewest(results.of(DiffusionFound).local).items():
         ends = list({p.temperature_K: p for p in (group[0], group[-1])}.values())
         for name in ("projection", "section"):
             maps = [getattr(p.density, name) for p in ends]
@@ -402,7 +253,9 @@ def densities(results: Results) -> Figure | None:
         Column("pixel along the second axis"),
         Column("density", "1/A^2 in a projection, 1/A^3 in a section"),
     )
-    first = _fewest(results.local)[results.local[0].functional][0]
+    first = _fewest(results.of(DiffusionFound).local)[
+        results.of(DiffusionFound).local[0].functional
+    ][0]
     caption = (
         f"All {first.n_frames} frames of {first.n_atoms} atoms, folded into the mean unit cell "
         f"with an anion at its corner ({first.density.total:.3g} {results.mobile} in it), on a "
@@ -484,7 +337,7 @@ def _with_edges(scaled: Array) -> Array:
     return np.asarray(copies[((copies >= -0.02) & (copies <= 1.02)).all(axis=1)])
 
 
-def _kinds(found: Iterable[Mapping[str, Array]]) -> list[str]:
+def site_kinds(found: Iterable[Mapping[str, Array]]) -> list[str]:
     return list(dict.fromkeys(kind for one in found for kind in one))
 
 

@@ -1,0 +1,47 @@
+"""Extrapolation grades of explorations, while they run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from borarun.engines.lammps import engine as lammps
+from borarun.live.curves import Curve, Look, curve_of
+from borarun.report.measured import Array
+from borarun.report.source import Done, Source
+from borarun.report.thinning import peaks
+from borarun.study import Study
+from borarun.subjects.potential.collect import exploration
+from borarun.task import Task
+from borarun.units import FS_PER_PS
+
+FIGURES = {
+    "grade": Look("Extrapolation grade of explorations", "time, ps", "largest grade", log_y=True)
+}
+MOST_POINTS = 200
+
+
+def is_drawn(task: Task) -> bool:
+    """Explorations are; labels and trainings are not."""
+    return task.about.get("operation") == "explore"
+
+
+def of_record(study: Study, source: Source, done: Done) -> Curve | None:
+    """The curve of a finished exploration."""
+    found = exploration(source, done)
+    return _graded(done.task, found.grade_time_ps, found.grade)
+
+
+def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
+    """The curve of an exploration as far as it has come."""
+    timestep_fs = lammps.Settings(**task.settings).timestep_fs
+    grades = lammps.grades_so_far(directory)
+    return _graded(task, grades[:, 0] * timestep_fs / FS_PER_PS, grades[:, 1])
+
+
+def _graded(task: Task, time_ps: Array, grade: Array) -> Curve:
+    whole = np.isfinite(grade)
+    curve = curve_of("grade", task, *peaks(time_ps[whole], grade[whole], MOST_POINTS))
+    return replace(curve, limit=float(task.settings["grade"]["threshold_break"]))

@@ -1,0 +1,210 @@
+"""Diffusion on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from borarun.published import RECOMMENDED, Number
+from borarun.report import text
+from borarun.report.blocks import Card, Section
+from borarun.report.comparison.compare import (
+    Ours,
+    compare,
+    same_content,
+    same_phase,
+    same_temperature,
+)
+from borarun.report.measured import Measured
+from borarun.report.parts import optional, present
+from borarun.report.results import Results
+from borarun.report.summary import beside_ours
+from borarun.report.unit_cell import DensityMap
+from borarun.subjects.diffusion import figures as diffusion_figures
+from borarun.subjects.diffusion import tables as diffusion_tables
+from borarun.subjects.diffusion.results import DiffusionFound, Transport
+from borarun.subjects.diffusion.structure import figures as structure_figures
+from borarun.subjects.diffusion.structure import tables as structure_tables
+from borarun.subjects.diffusion.structure.show import chapter
+
+
+def sections(results: Results) -> list[Section]:
+    gaps = results.missing("diffusion")
+    intro = (
+        f"How fast {results.mobile} moves at fixed temperature, without and with vacancies, and "
+        "what conductivity follows."
+    )
+    blocks = present(
+        gaps,
+        ("Mean squared displacement", diffusion_figures.displacement(results)),
+        (
+            "Ionic conductivity",
+            diffusion_figures.conductivity(results)
+            if results.of(DiffusionFound).transport
+            else None,
+        ),
+        *optional(diffusion_figures.pristine(results)),
+        *optional(diffusion_figures.activation(results)),
+        ("Activation energy", diffusion_tables.activation(results)),
+        ("Diffusivity and conductivity", diffusion_tables.transport(results)),
+        ("Convergence", diffusion_figures.convergence(results)),
+        ("Framework", diffusion_figures.framework(results)),
+    )
+    hops, shells = structure_tables.hops(results), structure_tables.shells(results)
+    structure = present(
+        gaps,
+        ("Sites", structure_tables.sites(results)),
+        *optional(hops),
+        ("Sites against time", structure_figures.shares(results)),
+        ("Density", structure_figures.densities(results)),
+        ("Radial distribution functions", structure_figures.pairs(results)),
+        *optional(shells),
+    )
+    return [
+        Section("diffusion", "Diffusion", intro, blocks, gaps),
+        chapter(results, structure),
+    ]
+
+
+def cards(results: Results) -> list[Card]:
+    """How fast the mobile ions are."""
+    return [_activation(results), _conductivity(results)]
+
+
+def _activation(results: Results) -> Card:
+    found = [
+        line
+        for line in results.of(DiffusionFound).arrhenius
+        if line.activation_energy_meV is not None
+    ]
+    if not found:
+        why = (
+            "too few diffusive temperatures for a fit"
+            if results.of(DiffusionFound).arrhenius
+            else "not computed yet"
+        )
+        return Card(
+            "Activation energy",
+            text.NOTHING,
+            "",
+            why,
+            beside_ours(results.published.experiment("activation_energy")),
+        )
+    line = max(
+        found,
+        key=lambda line: (
+            line.functional == results.main_functional,
+            line.n_points,
+            -line.vacancies,
+        ),
+    )
+    same = [c.published for c in compare(results) if c.ours.value is line.activation_energy_meV]
+    papers = sorted(
+        (n for n in same if n.kind == "paper"),
+        key=lambda n: (n.functional != line.functional, n.functional != RECOMMENDED),
+    )
+    beside = beside_ours(*papers[:1], *[n for n in same if n.kind == "experiment"][:1])
+    vacancies = (
+        f"{text.count(line.vacancies, 'vacancy')} ({text.number(line.mol_percent, 3)} mol %)"
+    )
+    content = ", ".join(
+        filter(None, (line.functional, vacancies, line.phase, f"{line.n_points} temperatures"))
+    )
+    return Card(
+        "Activation energy", text.measured(line.activation_energy_meV), "meV", content, beside
+    )
+
+
+def _conductivity(results: Results) -> Card:
+    good = [
+        p
+        for p in results.of(DiffusionFound).transport
+        if p.accepted and p.conductivity_S_cm is not None
+    ]
+    if not good:
+        return Card(
+            "Ionic conductivity",
+            text.NOTHING,
+            "",
+            "no run is diffusive" if results.of(DiffusionFound).transport else "not computed yet",
+            [],
+        )
+    p = min(
+        good,
+        key=lambda p: (
+            p.functional != results.main_functional,
+            abs(p.temperature_K - 500),
+            p.vacancies,
+        ),
+    )
+    beside = []
+    for kind in ("paper", "experiment"):
+        like = [
+            n
+            for n in results.published.find("conductivity", kind=kind)
+            if same_content(p.mol_percent, n) and same_phase(p.phase, n)
+        ]
+        for n in sorted(like, key=lambda n: abs((n.temperature_K or 0) - p.temperature_K))[:1]:
+            beside.append(
+                (f"{kind}, {text.kelvin(n.temperature_K or 0)}", f"{text.published(n)} S/cm")
+            )
+    vacancies = f"{text.count(p.vacancies, 'vacancy')} ({text.number(p.mol_percent, 3)} mol %)"
+    content = ", ".join(filter(None, (p.functional, vacancies, p.phase)))
+    return Card(
+        f"Ionic conductivity at {text.kelvin(p.temperature_K)}",
+        text.measured(p.conductivity_S_cm),
+        "S/cm",
+        content,
+        beside,
+    )
+
+
+def densities(results: Results) -> dict[str, DensityMap]:
+    """Where the mobile ions are in the unit cell, by what the view is called."""
+    return {
+        f"{results.mobile} density, {local.functional}, {text.kelvin(local.temperature_K)}, "
+        f"{text.count(local.vacancies, 'vacancy')}": local.density
+        for local in results.of(DiffusionFound).local
+    }
+
+
+def _our_activation(results: Results, number: Number) -> Iterator[Ours]:
+    for line in results.of(DiffusionFound).arrhenius:
+        if (
+            line.activation_energy_meV is not None
+            and same_content(line.mol_percent, number)
+            and same_phase(line.phase, number)
+        ):
+            yield Ours(line.functional, line.activation_energy_meV, line.mol_percent, line.phase)
+
+
+def _our_diffusivity(results: Results, number: Number) -> Iterator[Ours]:
+    yield from _moving(results, number, lambda p: p.diffusivity_cm2_s)
+
+
+def _our_conductivity(results: Results, number: Number) -> Iterator[Ours]:
+    yield from _moving(results, number, lambda p: p.conductivity_S_cm)
+
+
+def _moving(
+    results: Results, number: Number, read: Callable[[Transport], Measured | None]
+) -> Iterator[Ours]:
+    """Runs at the published temperature and vacancy content, in the same phase as far as it is
+    known.
+    """
+    for p in results.of(DiffusionFound).transport:
+        value = read(p)
+        same = (
+            same_temperature(p.temperature_K, number)
+            and same_content(p.mol_percent, number)
+            and same_phase(p.phase, number)
+        )
+        if p.accepted and value is not None and same:
+            yield Ours(p.functional, value, p.mol_percent, p.phase)
+
+
+COUNTERPARTS = {
+    "activation_energy": _our_activation,
+    "diffusivity": _our_diffusivity,
+    "conductivity": _our_conductivity,
+}
+"""What of ours stands beside each published quantity."""

@@ -1,0 +1,20 @@
+"""Structure on the page: what disorders, on ramps and at constant temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from borarun.report import text
+from borarun.report.blocks import Block, Section
+from borarun.report.results import Results
+
+
+def chapter(results: Results, blocks: Sequence[Block]) -> Section:
+    """The section of the page that all who look at structure share."""
+    intro = (
+        f"What disorders: which sites between the anions {results.mobile} takes, how the "
+        f"{text.formula(results.anion)} anions point, what lies around "
+        "what. From the frames of the ramps and of the runs at constant temperature whose "
+        "framework held."
+    )
+    return Section("structure", "Structure", intro, blocks, late=True)

@@ -1,0 +1,43 @@
+"""What the task of a ramp says: its rate, and the temperature at each of its frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from borarun.report.measured import Array
+from borarun.report.source import Done, Source
+from borarun.subjects.heating.stage import NAME
+from borarun.units import FS_PER_PS
+
+LEAST_BIN_K, LEAST_BIN_PS = 25.0, 0.5
+"""A bin of a ramp is at least this wide and lasts at least this long: the cell breathes once in
+about a picosecond.
+"""
+
+
+def is_slowest(source: Source, done: Done) -> bool:
+    """Whether a ramp, or the heating before it, is the slowest that is done with the same cell and
+    functional.
+    """
+    same = source.of(NAME, functional=done.about("functional"), vacancies=done.about("vacancies"))
+    return bool(
+        done.about("heating_K_per_ps") == min(other.about("heating_K_per_ps") for other in same)
+    )
+
+
+def set_temperature(done: Done, step: Array) -> Array:
+    """(F,) K: the thermostat's temperature at each frame of a ramp."""
+    segment = done.task.settings["segments"][0]
+    part = step * done.task.settings["timestep_fs"] / FS_PER_PS / segment["time_ps"]
+    return np.asarray(segment["from_K"] + (segment["to_K"] - segment["from_K"]) * part)
+
+
+def ramp_rate(done: Done) -> float:
+    """Heating or cooling rate of a ramp, K/ps."""
+    segment = done.task.settings["segments"][0]
+    return float(abs(segment["to_K"] - segment["from_K"]) / segment["time_ps"])
+
+
+def bin_width_K(done: Done) -> float:
+    """Width of the bins of temperature that a ramp is averaged in, K."""
+    return max(LEAST_BIN_K, LEAST_BIN_PS * ramp_rate(done))

@@ -1,0 +1,81 @@
+"""The potential on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from borarun.report import text
+from borarun.report.blocks import Block, Card, Section
+from borarun.report.parts import present
+from borarun.report.provenance.results import Gap
+from borarun.report.results import Results
+from borarun.subjects.potential import figures as potential_figures
+from borarun.subjects.potential import tables as potential_tables
+from borarun.subjects.potential.results import PotentialFound
+
+
+def chapter(blocks: Sequence[Block], gaps: Sequence[Gap]) -> Section:
+    """The section of the page that all who make the potential share."""
+    intro = (
+        "A moment tensor potential learns from the reference engine, explores by molecular "
+        "dynamics, has the configurations labelled that it does not know, and learns again, "
+        "until a whole round of exploration stays in the known region."
+    )
+    return Section("potential", "Potential", intro, blocks, gaps)
+
+
+def sections(results: Results) -> list[Section]:
+    """How well the potential learnt."""
+    gaps = results.missing("potential")
+    learning = results.of(PotentialFound).learning
+    blocks = present(
+        gaps,
+        ("Training statistics", potential_tables.training_statistics(results)),
+        ("Learning curve", potential_figures.learning_curve(learning)),
+        ("Parity plots", potential_figures.parity(learning)),
+    )
+    return [chapter(blocks, gaps)]
+
+
+def cards(results: Results) -> list[Card]:
+    """The error of the forces."""
+    return [_force_error(results)] if results.of(PotentialFound).learning else []
+
+
+def _force_error(results: Results) -> Card:
+    part = next(
+        (
+            part
+            for part in results.of(PotentialFound).learning
+            if part.functional == results.main_functional
+        ),
+        results.of(PotentialFound).learning[0],
+    )
+    beside = [
+        (f"paper, {item.functional}", f"{item.rmse.forces_eV_per_A:g} eV/Å")
+        for item in results.published.training
+        if item.functional == part.functional
+    ]
+    if not part.trainings:
+        return Card(
+            "Force error of the potential",
+            text.NOTHING,
+            "",
+            "not trained yet",
+            beside,
+            of_method=True,
+        )
+    final = part.trainings[-1]
+    rounds = f"{text.count(len(part.rounds), 'round')} of active learning"
+    content = (
+        f"RMSE, held out, {part.functional}; {final.n_train + final.n_valid} configurations, "
+        f"{rounds}"
+    )
+    return Card(
+        "Force error of the potential",
+        text.number(final.valid.forces_eV_per_A, 2),
+        "eV/Å",
+        content,
+        beside,
+        of_method=True,
+    )

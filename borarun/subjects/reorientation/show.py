@@ -1,0 +1,91 @@
+"""Reorientation on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from borarun.published import Number
+from borarun.report import text
+from borarun.report.blocks import Card, Section
+from borarun.report.comparison.compare import (
+    Ours,
+    same_content,
+    same_temperature,
+)
+from borarun.report.parts import optional, present
+from borarun.report.results import Results
+from borarun.subjects.diffusion.results import DiffusionFound
+from borarun.subjects.reorientation import figures as reorientation_figures
+from borarun.subjects.reorientation import tables as reorientation_tables
+from borarun.subjects.reorientation.results import ReorientationFound, Rotation
+
+
+def sections(results: Results) -> list[Section]:
+    gaps = results.missing("diffusion")
+    intro = f"How the {text.formula(results.anion)} anions turn, from the same runs."
+    blocks = present(
+        gaps,
+        ("Angular autocorrelation", reorientation_figures.autocorrelation(results)),
+        *optional(reorientation_figures.by_vacancies(results)),
+        ("Deflection and full rotations", reorientation_tables.rotations(results)),
+        ("Distribution of deflections", reorientation_figures.deflections(results)),
+        ("Direction of single vertices", reorientation_figures.angles(results)),
+    )
+    return [Section("reorientation", "Reorientation of the anions", intro, blocks)]
+
+
+def cards(results: Results) -> list[Card]:
+    """How far the anions turn."""
+    return [_deflection(results)]
+
+
+def _deflection(results: Results) -> Card:
+    if not results.of(ReorientationFound).rotation:
+        return Card("Largest deflection of an anion", text.NOTHING, "", "not computed yet", [])
+    p = max(
+        results.of(ReorientationFound).rotation,
+        key=lambda p: (p.functional == results.main_functional, -p.vacancies, p.temperature_K),
+    )
+    turns = (
+        "no full rotation"
+        if p.full_rotations == 0
+        else f"{text.number(p.full_rotations_per_ns, 3)} full rotations per ns"
+    )
+    content = (
+        f"{text.kelvin(p.temperature_K)}, {p.functional}, {text.count(p.vacancies, 'vacancy')}; "
+        f"{turns}"
+    )
+    paper = results.published.find("largest_deflection", temperature_K=700)
+    beside = (
+        [(f"paper, {paper[0].functional}, 700 K", f"about {text.published(paper[0])}°")]
+        if paper
+        else []
+    )
+    return Card(
+        "Largest deflection of an anion", text.number(p.deflection_deg, 2), "°", content, beside
+    )
+
+
+def _our_deflection(results: Results, number: Number) -> Iterator[Ours]:
+    yield from (Ours(p.functional, p.deflection_deg) for p in _turning(results, number))
+
+
+def _rotations(results: Results, number: Number) -> Iterator[Ours]:
+    yield from (Ours(p.functional, p.full_rotations_per_ns) for p in _turning(results, number))
+
+
+def _turning(results: Results, number: Number) -> Iterator[Rotation]:
+    """Reorientation at the published temperature and vacancy content."""
+    content = {
+        (p.functional, p.temperature_K, p.vacancies): p.mol_percent
+        for p in results.of(DiffusionFound).transport
+    }
+    for p in results.of(ReorientationFound).rotation:
+        if same_temperature(p.temperature_K, number) and same_content(
+            content[p.functional, p.temperature_K, p.vacancies], number
+        ):
+            yield p
+
+
+COUNTERPARTS = {"largest_deflection": _our_deflection, "full_rotations": _rotations}
+"""What of ours stands beside each published quantity."""

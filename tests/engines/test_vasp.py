@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -40,7 +41,8 @@ from borarun.engines.registry import ENGINES
 from borarun.engines.vasp import engine, program
 from borarun.engines.vasp import inputs as vasp_inputs
 from borarun.engines.vasp import output as vasp_output
-from borarun.engines.vasp.output_xml import read_vasprun
+from borarun.engines.vasp.inputs import known_tags
+from borarun.engines.vasp.output_xml import last_structure, read_vasprun
 from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS
@@ -251,6 +253,14 @@ def test_tags_of_vasp_can_be_added_and_overruled() -> None:
     [
         ({"incar": {"NCOER": 4}}, "VASP has no tag NCOER"),
         ({"incar": {"ncore": 4}}, "VASP has no tag ncore"),
+        ({"incar": {"ML_LMLFF": True}}, "ML_LMLFF belongs to VASP's own machine-learned force"),
+        ({"incar": {"ML_MODE": "run"}}, "ML_MODE belongs to VASP's own machine-learned force"),
+        ({"incar": {"NWRITE": 0}}, "NWRITE = 0 leaves out of the OUTCAR what tells the POTCARs"),
+        ({"incar": {"LEPSILON": True}}, r"LEPSILON makes a run of linear response \(LEPSILON\)"),
+        ({"incar": {"IBRION": 8}}, "IBRION makes a run of phonons by VASP itself"),
+        ({"incar": {"ICHARG": 11}}, "ICHARG makes a run at a fixed density, as of bands"),
+        ({"incar": {"ALGO": "G0W0R"}}, "ALGO makes a run of many-body theory"),
+        ({"incar": {"LSORBIT": True}}, "LSORBIT makes a run with spin-orbit coupling"),
         ({"incar": {"ALGO": "Fast\nNSW = 5"}}, "characters that VASP's values do not have"),
         ({"incar": {"ZAB_VDW": 1.8867}}, "ZAB_VDW is negative"),
         ({"incar": {"LUSE_VDW": True}}, "another functional of PBE"),
@@ -439,7 +449,7 @@ def test_what_fortran_could_not_print_is_no_number(silicon: Path) -> None:
         (
             '<varray name="forces"',
             '<varray name="former"',
-            r"damaged after step 0 \(the next one has no varray\[@name='forces'\]",
+            "has no forces in step 1",
         ),
         ('<i name="e_fr_energy">', '<i name="e_fr_energy">1 2', r"damaged after step 0 \("),
         (
@@ -447,6 +457,17 @@ def test_what_fortran_could_not_print_is_no_number(silicon: Path) -> None:
             "<rd><c>Si</c>",
             r"damaged after step 0 \(mismatched tag: line \d+, column \d+",
         ),
+        (
+            '<i name="e_fr_energy">',
+            '<i name="e_fr_energy">1_000.0</i><i>',
+            "'1_000.0' is not a num",
+        ),
+        (
+            '<i name="e_fr_energy">',
+            '<i name="e_fr_energy">-1.0E+308</i><i>',
+            r"1e\+308 is no energy",
+        ),
+        ("<rc><c>", "<row><c>", "damaged after step 0"),
         ('name="NELM"', 'name="MLEN"', "does not tell NELM"),
         ("<kpoints>", "<kpoints/><other>", "damaged after step 0"),
     ],
@@ -506,6 +527,102 @@ def test_an_output_cut_short_is_an_error_and_never_a_number(name: str, silicon: 
         vasp_output.read_run(silicon, NOTED)
 
 
+def test_tags_of_new_versions_are_known() -> None:
+    new = ("NCSHMEM", "LH5", "LIBXC1", "NHC_NCHAINS", "CSVR_PERIOD", "KERNEL_TRUNCATION", "EFERMI")
+    assert set(new) <= known_tags()
+    assert settings(incar={"NWRITE": 2, "NHC_NCHAINS": 3, "ALGO": "Normal", "ICHARG": 1}).incar
+
+
+def test_energies_of_two_runs_are_both_named(silicon: Path) -> None:
+    text = (silicon / "OUTCAR").read_text()
+    (energy,) = re.findall(r"free  energy   TOTEN  = +(-\d+\.\d+)", text)
+    (silicon / "OUTCAR").write_text(text.replace(energy, f"{float(energy) + 0.01:.8f}"))
+    with pytest.raises(ParseError) as caught:
+        vasp_output.read_run(silicon, NOTED)
+    said = str(caught.value)
+    assert f"{float(energy) + 0.01:.8f}" in said and "e_fr_energy = -10.64527774 eV" in said
+    (silicon / "OUTCAR").write_text(text.replace(energy, f"{float(energy) + 4e-6:.6f}"))
+    vasp_output.read_run(silicon, NOTED)
+
+
+def test_an_energy_that_still_changed_has_not_converged(silicon: Path) -> None:
+    """Of a cycle that ended before NELM: JVASP-39, with 113 of 400 cycles, changed by 1.2 meV."""
+    text = (silicon / "vasprun.xml").read_text()
+    assert vasp_output.read_run(silicon, NOTED).converged.all()
+    cycles = text.split("</scstep>")
+    last = re.sub(
+        r'(e_fr_energy"> *)(-?[\d.]+)',
+        lambda match: f"{match[1]}{float(match[2]) + 0.0012:.8f}",
+        cycles[-3],
+    )
+    (silicon / "vasprun.xml").write_text("</scstep>".join([*cycles[:-3], last, *cycles[-2:]]))
+    assert not vasp_output.read_run(silicon, NOTED).converged.any()
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind"),
+    [
+        ('<i type="logical" name="LEPSILON"> T  </i>', "a run of linear response (LEPSILON)"),
+        ('<i type="logical" name="LCHIMAG"> T  </i>', "a run of NMR shieldings (LCHIMAG)"),
+        (
+            '<i type="int" name="ICHARG">    11</i>',
+            "a run at a fixed density, as of bands (ICHARG)",
+        ),
+    ],
+)
+def test_runs_of_another_kind_are_told(tag: str, kind: str, silicon: Path) -> None:
+    text = (silicon / "vasprun.xml").read_text()
+    name = re.search('name="([A-Z]+)"', tag)
+    assert name is not None
+    text = re.sub(rf'<i [^>]*name="{name[1]}">[^<]*</i>', "", text)
+    (silicon / "vasprun.xml").write_text(text.replace("<incar>", f"<incar>{tag}"))
+    assert vasp_output.read_run(silicon, NOTED).kind == kind
+
+
+def test_symbols_are_those_of_the_potcars(silicon: Path) -> None:
+    """The POTCAR of F_h_GW has the VRHFIN of another element."""
+    text = (silicon / "vasprun.xml").read_text().replace("<c>Si</c>", "<c>Xx</c>")
+    text = re.sub("PAW_PBE Si 05Jan2001", "PAW_PBE F_h_GW 20Mar2012", text)
+    (silicon / "vasprun.xml").write_text(text)
+    assert vasp_output.read_run(silicon, NOTED).symbols == ("F", "F")
+
+
+POSCAR = """LiH
+1.0
+4.0 0.0 0.0
+0.0 4.0 0.0
+0.0 0.0 4.0
+Li_sv/f474ac0d1 H/5e6b7a8c9d0
+1 1
+Direct
+0.00000000 0.00000000 0.00000000
+0.50000000 0.50000000 0.50000000
+"""
+
+
+def test_a_contcar_that_the_wall_cut_short_is_passed_over(silicon: Path) -> None:
+    start = POSCAR.replace("Li_sv/f474ac0d1 H/5e6b7a8c9d0", "Si").replace("1 1", "2")
+    (silicon / "POSCAR").write_text(start)
+    moved = start.replace("0.50000000", "0.51000000")
+    (silicon / "CONTCAR").write_text(moved)
+    assert program._last_geometry(silicon) == moved
+    last = last_structure(silicon / "vasprun.xml")
+    assert last is not None
+    for cut in ["", *(moved[: len(moved) * part // 10] for part in range(10)), moved[:-3]]:
+        (silicon / "CONTCAR").write_text(cut)
+        found = read(io.StringIO(program._last_geometry(silicon)), format="vasp")
+        np.testing.assert_allclose(found.cell.array, last[0], atol=1e-10)
+        np.testing.assert_allclose(found.get_scaled_positions(wrap=False), last[1], atol=1e-10)
+    (silicon / "vasprun.xml").write_text("<modeling>")
+    assert program._last_geometry(silicon) == start
+
+
+def test_electrons_are_counted_by_species_with_a_hash(tmp_path: Path) -> None:
+    (tmp_path / "POSCAR").write_text(POSCAR)
+    potcars = {"Li": {"zval": 3.0}, "H": {"zval": 1.0}}
+    assert program._electrons(tmp_path / "POSCAR", potcars) == 4.0
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
     ("found", "asked", "message"),
@@ -525,7 +642,8 @@ def test_an_output_cut_short_is_an_error_and_never_a_number(name: str, silicon: 
         ({}, {"charge": -1.0}, "charge: 8 electrons instead of 9"),
         ({"stress": None}, {}, "finite numbers: there is no stress"),
         ({"forces": np.full((1, 2, 3), np.nan)}, {}, "finite numbers: forces"),
-        ({"converged": np.array([False])}, {}, "electronic convergence"),
+        ({"converged": np.array([False])}, {}, "electronic convergence: the last electronic step"),
+        ({"kind": "a run of NMR shieldings"}, {}, "kind of run: is a run of NMR shieldings, and"),
         ({"fractional": np.full((1, 2, 3), 0.1)}, {}, "configuration"),
     ],
 )

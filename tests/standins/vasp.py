@@ -37,7 +37,7 @@ from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
 
 DEFAULTS: dict[str, Any] = {"EDIFF": 1e-4, "NSW": 0, "ISMEAR": 1, "SIGMA": 0.2, "NELM": 60}
-SCF = (3.0, 0.2, 1e-2, 1e-4, 0.0)
+SCF = (3.0, 0.2, 1e-2, 1e-8, 0.0)
 """Distance from the converged energy along an electronic cycle, eV an atom."""
 
 

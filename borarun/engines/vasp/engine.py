@@ -34,7 +34,13 @@ from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Tol
 from borarun.engines.reference import base as reference
 from borarun.engines.vasp import inputs as vasp_inputs
 from borarun.engines.vasp import output as vasp_output
-from borarun.engines.vasp.inputs import FUNCTIONALS, Tag, known_tags
+from borarun.engines.vasp.inputs import (
+    FUNCTIONALS,
+    MACHINE_LEARNING,
+    Tag,
+    kind_of_run,
+    known_tags,
+)
 from borarun.engines.vasp.section import Keys, VaspReference
 from borarun.errors import EngineError, ParseError
 from borarun.structure import build
@@ -135,6 +141,21 @@ class Settings(Keys, reference.ReferenceSettings):
     @classmethod
     def _tags_of_vasp(cls, value: dict[str, Tag]) -> dict[str, Tag]:
         for tag, item in value.items():
+            if tag.startswith(MACHINE_LEARNING):
+                raise ValueError(
+                    f"{tag} belongs to VASP's own machine-learned force field, and labels would be "
+                    "of that. Remove it: labels must be computed."
+                )
+            if kind := kind_of_run({tag: item}):
+                raise ValueError(
+                    f"{tag} makes {kind}, and a study has static runs, relaxations and molecular "
+                    "dynamics. Remove it."
+                )
+            if tag == "NWRITE" and item == 0:
+                raise ValueError(
+                    "NWRITE = 0 leaves out of the OUTCAR what tells the POTCARs (TITEL), and no "
+                    "label could be checked. Take 1 or 2."
+                )
             if tag not in known_tags():
                 raise ValueError(
                     f"VASP has no tag {tag}, and would pass over it. Write it as VASP's wiki "

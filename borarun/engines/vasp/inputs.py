@@ -9,10 +9,11 @@ with Becke-Johnson damping J. Comput. Chem. 32, 1456 (2011).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -83,6 +84,55 @@ KIND_OF_RUN = ("NSW", "IBRION", "ISIF", "MDALGO", "NBLOCK")
 three.
 """
 
+MANY_BODY: tuple[str, ...] = (
+    "G0W0",
+    "GW",
+    "SCGW",
+    "EVGW",
+    "QPGW",
+    "CHI",
+    "ACFDT",
+    "RPA",
+    "TIMEEV",
+    "TDHF",
+    "BSE",
+)
+"""How the names of such algorithms begin."""
+
+OTHER_RUNS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "LEPSILON": (bool, "a run of linear response (LEPSILON)"),
+    "LCALCEPS": (bool, "a run in finite electric fields (LCALCEPS)"),
+    "LCHIMAG": (bool, "a run of NMR shieldings (LCHIMAG)"),
+    "LEFG": (bool, "a run of electric field gradients (LEFG)"),
+    "LOPTICS": (bool, "a run of optical properties (LOPTICS)"),
+    "IBRION": (lambda value: value in (5, 6, 7, 8), "a run of phonons by VASP itself (IBRION)"),
+    "ICHARG": (lambda value: value >= 10, "a run at a fixed density, as of bands (ICHARG)"),
+    "LNONCOLLINEAR": (bool, "a non-collinear run (LNONCOLLINEAR)"),
+    "LSORBIT": (bool, "a run with spin-orbit coupling (LSORBIT)"),
+    "ALGO": (
+        lambda value: str(value).strip().upper().startswith(MANY_BODY),
+        "a run of many-body theory (ALGO)",
+    ),
+}
+"""Tag -> whether its value makes another kind of run than labels are of, and which."""
+
+MACHINE_LEARNING = "ML_"
+"""How the tags of VASP's own machine-learned force fields begin."""
+
+NEWER_TAGS = frozenset(
+    {
+        *("BPARAM", "CPARAM", "IVDW_NL", "XC", "XC_C", "AMGGAX", "AMGGAC"),
+        *("LIBXC1", "LIBXC1_P0", "LIBXC1_P1", "LIBXC1_P2"),
+        *("LIBXC2", "LIBXC2_P0", "LIBXC2_P1", "LIBXC2_P2"),
+        *("NHC_NCHAINS", "NHC_PERIOD", "NHC_NRESPA", "NHC_NS", "CSVR_PERIOD"),
+        *("KERNEL_TRUNCATION", "LTRUNCATE", "IDIM_TRUNCATE", "FACTOR_TRUNCATE"),
+        *("LH5", "LVASPH5", "LCHARGH5", "LWAVEH5", "NCSHMEM", "OMPI", "LUSENCCL", "NELMGPU"),
+        *("EFERMI", "LFINITE_TEMPERATURE", "LPHON_DISPERSION", "PHON_NWRITE", "LBFGS", "STOP_ON"),
+        "BSEPREC",
+    }
+)
+"""Tags of VASP 6.3 to 6.5, and older ones, that pymatgen's list lacks."""
+
 PMASS_AMU = 100
 """Mass of the cell. A cell of edge L, volume V and bulk modulus B swings with (2 pi / T)^2 = 3 B V
 / (PMASS L^2): for Li2B12H12 (9.6 angstrom, about 15 GPa) T is 0.4 ps, slow against the anions'
@@ -95,12 +145,26 @@ CELL_FRICTION_PER_PS = 10
 
 @cache
 def known_tags() -> frozenset[str]:
-    """Tags that VASP has, by pymatgen's list and three that it lacks: VASP passes over one that it
+    """Tags that VASP has, by pymatgen's list and those that it lacks: VASP passes over one that it
     does not know without a word.
     """
-    return frozenset(
-        json.loads((files("pymatgen") / "io" / "vasp" / "incar_parameters.json").read_text())
-    ) | {"BPARAM", "CPARAM", "IVDW_NL"}
+    return (
+        frozenset(
+            json.loads((files("pymatgen") / "io" / "vasp" / "incar_parameters.json").read_text())
+        )
+        | NEWER_TAGS
+    )
+
+
+def kind_of_run(tags: Mapping[str, Any]) -> str:
+    """What kind of run tags make, where labels are not of it; else empty."""
+    for tag, (is_other, kind) in OTHER_RUNS.items():
+        value = tags.get(tag)
+        if value is None or (isinstance(value, str) and tag != "ALGO"):
+            continue
+        if is_other(value):
+            return kind
+    return ""
 
 
 def order(numbers: NDArray[np.int32]) -> NDArray[np.intp]:

@@ -23,6 +23,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
 from borarun.engines.base import Frames
+from borarun.engines.vasp.inputs import kind_of_run
 from borarun.engines.vasp.output_xml import AGAIN, Vasprun, read_vasprun
 from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.task import Json
@@ -31,6 +32,13 @@ RAISE_NELM = "Raise NELM or change ALGO under reference.incar, or look at the st
 SUBMIT_AGAIN = "Submit again: VASP goes on from there."
 
 ENERGY_TOLERANCE_EV = 1e-5
+"""Between the energy of the OUTCAR and that of the XML, which print six to eight decimals."""
+
+EDIFF_FACTOR = 10.0
+"""The change of the energy and that of the eigenvalues end a cycle together, so the printed change
+may be a little above EDIFF.
+"""
+
 POSITION_TOLERANCE_A = 1e-5
 """The XML holds eight decimals of fractional coordinates."""
 
@@ -103,8 +111,10 @@ class Run:
     energy : (F,) eV, TOTEN
     forces : (F, N, 3) eV/angstrom
     stress : (F, 6) eV/angstrom^3, ASE's sign and order; None where VASP computed none
-    converged : (F,) whether the electronic cycle ended before NELM
+    converged : (F,) whether the electronic cycle ended before NELM, and its last step changed the
+        energy by no more than a few EDIFF
     temperature : (F,) K; zeros where nothing moved
+    kind : what kind of run it is, where labels are not of it; else empty
     """
 
     directory: Path
@@ -124,6 +134,7 @@ class Run:
     stress: NDArray[np.float64] | None
     converged: NDArray[np.bool_]
     temperature: NDArray[np.float64]
+    kind: str = ""
 
     def frames(self, asked: Asked, steps: Sequence[int]) -> Frames:
         """Labelled frames in the study's order of atoms, each atom next to where it stood at the
@@ -231,12 +242,21 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
     tags = _tags(xml)
     if absent := {"NELECT", "NELM", "IBRION"} - tags.keys():
         raise ParseError(file, f"does not tell {', '.join(sorted(absent))}", remedy=AGAIN)
-    if len(outcar.energy) != steps or not np.allclose(
-        outcar.energy, xml.energy, rtol=0, atol=ENERGY_TOLERANCE_EV, equal_nan=True
-    ):
+    if len(outcar.energy) != steps:
         raise ParseError(
             directory / "OUTCAR",
-            f"its {len(outcar.energy)} energies TOTEN are not the {steps} of vasprun.xml",
+            f"has {len(outcar.energy)} energies TOTEN, and vasprun.xml has {steps}: they are of "
+            "different runs, or one is cut short",
+            remedy=AGAIN,
+        )
+    same = np.isclose(outcar.energy, xml.energy, rtol=0, atol=ENERGY_TOLERANCE_EV, equal_nan=True)
+    if not same.all():
+        step = int(np.flatnonzero(~same)[0])
+        raise ParseError(
+            directory / "OUTCAR",
+            f"step {step + 1} has TOTEN = {outcar.energy[step]:.8f} eV, and e_fr_energy = "
+            f"{xml.energy[step]:.8f} eV in vasprun.xml (tolerance {ENERGY_TOLERANCE_EV:g} eV): "
+            "they are of different runs",
             remedy=AGAIN,
         )
     return Run(
@@ -255,11 +275,25 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
         energy=xml.energy,
         forces=xml.forces,
         stress=xml.stress,
-        converged=xml.cycles < tags["NELM"],
+        converged=(xml.cycles < tags["NELM"]) & _settled(xml, tags),
+        kind=kind_of_run({**xml.incar, **xml.parameters}),
         temperature=_temperatures(directory / "OSZICAR", steps)
         if tags["IBRION"] == 0
         else np.zeros(steps),
     )
+
+
+def _settled(xml: Vasprun, tags: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """(F,) whether the last electronic step changed the energy by no more than EDIFF allows: a
+    cycle may end early without that.
+    """
+    ediff = tags.get("EDIFF")
+    if not isinstance(ediff, int | float):
+        return np.ones(len(xml.energy), bool)
+    settled: NDArray[np.bool_] = xml.last_change <= max(
+        EDIFF_FACTOR * abs(ediff), ENERGY_TOLERANCE_EV
+    )
+    return settled
 
 
 def join(runs: Sequence[Run]) -> Run:
@@ -338,6 +372,11 @@ def _charge(run: Run, asked: Asked) -> Iterator[str]:
         yield f"{run.tags['NELECT']:g} electrons instead of {electrons:g}"
 
 
+def _kind(run: Run, asked: Asked) -> Iterator[str]:
+    if run.kind:
+        yield f"is {run.kind}, and labels are of static runs, relaxations and molecular dynamics"
+
+
 def _finite(run: Run, asked: Asked) -> Iterator[str]:
     if run.stress is None:
         yield "there is no stress"
@@ -349,7 +388,10 @@ def _finite(run: Run, asked: Asked) -> Iterator[str]:
 def _electronic(run: Run, asked: Asked) -> Iterator[str]:
     """Of molecular dynamics single steps are left out instead."""
     if asked.tags["IBRION"] != 0 and not run.converged[-1]:
-        yield f"the energy still changed after {run.tags['NELM']:g} electronic steps"
+        yield (
+            "the last electronic step still changed the energy by more than EDIFF, or it was "
+            f"number NELM = {run.tags['NELM']:g}"
+        )
 
 
 def _configuration(run: Run, asked: Asked) -> Iterator[str]:
@@ -366,6 +408,7 @@ def _configuration(run: Run, asked: Asked) -> Iterator[str]:
 
 
 GATE: dict[str, Callable[[Run, Asked], Iterator[str]]] = {
+    "kind of run": _kind,
     "atoms": _atoms,
     "POTCAR": _potcars,
     "settings": _settings,

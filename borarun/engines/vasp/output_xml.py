@@ -11,12 +11,14 @@ Source: the format is that of VASP 5 and 6, as pymatgen reads it (Ong et al., Co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
@@ -25,6 +27,9 @@ from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
 
 AGAIN = "Submit again: it is done anew."
+
+LARGEST = 1e12
+"""Of any number of a step, in VASP's units: beyond it the file is damaged."""
 
 CUT_SYMBOLS = {"X": "Xe", "r": "Zr"}
 """Symbols that VASP cuts."""
@@ -58,6 +63,7 @@ class Vasprun:
     forces : (F, N, 3) eV/angstrom
     stress : (F, 6) eV/angstrom^3, ASE's sign and order; None where a step has none
     cycles : (F,) electronic cycles of each step
+    last_change : (F,) eV, by how much the last of them changed the energy; zero where there was one
     """
 
     version: str
@@ -71,6 +77,7 @@ class Vasprun:
     forces: NDArray[np.float64]
     stress: NDArray[np.float64] | None
     cycles: NDArray[np.int_]
+    last_change: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,11 @@ class _Step:
     forces: NDArray[np.float64]
     stress: NDArray[np.float64] | None
     cycles: int
+    last_change: float
+
+
+class ForcelessError(Exception):
+    """A step of a run that computes no forces: band structures, GW, NELM alone."""
 
 
 def read_vasprun(file: Path) -> Vasprun:
@@ -125,6 +137,13 @@ def read_vasprun(file: Path) -> Vasprun:
         ) from error
     except KeyError as error:
         raise ParseError(file, f"has no part {error}", remedy=AGAIN) from error
+    except ForcelessError as error:
+        raise ParseError(
+            file,
+            f"has no forces in step {len(steps) + 1}",
+            remedy="Labels need a run that computes forces and stress: a static run, a relaxation "
+            "or molecular dynamics.",
+        ) from error
     except (ElementTree.ParseError, ValueError) as error:
         raise ParseError(
             file, f"is cut short or damaged after step {len(steps)} ({error})", remedy=AGAIN
@@ -147,15 +166,38 @@ def read_vasprun(file: Path) -> Vasprun:
         forces=np.array([step.forces for step in steps]).reshape(-1, n, 3),
         stress=stress,
         cycles=np.array([step.cycles for step in steps], int),
+        last_change=np.array([step.last_change for step in steps], float),
     )
 
 
-def _parts(file: Path) -> Iterator[tuple[Element, int]]:
-    """The parts of the document, one at a time, each with the electronic cycles in it; a part is
-    gone when the next is asked for.
+def last_structure(
+    file: Path,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The last configuration of a ``vasprun.xml``, which may be cut short, that a step was computed
+    at: cell, (3, 3) angstrom, and (N, 3) fractional coordinates; None where there is none.
+    """
+    found = None
+    n = 0
+    try:
+        for part, _ in _parts(file):
+            if part.tag == "atominfo":
+                n = len(_symbols(part))
+            elif part.tag == "calculation" and n:
+                cell = _rows(_found(part, "structure/crystal/varray[@name='basis']"), 3)
+                fractional = _rows(_found(part, "structure/varray[@name='positions']"), n)
+                if np.isfinite(cell).all() and np.isfinite(fractional).all():
+                    found = cell, fractional
+    except (OSError, ElementTree.ParseError, ValueError):
+        pass  # cut short at the wall: what came before counts
+    return found
+
+
+def _parts(file: Path) -> Iterator[tuple[Element, list[float]]]:
+    """The parts of the document, one at a time, each with the energies, eV, of the electronic
+    cycles in it; a part is gone when the next is asked for.
     """
     above: list[Element] = []
-    cycles = 0
+    cycles: list[float] = []
     for event, element in ElementTree.iterparse(file, ("start", "end")):
         if event == "start":
             above.append(element)
@@ -164,13 +206,24 @@ def _parts(file: Path) -> Iterator[tuple[Element, int]]:
         if len(above) == 1:
             yield element, cycles
             above[0].clear()
-            cycles = 0
+            cycles = []
         elif len(above) == 2 and above[1].tag == "calculation" and element.tag not in KEPT:
-            cycles += element.tag == "scstep" and element.find("energy") is not None
+            if element.tag == "scstep" and element.find("energy") is not None:
+                cycles.append(_energy(element))
             above[1].remove(element)
 
 
-def _step(calculation: Element, n: int, cycles: int) -> _Step:
+def _energy(element: Element) -> float:
+    """The free energy in an element, eV; not a number where there is none."""
+    text = element.findtext("energy/i[@name='e_fr_energy']") or "***"
+    return float(_numbers(text, ()))
+
+
+def _step(calculation: Element, n: int, cycles: list[float]) -> _Step:
+    if n == 0:
+        raise ValueError("its atoms are not listed")
+    if calculation.find("varray[@name='forces']") is None:
+        raise ForcelessError
     stress = calculation.find("varray[@name='stress']")
     return _Step(
         cell=_rows(_found(calculation, "structure/crystal/varray[@name='basis']"), 3),
@@ -178,7 +231,8 @@ def _step(calculation: Element, n: int, cycles: int) -> _Step:
         energy=float(_numbers(_found(calculation, "energy/i[@name='e_fr_energy']").text or "", ())),
         forces=_rows(_found(calculation, "varray[@name='forces']"), n),
         stress=None if stress is None else _rows(stress, 3),
-        cycles=cycles,
+        cycles=len(cycles),
+        last_change=abs(cycles[-1] - cycles[-2]) if len(cycles) > 1 else 0.0,
     )
 
 
@@ -197,10 +251,14 @@ def _rows(array: Element, n: int) -> NDArray[np.float64]:
 def _numbers(text: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Numbers between blanks; Fortran prints stars for what is too large for its column."""
     words = text.split()
+    if "_" in text:  # which Python takes for a part of a number
+        raise ValueError(f"{next(word for word in words if '_' in word)[:40]!r} is not a number")
     try:
         values = np.array(words, float)
     except ValueError:
         values = np.array([np.nan if set(word) == {"*"} else float(word) for word in words])
+    if (np.abs(values) > LARGEST).any():
+        raise ValueError(f"{np.abs(values).max():g} is no energy, force, stress or place")
     return values.reshape(shape)
 
 
@@ -223,6 +281,8 @@ def _tags(element: Element) -> dict[str, Json]:
 
 def _value(item: Element) -> Json:
     text, convert = (item.text or "").strip(), CONVERT.get(item.get("type", ""), float)
+    if "_" in text and convert in (int, float):
+        return None
     try:
         return [convert(word) for word in text.split()] if item.tag == "v" else convert(text)
     except ValueError:
@@ -230,11 +290,20 @@ def _value(item: Element) -> Json:
 
 
 def _symbols(atominfo: Element) -> tuple[str, ...]:
-    symbols = [
-        (row.findtext("c") or "").strip()
-        for row in atominfo.iterfind("array[@name='atoms']/set/rc")
-    ]
-    return tuple(CUT_SYMBOLS.get(symbol, symbol) for symbol in symbols)
+    """Of every atom, by the name of its POTCAR where that is there: some POTCARs have a wrong
+    VRHFIN, from which VASP takes the symbol.
+    """
+    of_type = {}
+    for number, row in enumerate(atominfo.iterfind("array[@name='atomtypes']/set/rc"), 1):
+        words = (row.findtext("c[5]") or "").split()
+        name = re.split("[_.]", words[1])[0] if len(words) > 1 else ""
+        if name in chemical_symbols[1:]:
+            of_type[str(number)] = name
+    symbols = []
+    for row in atominfo.iterfind("array[@name='atoms']/set/rc"):
+        symbol, kind = ((row.findtext(f"c[{column}]") or "").strip() for column in (1, 2))
+        symbols.append(of_type.get(kind, CUT_SYMBOLS.get(symbol, symbol)))
+    return tuple(symbols)
 
 
 def _mesh(kpoints: Element) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from custodian.custodian import Custodian, ErrorHandler, Validator
 from custodian.vasp import handlers
 from custodian.vasp.jobs import VaspJob
@@ -39,6 +40,7 @@ from pymatgen.io.vasp.inputs import Incar
 from pymatgen.io.vasp.outputs import Oszicar
 
 from borarun import endings
+from borarun.engines.vasp.output_xml import last_structure
 from borarun.errors import EngineError
 from borarun.file import replacing
 from borarun.job_time import seconds_left
@@ -187,7 +189,10 @@ def _one_run(
     folder.mkdir()
     before = directory / f"run-{len(done)}"
     shutil.copyfile(directory / "KPOINTS", folder / "KPOINTS")
-    shutil.copyfile(before / "CONTCAR" if done else directory / "POSCAR", folder / "POSCAR")
+    if done:
+        (folder / "POSCAR").write_text(_last_geometry(before))
+    else:
+        shutil.copyfile(directory / "POSCAR", folder / "POSCAR")
     with _licensed(folder, job) as potcars:
         incar = Incar.from_file(directory / "INCAR")
         if job["charge"]:
@@ -262,12 +267,49 @@ def _licensed(folder: Path, job: dict[str, Any]) -> Iterator[dict[str, dict[str,
         kernel.unlink(missing_ok=True)
 
 
+def _last_geometry(run: Path) -> str:
+    """The CONTCAR of a run; where VASP left it empty or cut short at the wall, the newest
+    configuration that is whole: that of its vasprun.xml, or the one that the run started from.
+    """
+    start = (run / "POSCAR").read_text()
+    text = (run / "CONTCAR").read_text(errors="replace") if (run / "CONTCAR").exists() else ""
+    if is_whole(text, start):
+        return text
+    last = last_structure(run / "vasprun.xml")
+    if last is None:
+        return start
+    head = start.splitlines()
+    rows = [" ".join(f"{value:.16f}" for value in row) for row in last[0]]
+    places = [" ".join(f"{value:.16f}" for value in row) for row in last[1]]
+    return "\n".join([head[0], "1.0", *rows, *head[5:7], "Direct", *places]) + "\n"
+
+
+def is_whole(contcar: str, start: str) -> bool:
+    """Whether a CONTCAR holds all atoms of the POSCAR that its run started from."""
+    lines, wanted = contcar.splitlines(), start.splitlines()
+    if len(lines) < 8 or lines[6].split() != wanted[6].split():
+        return False
+    first = 9 if lines[7].strip()[:1].lower() == "s" else 8
+    count = sum(int(word) for word in wanted[6].split())
+    cell = [line.split() for line in lines[2:5]]
+    rows = [line.split() for line in lines[first : first + count]]
+    if len(rows) < count or any(len(row) < 3 for row in (*cell, *rows)):
+        return False
+    try:
+        numbers = np.array([row[:3] for row in (*cell, *rows)], float)
+    except ValueError:
+        return False
+    # a line that is cut short may still end in a number, but not in the digits of those before it
+    lengths = {len(word.partition(".")[2]) for row in rows for word in row[:3]}
+    return bool(np.isfinite(numbers).all()) and len(lengths) == 1
+
+
 def _electrons(poscar: Path, potcars: dict[str, dict[str, Any]]) -> float:
     """Valence electrons of the neutral cell."""
     lines = poscar.read_text().splitlines()
     return sum(
-        float(potcars[element]["zval"]) * int(count)
-        for element, count in zip(lines[5].split(), lines[6].split(), strict=True)
+        float(potcars[re.split("[/_]", species)[0]]["zval"]) * int(count)
+        for species, count in zip(lines[5].split(), lines[6].split(), strict=True)
     )
 
 

@@ -49,6 +49,7 @@ ENVIRONMENT = {
         [str(Path(borarun.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     ),
 }
+UNREADABLE = "Invalid flag in header section of restart file (src/read_restart.cpp:594)"
 HALT = (
     "variable begun index $(step)\nvariable since equal step-${{begun}}\nfix halt all halt 1 "
     "v_since >= {steps}\n"
@@ -202,6 +203,31 @@ def test_a_crystal_that_evaporates_ends_its_run(
     assert 0 < int(step) < settings.steps and 2.0 < float(volume) / crystal.get_volume() < 3.0
 
 
+def test_a_restart_file_that_lammps_cannot_read_is_passed_over(
+    crystal: Atoms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same LAMMPS wrote it (lammps#4499); the one before it is taken."""
+    monkeypatch.setattr(lammps_deck, "RESTART_STEPS", 100)
+    program = site("mlip")
+    refuses = tmp_path / "lmp"
+    refuses.write_text(
+        '#!/bin/sh\ncase "$*" in *read_restart*) if [ ! -e refused ]; then echo "$*" > refused\n'
+        f"echo 'ERROR: {UNREADABLE}' | tee log.lammps; exit 1; fi;; esac\n"
+        f'exec {program.command} "$@"\n'
+    )
+    refuses.chmod(0o755)
+    settings = lammps.Settings(segments=[{**HOLD, "time_ps": 0.36}])
+    whole, pieces = (tmp_path / name for name in ("whole", "pieces"))
+    for directory in (whole, pieces):
+        lay_out(directory, crystal, settings, program)
+    halt(pieces, 230)
+    one = run(whole, settings, program)
+    other = run(pieces, settings, site("mlip", command=str(refuses)))
+    assert (pieces / "refused").exists() and one.facts == other.facts
+    for name, quantity in one.arrays.items():
+        np.testing.assert_array_equal(quantity.values, other.arrays[name].values)
+
+
 @pytest.mark.parametrize(
     ("script", "passing"),
     [("kill -KILL $$", True), ("echo ERROR: Unrecognized pair style; exit 1", False)],
@@ -321,6 +347,7 @@ def test_the_step_of_a_restart_file(
         ("ERROR: Non-numeric pressure - simulation unstable (src/fix_nh.cpp:1012)", -1, "exploded"),
         ("ERROR: Unrecognized pair style 'mlip' (src/force.cpp:275)", -1, "failed"),
         ("ERROR: Cannot open file in.lammps", -1, "failed"),
+        (f"ERROR: {UNREADABLE}", -1, "failed"),
         ("Wall time limit reached", 40, "wall"),
         ("Step Temp", -1, "failed"),
     ],

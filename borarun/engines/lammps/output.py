@@ -6,6 +6,9 @@ frame a step are kept, the last. What an ended run must have and has not is a Pa
 
 from __future__ import annotations
 
+import mmap
+import re
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from borarun.engines.lammps.output_lines import BEFORE, BEHIND, read_frame
-from borarun.errors import ParseError
+from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 
 Array = NDArray[Any]
@@ -32,6 +35,8 @@ BUFFER_B = 1_000_000
 """Frames are gathered in so much memory before they are put where atoms follow each other: a frame
 alone would touch a page of memory for every number.
 """
+
+_NOT_FINITE = re.compile(rb"(?i)\b(nan|inf)")
 
 AGAIN = "Submit again: it is done anew."
 
@@ -56,6 +61,8 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
     ------
     ParseError
         Where a wanted frame is missing or cut short, or the dump has other columns.
+    EngineError
+        Where an atom of a wanted frame has no number for a place, or is there twice.
 
     Source: LAMMPS manual, dump; Howto_triclinic for the bounds of a tilted cell.
     """
@@ -117,10 +124,72 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
     if gathered:
         put()
     if not found.all():
-        raise ParseError(
-            file, f"the frame of step {steps[~found][0]} is missing or cut short", remedy=AGAIN
-        )
+        raise _diagnosis(file, int(steps[~found][0]), n_atoms)
     return cell, positions
+
+
+def _diagnosis(file: Path, step: int, n_atoms: int) -> EngineError:
+    """Why the frame of a step is none: it says which atom has no number, for a run that exploded
+    explodes again.
+    """
+    if file.stat().st_size == 0:
+        return ParseError(file, f"is empty: the frame of step {step} is missing", remedy=AGAIN)
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        at = text.rfind(FRAME + b"%d\n" % step)
+        if at < 0:
+            return ParseError(file, f"the frame of step {step} is missing", remedy=AGAIN)
+        head = text[at : at + HEADER_BYTES].partition(b"ITEM: ATOMS")
+        begin = at + len(head[0]) + len(head[1])
+        begin = text.find(b"\n", begin) + 1
+        end = text.find(FRAME, begin)
+        rows = text[begin : end if end >= 0 else len(text)][: n_atoms * LONGEST_LINE].splitlines()
+    bounds = head[0].partition(b"ITEM: BOX BOUNDS")[2].split(b"\n")[1:4]
+    if any(not _are_numbers(line.split()) for line in bounds):
+        return _exploded(file, step, f"its cell is not a number (got {_shown(bounds)})")
+    columns = len(COLUMNS.split())
+    seen: dict[bytes, int] = {}
+    for number, row in enumerate(rows[:n_atoms], 1):
+        words = row.split()
+        if words and not _are_numbers(words[2:5]) and _NOT_FINITE.search(b" ".join(words[2:5])):
+            atom = words[0].decode(errors="replace")
+            return _exploded(
+                file, step, f"atom {atom} has no number for a place (got {_shown(words[2:5])})"
+            )
+        if len(words) != columns and number < len(rows):
+            return EngineError(
+                f"{file.name}: the frame of step {step}: line {number} has {len(words)} columns "
+                f"instead of {columns}, {COLUMNS.decode()}.",
+                remedy="Render the deck anew, without a change of its dump, and submit again.",
+            )
+        if len(words) == columns and words[0] in seen:
+            return EngineError(
+                f"{file.name}: the frame of step {step}: atom {words[0].decode(errors='replace')} "
+                f"is in lines {seen[words[0]]} and {number}, and another is lacking.",
+                remedy="Two programs wrote to this file, or the disk is damaged. Delete the task's "
+                "directory and submit again.",
+            )
+        if words:
+            seen[words[0]] = number
+    return ParseError(file, f"the frame of step {step} is cut short", remedy=AGAIN)
+
+
+def _exploded(file: Path, step: int, what: str) -> EngineError:
+    return EngineError(
+        f"{file.name}: the frame of step {step}: {what}. The run exploded.",
+        remedy="To run it again gives the same. Take a shorter time step, a lower temperature, or "
+        "a potential that knows such configurations (active_learning).",
+    )
+
+
+def _are_numbers(words: Sequence[bytes]) -> bool:
+    try:
+        return bool(np.isfinite([float(word) for word in words]).all())
+    except ValueError:
+        return False
+
+
+def _shown(words: Sequence[bytes]) -> str:
+    return b" ".join(words).decode(errors="replace")[:80]
 
 
 class _Window:
@@ -180,7 +249,7 @@ def _header(file: Path, window: _Window, at: int, n_atoms: int) -> tuple[int, bo
     nothing = (-1, False, 0, 0)
     if len(lines) < 10:
         return nothing
-    if not lines[8].startswith(b"ITEM: ATOMS " + COLUMNS) or not lines[4].startswith(
+    if lines[8].split() != [b"ITEM:", b"ATOMS", *COLUMNS.split()] or not lines[4].startswith(
         b"ITEM: BOX BOUNDS"
     ):
         if any(
@@ -190,6 +259,8 @@ def _header(file: Path, window: _Window, at: int, n_atoms: int) -> tuple[int, bo
         raise ParseError(
             file, f"has other columns than {COLUMNS.decode()} (at byte {window.offset + at})"
         )
+    if not (lines[1].strip().isdigit() and lines[3].strip().isdigit()):
+        return nothing
     if int(lines[3]) != n_atoms:
         raise ParseError(
             file,

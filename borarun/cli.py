@@ -444,7 +444,7 @@ def submit(
             *(["--site", str(site_file)] if site_file else []),
         ]
         _say(
-            start_in_job(places.study, site.driver, arguments)
+            start_in_job(places.study, site.driver, arguments, _tell)
             if site.driver
             else start_detached(places.study, arguments)
         )

@@ -86,6 +86,10 @@ class Lines:
         self._running.pop(task.key, None)
         self._say(f"again  {task.name}{f' in {duration(pause_s)}' if pause_s else ''}: {why}")
 
+    def told(self, text: str) -> None:
+        """Say what is waited for."""
+        self._say(f"wait   {text}")
+
     def tick(self) -> None:
         """Nothing to redraw."""
 

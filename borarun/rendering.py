@@ -13,7 +13,7 @@ from borarun.file import write_files
 from borarun.plan import Plan
 from borarun.run.work import rendered
 from borarun.site import Site
-from borarun.site.executors import Batch
+from borarun.site.batch_systems import Batch
 from borarun.site.surroundings import THREADS
 from borarun.store import Store
 from borarun.task import Task

@@ -18,7 +18,7 @@ from borarun.kinds import kind_of
 from borarun.plan import Plan, estimate, expand
 from borarun.rendering import launched, write_tasks
 from borarun.site import Site, load_site
-from borarun.site.executors import Batch
+from borarun.site.batch_systems import Batch
 from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Task

@@ -77,6 +77,9 @@ class Listener(Protocol):
     def again(self, task: Task, why: str, pause_s: float) -> None:
         """A task starts again, after a pause."""
 
+    def told(self, text: str) -> None:
+        """Something is waited for."""
+
     def tick(self) -> None:
         """Time passes."""
 
@@ -181,7 +184,8 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     resting: dict[str, float] = {}
     running: dict[Future[Failure | None], tuple[Task, float]] = {}
     ended: SimpleQueue[Future[Failure | None]] = SimpleQueue()
-    workers = Workers(places, site)
+    told: SimpleQueue[str] = SimpleQueue()
+    workers = Workers(places, site, told.put)
     passed = Counter[str]()
     plan, done, board, to_tell = Plan({}), set[str](), Board((), set(), set(), site, passed), False
     free = {name: executor.slots for name, executor in site.executors.items()}
@@ -253,6 +257,9 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                 raise KeyboardInterrupt
             if seconds_left() <= 0:
                 raise TimeUpError("the job of this driver comes to its end.")
+            with suppress(Empty):
+                while True:
+                    listener.told(told.get_nowait())
             listener.tick()
     finally:
         workers.stop()

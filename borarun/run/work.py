@@ -27,7 +27,7 @@ from borarun.file import write_files
 from borarun.job_time import TIME_UP, job_length, seconds_left
 from borarun.run.claim import Claim, Holder
 from borarun.run.retries import may_pass
-from borarun.site.executors import cpus_per_task
+from borarun.site.batch_systems.keys import cpus_per_task
 from borarun.site.surroundings import surroundings
 from borarun.store import Store
 from borarun.task import Failure, Task

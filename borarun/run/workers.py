@@ -1,14 +1,9 @@
-"""Workers, on this machine and in jobs of batch systems, through Parsl. The only file that imports
-it.
-
-What Parsl's providers say of jobs is mended here where it was seen to be wrong: a job that is
-missing in one answer is not taken for ended, an answer that failed changes nothing, and an end is
-final.
+"""Workers, on this machine and in jobs of batch systems, through Parsl. This file and ``blocks.py``
+are the only ones that import it.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shlex
@@ -18,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import parsl
 import psutil
@@ -28,74 +23,22 @@ from parsl.executors.errors import BadStateException
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.jobs.states import JobState, JobStatus
-from parsl.launchers import MpiExecLauncher, SimpleLauncher, SrunLauncher
-from parsl.launchers.base import Launcher
-from parsl.providers import LocalProvider, PBSProProvider, SlurmProvider, TorqueProvider
-from parsl.providers.cluster_provider import ClusterProvider
+from parsl.providers import LocalProvider
 
 from borarun.engines.base import Program
 from borarun.errors import BorarunError
 from borarun.places import Places
+from borarun.run.blocks import Blocks, Say
 from borarun.run.claim import Holder
 from borarun.run.retries import LOST, may_pass
 from borarun.run.work import perform
 from borarun.site import Site, jobs
-from borarun.site.batch import beginning
-from borarun.site.executors import Batch, Executor, Local, PBSPro, Slurm, Torque
+from borarun.site.batch_systems import Batch
+from borarun.site.executors import Executor, Local
 from borarun.task import Failure, Task
 from borarun.tether import end_with_parent
 
 HTEX = "parsl.executors.high_throughput"
-
-ABSENT_ANSWERS = 3
-"""Answers of the batch system in a row in which a job must be missing before it is taken for ended.
-"""
-
-SLURM_STATES = {
-    "PD": JobState.PENDING,
-    "CF": JobState.PENDING,
-    "RQ": JobState.PENDING,
-    "RH": JobState.PENDING,
-    "S": JobState.PENDING,
-    "ST": JobState.PENDING,
-    "R": JobState.RUNNING,
-    "CG": JobState.RUNNING,
-    "SO": JobState.RUNNING,
-    "CD": JobState.COMPLETED,
-    "CA": JobState.CANCELLED,
-    "TO": JobState.TIMEOUT,
-    "F": JobState.FAILED,
-    "BF": JobState.FAILED,
-    "NF": JobState.FAILED,
-    "OOM": JobState.FAILED,
-    "DL": JobState.TIMEOUT,
-    "PR": JobState.CANCELLED,
-}
-"""squeue's short states; source: squeue(1), JOB STATE CODES. What is held or suspended counts as
-pending, or Parsl would ask for another job.
-"""
-
-PBS_STATES = {
-    "Q": JobState.PENDING,
-    "H": JobState.PENDING,
-    "T": JobState.PENDING,
-    "W": JobState.PENDING,
-    "S": JobState.PENDING,
-    "U": JobState.PENDING,
-    "R": JobState.RUNNING,
-    "E": JobState.RUNNING,
-    "B": JobState.RUNNING,
-    "M": JobState.PENDING,
-    "C": JobState.COMPLETED,
-    "F": JobState.COMPLETED,
-    "X": JobState.COMPLETED,
-}
-"""qstat's states; source: qstat(1B) of OpenPBS and of Torque."""
-
-PBS_WALLTIME, PBS_KILLED = -29, (265, 271)
-"""Exit_status of jobs that reached their walltime, and that were killed or deleted; seen on a real
-OpenPBS.
-"""
 
 
 class WorkersLostError(BorarunError):
@@ -154,205 +97,6 @@ def failure_of(error: BaseException) -> Failure:
     return Failure("bug", f"{type(error).__name__}: {error}", "Please report it.")
 
 
-def slurm_states(text: str) -> dict[str, JobState]:
-    """States of jobs from ``squeue --noheader --format='%i %t'``."""
-    pairs = [line.split()[:2] for line in text.splitlines() if len(line.split()) >= 2]
-    return {job: SLURM_STATES.get(state, JobState.UNKNOWN) for job, state in pairs}
-
-
-def pbs_states(text: str) -> dict[str, JobState]:
-    """States of jobs from ``qstat -x -f -F json``; empty where it is no JSON."""
-    try:
-        known = json.loads(text).get("Jobs", {})
-    except (ValueError, AttributeError):
-        return {}
-    return {job: _pbs_state(said) for job, said in known.items()}
-
-
-def _pbs_state(said: dict[str, Any]) -> JobState:
-    state = PBS_STATES.get(said.get("job_state", ""), JobState.UNKNOWN)
-    if state != JobState.COMPLETED:
-        return state
-    code = said.get("Exit_status")
-    if code is None:  # deleted while it was queued
-        return JobState.CANCELLED
-    if code == PBS_WALLTIME:
-        return JobState.TIMEOUT
-    return (
-        JobState.CANCELLED
-        if code in PBS_KILLED
-        else JobState.COMPLETED
-        if code == 0
-        else JobState.FAILED
-    )
-
-
-def torque_states(text: str) -> dict[str, JobState]:
-    """States of jobs from ``qstat``: a table with the job first and its state fifth."""
-    rows = [line.split() for line in text.splitlines()]
-    return {
-        row[0]: PBS_STATES.get(row[4], JobState.UNKNOWN)
-        for row in rows
-        if len(row) >= 6 and row[0][0].isdigit()
-    }
-
-
-class _Noted:
-    """What borarun adds to a provider of Parsl: its jobs stand on disk, and their states are
-    settled with care.
-    """
-
-    cancel_command: str
-
-    def prepare(self, directory: Path, label: str, polling_interval: int) -> None:
-        """Say where jobs are noted, and how often to ask for them."""
-        self._directory, self._executor, self._polling_interval = directory, label, polling_interval
-        self._absent: dict[str, int] = {}
-
-    @property
-    def status_polling_interval(self) -> int:
-        """Seconds between two questions."""
-        return self._polling_interval
-
-    def submit(self: Any, command: str, tasks_per_node: int, job_name: str = "borarun") -> Any:
-        """Put a job into the queue and note it."""
-        job = super().submit(command, tasks_per_node, job_name)  # type: ignore[misc]
-        if job:
-            jobs.note(self._directory, jobs.Job(self._executor, job, (self.cancel_command, job)))
-        return job
-
-    def settle(self: Any, said: dict[str, JobState] | None) -> None:
-        """Take in one answer of the batch system; None where it gave none."""
-        if said is None:
-            return
-        for job, resource in self.resources.items():
-            if resource["status"].terminal:
-                continue
-            found = next(
-                (
-                    state
-                    for name, state in said.items()
-                    if job == name or job.startswith(name) or name.startswith(f"{job}.")
-                ),
-                None,
-            )
-            self._absent[job] = 0 if found is not None else self._absent.get(job, 0) + 1
-            if found == JobState.UNKNOWN:
-                found = resource["status"].state
-            elif found is None:
-                found = (
-                    JobState.COMPLETED
-                    if self._absent[job] >= ABSENT_ANSWERS
-                    else resource["status"].state
-                )
-            resource["status"] = JobStatus(
-                found,
-                stdout_path=resource.get("job_stdout_path"),
-                stderr_path=resource.get("job_stderr_path"),
-            )
-
-
-class _Slurm(_Noted, SlurmProvider):
-    cancel_command = "scancel"
-
-    def _status(self: Any) -> None:
-        # By user and not by job: one job that Slurm has forgotten makes `squeue --job` fail for
-        # all.
-        clusters = f" --clusters={self.clusters}" if self.clusters else ""
-        code, text, _ = self.execute_wait(
-            f"squeue --me --states=all --noheader --format='%i %t'{clusters}"
-        )
-        self.settle(slurm_states(text) if code == 0 else None)
-
-
-class _PBSPro(_Noted, PBSProProvider):
-    cancel_command = "qdel"
-
-    def _status(self: Any) -> None:
-        # One question a job: asked for several with -F json, it answers for the first alone
-        # (openpbs#2672).
-        said: dict[str, JobState] = {}
-        for job in [
-            job for job, resource in self.resources.items() if not resource["status"].terminal
-        ]:
-            code, text, _ = self.execute_wait(f"qstat -x -f -F json {job}")
-            if code == 0:
-                said |= pbs_states(text)
-            elif "Unknown Job Id" not in text:
-                return
-        self.settle(said)
-
-
-class _Torque(_Noted, TorqueProvider):
-    cancel_command = "qdel"
-
-    def _status(self: Any) -> None:
-        code, text, _ = self.execute_wait("qstat")
-        self.settle(torque_states(text) if code == 0 else None)
-
-
-def provider(executor: Batch, label: str, directory: Path) -> ClusterProvider:
-    """The provider of Parsl for an executor of a site.
-
-    Parameters
-    ----------
-    directory : where jobs are noted
-    """
-    several = executor.nodes_per_block > 1 and executor.mpi_launcher is None
-    launcher: Launcher = SimpleLauncher()
-    shared: dict[str, Any] = {
-        "nodes_per_block": executor.nodes_per_block,
-        "init_blocks": executor.init_blocks,
-        "min_blocks": executor.min_blocks,
-        "max_blocks": executor.max_blocks,
-        "parallelism": executor.parallelism,
-        "walltime": executor.walltime,
-        "scheduler_options": executor.scheduler_options,
-        "worker_init": beginning(executor),
-        "cmd_timeout": executor.cmd_timeout,
-    }
-    made: Any
-    if isinstance(executor, Slurm):
-        if several:
-            launcher = SrunLauncher()
-        own = executor.model_dump(
-            include={
-                "partition",
-                "account",
-                "qos",
-                "constraint",
-                "clusters",
-                "mem_per_node",
-                "gpus_per_node",
-                "gres",
-                "exclusive",
-                "cores_per_node",
-            }
-        )
-        made = _Slurm(**shared, **own, launcher=launcher)
-    elif isinstance(executor, PBSPro):
-        if several:
-            launcher = MpiExecLauncher()
-        made = cast("Any", _PBSPro)(
-            **shared,
-            queue=executor.queue,
-            account=executor.account,
-            select_options=executor.select_options,
-            cpus_per_node=executor.cores_per_node,
-            launcher=launcher,
-        )
-    else:
-        assert isinstance(executor, Torque)
-        if several:
-            launcher = MpiExecLauncher()
-        made = cast("Any", _Torque)(
-            **shared, queue=executor.queue, account=executor.account, launcher=launcher
-        )
-    made.prepare(directory, label, executor.status_polling_interval)
-    provided: ClusterProvider = made
-    return provided
-
-
 class Workers:
     """The workers of a site; started when the first task needs them, so that a finished study
     starts none.
@@ -360,10 +104,12 @@ class Workers:
     Parameters
     ----------
     places : of the study
+    say : told what is waited for, from a thread of Parsl's
     """
 
-    def __init__(self, places: Places, site: Site) -> None:
+    def __init__(self, places: Places, site: Site, say: Say = lambda _: None) -> None:
         self._places = places
+        self._say = say
         self._site = site
         self._executors: dict[str, HighThroughputExecutor] = {}
         self._apps: dict[str, Any] = {}
@@ -403,7 +149,7 @@ class Workers:
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self._executors = {
-                label: started_by(executor, label, self._places.study)
+                label: started_by(executor, label, self._places.study, self._say)
                 for label, executor in self._site.executors.items()
             }
             parsl.load(
@@ -479,17 +225,20 @@ def _launch_command(tether: str) -> str:
     )
 
 
-def started_by(executor: Executor, label: str, directory: Path) -> HighThroughputExecutor:
+def started_by(
+    executor: Executor, label: str, directory: Path, say: Say = lambda _: None
+) -> HighThroughputExecutor:
     """The executor of Parsl for one of a site.
 
     Parameters
     ----------
     directory : where its jobs are noted
+    say : told what is waited for
     """
     return (
         _local(label, executor)
         if isinstance(executor, Local)
-        else _batch(label, executor, directory)
+        else _batch(label, executor, directory, say)
     )
 
 
@@ -509,10 +258,10 @@ def _local(label: str, executor: Local) -> HighThroughputExecutor:
     )
 
 
-def _batch(label: str, executor: Batch, directory: Path) -> HighThroughputExecutor:
+def _batch(label: str, executor: Batch, directory: Path, say: Say) -> HighThroughputExecutor:
     shared: dict[str, Any] = {
         "label": label,
-        "provider": provider(executor, label, directory),
+        "provider": Blocks(executor, label, directory, say),
         # A pool that is killed leaves workers behind, which would hold their tasks; one that is
         # asked to end lets them give theirs back.
         "launch_cmd": _launch_command("--around {python} -m borarun.tether --after "),
@@ -550,9 +299,16 @@ MAX_FAILED_STARTS = 5
 
 
 def _give_up(label: str, executor: Any, status: dict[str, JobStatus]) -> None:
-    """End an executor whose jobs fail one after another and of which none ever connected: something
-    is wrong with the site file.
+    """End an executor whose jobs are refused for good, or fail one after another before any of them
+    connected: something is wrong with the site file.
     """
+    executor.provider.limit()
+    if (refused := executor.provider.refused) is not None:
+        executor.set_bad_state_and_fail_all(
+            BorarunError(f"executor {label}: the batch system does not take its jobs ({refused})")
+        )
+        return
+    status = {block: each for block, each in status.items() if block in executor.blocks_to_job_id}
     if executor.connected_blocks():
         return
     failed = [each for each in status.values() if each.state in (JobState.FAILED, JobState.MISSING)]

@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import secrets
-import shlex
 import shutil
 import socket
 import subprocess
@@ -32,10 +31,11 @@ from borarun import __version__
 from borarun.engines.registry import ENGINES
 from borarun.errors import BorarunError
 from borarun.file import replacing
-from borarun.site import batch, jobs
-from borarun.site.batch import Standing
+from borarun.site import jobs
+from borarun.site.batch_systems import Batch
+from borarun.site.batch_systems.base import Standing, one_command
 from borarun.site.checkup import Answer, Finding, Request
-from borarun.site.executors import Batch, Executor, Local
+from borarun.site.executors import Executor, Local
 from borarun.site.model import Site
 
 JOB_S = 600.0
@@ -47,6 +47,10 @@ ASK_S = 10.0
 
 GRACE_S = 30.0
 """A shared file system may show an answer so long after its job has ended."""
+
+ABSENT_ANSWERS = 3
+"""Answers of the batch system in a row in which a job must be missing before it is taken for ended.
+"""
 
 LAST_LINES = 5
 
@@ -100,6 +104,9 @@ def examine(site: Site, runs: Path, say: Say, wait_s: float) -> list[Examination
             stack.enter_context(_Visit(name, executor, site, runs.resolve(), place / name))
             for name, executor in site.executors.items()
         ]
+        for visit in visits:
+            if visit.header:
+                say(f"{visit.examination.executor}: its jobs ask for\n{visit.header}")
         until = time.monotonic() + wait_s
         while any(visit.open for visit in visits) and time.monotonic() < until:
             for visit in visits:
@@ -153,6 +160,7 @@ class _Visit:
         self._asked = time.monotonic()
         self._ended: float | None = None
         self._standing = Standing("unknown")
+        self._absent = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -201,9 +209,16 @@ class _Visit:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-        if self._job and self._standing.phase != "ended" and isinstance(self._executor, Batch):
-            jobs.said(batch.cancel(self._executor, self._job))
+        if isinstance(self._executor, Batch) and not self._standing.ended:
+            jobs.cancel(self._place)
         self._stack.close()
+
+    @property
+    def header(self) -> str:
+        """What jobs of this executor ask for; empty where there are none."""
+        if isinstance(self._executor, Local):
+            return ""
+        return self._executor.header(self._executor.walltime_s, self._output)
 
     @property
     def _answer(self) -> Path:
@@ -216,31 +231,21 @@ class _Visit:
     def _submit(self, executor: Batch, command: list[str]) -> None:
         file = self._place / "job.sh"
         seconds = min(JOB_S, executor.walltime_s)
-        file.write_text(
-            batch.script(
-                executor,
-                f"doctor-{self.examination.executor}",
-                command,
-                seconds,
-                self._output,
-                directory=Path.cwd(),
+        body = one_command(command, Path.cwd())
+        file.write_text(executor.script(body, seconds, self._output))
+        name = executor.name_of(f"doctor-{self.examination.executor}")
+        try:
+            self._job = jobs.submit(
+                executor, self._place, name, file, executor=self.examination.executor
             )
-        )
-        code, text = jobs.said(batch.submit(executor, file))
-        self._job = batch.job_of(text) if code == 0 else ""
-        if not self._job:
+        except jobs.RefusedError as error:
             remedy = (
                 "Correct partition or queue, account, walltime, sizes and scheduler_options of "
                 "the executor in the site file."
+                if error.kind != "passes"
+                else "This may pass: try again later."
             )
-            self._close(
-                Finding(
-                    "submission",
-                    False,
-                    f"{shlex.join(batch.submit(executor, file))}: {_last(text)}",
-                    remedy,
-                )
-            )
+            self._close(Finding("submission", False, _last(str(error)), remedy))
 
     def look(self, say: Say) -> None:
         """Take in the answer, if there is one; else ask for the job from time to time."""
@@ -280,15 +285,14 @@ class _Visit:
         if now - self._asked < ASK_S or not isinstance(self._executor, Batch):
             return False
         self._asked = now
-        standing = batch.standing(
-            self._executor, jobs.said(batch.ask(self._executor, self._job))[1]
-        )
+        standing = self._executor.look([self._job], jobs.asked(self._executor))[self._job]
         if standing.phase == "unknown":
             return False
         if standing != self._standing:
             say(f"{self.examination.executor}: job {self._job}: {standing.said or standing.phase}")
+        self._absent = self._absent + 1 if standing.phase == "absent" else 0
         self._standing = standing
-        return standing.phase == "ended"
+        return standing.ended or self._absent >= ABSENT_ANSWERS
 
     def give_up(self, waited_s: float) -> None:
         """The time is over."""

@@ -1,17 +1,25 @@
 """Jobs that a driver has put into the queue of a batch system, on disk, so that none outlives its
 driver unnoticed.
 
-One JSON object a line: ``executor``, ``id``, ``cancel`` (the command that ends it). A file is
-removed when all its jobs have been ended.
+One JSON object a line: ``executor``, ``id``, ``cancel`` (the command that ends it), ``name``. A job
+is written down by its name before it is submitted, and again with its id; a later line of the same
+name counts. A file is removed when all its jobs have been ended.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+
+from borarun.errors import BorarunError
+from borarun.site.batch_systems import Batch, outside
+from borarun.site.batch_systems.base import Ask, Reply
 
 TIMEOUT_S = 60.0
 WORKERS = "jobs.jsonl"
@@ -26,13 +34,74 @@ class Job:
     Attributes
     ----------
     executor : of the site, that it belongs to
-    id : as the batch system calls it
-    cancel : command that ends it
+    id : as the batch system calls it; empty where the batch system has not said whether it took it
+    cancel : command that ends it; empty where the batch system did not take it
+    name : that no other job has; empty in files of older versions
     """
 
     executor: str
     id: str
     cancel: tuple[str, ...]
+    name: str = ""
+
+
+class RefusedError(BorarunError):
+    """A batch system did not take a job.
+
+    Attributes
+    ----------
+    kind : ``passes`` where it may take it later, ``stays`` where it never will
+    """
+
+    def __init__(self, command: list[str], reply: Reply, kind: str) -> None:
+        super().__init__(f"{' '.join(command)}: {reply.said[-500:] or 'no answer'}")
+        self.kind = kind
+
+
+def submit(
+    system: Batch,
+    folder: Path,
+    name: str,
+    script: Path,
+    *,
+    executor: str,
+    after: str | None = None,
+    file: str = WORKERS,
+) -> str:
+    """Put a job into the queue and write it down.
+
+    Parameters
+    ----------
+    folder : where it is written down
+    name : of the job, from ``Batch.name_of``
+    script : of the job
+    after : job that it waits for
+
+    Returns
+    -------
+    The job.
+
+    Raises
+    ------
+    RefusedError
+        Where the batch system does not take it.
+    """
+    ask = asked(system)
+    command = system.submit(script, name, after)
+    note(folder, Job(executor, "", tuple(system.cancel_named(name)), name), file)
+    reply = ask(command)
+    job = system.job_of(reply)
+    kind = system.refusal(reply)
+    if not job and kind != "stays":
+        # An answer that is late or unreadable does not mean that the job is not there.
+        found = system.find(name, ask)
+        job = found or ""
+    if job:
+        note(folder, Job(executor, job, tuple(system.cancel(job)), name), file)
+        return job
+    if reply.code and not reply.late and kind == "stays":
+        note(folder, Job(executor, "", (), name), file)
+    raise RefusedError(command, reply, kind)
 
 
 def note(directory: Path, job: Job, name: str = WORKERS) -> None:
@@ -49,14 +118,15 @@ def noted(directory: Path, name: str = WORKERS) -> list[Job]:
         lines = (directory / name).read_text().splitlines()
     except FileNotFoundError:
         return []
-    found = []
+    found = dict[str, Job]()
     for line in lines:
         try:
             entry = json.loads(line)
-            found.append(Job(entry["executor"], entry["id"], tuple(entry["cancel"])))
-        except (ValueError, KeyError, TypeError):  # cut short by what killed the driver
-            continue
-    return found
+            job = Job(entry["executor"], entry["id"], tuple(entry["cancel"]), entry.get("name", ""))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # cut short by what killed the driver
+        found[job.name or f"job {job.id}"] = job
+    return [job for job in found.values() if job.cancel]
 
 
 def forget(directory: Path, name: str = WORKERS) -> None:
@@ -70,43 +140,68 @@ def cancel(directory: Path, name: str = WORKERS) -> list[str]:
     """
     troubles = []
     for job in noted(directory, name):
-        code, text = said(list(job.cancel))
-        if code and not _had_ended(job, text):
+        reply = run(list(job.cancel))
+        if reply.code and not had_ended(list(job.cancel), reply):
             troubles.append(
-                f"job {job.id}: {' '.join(job.cancel)}: {text.strip() or f'exit code {code}'}"
+                f"job {job.id or job.name}: {' '.join(job.cancel)}: "
+                f"{reply.said or f'exit code {reply.code}'}"
             )
     if not troubles:
         forget(directory, name)
     return troubles
 
 
-def _had_ended(job: Job, text: str) -> bool:
+def had_ended(command: list[str], reply: Reply) -> bool:
     """Whether a command that failed only says that there is nothing to end. Slurm's qdel says
     nothing at all then, and prints any other trouble.
     """
-    if job.cancel[0] == "qdel" and not text.strip():
+    if command[0] == "qdel" and not reply.said:
         return True
     return any(
-        word in text.lower()
+        word in reply.said.lower()
         for word in ("invalid job id", "unknown job", "has finished", "already completed")
     )
 
 
-def said(command: list[str]) -> tuple[int, str]:
-    """Exit code of a command of the batch system, and all that it printed."""
+def asked(system: Batch) -> Ask:
+    """Runs commands of a batch system, for as long as its section of the site file lets them."""
+    return partial(run, timeout_s=system.cmd_timeout)
+
+
+def run(command: list[str], timeout_s: float = TIMEOUT_S) -> Reply:
+    """What a command of a batch system answers. It knows nothing of the job that this process runs
+    in, and does not get the signals of this process's terminal.
+    """
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
+            env=outside(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
+            start_new_session=True,
         )
     except FileNotFoundError:
-        return 127, f"{command[0]} is not found on this machine"
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return 1, str(error)
-    return done.returncode, done.stdout
+        return Reply(127, errors=f"{command[0]} is not found on this machine")
+    except OSError as error:
+        return Reply(1, errors=str(error))
+    try:
+        text, errors = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return Reply(1, errors=f"{command[0]} did not answer within {timeout_s:g} s", late=True)
+    except BaseException:
+        _end(process)
+        raise
+    return Reply(process.returncode, text, errors)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()

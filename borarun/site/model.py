@@ -13,7 +13,8 @@ from borarun.engines.base import LAUNCH, Program
 from borarun.engines.registry import ENGINES
 from borarun.errors import StudyError
 from borarun.messages import Name, Section, did_you_mean, in_order, validate
-from borarun.site.executors import Batch, BatchExecutor, Executor, Local
+from borarun.site.batch_systems import Batch, BatchSystem
+from borarun.site.executors import Executor, Local
 from borarun.task import FORMER_NAMES, Task
 from borarun.yaml_file import KeyPath, read_yaml
 
@@ -67,7 +68,7 @@ class Site(Section):
         "others, only if its command has `{launch}`, or its program names it or more "
         "cores than others give.",
     )
-    driver: BatchExecutor | None = Field(
+    driver: BatchSystem | None = Field(
         default=None,
         description="A job for the driver: `submit --detach` starts it there, and before its "
         "wall it hands over to the next. One core is enough.",

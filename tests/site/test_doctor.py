@@ -21,7 +21,8 @@ from typer.testing import CliRunner, Result
 from borarun.cli import app
 from borarun.errors import BorarunError
 from borarun.site import doctor, load_site
-from borarun.site.executors import Local, Slurm
+from borarun.site.batch_systems import Slurm
+from borarun.site.executors import Local
 
 SLURM = Slurm(provider="slurm", cores_per_node=1, walltime="1:00:00")
 
@@ -152,7 +153,7 @@ PBS = (
 
 
 def test_a_job_of_pbs_answers(tmp_path: Path, stand_ins: Path) -> None:
-    command(stand_ins, "qsub", 'sh "$1" > /dev/null 2>&1 & echo 17.vm')
+    command(stand_ins, "qsub", 'sh "$3" > /dev/null 2>&1 & echo 17.vm')
     command(stand_ins, "qstat", 'echo \'{"Jobs": {"17.vm": {"job_state": "R"}}}\'')
     done = run(tmp_path, PBS, "--json")
     assert done.exit_code == 0, done.output
@@ -165,6 +166,12 @@ def test_a_job_that_is_refused_is_told_in_the_words_of_the_batch_system(
     command(stand_ins, "qsub", "echo 'qsub: Unknown queue' >&2; exit 170")
     found = findings(run(tmp_path, PBS, "--json"))["cpu"]["submission"]
     assert found["said"].endswith("qsub: Unknown queue") and "partition or queue" in found["remedy"]
+
+
+def test_the_header_of_the_jobs_is_shown(tmp_path: Path, stand_ins: Path) -> None:
+    command(stand_ins, "qsub", "echo 'qsub: Unknown queue' >&2; exit 170")
+    said = run(tmp_path, PBS).output
+    assert "#PBS -q workq" in said and "#PBS -l walltime=01:00:00" in said
 
 
 def test_a_batch_system_that_is_not_there_is_told(
@@ -181,8 +188,7 @@ def test_a_job_that_ends_without_an_answer_is_told_with_what_it_printed(
     command(
         stand_ins,
         "qsub",
-        "echo \"$(dirname $1)\" > /dev/null; echo 'module: command not found' > $(dirname "
-        "$1)/job.out; echo 17.vm",
+        "echo 'module: command not found' > $(dirname $3)/job.out; echo 17.vm",
     )
     command(
         stand_ins, "qstat", 'echo \'{"Jobs": {"17.vm": {"job_state": "F", "comment": "failed"}}}\''

@@ -10,7 +10,8 @@ import pytest
 
 from borarun.errors import StudyError
 from borarun.site import default_site, load_site
-from borarun.site.executors import Batch, Local
+from borarun.site.batch_systems import Batch
+from borarun.site.executors import Local
 from borarun.task import Task
 
 PROJECT = Path(__file__).parents[2]
@@ -290,3 +291,24 @@ def test_the_launcher_has_the_nodes_and_cores_of_the_task(tmp_path: Path) -> Non
     assert (
         wide.model_copy(update={"mpi_launcher": "srun"}).launch(64, threads=4) == threaded.split()
     )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "walltime: '" + "9" * 400 + ":00:00'",
+        "walltime: '1:00:00', cores_per_node: 1" + "0" * 400,
+        "walltime: '1:00:00', max_blocks: 1" + "0" * 400,
+        "walltime: '1:00:00', mem_per_node: 1" + "0" * 400,
+        "walltime: '1:00:00', mem_per_worker: 1" + "0" * 400,
+    ],
+)
+def test_a_number_of_hundreds_of_digits_is_a_mistake_like_others(tmp_path: Path, key: str) -> None:
+    cores = "" if "cores_per_node" in key else ", cores_per_node: 4"
+    path = write(
+        tmp_path,
+        f"borarun: 1\nname: s\nexecutors:\n  a: {{provider: slurm, {key}{cores}}}\n",
+    )
+    with pytest.raises(StudyError) as caught:
+        load_site(path)
+    assert all("executors.a" in str(problem) for problem in caught.value.problems)

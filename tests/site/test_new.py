@@ -16,7 +16,7 @@ from borarun.cli import app
 from borarun.errors import BorarunError, StudyError
 from borarun.messages import validate
 from borarun.site import Site, default_site, load_site
-from borarun.site.executors import Batch
+from borarun.site.batch_systems import Batch
 from borarun.site.new import ask, site_text, write_site
 from borarun.site.scheduler_facts import SINFO, Facts, Nodes, pbs_nodes, slurm_nodes
 from borarun.task import Task

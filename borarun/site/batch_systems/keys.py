@@ -1,0 +1,216 @@
+"""Keys of the site file that all batch systems share, and the sizes that follow from them. Keys
+that Parsl knows have Parsl's names and meanings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from borarun.messages import Section
+from borarun.units import S_PER_HOUR
+
+Seconds = Annotated[float, Field(gt=0, le=1e6)]
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+CountOrNone = Annotated[int, Field(ge=0, le=1_000_000)]
+Ports = Annotated[tuple[int, int], Field(strict=False)]
+
+
+class Keys(Section):
+    """Keys that all batch systems have. A block is one job of the batch system; it runs many
+    tasks, one after another and side by side.
+    """
+
+    MARK: ClassVar[str]
+    """What lines of a job's script that are for the batch system begin with."""
+
+    cores_per_node: Count = Field(description="Cores of one node.")
+    nodes_per_block: Count = Field(default=1, description="Nodes of one job of the batch system.")
+    init_blocks: CountOrNone = Field(default=0, description="Jobs to begin with.")
+    min_blocks: CountOrNone = Field(
+        default=0, description="Jobs to keep even when nothing is to be done."
+    )
+    max_blocks: Count = Field(default=1, description="Jobs at most.")
+    parallelism: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0,
+        description="Jobs for waiting tasks: from 0, few, to 1, as many as could be used.",
+    )
+    walltime: str = Field(
+        pattern=r"^\d{1,5}:[0-5]\d:[0-5]\d$",
+        description="Length of a job, HH:MM:SS. Programs that go on from files may take longer.",
+    )
+    walltime_margin_s: Seconds = Field(
+        default=300,
+        description="Programs end so long before the wall, to go on later; for twice as long "
+        "nothing new starts.",
+    )
+    scheduler_options: str = Field(
+        default="",
+        description="Lines put at the head of the job's script, e.g. `#SBATCH --mail-type=NONE`.",
+    )
+    worker_init: str = Field(
+        default="", description="Shell commands at the beginning of each job: modules, environment."
+    )
+    cmd_timeout: Count = Field(
+        default=60, description="Seconds that a command of the batch system may take."
+    )
+    cores_per_worker: Count = Field(
+        default=1,
+        description="Cores of one task. Tasks that want more go to another executor, where there "
+        "is one.",
+    )
+    mem_per_worker: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+        default=None, description="Memory of one task, GB; it may mean fewer tasks side by side."
+    )
+    available_accelerators: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=0, description="GPUs of a node; with it each task has one of its own."
+    )
+    mpi_launcher: Literal["srun", "mpiexec", "aprun"] | None = Field(
+        default=None,
+        description="For MPI programs over whole nodes: `{launch}` in a program's command stands "
+        "for this launcher with the task's nodes.",
+    )
+    max_workers_per_block: Count = Field(
+        default=1,
+        description="With `mpi_launcher`: MPI programs side by side in one job, which share its "
+        "nodes.",
+    )
+    address: str | None = Field(
+        default=None,
+        description="Address of the submitting machine as nodes see it; without it all are tried.",
+    )
+    encrypted: bool = Field(
+        default=True, description="Encrypt what submitting machine and nodes say to each other."
+    )
+    heartbeat_period: Count = Field(default=30, description="Seconds between two signs of life.")
+    heartbeat_threshold: Count = Field(
+        default=120,
+        description="Seconds of silence after which a node, or this machine, is taken for lost.",
+    )
+    worker_port_range: Ports = Field(
+        default=(54000, 55000),
+        description="Ports of the submitting machine to which its nodes connect.",
+    )
+    max_idletime: Seconds = Field(
+        default=120, description="Seconds after which a job with nothing to do is ended."
+    )
+    status_polling_interval: Count = Field(
+        default=60, description="Seconds between two questions to the batch system."
+    )
+
+    @property
+    def walltime_s(self) -> float:
+        """Length of a job, s."""
+        hours, minutes, seconds = map(int, self.walltime.split(":"))
+        return hours * S_PER_HOUR + minutes * 60 + seconds
+
+    @property
+    def workers_per_node(self) -> int:
+        """Tasks side by side on one node."""
+        return max(1, self.cores_per_node // self.cores_per_worker)
+
+    @property
+    def nodes_per_task(self) -> int:
+        """Nodes of one MPI program."""
+        return max(1, self.nodes_per_block // self.max_workers_per_block)
+
+    def ranks_per_node(self, cores: int, threads: int = 1) -> int:
+        """Processes on each node of an MPI program that has so many cores, and so many threads in
+        each process.
+        """
+        return max(1, cores // (self.nodes_per_task * threads))
+
+    def launch(self, cores: int, threads: int = 1) -> list[str]:
+        """What ``{launch}`` stands for in a job of this executor: as Parsl composes it, but for the
+        names of the nodes.
+        """
+        nodes = self.nodes_per_task
+        each = self.ranks_per_node(cores, threads)
+        all_, each_, nodes_ = str(nodes * each), str(each), str(nodes)
+        if self.mpi_launcher == "srun":
+            return [
+                "srun",
+                "--ntasks",
+                all_,
+                "--ntasks-per-node",
+                each_,
+                "--nodes",
+                nodes_,
+                *cpus_per_task("srun", threads),
+            ]
+        return (
+            ["aprun", "-n", all_, "-N", each_]
+            if self.mpi_launcher == "aprun"
+            else ["mpiexec", "-n", all_, "-ppn", each_]
+        )
+
+    @property
+    def slots(self) -> int:
+        """How many tasks can run at once in all jobs together."""
+        return self.max_blocks * (
+            self.max_workers_per_block
+            if self.mpi_launcher
+            else self.nodes_per_block * self.workers_per_node
+        )
+
+    @property
+    def cores_per_task(self) -> int:
+        """The most cores that one task can have."""
+        return (
+            self.nodes_per_task * self.cores_per_node
+            if self.mpi_launcher
+            else self.cores_per_worker
+        )
+
+    def takes(self, cores: int) -> int:
+        """How much of ``slots`` a task takes: one."""
+        return 1
+
+    @field_validator("scheduler_options")
+    @classmethod
+    def _lines_for_the_scheduler(cls, value: str) -> str:
+        for line in value.splitlines():
+            if line.strip() and not line.startswith(f"{cls.MARK} "):
+                raise ValueError(
+                    f"holds a line that does not begin with `{cls.MARK} `, which the batch "
+                    f"system would pass over (got {line!r})"
+                )
+        return value
+
+    @field_validator("worker_port_range")
+    @classmethod
+    def _ports(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 1024 <= value[0] < value[1] <= 65535:
+            raise ValueError("must be two ports from 1024 to 65535, the lower one first")
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if 3 * self.walltime_margin_s > self.walltime_s:
+            raise ValueError(
+                "walltime_margin_s must be at most a third of the walltime, "
+                f"{self.walltime_s / 3:.0f} s (got {self.walltime_margin_s:g})"
+            )
+        if self.cores_per_worker > self.cores_per_node:
+            raise ValueError(
+                f"cores_per_worker is more than cores_per_node, {self.cores_per_node} (got "
+                f"{self.cores_per_worker}): use mpi_launcher"
+            )
+        if self.mpi_launcher and self.max_workers_per_block > self.nodes_per_block:
+            raise ValueError(
+                f"max_workers_per_block is more than nodes_per_block, {self.nodes_per_block} "
+                f"(got {self.max_workers_per_block})"
+            )
+        if self.max_blocks < max(self.min_blocks, self.init_blocks):
+            raise ValueError(
+                f"max_blocks is less than min_blocks or init_blocks (got {self.max_blocks})"
+            )
+        return self
+
+
+def cpus_per_task(launcher: str, threads: int) -> list[str]:
+    """Options of srun for processes that have threads; without them it gives each process one
+    core. Options of other launchers differ between their makers.
+    """
+    return ["--cpus-per-task", str(threads)] if launcher == "srun" and threads > 1 else []

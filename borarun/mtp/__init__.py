@@ -1,0 +1,5 @@
+"""Moment tensor potentials: templates, evaluation, fit, active set."""
+
+from borarun.mtp import compiled
+
+compiled.prepare()

@@ -31,6 +31,7 @@ from borarun import __version__
 from borarun.engines.base import LAUNCH, Probe, Program, first, words
 from borarun.engines.registry import ENGINES
 from borarun.file import replacing
+from borarun.mtp import compiled
 from borarun.site.surroundings import surroundings
 
 ROOM_GB = 5.0
@@ -152,6 +153,7 @@ def check(request: Request, place: Path) -> Answer:
         ("network", lambda: reachable(request)),
         ("runs directory", lambda: [writable(runs)]),
         ("file system", lambda: file_system(place)),
+        ("compiled kernels", kernels),
     ]
     for engine, section in request.programs.items():
         look = partial(program, engine, section, request.launch, place, answer.versions)
@@ -169,6 +171,19 @@ def check(request: Request, place: Path) -> Answer:
                 )
             )
     return answer
+
+
+def kernels() -> list[Finding]:
+    """Where compiled kernels are kept, if it is not where numba keeps them."""
+    place = os.environ.get(compiled.VARIABLE)
+    if place is None:
+        return []
+    said = f"kept in {place}; neither the installation nor the home folder can be written"
+    return (
+        [Finding("compiled kernels", True, said)]
+        if Path(place).name.startswith("borarun-kernels-")
+        else []
+    )
 
 
 def same_versions(request: Request) -> Finding:

@@ -102,7 +102,7 @@ def checked(atoms: Atoms) -> Atoms:
         raise wrong(
             f"atoms {a} and {b} overlap (got {distance[nearest]:.3f} A, at least "
             f"{SHORTEST_DISTANCE_A} A). Remove the double; in a CIF a coordinate cut short, 0.33 "
-            "for 1/3, makes one."
+            "for 1/3, or another setting of the space group makes one."
         )
     return atoms
 

@@ -124,7 +124,7 @@ def read(text: str) -> Atoms:
         _value(block, *NUMBER),
     )
     atoms = _crystal(block, named, cell, sites)
-    atoms.info[REMARKS] = isotope_remarks(isotopes)
+    atoms.info[REMARKS] = [*atoms.info[REMARKS], *isotope_remarks(isotopes)]
     return atoms
 
 
@@ -185,7 +185,9 @@ def _crystal(
                 "names no symmetry: neither operations nor a space group. Write the group as "
                 f"{HERMANN_MAUGUIN[0]}; where the list holds every atom of the cell, write 'P 1'."
             )
-    return found[1]
+    symmetry, atoms = found
+    atoms.info[REMARKS] = [symmetry.remark] if symmetry.remark else []
+    return atoms
 
 
 def _expected(block: gemmi.cif.Block) -> tuple[dict[str, float], float] | None:

@@ -38,11 +38,13 @@ class Symmetry:
     name : what it was told by, for messages
     operations : (n, 4, 4) float, acting on fractional coordinates; the identity is among them
     assumed : whether nothing in the file says so, and only the count of atoms can
+    remark : what a user should know of this reading
     """
 
     name: str
     operations: Array
     assumed: bool = False
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,14 @@ def readings(named: Named, cell: Sequence[float]) -> list[Symmetry]:
             )
     elif groups:
         found = [
-            Symmetry(f"the space group {group.xhm()}", _matrices(group.operations()))
+            Symmetry(
+                f"the space group {group.xhm()}",
+                _matrices(group.operations()),
+                remark=""
+                if any(_by_name(name, cell) for name in named.names)
+                else f"names its space group by number alone ({named.number}): the standard "
+                f"setting, {group.xhm()}, is taken. Write _space_group_name_H-M_alt for another.",
+            )
             for group in groups
         ]
     elif said := [*([named.hall] if named.hall else []), *named.names, named.number]:

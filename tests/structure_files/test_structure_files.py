@@ -246,6 +246,15 @@ def test_a_group_is_known_by_any_usual_name(tmp_path: Path, named: str) -> None:
     np.testing.assert_allclose(found.positions, wanted.positions, atol=1e-12)
 
 
+def test_a_group_by_number_alone_is_told() -> None:
+    atoms = read_structure(DATA / "t_itnumber.cif")
+    (remark,) = atoms.info["remarks"]
+    assert remark.startswith(
+        "names its space group by number alone (62): the standard setting, P n"
+    )
+    assert read_structure(DATA / "t_hm0.cif").info["remarks"] == ()
+
+
 def test_images_of_a_general_position() -> None:
     """P 21/c, Int. Tables Crystallogr. A: x,y,z; -x,y+1/2,-z+1/2; -x,-y,-z; x,-y+1/2,z+1/2."""
     found = read_structure(DATA / "q_hall.cif")

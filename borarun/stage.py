@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
+from borarun.dynamics import Held
 from borarun.engines.potential.base import PotentialSection
 from borarun.engines.registry import ENGINES
 from borarun.frames import Frames
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
-from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.subjects.vibrations.section import Vibrations
 from borarun.task import Input, Json, Record, Ref, Task, ref_of
 
 Records = Mapping[str, Record]
@@ -138,21 +137,18 @@ def potential_inputs(study: Study, potential: Ref) -> dict[str, Product]:
 
 def held_run(
     study: Study,
-    section: Diffusion | Vibrations,
+    section: Held,
     *,
     text: str,
     inputs: Mapping[str, Product],
     temperature_K: float,
     vacancies: int,
-    equilibrate_ps: float,
-    time_ps: float,
     seed: int,
     **about_it: Any,
 ) -> Task:
     """A run that is heated to a temperature, equilibrated there, and then sampled as ``section``
     says, in the segment ``produce``.
     """
-    heat_ps = max(temperature_K - section.from_K, 0.0) / section.heat_rate_K_per_ps
     held = {"from_K": temperature_K, "to_K": temperature_K}
     return md_task(
         study,
@@ -167,14 +163,14 @@ def held_run(
             "segments": [
                 {
                     "name": "heat",
-                    "time_ps": heat_ps,
+                    "time_ps": section.heat_ps(temperature_K),
                     "from_K": section.from_K,
                     "to_K": temperature_K,
                 },
-                {"name": "equilibrate", "time_ps": equilibrate_ps, **held},
+                {"name": "equilibrate", "time_ps": section.equilibrate_ps, **held},
                 {
                     "name": "produce",
-                    "time_ps": time_ps,
+                    "time_ps": section.time_ps,
                     **held,
                     "sample_every_fs": section.sample_every_fs,
                 },

@@ -16,6 +16,7 @@ from typing import Any
 from ase import Atoms
 from pydantic import ValidationError
 
+from borarun.dynamics import as_far_as_known
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 from borarun.labels import read_labels
@@ -75,7 +76,7 @@ def load_study(path: Path) -> Study:
         _read_labels(root, study, labels, remarks),
         _read_published(root, study, published),
     ):
-        problems += checks.as_far_as_known(read)
+        problems += as_far_as_known(read)
     problems += [root.problem(place, message) for place, message in checks.findings(study, phases)]
     if problems:
         raise StudyError(in_order(problems))

@@ -7,11 +7,11 @@ needs them, ``stage.py``, the tasks, which planning loads, and ``collect.py``, `
 
 from __future__ import annotations
 
-from borarun.engines.registry import Potential
 from borarun.subjects.active_learning.section import ActiveLearning
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.heating.section import Heating
 from borarun.subjects.phonons.section import Phonons
+from borarun.subjects.potential.section import Potential
 from borarun.subjects.relax.section import Relax
 from borarun.subjects.reorientation.section import Reorientation
 from borarun.subjects.subject import Subject

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
-from borarun.messages import Section
+from borarun.dynamics import Dynamics, Finding, Length, Phases, Production
+from borarun.engines.potential.base import PotentialSection
+from borarun.protocol import Header
+from borarun.units import FS_PER_NS
 from borarun.values import (
     CELL_MODE,
     VACANCIES,
@@ -20,7 +24,7 @@ from borarun.values import (
 )
 
 
-class ActiveLearning(Section):
+class ActiveLearning(Dynamics):
     """Explore with the potential, label what it does not know, fit again, until a whole round stays
     in the known region.
     """
@@ -56,3 +60,73 @@ class ActiveLearning(Section):
         default=50,
         description="Configurations labelled per round at most; the most informative ones.",
     )
+
+    def n_runs(self) -> int:
+        """Runs of a round."""
+        return len(self.vacancies) * self.runs
+
+    def other_lengths(self) -> Iterator[Length]:
+        """Heating and holding."""
+        yield Length("heat_ns", self.heat_ns, self.heat_ns * FS_PER_NS)
+        yield Length("hold_ns", self.hold_ns, self.hold_ns * FS_PER_NS)
+
+
+def _range(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
+    if section.from_K >= section.heat_to_K:
+        yield (
+            ("active_learning", "heat_to_K"),
+            f"must be above from_K, {section.from_K:g} (got {section.heat_to_K:g}).",
+        )
+
+
+def _thresholds(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
+    if section.threshold_save >= section.threshold_break:
+        message = (
+            f"must be below threshold_break, {section.threshold_break:g} (got "
+            f"{section.threshold_save:g})."
+        )
+        yield ("active_learning", "threshold_save"), message
+
+
+def _grade(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
+    steps = section.hold_ns * FS_PER_NS / section.timestep_fs
+    if steps < section.grade_every:
+        yield (
+            ("active_learning", "hold_ns"),
+            f"ends after {steps:.0f} steps, before the first look at the grade. Hold longer.",
+        )
+
+
+def _grades(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
+    potential = study.section(PotentialSection)
+    if potential and not potential.UNCERTAINTY:
+        yield (
+            ("active_learning",),
+            f"needs extrapolation grades, which the engine {potential.engine} does not give. "
+            "Remove this section, or take another engine for `potential`.",
+        )
+
+
+def warnings(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[str]:
+    """What is allowed but worth knowing."""
+    hotter = {
+        name: found.hottest_K()
+        for name, found in study.sections(Production)
+        if found.hottest_K() > section.heat_to_K
+    }
+    if hotter:
+        yield (
+            f"active_learning.heat_to_K: {section.heat_to_K:g} K is colder than "
+            f"{' and '.join(hotter)}, up to {max(hotter.values()):g} K, where the "
+            "potential meets what it has never seen. Explore hotter than anything that "
+            "is to be known."
+        )
+
+
+CHECKS = (
+    _range,
+    _thresholds,
+    _grade,
+    _grades,
+)
+"""What is impossible in the section; see ``study/checks.py``."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from borarun.messages import Section
+from borarun.dynamics import Finding, Held, Phases, functional_of
+from borarun.protocol import Header
+from borarun.units import PS_PER_NS
 from borarun.values import (
     CELL_MODE,
     VACANCIES,
@@ -21,7 +23,7 @@ from borarun.values import (
 )
 
 
-class Diffusion(Section):
+class Diffusion(Held):
     """Molecular dynamics at fixed temperatures: diffusivity, ionic conductivity, activation
     energy.
     """
@@ -72,3 +74,53 @@ class Diffusion(Section):
             for count in self.vacancies
             for temperature in self.temperatures_of(count)
         )
+
+    KEYS: ClassVar[tuple[str, str]] = ("equilibrate_ns", "time_ns")
+
+    def n_runs(self) -> int:
+        """A run a temperature, vacancy count and seed."""
+        return sum(len(self.temperatures_of(count)) for count in self.vacancies) * self.runs
+
+    def hottest_K(self) -> float:
+        """The highest temperature, K."""
+        return max(self.temperatures_of(count)[-1] for count in self.vacancies)
+
+    @property
+    def equilibrate_ps(self) -> float:
+        """Time at temperature before counting starts, ps."""
+        return self.equilibrate_ns * PS_PER_NS
+
+    @property
+    def time_ps(self) -> float:
+        """Time that is counted, ps."""
+        return self.time_ns * PS_PER_NS
+
+
+def _range(study: Header, section: Diffusion, phases: Phases) -> Iterator[Finding]:
+    if section.from_K > (
+        lowest := min(section.temperatures_of(count)[0] for count in section.vacancies)
+    ):
+        yield (
+            ("diffusion", "from_K"),
+            f"must not be above the lowest of temperatures_K, {lowest:g} (got {section.from_K:g}).",
+        )
+
+
+def _functional(study: Header, section: Diffusion, phases: Phases) -> Iterator[Finding]:
+    yield from functional_of(study, "diffusion", section)
+
+
+def warnings(study: Header, section: Diffusion, phases: Phases) -> Iterator[str]:
+    """What is allowed but worth knowing."""
+    if any(len(section.temperatures_of(count)) == 1 for count in section.vacancies):
+        yield (
+            "diffusion.temperatures_K: one temperature gives no activation energy. Two do, and "
+            "four show whether there is one."
+        )
+
+
+CHECKS = (
+    _range,
+    _functional,
+)
+"""What is impossible in the section; see ``study/checks.py``."""

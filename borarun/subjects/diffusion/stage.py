@@ -15,7 +15,6 @@ from borarun.stage import (
 )
 from borarun.study import Study
 from borarun.subjects.diffusion.section import Diffusion
-from borarun.units import PS_PER_NS
 
 NAME = "diffusion"
 
@@ -36,8 +35,6 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     inputs=inputs,
                     temperature_K=temperature,
                     vacancies=vacancies,
-                    equilibrate_ps=section.equilibrate_ns * PS_PER_NS,
-                    time_ps=section.time_ns * PS_PER_NS,
                     seed=derive_seed(study.seed, NAME, functional, temperature, vacancies, run),
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}"

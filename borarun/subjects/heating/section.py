@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
-from borarun.messages import Section
+from borarun.dynamics import Finding, Length, Phases, Production
+from borarun.protocol import Header
+from borarun.units import FS_PER_PS
 from borarun.values import CELL_MODE, VACANCIES, CellMode, Counts, Kelvin, Positive, Rates, TimeStep
 
 
-class Heating(Section):
+class Heating(Production):
     """Heat and cool the supercell: lattice parameter against temperature, transition
     temperature.
     """
@@ -49,3 +52,49 @@ class Heating(Section):
                 strict=True,
             )
         )
+
+    def n_runs(self) -> int:
+        """A heating run, with its cooling run, a rate and vacancy count."""
+        return len(self.rate_K_per_ps) * len(self.vacancies)
+
+    def hottest_K(self) -> float:
+        """Where the ramps turn, K."""
+        return self.to_K
+
+    def ramp_ps(self, rate_K_per_ps: float) -> float:
+        """How long a ramp takes, ps."""
+        return abs(self.to_K - self.from_K) / rate_K_per_ps
+
+    def lengths(self) -> Iterator[Length]:
+        """The shortest and the longest ramp, up and down; none where the range is empty."""
+        for key in ("rate_K_per_ps", "cooling_rate_K_per_ps"):
+            rates: tuple[float, ...] = getattr(self, key)
+            for rate in dict.fromkeys((rates[0], rates[-1])):
+                if self.to_K > self.from_K:
+                    yield Length(key, rate, self.ramp_ps(rate) * FS_PER_PS)
+
+
+def _ramps(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
+    up, down = len(section.rate_K_per_ps), len(section.cooling_rate_K_per_ps)
+    if down not in (1, up):
+        rates = (
+            "one cooling rate for the heating rate"
+            if up == 1
+            else f"one cooling rate for all of the {up} heating rates, or {up}"
+        )
+        yield ("heating", "cooling_rate_K_per_ps"), f"must be {rates} (got {down})."
+
+
+def _range(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
+    if section.from_K >= section.to_K:
+        yield (
+            ("heating", "to_K"),
+            f"must be above from_K, {section.from_K:g} (got {section.to_K:g}).",
+        )
+
+
+CHECKS = (
+    _ramps,
+    _range,
+)
+"""What is impossible in the section; see ``study/checks.py``."""

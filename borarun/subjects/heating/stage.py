@@ -55,7 +55,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                             "segments": [
                                 {
                                     "name": branch,
-                                    "time_ps": abs(end - begin) / rate,
+                                    "time_ps": section.ramp_ps(rate),
                                     "from_K": begin,
                                     "to_K": end,
                                     "sample_every_fs": section.sample_every_fs,

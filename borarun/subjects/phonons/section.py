@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field, Strict
 
+from borarun.dynamics import Finding, Phases, known_phases
 from borarun.messages import Section
+from borarun.protocol import Header
+from borarun.subjects.relax.section import Relax
 from borarun.values import Kelvins, PhaseName, Supercell
 
 Peaks = Annotated[
@@ -53,3 +57,40 @@ class Phonons(Section):
         default=None, description="Measured positions of peaks in the vibrational spectrum, meV."
     )
     peaks_per_cm: Peaks | None = Field(default=None, description="The same in cm^-1 instead.")
+
+
+LARGEST_FORCE = 0.005
+"""Left by relaxation, the default of ``relax``: farther from the minimum the softest modes are
+another structure's.
+"""
+
+
+def _phases(study: Header, section: Phonons, phases: Phases) -> Iterator[Finding]:
+    place = ("phonons", "phases")
+    yield from known_phases(study, ((place, phase) for phase in section.phases or ()))
+
+
+def _peaks(study: Header, section: Phonons, phases: Phases) -> Iterator[Finding]:
+    if section.peaks_meV and section.peaks_per_cm:
+        yield (
+            ("phonons", "peaks_per_cm"),
+            "the measured peaks are given in meV already. Keep one of the two lists.",
+        )
+
+
+def warnings(study: Header, section: Phonons, phases: Phases) -> Iterator[str]:
+    """What is allowed but worth knowing."""
+    relax = study.section(Relax)
+    if relax and relax.max_force_eV_per_A > LARGEST_FORCE:
+        yield (
+            f"relax.max_force_eV_per_A: {relax.max_force_eV_per_A:g} leaves forces that "
+            "shift the softest phonons, and may make them imaginary. "
+            f"{LARGEST_FORCE:g} or less is safer."
+        )
+
+
+CHECKS = (
+    _phases,
+    _peaks,
+)
+"""What is impossible in the section; see ``study/checks.py``."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field, Strict
 
+from borarun.dynamics import Finding, Phases, Place, known_phases
 from borarun.messages import Section
+from borarun.protocol import Header
 from borarun.values import PhaseName, Positive, PositiveInt
 
 
@@ -32,3 +35,16 @@ class Relax(Section):
             description="Measured lattice parameters a, b, c of phases, angstrom, to compare with.",
         )
     )
+
+
+def _phases(study: Header, section: Relax, phases: Phases) -> Iterator[Finding]:
+    named: list[tuple[Place, str]] = [
+        (("relax", "measured_A", phase), phase) for phase in section.measured_A
+    ]
+    if section.ground_state:
+        named.append((("relax", "ground_state"), section.ground_state))
+    yield from known_phases(study, named)
+
+
+CHECKS = (_phases,)
+"""What is impossible in the section; see ``study/checks.py``."""

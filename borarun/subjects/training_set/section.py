@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field, Strict
 
-from borarun.messages import Section
+from borarun.dynamics import Dynamics, Finding, Length, Phases, Place, RunsDynamics, Sampled
+from borarun.protocol import Header
+from borarun.units import FS_PER_PS
 from borarun.values import (
     VACANCIES,
     Count,
@@ -20,7 +23,7 @@ from borarun.values import (
 )
 
 
-class Aimd(Section):
+class Aimd(Sampled):
     """Short molecular dynamics with the reference engine (NPT, Langevin); its frames are the first
     training set.
     """
@@ -43,8 +46,16 @@ class Aimd(Section):
         default=(1, 1, 1), description="Repeats of the structure's cell along a, b and c."
     )
 
+    def n_runs(self) -> int:
+        """A run a temperature and vacancy count."""
+        return len(self.temperature_K) * len(self.vacancies)
 
-class TrainingSet(Section):
+    def lengths(self) -> Iterator[Length]:
+        """The whole run."""
+        yield Length("time_ps", self.time_ps, self.time_ps * FS_PER_PS)
+
+
+class TrainingSet(RunsDynamics):
     """The first labelled configurations."""
 
     labels: dict[Functional, FilePath] = Field(
@@ -94,3 +105,23 @@ class TrainingSet(Section):
     def runs_dynamics(self, functional: str) -> bool:
         """Whether molecular dynamics with the reference is done for a functional."""
         return self.aimd is not None or functional not in self.labels
+
+    def dynamics_in(self, study: Header) -> Iterator[tuple[Place, Dynamics]]:
+        """Molecular dynamics with the reference, where any functional needs it."""
+        # no functionals where they did not validate: then dynamics is judged all the same
+        functionals = getattr(study, "functionals", ())
+        if not functionals or any(map(self.runs_dynamics, functionals)):
+            yield ("aimd",), self.dynamics
+
+
+def _functionals(study: Header, section: TrainingSet, phases: Phases) -> Iterator[Finding]:
+    if strange := sorted(section.labels.keys() - set(study.functionals)):
+        message = (
+            f"must be one of this study's functionals, {', '.join(study.functionals)} (got "
+            f"{strange[0]}). Name the one that they were computed with."
+        )
+        yield ("training_set", "labels", strange[0]), message
+
+
+CHECKS = (_functionals,)
+"""What is impossible in the section; see ``study/checks.py``."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from borarun.messages import Section
+from borarun.dynamics import Finding, Held, Phases, functional_of
+from borarun.protocol import Header
 from borarun.values import (
     CELL_MODE,
     VACANCIES,
@@ -20,7 +22,7 @@ from borarun.values import (
 )
 
 
-class Vibrations(Section):
+class Vibrations(Held):
     """Short molecular dynamics with frames so dense that the vibrational density of states follows
     from them. The defaults are borarun's choice.
     """
@@ -52,3 +54,32 @@ class Vibrations(Section):
     pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(
         default=0.0, description="Pressure, bar."
     )
+
+    KEYS: ClassVar[tuple[str, str]] = ("equilibrate_ps", "time_ps")
+
+    def n_runs(self) -> int:
+        """A run a temperature, vacancy count and seed."""
+        return len(self.temperatures_K) * len(self.vacancies)
+
+    def hottest_K(self) -> float:
+        """The highest temperature, K."""
+        return max(self.temperatures_K)
+
+
+def _range(study: Header, section: Vibrations, phases: Phases) -> Iterator[Finding]:
+    if section.from_K > (lowest := min(section.temperatures_K)):
+        yield (
+            ("vibrations", "from_K"),
+            f"must not be above the lowest of temperatures_K, {lowest:g} (got {section.from_K:g}).",
+        )
+
+
+def _functional(study: Header, section: Vibrations, phases: Phases) -> Iterator[Finding]:
+    yield from functional_of(study, "vibrations", section)
+
+
+CHECKS = (
+    _range,
+    _functional,
+)
+"""What is impossible in the section; see ``study/checks.py``."""

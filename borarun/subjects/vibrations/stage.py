@@ -35,8 +35,6 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     inputs=inputs,
                     temperature_K=temperature,
                     vacancies=vacancies,
-                    equilibrate_ps=section.equilibrate_ps,
-                    time_ps=section.time_ps,
                     seed=derive_seed(study.seed, NAME, functional, temperature, vacancies),
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",

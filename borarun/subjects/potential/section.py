@@ -1,0 +1,54 @@
+"""The study's section on the potential, whose keys are those of its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from borarun.dynamics import Finding, Phases, Production, dynamics, smallest_width, start
+from borarun.engines.potential.base import PotentialSection
+from borarun.engines.registry import Potential
+from borarun.protocol import Header
+
+__all__ = ["CHECKS", "Potential", "warnings"]
+
+
+def _cutoff(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[Finding]:
+    widths = {}
+    for place, section in dynamics(study):
+        key = ".".join((*place, "supercell") if section.is_labelled else ("supercell",))
+        widths[key] = smallest_width(start(study, phases), section.cell_of(study))
+    name, cutoff_A = potential.cutoff
+    small = [key for key, width in widths.items() if cutoff_A > width]
+    if small:
+        yield (
+            ("potential", name),
+            "must not exceed the smallest width of the smallest cell, "
+            f"{min(widths.values()):.2f} A (got {cutoff_A:g}). "
+            f"Take a shorter cutoff, or larger cells: {', '.join(small)}.",
+        )
+
+
+def _potential(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[Finding]:
+    for key, message in potential.findings():
+        yield ("potential", key), message
+
+
+def warnings(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[str]:
+    """What is allowed but worth knowing."""
+    if study.sections(Production):
+        width = smallest_width(phases[study.phase], study.supercell)
+        key, cutoff_A = potential.cutoff
+        if cutoff_A > width / 2:
+            yield (
+                f"potential.{key}: {cutoff_A:g} A is more than half the "
+                f"smallest width of the supercell, {width:.2f} A, so that atoms meet images of "
+                "their neighbours and results depend on the size of the cell. A larger "
+                "supercell is safer."
+            )
+
+
+CHECKS = (
+    _cutoff,
+    _potential,
+)
+"""What is impossible in the section; see ``study/checks.py``."""

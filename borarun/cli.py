@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import shlex
-import signal
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -26,6 +25,7 @@ from borarun.display import Lines, LiveTable, duration, size
 from borarun.errors import BorarunError, Problem, StudyError
 from borarun.file import make_folder, refused, replacing
 from borarun.published import published_schema, read_published
+from borarun.run.interrupts import EXIT_CODE, asked, leave, listening
 from borarun.run.retries import may_pass
 from borarun.site import Site, default_site, load_site, site_schema
 from borarun.stage import plural
@@ -451,11 +451,6 @@ def submit(
         return
     for warning in study.warnings:
         _tell(f"warning: {warning}")
-    for polite in (
-        signal.SIGTERM,
-        signal.SIGHUP,
-    ):  # a polite kill or a closed terminal ends the run as Ctrl-C does
-        signal.signal(polite, signal.default_int_handler)
     make_folder(places.study)
     with sole_driver(places.study, _tell), relay(places.study, site.driver, _tell):
         _log_to(places.study / "driver.log")
@@ -468,6 +463,8 @@ def submit(
             _tell("\nStopped. What is finished is kept: run the same command to go on.")
             raise
         except WorkersLostError as error:
+            if asked():
+                raise KeyboardInterrupt from error
             _tell(str(error))
             begin_again()
         if outcome.done or not (places.study / "report" / "report.html").exists():
@@ -541,7 +538,6 @@ def watch(
     if web:
         from borarun.live import serve
 
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         serve(study, str(study_file), observer, port, _say)
         return
     from borarun.live.curves import Drawn
@@ -959,6 +955,11 @@ def main(run: Callable[[], Any] = app) -> None:
     logging.getLogger("matplotlib").setLevel(
         logging.ERROR
     )  # it warns of a home that takes no cache, as on many compute nodes
+    with listening():
+        _run(run)
+
+
+def _run(run: Callable[[], Any]) -> None:
     try:
         run()
     except StudyError as error:
@@ -968,7 +969,11 @@ def main(run: Callable[[], Any] = app) -> None:
         _tell(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _interrupted()
+    except SystemExit as ended:  # as typer ends after an interrupt
+        if ended.code == EXIT_CODE:
+            _interrupted()
+        raise
     except Exception as error:
         if may_pass(error):
             _tell(f"{error}. What is finished is kept: run the same command when this is mended.")
@@ -983,3 +988,9 @@ def main(run: Callable[[], Any] = app) -> None:
             f"{_write_down(traceback.format_exc())}; please report it."
         )
         sys.exit(3)
+
+
+def _interrupted() -> NoReturn:
+    if "parsl" in sys.modules:  # its threads may wait for a process that is gone
+        leave(EXIT_CODE)
+    sys.exit(EXIT_CODE)

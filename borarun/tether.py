@@ -115,5 +115,10 @@ if __name__ == "__main__":
     elif sys.argv[1] == "--around":
         sys.exit(run_around(sys.argv[2:]))
     else:
+        # What a terminal or a batch system sends to the group of the driver is the driver's, which
+        # then ends this one in order.
+        with suppress(PermissionError):  # it leads a session, and with it a group, already
+            os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         end_with_parent(int(sys.argv[1]))
         os.execvp(sys.argv[2], sys.argv[2:])

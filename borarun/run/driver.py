@@ -24,6 +24,7 @@ from borarun.plan import Plan, Planner
 from borarun.run.board import Board
 from borarun.run.claim import SILENCE_S
 from borarun.run.control import STOP, claim_of
+from borarun.run.interrupts import asked, shielded
 from borarun.run.retries import LOST, Tries
 from borarun.run.workers import Workers, WorkersLostError, failure_of
 from borarun.site import Site, jobs
@@ -211,7 +212,8 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
             for task in board.start(free):
                 executor, slots = board.slots(task)
                 free[executor] -= slots
-                future = workers.submit(task, site.program(task.engine))
+                with shielded():  # a torn Parsl cannot be ended in order
+                    future = workers.submit(task, site.program(task.engine))
                 running[future] = (task, time.monotonic())
                 future.add_done_callback(ended.put)
                 listener.started(task)
@@ -251,15 +253,15 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                     failure,
                     _seconds(store, task) if failure is None else time.monotonic() - since,
                 )
-            if workers.lost:
-                raise WorkersLostError("The process between driver and workers died.")
-            if (places.study / STOP).exists():
+            if asked() or (places.study / STOP).exists():
                 raise KeyboardInterrupt
             if seconds_left() <= 0:
                 raise TimeUpError("the job of this driver comes to its end.")
             with suppress(Empty):
                 while True:
                     listener.told(told.get_nowait())
+            if workers.lost:  # asked last: who ends this process may have ended those around it
+                raise WorkersLostError("The process between driver and workers died.")
             listener.tick()
     finally:
         workers.stop()

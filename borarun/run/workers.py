@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -30,6 +31,7 @@ from borarun.errors import BorarunError
 from borarun.places import Places
 from borarun.run.blocks import Blocks, Say
 from borarun.run.claim import Holder
+from borarun.run.interrupts import shielded
 from borarun.run.retries import LOST, may_pass
 from borarun.run.work import perform
 from borarun.site import Site, jobs
@@ -43,6 +45,15 @@ HTEX = "parsl.executors.high_throughput"
 
 class WorkersLostError(BorarunError):
     """An interchange, through which all answers of workers come, has died."""
+
+
+CLOSING_S = 3.0
+"""What Parsl gets to end once an interchange is gone."""
+
+
+def _clean_up_parsl() -> None:
+    with suppress(Exception):  # of a dead interchange, which is what ``stop`` is there for
+        parsl.dfk().cleanup()
 
 
 def do(
@@ -144,9 +155,6 @@ class Workers:
         return future
 
     def _start(self) -> None:
-        # Workers inherit an ignored SIGINT: Ctrl-C in the terminal reaches the driver alone, which
-        # then ends them in order.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self._executors = {
                 label: started_by(executor, label, self._places.study, self._say)
@@ -178,28 +186,33 @@ class Workers:
                     "The process between driver and workers died as it started."
                 ) from error
             raise
-        finally:
-            signal.signal(signal.SIGINT, handler)
 
     def stop(self) -> None:
         """End all workers and jobs; a program that one of them watches is killed with it."""
         if not self._executors:
             return
-        if self.lost:  # Parsl's own clean-up would ask the dead interchange, and wait for ever
-            for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-            return
-        if not self._apps:  # Parsl could not begin; what it started ends with this process
-            return
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            parsl.dfk().cleanup()
-            parsl.clear()
+        with shielded():
+            # Parsl's own clean-up asks the interchange, and waits for the answer of a dead one for
+            # ever; what it could not begin it cannot end.
+            if not (self._apps and not self.lost and self._clean_up()):
+                for process in psutil.Process().children(recursive=True):
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
             jobs.cancel(self._places.study)
-        finally:
             self._executors, self._apps = {}, {}
-            signal.signal(signal.SIGINT, handler)
+
+    def _clean_up(self) -> bool:
+        """Have Parsl end everything, as long as it has somebody to ask; whether it did."""
+        thread = threading.Thread(target=_clean_up_parsl, daemon=True)
+        thread.start()
+        while thread.is_alive() and not self.lost:
+            thread.join(0.1)
+        # Parsl ends the interchanges last, if they did not end otherwise.
+        thread.join(CLOSING_S)
+        if thread.is_alive():
+            return False
+        parsl.clear()
+        return True
 
 
 # The interchange has no way of its own to notice a killed driver.

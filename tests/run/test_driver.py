@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -160,6 +161,58 @@ def test_interrupt_ends_everything_and_says_how_to_go_on(mini_study: Path) -> No
     assert "run the same command to go on" in output
     assert "Traceback" not in output
     _wait_for_silence(mini_study)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_whole_group_is_asked_to_end(mini_study: Path, number: signal.Signals) -> None:
+    """As a closed terminal, ``timeout`` and a batch system do: at an instant by chance, and more
+    than once. The interchange of Parsl is told too, and the driver used to wait for its answer.
+    """
+    chance = random.Random(int(number))
+    for _ in range(2):
+        process = _start(mini_study)
+        _wait_for(lambda: (mini_study.parent / "runs/mini/driver.claim.1").exists())
+        time.sleep(chance.uniform(0, 6))
+        os.killpg(process.pid, number)
+        time.sleep(0.1)
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 130, output
+        assert "Traceback" not in output
+        _wait_for_silence(mini_study)
+
+
+def test_all_processes_are_asked_to_end(mini_study: Path) -> None:
+    """As a batch system does, whatever groups they made."""
+    process = _start(mini_study)
+    _wait_for(lambda: len(_processes(mini_study)) > 5)
+    for each in [*_processes(mini_study), psutil.Process(process.pid)]:
+        with suppress(psutil.NoSuchProcess):
+            each.terminate()
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    _wait_for_silence(mini_study)
+
+
+def test_what_the_caller_ignores_stays_ignored(mini_study: Path) -> None:
+    """Under nohup a run outlives its terminal."""
+    process = subprocess.Popen(
+        ["nohup", *SUBMIT, mini_study.name],
+        cwd=mini_study.parent,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    _wait_for(lambda: (mini_study.parent / "runs/work").exists())
+    os.killpg(process.pid, signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=3)
+    os.killpg(process.pid, signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
 
 
 def test_a_second_submit_says_so_and_leaves(mini_study: Path) -> None:

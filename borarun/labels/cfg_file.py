@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from ase.data import atomic_numbers
 
 from borarun.labels.sifted import (
+    MOST,
     Sifted,
     is_potential,
     is_unconverged,
     left_out,
     of_potential,
+    too_many,
     wrong,
 )
 from borarun.mtp import cfg
@@ -43,6 +45,8 @@ def of_cfg(text: str, elements: Sequence[str] | None) -> Sifted:
         )
     try:
         bodies = cfg.bodies(text)
+        if len(bodies) > MOST:
+            raise too_many()
         noted = cfg.features(text)
         kept = []
         for number, notes in enumerate(noted, 1):

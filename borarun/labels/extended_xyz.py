@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from borarun.frames import Frames
 from borarun.labels.sifted import (
     HOW,
+    MOST,
     Sifted,
     is_potential,
     is_unconverged,
     left_out,
     of_potential,
+    too_many,
     wrong,
 )
 from borarun.structure_files.extended_xyz import Configuration, configurations, not_periodic
@@ -51,6 +53,8 @@ def of_extended_xyz(text: str) -> Sifted:
     whole = 0
     for one in configurations(text):
         whole += 1
+        if whole > MOST:
+            raise too_many()
         if _is_isolated(one):
             left["isolated"] += 1
             continue

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 
+MOST = 20_000
+"""Configurations of a file; a training set has hundreds to thousands."""
+
 HOW = (
     "Write `energy` (eV), `forces` (eV/angstrom) and `stress` (eV/angstrom^3, 3x3, negative "
     "where the cell is under pressure) for each, as ASE does."
@@ -76,6 +79,13 @@ def left_out(unconverged: int, whole: int) -> list[str]:
         [f"{unconverged} of {whole} configurations did not converge and are left out"]
         if unconverged
         else []
+    )
+
+
+def too_many() -> StudyError:
+    """What to say of a file of more than ``MOST`` configurations."""
+    return wrong(
+        f"holds more than {MOST:,} configurations. Keep fewer, which differ more from each other."
     )
 
 

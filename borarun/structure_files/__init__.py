@@ -15,7 +15,7 @@ from borarun.structure_files.text import REMARKS, text_of, wrong
 __all__ = ["doubts", "read_structure"]
 
 LARGEST_FILE_B = 20_000_000
-"""A larger structure file is a mistake; 50,000 atoms take less."""
+"""A larger structure file is a mistake; 20,000 atoms take less."""
 
 OTHER_KINDS = {
     ".mcif": "is a magnetic CIF. A study needs a plain one: export the structure without its "

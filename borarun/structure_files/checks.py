@@ -20,7 +20,7 @@ SHORTEST_DISTANCE_A = 0.5
 angstrom.
 """
 
-MOST_ATOMS = 50_000
+MOST_ATOMS = 20_000
 """Of a cell: no reference computes more, and a supercell is made from it."""
 
 LONGEST_A = 1000.0

@@ -39,6 +39,9 @@ SAME_SITE = 1e-4
 THIRD = 1e-4
 """A coordinate this near to 1/3 or 2/3, relative, is meant to be it."""
 
+MOST_BLOCKS = 1000
+"""Of a file, which are listed as long as there are two crystals."""
+
 MOST_IMAGES = 4 * MOST_ATOMS
 
 CELL = tuple(f"_cell_{name}" for name in ("length_a", "length_b", "length_c")) + tuple(
@@ -104,6 +107,8 @@ def read(text: str) -> Atoms:
         Where the file is no CIF, has several crystals, no or contradicting symmetry, partly
         occupied or unknown sites, or other atoms than its own formula.
     """
+    if (blocks := len(re.findall(r"(?im)^\s*data_", text))) > MOST_BLOCKS:
+        raise wrong(f"holds {blocks:,} data blocks. Keep the one that is meant.")
     try:
         document = gemmi.cif.read_string(text)
     except (ValueError, RuntimeError) as error:

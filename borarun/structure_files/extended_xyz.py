@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ from borarun.structure_files.text import (
 )
 
 Array = NDArray[Any]
+
+MANY = 100
+"""Configurations that are counted where one is wanted."""
 
 LONGEST_COMMENT = 100_000
 MOST_COLUMNS = 64
@@ -77,9 +81,10 @@ def read(text: str) -> Atoms:
     StudyError
         Where it is none, is not periodic, or there are several.
     """
-    found = list(_bounded(configurations(text)))
+    found = list(islice(_bounded(configurations(text)), MANY))
     if len(found) != 1:
-        raise wrong(f"holds {len(found)} configurations. Keep the one that is meant.")
+        more = " or more" if len(found) == MANY else ""
+        raise wrong(f"holds {len(found)} configurations{more}. Keep the one that is meant.")
     (one,) = found
     if one.cell is not None and not all(one.periodic):
         raise wrong(not_periodic(one.periodic))

@@ -369,7 +369,7 @@ def test_deuterium_is_told_once(tmp_path: Path) -> None:
         ("a.xyz", f"{'9' * 26}\nenergy=1\n", "line 1: '99999999999999999999999999' is not"),
         ("a.cfg", f"BEGIN_CFG\n Size\n {'9' * 26}\nEND_CFG\n", "configuration 1 has no Energy"),
         ("a.cfg", "BEGIN_CFG\n" * 100_000, "is no whole cfg file of the elements Li, B, H"),
-        ("a.cfg", "BEGIN_CFG\nEND_CFG\n" * 100_000, "configuration 1 has no Energy"),
+        ("a.cfg", "BEGIN_CFG\nEND_CFG\n" * 100_000, "holds more than 20,000 configurations"),
         ("a.cfg", "\n" * 1_000_000 + "END_CFG", "is no whole cfg file of the elements Li, B, H"),
         (
             "a.cfg",

@@ -203,6 +203,11 @@ def elements(formula: str) -> set[str]:
     return elements if elements <= set(chemical_symbols[1:]) else set()
 
 
+def is_single_atom(formula: str) -> bool:
+    """Whether an anion is one atom, so that it has no bond and no orientation."""
+    return bool(elements(formula)) and sum(Formula(formula).count().values()) == 1
+
+
 def smallest_width(atoms: Atoms, supercell: tuple[int, int, int]) -> float:
     """Smallest distance between opposite faces of a supercell, angstrom."""
     inverse: NDArray[np.float64] = np.linalg.inv(atoms.cell.array)

@@ -8,14 +8,18 @@ import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from synthetic import Made, make_study
 
 from borarun.analysis.diffusion import Diffusivity
 from borarun.report import Results, collect
 from borarun.report.measured import Measured
+from borarun.report.provenance.collect import provenance
+from borarun.report.source import Source
 from borarun.store import Store
 from borarun.subjects.diffusion.arrhenius import lines, with_phases
 from borarun.subjects.diffusion.collect import pooled
@@ -355,3 +359,18 @@ def test_results_are_json(results: Results) -> None:
     assert content["formula"] == "Li2B12H12"
     assert content["transitions"][0]["temperature_K"]["value"] == pytest.approx(670, abs=10)
     assert Measured(1.0, 0.5, float("nan")).half_width != 0.25
+
+
+def test_a_study_with_another_functional_than_the_usual_has_a_report(tmp_path: Path) -> None:
+    study = make_study(functionals=["r2SCAN+rVV10"])
+    assert collect(study, [], Store(tmp_path)).main_functional == "r2SCAN+rVV10"
+
+
+def test_times_of_records_without_a_start_are_not_given_to_others(made: Made) -> None:
+    """The first record does not say when it started; the second's length is its own."""
+    source = Source(made.tasks[:2], made.store)
+    notes = [{"seconds": 7200.0}, {"started": "2026-01-01T00:00:00", "seconds": 60.0}]
+    told = dict(zip((done.key for done in source.done), notes, strict=True))
+    source.store = SimpleNamespace(attributes=lambda key: {"provenance": told[key]})
+    found = provenance(made.study, made.tasks[:2], source)
+    assert (found.started, found.ended) == ("2026-01-01 00:00", "2026-01-01 00:01")

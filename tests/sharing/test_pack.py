@@ -22,7 +22,16 @@ from borarun.plan import expand
 from borarun.report import collect, files
 from borarun.sharing.crate import NAME as CRATE
 from borarun.sharing.crate import Terms
-from borarun.sharing.pack import MANIFEST, STORE, Manifest, colliding, pack, record_name, unsafe
+from borarun.sharing.pack import (
+    MANIFEST,
+    PRODUCTION,
+    STORE,
+    Manifest,
+    colliding,
+    pack,
+    record_name,
+    unsafe,
+)
 from borarun.sharing.unpack import unpack
 from borarun.store import Store
 from borarun.study import Study, load_study
@@ -399,3 +408,7 @@ def test_names_that_some_machines_take_for_one() -> None:
     assert colliding(["é", "e\u0301"]) == "e\u0301"
     assert colliding(["a", "a/b"]) and colliding(["a/b", "a"])
     assert not colliding(["a/b", "a/c", "b/a"]) and not unsafe("a/Li2 (x)/é.cif")
+
+
+def test_trajectories_are_of_every_subject_that_has_some() -> None:
+    assert {"heating", "diffusion", "vibrations"} == PRODUCTION

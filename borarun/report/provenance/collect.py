@@ -30,11 +30,16 @@ def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenanc
         for d in source.done
     )
     notes = [source.store.attributes(done.key)["provenance"] for done in source.done]
-    starts = [datetime.fromisoformat(note["started"]) for note in notes if "started" in note]
-    ends = [
-        start + timedelta(seconds=note.get("seconds", 0.0))
-        for start, note in zip(starts, notes, strict=False)
+    spans = [
+        (
+            start := datetime.fromisoformat(note["started"]),
+            start + timedelta(seconds=note.get("seconds", 0.0)),
+        )
+        for note in notes
+        if "started" in note
     ]
+    started = min((start for start, _ in spans), default=None)
+    ended = max((end for _, end in spans), default=None)
     versions = {f"engine {task.engine}": task.version for task in tasks}
     for name in {done.task.engine for done in source.done}:
         if told := sorted(
@@ -53,6 +58,6 @@ def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenanc
             **dict(sorted(versions.items())),
         },
         runs=runs,
-        started=min(starts).isoformat(sep=" ", timespec="minutes") if starts else "",
-        ended=max(ends).isoformat(sep=" ", timespec="minutes") if ends else "",
+        started=started.isoformat(sep=" ", timespec="minutes") if started else "",
+        ended=ended.isoformat(sep=" ", timespec="minutes") if ended else "",
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
+from borarun.dynamics import Finding, Phases, is_single_atom
 from borarun.messages import Section
+from borarun.protocol import Header
 
 
 class Reorientation(Section):
@@ -15,3 +18,16 @@ class Reorientation(Section):
     anions: Annotated[int, Field(ge=1, le=100)] = Field(
         default=3, description="How many anions are drawn as series of theta and phi."
     )
+
+
+def _turning(study: Header, section: Reorientation, phases: Phases) -> Iterator[Finding]:
+    if is_single_atom(study.material.anion):
+        yield (
+            ("reorientation",),
+            f"needs anions of several atoms: nothing rotates in {study.material.anion}. Remove "
+            "this section.",
+        )
+
+
+CHECKS = (_turning,)
+"""What is impossible in the section; see ``study/checks.py``."""

@@ -7,7 +7,16 @@ from typing import Annotated
 
 from pydantic import Field, Strict
 
-from borarun.dynamics import Dynamics, Finding, Length, Phases, Place, RunsDynamics, Sampled
+from borarun.dynamics import (
+    Dynamics,
+    Finding,
+    Length,
+    Phases,
+    Place,
+    RunsDynamics,
+    Sampled,
+    is_single_atom,
+)
 from borarun.protocol import Header
 from borarun.units import FS_PER_PS
 from borarun.values import (
@@ -123,5 +132,14 @@ def _functionals(study: Header, section: TrainingSet, phases: Phases) -> Iterato
         yield ("training_set", "labels", strange[0]), message
 
 
-CHECKS = (_functionals,)
+def _strained(study: Header, section: TrainingSet, phases: Phases) -> Iterator[Finding]:
+    if section.strained_bonds and is_single_atom(study.material.anion):
+        yield (
+            ("training_set", "strained_bonds"),
+            f"needs anions of several atoms: {study.material.anion} has no bond (got "
+            f"{section.strained_bonds}). Take 0.",
+        )
+
+
+CHECKS = (_functionals, _strained)
 """What is impossible in the section; see ``study/checks.py``."""

@@ -27,11 +27,13 @@ import numpy as np  # isort: skip
 from motep.potentials.mtp.cext._mtp_cext import calc_run
 
 from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps.md_frames import Frames as FramesFile
 from borarun.engines.lammps.md_plan import Plan
 from borarun.engines.lammps.md_watch import Candidates, Watch
+from borarun.engines.moment_tensor.form import Evaluator
 from borarun.file import write_files
 from borarun.frames import Frames
-from borarun.mtp.evaluate import Evaluator, energies_forces_virial
+from borarun.mtp.evaluate import energies_forces_virial
 from borarun.mtp.potential import Potential
 from borarun.structure_files import read_structure
 
@@ -127,9 +129,9 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
             watch = Timed(
                 link,
                 plan,
-                Evaluator(Potential.read(text), plan.numbers),
-                None,
+                Evaluator(Potential.read(text), plan.numbers, None),
                 Candidates(Path("candidates.extxyz")),
+                FramesFile(Path("frames.bin"), len(plan.numbers), plan.rotation, plan.frames),
                 0,
             )
             link.listen(watch)

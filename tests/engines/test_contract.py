@@ -167,7 +167,7 @@ CASES = {
             "min_distance_A",
             "segments",
         },
-        ("dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"),
+        ("frames.bin", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"),
         (
             "step",
             "segment",

@@ -245,7 +245,9 @@ def deck(
         ]
         lines += [
             f'  "{command}" &'
-            for command in _segment(settings, part, first, last, every, restart, middle, triclinic)
+            for command in _segment(
+                settings, part, first, last, every, restart, middle, triclinic, embedded
+            )
         ]
         lines[-1] = lines[-1].removesuffix(" &")
     if not embedded:
@@ -292,6 +294,7 @@ def _segment(
     restart: int,
     middle: str,
     triclinic: bool,
+    embedded: bool,
 ) -> list[str]:
     """Commands of one part; the thermostat relaxes in 100 steps, the barostat in 1000 steps but not
     under 1 ps.
@@ -318,14 +321,17 @@ def _segment(
     run = f"run {last} upto start {first} stop {last} post no every {restart} NULL"
     if not every:
         return [*begin, run]
-    return [
-        *begin,
+    dump = [
         f"dump trajectory all custom {every} dump.lammps {DUMP_COLUMNS}",
         "dump_modify trajectory sort id append yes format float %.5f",
+    ]
+    return [
+        *begin,
+        *([] if embedded else dump),
         f"fix thermo all print {every} '{columns}' append thermo.txt screen no title '# step "
         "K eV bar A3'",
         run,
-        "undump trajectory",
+        *([] if embedded else ["undump trajectory"]),
         "unfix thermo",
     ]
 

@@ -29,6 +29,8 @@ from borarun.engines.lammps.data import data_file, standard_cell
 from borarun.engines.lammps.deck import Program as Program
 from borarun.engines.lammps.deck import Settings as Settings
 from borarun.engines.lammps.deck import deck
+from borarun.engines.lammps.md_frames import NAME as FRAMES
+from borarun.engines.lammps.md_frames import read_frames
 from borarun.engines.potential.form import form
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
@@ -225,9 +227,12 @@ def parse(settings: Settings, directory: Path) -> Result:
     numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])
     frames = {step: segment for step, segment in settings.frames().items() if step <= last}
     steps = np.array(list(frames), np.int64)
-    cell, positions = read_dump(directory / "dump.lammps", len(numbers), steps, rotation)
-    thermo = read_table(directory / "thermo.txt", 5, steps)
     watched = "positions" in outcome  # by the embedded program
+    if watched:
+        cell, positions = read_frames(directory / FRAMES, len(numbers), steps)
+    else:
+        cell, positions = read_dump(directory / "dump.lammps", len(numbers), steps, rotation)
+    thermo = read_table(directory / "thermo.txt", 5, steps)
     looks = (
         read_table(directory / "watch.txt", 3, np.arange(0, last + 1, watch["every"]), extra=True)
         if watched
@@ -285,7 +290,10 @@ def parse(settings: Settings, directory: Path) -> Result:
         arrays[f"thermo/{name}"] = Quantity(thermo[:, column], unit, ("frame",))
     for quantity in arrays.values():
         if not np.isfinite(quantity.values).all():
-            raise ParseError(directory / "dump.lammps", "holds numbers that are not finite")
+            raise ParseError(
+                directory / (FRAMES if watched else "dump.lammps"),
+                "holds numbers that are not finite",
+            )
     if watched:
         box, end = (
             np.array([outcome["cell"]]) @ rotation,
@@ -357,10 +365,16 @@ def frames_so_far(
     steps = steps[(steps >= first) & (steps <= last) & (steps % max(every, 1) == 0)]
     steps = steps[:: -(-len(steps) // most) or 1]
     try:
-        if not len(steps) or (directory / "dump.lammps").stat().st_size > GLANCE_B:
+        if not len(steps):
             return None
         watch = _json(directory / "md.json")
         numbers = np.array(watch["numbers"], np.int32)
+        if (directory / FRAMES).exists():
+            return FramesSoFar(
+                numbers, steps, *read_frames(directory / FRAMES, len(numbers), steps)
+            )
+        if (directory / "dump.lammps").stat().st_size > GLANCE_B:
+            return None
         return FramesSoFar(
             numbers,
             steps,

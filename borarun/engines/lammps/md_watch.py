@@ -17,6 +17,7 @@ from ase.data import atomic_masses
 from ase.io import read, write
 from numpy.typing import NDArray
 
+from borarun.engines.lammps.md_frames import Frames
 from borarun.engines.lammps.md_link import Link
 from borarun.engines.lammps.md_plan import MAX_CANDIDATES, Plan
 from borarun.engines.potential.form import Evaluation, Evaluator
@@ -121,6 +122,7 @@ class Watch:
         plan: Plan,
         evaluator: Evaluator,
         candidates: Candidates,
+        frames: Frames,
         first: int,
     ) -> None:
         self.link, self.lmp, self.plan, self.evaluator, self.candidates = (
@@ -130,7 +132,7 @@ class Watch:
             evaluator,
             candidates,
         )
-        self.first = first
+        self.first, self.frames = first, frames
         self.stop = self.reason = ""
         self.last: tuple[int, Array, Array] | None = None
         self.terminated = False
@@ -176,6 +178,9 @@ class Watch:
         self.link.set(found.energy, found.stress, volume)
         self._nearest = min(self._nearest, found.min_distance)
         self.last = (step, positions, cell)
+        if self.frames.asked(step):
+            link = self.link
+            self.frames.keep(step, order, x, link.images(len(x)), link.corner, cell)
         if self.plan.grade is not None:
             self._since_look.append(self.last)
         if step % self.plan.every == 0 and step > self._looked:
@@ -253,6 +258,7 @@ class Watch:
                 grade = self.evaluator.grade()
             self._note(self.last[0], grade)
         self._table.close()
+        self.frames.close()
 
     def _atoms(self, configuration: tuple[int, Array, Array]) -> Atoms:
         return Atoms(self.plan.numbers, configuration[1], cell=configuration[2], pbc=True)

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +23,19 @@ from borarun.site.batch_systems import Batch, outside
 from borarun.site.batch_systems.base import Ask, Reply
 
 TIMEOUT_S = 60.0
+HAD_ENDED = (
+    "invalid job id",
+    "unknown job",
+    "has finished",
+    "already completed",
+    "already completing",
+    "request invalid for state of job",
+)
+"""What scancel and qdel say of a job that has ended or is ending."""
+
+CANCEL_PAUSES_S = (0.0, 1.0, 3.0)
+"""How long to wait before each try to end jobs."""
+
 WORKERS = "jobs.jsonl"
 DRIVERS = "driver-jobs.jsonl"
 """Names of the files: jobs that do tasks; jobs of drivers that have not begun."""
@@ -136,31 +150,35 @@ def forget(directory: Path, name: str = WORKERS) -> None:
 
 def cancel(directory: Path, name: str = WORKERS) -> list[str]:
     """End the jobs that a dead driver left; what could not be ended, in words. One that has ended
-    already is no matter.
+    already is no matter; a batch system that does not answer is asked again.
     """
-    troubles = []
-    for job in noted(directory, name):
-        reply = run(list(job.cancel))
-        if reply.code and not had_ended(list(job.cancel), reply):
-            troubles.append(
-                f"job {job.id or job.name}: {' '.join(job.cancel)}: "
-                f"{reply.said or f'exit code {reply.code}'}"
-            )
-    if not troubles:
+    left = {job: Reply(1) for job in noted(directory, name)}
+    for pause in CANCEL_PAUSES_S:
+        time.sleep(pause if left else 0.0)
+        replies = {job: run(list(job.cancel)) for job in left}
+        left = {
+            job: reply
+            for job, reply in replies.items()
+            if reply.code and not had_ended(list(job.cancel), reply)
+        }
+        if all(reply.code == 127 for reply in left.values()):  # there is no such command
+            break
+    if not left:
         forget(directory, name)
-    return troubles
+    return [
+        f"job {job.id or job.name}: {' '.join(job.cancel)}: "
+        f"{reply.said or f'exit code {reply.code}'}"
+        for job, reply in left.items()
+    ]
 
 
 def had_ended(command: list[str], reply: Reply) -> bool:
-    """Whether a command that failed only says that there is nothing to end. Slurm's qdel says
-    nothing at all then, and prints any other trouble.
+    """Whether a command that failed only says that there is nothing to end, or that the job is
+    ending. Slurm's qdel says nothing at all then, and prints any other trouble.
     """
     if command[0] == "qdel" and not reply.said:
         return True
-    return any(
-        word in reply.said.lower()
-        for word in ("invalid job id", "unknown job", "has finished", "already completed")
-    )
+    return any(word in reply.said.lower() for word in HAD_ENDED)
 
 
 def asked(system: Batch) -> Ask:

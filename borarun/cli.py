@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -452,7 +452,9 @@ def submit(
     for warning in study.warnings:
         _tell(f"warning: {warning}")
     make_folder(places.study)
-    with sole_driver(places.study, _tell), relay(places.study, site.driver, _tell):
+    with ExitStack() as held:
+        held.enter_context(sole_driver(places.study, _tell))
+        held.enter_context(relay(places.study, site.driver, _tell))
         _log_to(places.study / "driver.log")
         _remember(site_file, places.site)
         listener = (LiveTable if out.is_terminal else Lines)(out, site, places.work)
@@ -466,6 +468,7 @@ def submit(
             if asked():
                 raise KeyboardInterrupt from error
             _tell(str(error))
+            held.close()  # or this process, begun again, would find itself at work on the study
             begin_again()
         if outcome.done or not (places.study / "report" / "report.html").exists():
             _write_report(study, Store(places.store), places.study / "report")

@@ -209,6 +209,19 @@ def kill_a_manager(run: Run) -> None:
     next(filter(_is_pool, run.left())).kill()
 
 
+def kill_the_interchange(run: Run) -> None:
+    """The process between driver and workers is killed; the driver begins again."""
+    found = [
+        process
+        for process in psutil.process_iter()
+        if "HTEX interchange" in " ".join(process.cmdline())
+        and Path(process.cwd()).is_relative_to(run.folder)
+    ]
+    assert found
+    for process in found:
+        process.kill()
+
+
 def _is_pool(process: psutil.Process) -> bool:
     try:
         words = process.cmdline()
@@ -242,6 +255,7 @@ ACCIDENTS = [
     kill_a_worker,
     kill_a_program,
     kill_a_manager,
+    kill_the_interchange,
     kill_a_node,
     restart_the_controller,
 ]

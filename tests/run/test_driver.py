@@ -15,8 +15,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
+from borarun.cli import app
 from borarun.places import Places
+from borarun.run.control import claim_of
+from borarun.run.workers import WorkersLostError
 from borarun.store import Store
 
 SUBMIT = [sys.executable, "-m", "borarun", "submit"]
@@ -234,3 +238,24 @@ def test_a_second_submit_says_so_and_leaves(mini_study: Path) -> None:
     assert "is being run by process" in second.stderr and str(first.pid) in second.stderr
     os.killpg(first.pid, signal.SIGINT)
     first.communicate(timeout=60)
+
+
+def test_a_driver_that_begins_again_does_not_hold_the_study(
+    mini_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps its process id, and would take itself for another driver."""
+    place, held = mini_study.parent / "runs" / "mini", list[bool]()
+
+    def die(*_: object) -> None:
+        held.append(claim_of(place).held())
+        raise WorkersLostError("The process between driver and workers died.")
+
+    def again() -> None:
+        held.append(claim_of(place).held())
+        raise SystemExit(0)
+
+    monkeypatch.chdir(mini_study.parent)
+    monkeypatch.setattr("borarun.run.driver.drive", die)
+    monkeypatch.setattr("borarun.run.driver.begin_again", again)
+    CliRunner().invoke(app, ["submit", str(mini_study)])
+    assert held == [True, False]

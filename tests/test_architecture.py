@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from borarun.subjects import SUBJECTS
+
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(
     path
@@ -180,3 +182,48 @@ for module in ("study", "plan", "site", "store", "cli"):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["study", "plan", "site", "store", "cli"]
+
+
+def test_only_subjects_name_sections() -> None:
+    """A section's name, quoted, stands in its subject's folder and in the list, and nowhere else:
+    a second list would not be told of a new one. Engines have items and operations of such names.
+    """
+    names = {subject.name for subject in SUBJECTS}
+    ways = {ROOT / "borarun" / room for room in ("engines", "subjects", "analysis")}
+    named = {
+        (path.relative_to(ROOT).as_posix(), node.value)
+        for path in MODULES
+        if not ways & set(path.parents)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert named <= NAMED
+
+
+NAMED = {
+    ("borarun/stage.py", "potential"),  # an item of a training's record
+    ("borarun/study/load.py", "training_set"),  # the files of labels that a study names
+    ("borarun/study/load.py", "potential"),
+    ("borarun/labels/extended_xyz.py", "potential"),  # a word of the files
+}
+
+
+def test_a_subject_loads_what_it_needs_and_no_more() -> None:
+    """Validation loads section.py, planning stage.py; all else is the report's."""
+    code = """
+import sys
+from borarun.study import load_study
+def parts():
+    return {name.rpartition(".")[2] for name in sys.modules if name.count(".") > 2
+            and name.startswith("borarun.subjects.")}
+study = load_study(__import__("pathlib").Path("studies/quickstart.yaml"))
+print(*sorted(parts()))
+from borarun.plan import expand
+expand(study, {}, forecast=True)
+print(*sorted(parts()))
+print(*{"matplotlib", "zarr", "parsl", "plotly"} & sys.modules.keys())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["section", "section stage", ""]

@@ -1,0 +1,264 @@
+"""The examples of CONTRIBUTING.md, done in a copy of the package: each is one folder or file, one
+line, and this test of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import STUDIES
+
+ROOT = Path(__file__).parent.parent
+Run = Callable[..., str]
+
+STUDY = """\
+borarun: 1
+name: copied
+material:
+  formula: Li2B12H12
+  phases: {P21n: structures/Li2B12H12-P21n.cif}
+  mobile: Li
+  anion: B12H12
+functionals: [PBE-D3]
+reference: {engine: bundled}
+"""
+
+SQUEEZE = {
+    "__init__.py": "",
+    "section.py": '''"""The study's section on squeezing."""
+
+from pydantic import Field
+
+from borarun.messages import Section
+from borarun.values import Positive
+
+
+class Squeeze(Section):
+    """Hold the crystal at a temperature for a moment."""
+
+    temperature_K: Positive = Field(default=300.0, description="Temperature, K.")
+''',
+    "stage.py": '''"""Squeezing: a short run with the reference."""
+
+from borarun.stage import Expansion, Products, Records, reference_task
+from borarun.study import Study
+from borarun.subjects.squeeze.section import Squeeze
+
+NAME = "squeeze"
+
+
+def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
+    """One run a functional."""
+    section = study.section(Squeeze)
+    if section is None:
+        return Expansion()
+    return Expansion(
+        tuple(
+            reference_task(
+                study,
+                {
+                    "operation": "aimd",
+                    "functional": functional,
+                    "cell": {"text": study.phase_text(study.phase)},
+                    "temperature_K": section.temperature_K,
+                    "time_ps": 0.005,
+                    "timestep_fs": 0.5,
+                    "sample_every_fs": 0.5,
+                    "friction_per_ps": 10.0,
+                    "seed": 1,
+                },
+                stage=NAME,
+                label=functional,
+                about={"functional": functional},
+                n_atoms=study.n_atoms(),
+            )
+            for functional in study.functionals
+        )
+    )
+''',
+    "results.py": '''"""What squeezing gave."""
+
+from dataclasses import dataclass
+
+from borarun.report.measured import Array
+
+
+@dataclass(frozen=True)
+class SqueezeFound:
+    """Energies, eV, of the frames of each functional."""
+
+    squeezed: tuple[tuple[str, Array], ...] = ()
+''',
+    "collect.py": '''"""Energies, from the records."""
+
+import numpy as np
+
+from borarun.report.results import Results
+from borarun.report.source import Source
+from borarun.study import Study
+from borarun.subjects.squeeze.results import SqueezeFound
+from borarun.subjects.squeeze.stage import NAME
+
+
+def collect(study: Study, source: Source, results: Results) -> SqueezeFound:
+    """Of every run."""
+    return SqueezeFound(
+        tuple(
+            (done.about("functional"), np.array(source.store.frames(done.key, "labels").energy))
+            for done in source.of(NAME)
+        )
+    )
+''',
+    "show.py": '''"""Squeezing on the page."""
+
+from borarun.report.blocks import Column, Figure, Section, Table
+from borarun.report.parts import present
+from borarun.report.results import Results
+from borarun.report.style import draw
+from borarun.subjects.squeeze.results import SqueezeFound
+
+
+def sections(results: Results) -> list[Section]:
+    """A figure of the energies."""
+    gaps = results.missing("squeeze")
+    blocks = present(gaps, ("Energies", energies(results)))
+    return [Section("squeeze", "Squeezed", "Energies on the way.", blocks, gaps)]
+
+
+def energies(results: Results) -> Figure | None:
+    """Energy against frame."""
+    found = results.of(SqueezeFound).squeezed
+    if not found:
+        return None
+
+    def paint(axes):
+        for functional, energy in found:
+            axes.plot(energy, label=functional)
+
+    rows = [
+        [functional, index, float(each)]
+        for functional, energy in found
+        for index, each in enumerate(energy)
+    ]
+    columns = (Column("functional"), Column("frame"), Column("energy", "eV"))
+    table = Table("squeezed", "Energies", columns, rows)
+    return Figure("Energies", "Of each frame.", (draw("squeezed", "Energies.", paint),), table)
+''',
+    "live.py": '''"""Energies in watch."""
+
+import numpy as np
+
+from borarun.live.curves import Look, curve_of
+
+FIGURES = {"squeezed": Look("Squeezed energies", "frame", "eV")}
+
+
+def is_drawn(task):
+    return True
+
+
+def of_record(study, source, done):
+    energy = np.array(source.store.frames(done.key, "labels").energy)
+    return curve_of("squeezed", done.task, np.arange(len(energy)), energy)
+
+
+def of_directory(study, task, directory):
+    return None
+''',
+    "export.py": '''"""Squeezed frames as a file."""
+
+from borarun.report.page import File
+from borarun.subjects.squeeze.stage import NAME
+
+
+def export(done, store):
+    return {
+        f"squeezed/{task.key}.extxyz": File(
+            store.frames(task.key, "labels").to_extxyz().encode(), task.label
+        )
+        for task in done
+        if task.stage == NAME
+    }
+''',
+}
+"""A subject with a figure: one folder."""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the package, in which anything may be changed."""
+    shutil.copytree(ROOT / "borarun", tmp_path / "borarun")
+    shutil.copytree(STUDIES / "structures", tmp_path / "structures")
+    return tmp_path
+
+
+@pytest.fixture
+def run(copy: Path) -> Run:
+    """Python with arguments, on the copy; what it prints."""
+
+    def called(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": str(copy)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return called
+
+
+def add_line(file: Path, before: str, line: str) -> None:
+    text = file.read_text()
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, line + before))
+
+
+def test_a_section_with_its_figure(copy: Path, run: Run) -> None:
+    folder = copy / "borarun" / "subjects" / "squeeze"
+    folder.mkdir()
+    for name, text in SQUEEZE.items():
+        (folder / name).write_text(text)
+    registry = folder.parent / "__init__.py"
+    add_line(
+        registry,
+        "SUBJECTS: tuple[Subject, ...] = (",
+        "from borarun.subjects.squeeze.section import Squeeze\n\n",
+    )
+    add_line(
+        registry,
+        '    Subject("relax", Relax',
+        '    Subject("squeeze", Squeeze, "Squeeze the crystal.", is_trajectory=True),\n',
+    )
+    study = copy / "study.yaml"
+    study.write_text(STUDY + "squeeze: {temperature_K: 200}\n")
+    borarun = ("-m", "borarun")
+    run(*borarun, "validate", "study.yaml")
+    assert "squeeze" in run(*borarun, "plan", "study.yaml")
+    run(*borarun, "submit", "study.yaml")
+    report = next((copy / "runs").rglob("report.html"))
+    assert "Squeezed" in report.read_text()
+    assert (report.parent / "tables" / "squeezed.csv").read_text().startswith("functional,frame")
+
+    run(*borarun, "pack", "study.yaml", "--output", "whole.zip")
+    run(*borarun, "pack", "study.yaml", "--output", "light.zip", "--without", "trajectories")
+    records = [
+        sum(name.endswith(".zarr.zip") for name in zipfile.ZipFile(copy / name).namelist())
+        for name in ("whole.zip", "light.zip")
+    ]
+    assert records == [1, 0]
+    run(*borarun, "export", "study.yaml", "--output", "out")
+    (frames,) = (copy / "out" / "squeezed").iterdir()
+    assert "Lattice" in frames.read_text()
+    watched = run(*borarun, "watch", "study.yaml")
+    assert "Squeezed energies" in watched and "squeeze" in watched

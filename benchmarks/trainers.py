@@ -36,7 +36,7 @@ from motep.train.trainer import Trainer
 from threadpoolctl import threadpool_limits
 
 from borarun.frames import Frames
-from borarun.mtp.fit import State, best_start, fit
+from borarun.mtp.fit import State, best_start, fit, fit_to_part
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Weights, compare
 from borarun.mtp.team import Team
@@ -44,7 +44,7 @@ from borarun.mtp.team import Team
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "trainers.md"
 SPECIES = (3, 5, 1)
-STARTS, ITERATIONS_A_START = 4, 15
+STARTS, ITERATIONS_A_START, ITERATIONS_OF_PART = 4, 6, 8
 TEXT = """\
 # Trainers of moment tensor potentials compared
 
@@ -84,6 +84,7 @@ def borarun(level: int, train: Frames, valid: Frames) -> list[Score]:
     starts = [Potential.untrained(level, SPECIES, seed=1 + k) for k in range(STARTS)]
     begin = time.process_time()
     start = best_start(starts, train, Weights(), ITERATIONS_A_START)
+    start = fit_to_part(start, train, Weights(), ITERATIONS_OF_PART)
     scores: list[Score] = []
     judging = 0.0
     with Team(start, train, Weights()) as ours, Team(start, valid, Weights()) as theirs:

@@ -1,11 +1,14 @@
 """Fit a moment tensor potential to energies, forces and stresses by the Levenberg-Marquardt method.
 
 Each step solves (J^T J + damping * diag(J^T J)) step = -J^T r. The damping also settles what the
-data leave open, such as the scale of a radial function against the coefficients that multiply it. A
-trial costs a tenth of the derivatives, so several dampings are tried for each set of them.
+data leave open, such as the scale of a radial function against the coefficients that multiply it.
+
+The loss falls along curved valleys: radial functions and the coefficients that multiply them must
+change together. Each step therefore bends with the residuals ("geodesic acceleration"). It costs a
+few evaluations, a fraction of the derivatives, and saves more than half of the iterations.
 
 Source: Levenberg (1944), Marquardt (1963); Nocedal and Wright, Numerical Optimization, 2nd ed.,
-section 10.3.
+section 10.3; Transtrum, Machta, Sethna, Phys. Rev. E 83, 036701 (2011).
 """
 
 from __future__ import annotations
@@ -28,13 +31,24 @@ Array = NDArray[Any]
 N_SCREENED = 12
 """Configurations on which starts are compared."""
 
+LABELS_A_PARAMETER = 30
+"""Of the part of the training set that a fit begins with."""
+
 FLOOR = 1e-12
 """Smallest curvature, relative to the largest, that the damping takes a parameter to have."""
 
 FIRST_DAMPING = 1e-3
 
-LEAST_DAMPING = 1e-9
-"""Keeps the equations solvable along what changes nothing."""
+TRIALS = 12
+"""Dampings that are tried for one set of derivatives."""
+
+LEAST_DAMPING = 1e-5
+"""Of a step. Less lets the fit follow what few labels settle: the loss falls faster, the error on
+what was held out rises.
+"""
+
+LINEAR_DAMPING = 1e-9
+"""Keeps the equations of linear least squares solvable along what changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +103,8 @@ def fit(
     valid: Team,
     *,
     max_iterations: int = 60,
-    tolerance: float = 2e-3,
-    patience: int = 8,
+    tolerance: float = 1e-2,
+    patience: int = 4,
     state: State | None = None,
     progress: Callable[[State], None] | None = None,
 ) -> Fit:
@@ -174,15 +188,45 @@ def best_start(
     iterations : of each
     processes : how many work on starts side by side
     """
-    some = frames.take(np.unique(np.linspace(0, len(frames) - 1, N_SCREENED).round().astype(int)))
+    some = _spread(frames, N_SCREENED)
     texts = [start.write() for start in starts]
     with Crew(_Screening, [(some, weights, iterations)] * min(processes, len(starts))) as crew:
         found = [
             result
             for batch in (texts[k : k + len(crew)] for k in range(0, len(texts), len(crew)))
-            for result in crew.ask("loss_and_text", *batch)
+            for result in crew.ask("loss_and_text", *((text,) for text in batch))
         ]
     return Potential.read(min(found)[1])
+
+
+def fit_to_part(
+    potential: Potential,
+    frames: Frames,
+    weights: Weights,
+    iterations: int,
+    processes: int = 1,
+) -> Potential:
+    """The potential after a few iterations on a part of the configurations, from which a fit to all
+    of them needs few; unchanged where they are too few to be worth it.
+
+    Parameters
+    ----------
+    potential : Potential
+    frames, weights : of the training set
+    iterations : at most so many
+    processes : how many share the configurations
+    """
+    labels = 7.0 + 3.0 * len(frames.numbers) / len(frames)
+    n = int(np.ceil(LABELS_A_PARAMETER * potential.n_parameters / labels))
+    if 2 * n > len(frames):
+        return potential
+    with Team(potential, _spread(frames, n), weights, processes) as team:
+        return fit(potential, team, team, max_iterations=iterations).potential
+
+
+def _spread(frames: Frames, n: int) -> Frames:
+    """About n of the configurations, evenly spread."""
+    return frames.take(np.unique(np.linspace(0, len(frames) - 1, n).round().astype(int)))
 
 
 class _Screening:
@@ -205,32 +249,40 @@ def _linear_step(normal: Normal, n_linear: int) -> Array:
     """(n_linear,) change of the linear parameters that minimises the loss, the others held;
     slightly damped where the data leave it open.
     """
-    return _solve(normal.matrix[:n_linear, :n_linear], normal.vector[:n_linear], LEAST_DAMPING)
+    solve, _ = _solver(normal.matrix[:n_linear, :n_linear], LINEAR_DAMPING)
+    return solve(normal.vector[:n_linear])
 
 
 def _step(
     train: Team, parameters: Array, normal: Normal, damping: float
 ) -> tuple[Array, float, float]:
-    """The best of a few trials: parameters, their loss, the damping to begin the next step with."""
-    best, best_loss, best_damping = parameters, normal.loss, damping
-    for _ in range(12):
-        trial = parameters + _solve(normal.matrix, normal.vector, damping)
-        loss = train.loss(trial)
-        improved = loss < best_loss
-        if improved:
-            best, best_loss, best_damping = trial, loss, damping
-            damping = max(damping / 6.0, LEAST_DAMPING)  # less damping may be better still
-        elif best_loss < normal.loss:
-            break
-        else:
-            damping *= 6.0
-    return best, best_loss, best_damping
+    """The first trial that lowers the loss: parameters, their loss, the damping to begin the next
+    step with.
+    """
+    for _ in range(TRIALS):
+        solve, scale = _solver(normal.matrix, damping)
+        step = solve(normal.vector)
+        bend = train.bend(parameters, step)
+        turn = solve(bend.vector)
+        length, bent_by = (float(np.linalg.norm(change / scale)) for change in (step, turn))
+        turn *= 0.5 * min(1.0, length / max(bent_by, 1e-300))
+        bent = parameters + step + turn
+        loss, best = min((train.loss(bent), 2), (bend.end, 1), (bend.half, 0))
+        if loss < normal.loss:
+            ends = (parameters + 0.5 * step, parameters + step, bent)
+            lower = max(damping / 3.0, LEAST_DAMPING) if best else damping
+            return ends[best], loss, lower
+        damping *= 4.0
+    return parameters, normal.loss, damping
 
 
-def _solve(matrix: Array, vector: Array, damping: float) -> Array:
-    """-(matrix + damping * diagonal)^-1 vector, in parameters scaled to curvature one."""
+def _solver(matrix: Array, damping: float) -> tuple[Callable[[Array], Array], Array]:
+    """What solves (matrix + damping * diagonal) x = -vector, and the (P,) change of each parameter
+    that has a curvature of one, in units of which it does so.
+    """
     curvature = np.diag(matrix)
     scale = 1.0 / np.sqrt(np.maximum(curvature, max(FLOOR * curvature.max(), 1e-300)))
     scaled = matrix * scale[:, None] * scale
     scaled[np.diag_indices_from(scaled)] += damping
-    return np.asarray(-scale * cho_solve(cho_factor(scaled), scale * vector))
+    factors = cho_factor(scaled)
+    return lambda vector: np.asarray(-scale * cho_solve(factors, scale * vector)), scale

@@ -7,6 +7,7 @@ sum d(stress * volume)^2 / N), the last sum over all nine components.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from borarun.frames import Frames
-from borarun.mtp.derivatives import jacobian, local_gradients
+from borarun.mtp.derivatives import jacobian, local_gradients, weighted_gradient
 from borarun.mtp.evaluate import energies_forces_virial
 from borarun.mtp.neighbours import Neighbours, Pairs
 from borarun.mtp.potential import Potential
@@ -57,6 +58,20 @@ class Normal(NamedTuple):
     matrix: Array
     vector: Array
     loss: float
+
+
+class Bend(NamedTuple):
+    """Along a step.
+
+    Attributes
+    ----------
+    vector : (P,) J^T of the second derivative of the weighted residuals, J at the begin
+    half, end : losses half way and at the end
+    """
+
+    vector: Array
+    half: float
+    end: float
 
 
 class Comparison(NamedTuple):
@@ -117,6 +132,7 @@ class Residuals:
         self.potential = potential
         self.frames = frames
         self._configurations: list[_Configuration] = []
+        self._known: deque[tuple[Array, list[Array]]] = deque(maxlen=4)
         for atoms, weight in zip(frames, configuration_weights(frames), strict=True):
             n = len(atoms)
             neighbours = Neighbours(potential.cutoff_A, potential.types(atoms.numbers), 0.0)
@@ -139,28 +155,55 @@ class Residuals:
             self._configurations.append(_Configuration(pairs, labels, np.sqrt(weight * scale)))
 
     def normal(self, parameters: Array) -> Normal:
-        """J^T J, J^T r and the loss at (P,) parameters."""
+        """J^T J, J^T r and the loss at (P,) parameters; J^T J from derivatives in single
+        precision.
+        """
         potential = self.potential.with_parameters(parameters)
-        n_linear = len(potential.data.moment_coeffs) + len(potential.species)
-        matrix, vector, loss = np.zeros((len(parameters),) * 2), np.zeros(len(parameters)), 0.0
+        residuals = self.residuals(parameters)
+        matrix = np.zeros((len(parameters),) * 2)
         for one in self._configurations:
-            slopes = jacobian(potential.tables, *one.pairs)
-            residual = (slopes[:, :n_linear] @ parameters[:n_linear] - one.labels) * one.scale
-            slopes *= one.scale[:, None]
+            # Their product is summed in double precision: it has no negative eigenvalues then.
+            slopes = jacobian(potential.tables, *one.pairs) * one.scale[:, None]
             matrix += slopes.T @ slopes
-            vector += residual @ slopes
-            loss += float(residual @ residual)
-        return Normal(matrix, vector, loss)
+        return Normal(matrix, self._gradient(parameters, residuals), _squares(residuals))
+
+    def bend(self, parameters: Array, step: Array) -> Bend:
+        """How the residuals bend along a (P,) step, from their values at its begin, half way and
+        at its end.
+        """
+        begin, half, end = (self.residuals(parameters + part * step) for part in (0.0, 0.5, 1.0))
+        second = [4.0 * (a - 2.0 * b + c) for a, b, c in zip(begin, half, end, strict=True)]
+        return Bend(self._gradient(parameters, second), _squares(half), _squares(end))
 
     def loss(self, parameters: Array) -> float:
         """The loss at (P,) parameters, without derivatives."""
-        predicted = self.predict(parameters)
-        return float(
-            sum(
-                np.sum(((values - one.labels) * one.scale) ** 2)
-                for one, values in zip(self._configurations, predicted, strict=True)
-            )
+        return _squares(self.residuals(parameters))
+
+    def residuals(self, parameters: Array) -> list[Array]:
+        """Of each configuration the (7 + 3 N,) weighted residuals. Those of the last few parameters
+        are kept: a trial that succeeds is where the next step begins.
+        """
+        for known, found in self._known:
+            if np.array_equal(known, parameters):
+                return found
+        found = [
+            (values - one.labels) * one.scale
+            for one, values in zip(self._configurations, self.predict(parameters), strict=True)
+        ]
+        self._known.append((np.array(parameters), found))
+        return found
+
+    def _gradient(self, parameters: Array, residuals: list[Array]) -> Array:
+        """(P,) J^T residuals."""
+        potential = self.potential.with_parameters(parameters)
+        total: Array = np.sum(
+            [
+                weighted_gradient(potential.tables, *one.pairs, values * one.scale)
+                for one, values in zip(self._configurations, residuals, strict=True)
+            ],
+            axis=0,
         )
+        return total
 
     def predict(self, parameters: Array) -> list[Array]:
         """Of each configuration the (7 + 3 N,) energy, virial and forces in the order of
@@ -179,6 +222,10 @@ class Residuals:
         """
         potential = self.potential.with_parameters(parameters)
         return [local_gradients(potential.tables, *one.pairs) for one in self._configurations]
+
+
+def _squares(residuals: list[Array]) -> float:
+    return float(sum(values @ values for values in residuals))
 
 
 def compare(frames: Frames, predicted: list[Array]) -> Comparison:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from borarun.frames import Frames
 from borarun.mtp.potential import Potential
-from borarun.mtp.residuals import Normal, Residuals, Weights
+from borarun.mtp.residuals import Bend, Normal, Residuals, Weights
 from borarun.tether import end_with_parent
 
 Array = NDArray[Any]
@@ -52,13 +52,13 @@ class Crew:
     def __len__(self) -> int:
         return max(len(self._members), 1)
 
-    def ask(self, method: str, *arguments: Any) -> list[Any]:
-        """What ``method`` returns, of the first objects with one argument each."""
+    def ask(self, method: str, *arguments: tuple[Any, ...]) -> list[Any]:
+        """What ``method`` returns, of the first objects with one set of arguments each."""
         if self._here is not None:
-            return [getattr(self._here, method)(argument) for argument in arguments]
+            return [getattr(self._here, method)(*one) for one in arguments]
         asked = [connection for _, connection in self._members[: len(arguments)]]
-        for connection, argument in zip(asked, arguments, strict=True):
-            connection.send((method, argument))
+        for connection, one in zip(asked, arguments, strict=True):
+            connection.send((method, one))
         return [connection.recv() for connection in asked]
 
     def __enter__(self) -> Self:
@@ -87,8 +87,8 @@ def _serve(
         thing = make(*arguments)
         try:
             while True:
-                method, argument = connection.recv()
-                connection.send(getattr(thing, method)(argument))
+                method, one = connection.recv()
+                connection.send(getattr(thing, method)(*one))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 
@@ -128,6 +128,15 @@ class Team(Crew):
             sum(p.loss for p in parts),
         )
 
+    def bend(self, parameters: Array, step: Array) -> Bend:
+        """How the residuals of all configurations bend along a step."""
+        parts = self._all("bend", parameters, step)
+        return Bend(
+            np.sum([p.vector for p in parts], axis=0),
+            sum(p.half for p in parts),
+            sum(p.end for p in parts),
+        )
+
     def loss(self, parameters: Array) -> float:
         """The loss over all configurations."""
         return float(sum(self._all("loss", parameters)))
@@ -140,8 +149,8 @@ class Team(Crew):
         """Of each configuration in turn the (N, P) derivatives of its local energies."""
         return self._in_order(self._all("gradients", parameters))
 
-    def _all(self, method: str, parameters: Array) -> list[Any]:
-        return self.ask(method, *[parameters] * len(self))
+    def _all(self, method: str, *arguments: Array) -> list[Any]:
+        return self.ask(method, *[arguments] * len(self))
 
     def _in_order(self, parts: list[list[Array]]) -> list[Array]:
         found = {

@@ -33,8 +33,8 @@ from borarun.task import Quantity
 NAME = "borarun-mtp"
 Section = BorarunPotential
 RESUMABLE = True
-FORMAT = 1
-"""Raised by one when the same settings come to mean another result."""
+FORMATS = {"train": 2, "select": 1}
+"""Raised by one when the same settings come to mean another result of the operation."""
 
 FACTS = {
     "train": {
@@ -64,7 +64,7 @@ class Settings(Keys, moment_tensor.Keys, TrainingSettings):
 
 def version(settings: Settings) -> str:
     """Versions of the files and of motep."""
-    return f"format {FORMAT}, motep {metadata.version('motep')}"
+    return f"format {FORMATS[settings.operation]}, motep {metadata.version('motep')}"
 
 
 def missing(settings: Settings, program: Program) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.mtp import active_set
-from borarun.mtp.fit import State, best_start, fit
+from borarun.mtp.fit import State, best_start, fit, fit_to_part
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Weights, compare, errors, ranges
 from borarun.mtp.team import Team
@@ -28,8 +28,8 @@ BEGUN, STATE = "begun.mtp", "state.npz"
 and ends with the same potential.
 """
 
-ITERATIONS_A_START = 15
-"""After which starts are compared."""
+ITERATIONS_A_START, ITERATIONS_OF_PART = 6, 8
+"""After which starts are compared; those of the best one on a part of the training set."""
 
 
 def main() -> None:
@@ -115,7 +115,7 @@ def _start(
     here: Path, job: dict[str, Any], train: Frames, weights: Weights, processes: int
 ) -> Potential:
     """The earlier potential, or the best of some untrained ones for the elements of the training
-    set, in their order of appearance.
+    set, in their order of appearance, after a few iterations on a part of it.
     """
     if (here / "start.mtp").exists():
         return Potential.read((here / "start.mtp").read_text())
@@ -130,13 +130,13 @@ def _start(
         )
         for k in range(job["starts"])
     ]
-    return (
-        best_start(
-            starts, train, weights, min(ITERATIONS_A_START, job["max_evaluations"]), processes
-        )
+    most = job["max_evaluations"]
+    best = (
+        best_start(starts, train, weights, min(ITERATIONS_A_START, most), processes)
         if len(starts) > 1
         else starts[0]
     )
+    return fit_to_part(best, train, weights, min(ITERATIONS_OF_PART, most), processes)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,14 @@ from pathlib import Path
 
 import numpy as np
 import scipp as sc
-from diffusivity_calibration import INTERVAL_FS, Array, brownian, hopping
+from diffusivity_calibration import Array, hopping
 from kinisi.diffusion import Diffusion
+from walks import brownian
 
 from borarun.analysis.diffusion import onset_frames
 from borarun.analysis.regression import LAGS, regression
+
+INTERVAL_FS = 20.0
 
 CASES = {
     "24 independent ions, 40 ps": lambda rng: brownian(rng, 24, 2000),

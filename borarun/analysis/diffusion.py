@@ -1,52 +1,58 @@
-"""Diffusivity of ions with an interval that covers what it claims.
+"""Diffusivity of ions with an interval that covers what it claims, also for ions that jump back.
 
-Estimator. D is the slope of the mean squared displacement (MSD) over all time origins between the
-lags m1 and m2, divided by 6: a straight line through 16 lags there. Taking a slope instead of
-MSD/6t removes the constant that vibration adds. m1 is the larger of a hundredth of the run and
-``onset_fs``, by which an ion has forgotten its vibration; m2 is twice m1. That is 10 to 20 ps in a
-run of 1 ns, 0.5 to 1 ps in one of 20 ps.
+Estimator. Steps of the ions are weighed by sine tapers (`spectrum`); the mean square of the
+weighed sums against frequency is extrapolated to zero frequency (`zero_frequency`), where cages,
+rattling between two sites and jumps straight back leave nothing. That level over 6 is D. It is the
+slope that the mean squared displacement has in the end, found without waiting for the end.
 
-Interval. Every time origin gives its own slope. Their mean is D; the scatter of the means of ten
-blocks of time (fewer where a block would be shorter than twice m2) gives the standard error, and
-Student's t with that many blocks less one the 95 % interval. That holds for ions that move together
-as for ions that move one by one; the standard error of a regression holds for neither.
+Interval. The error holds the scatter between frequencies, the scatter between blocks of time, and
+the doubt which part of the spectrum to use. The interval is exp(+-t s) times the value, with s the
+relative error and t Student's for the error's degrees of freedom.
 
 Rules for "not diffusive", each with its reason in words:
 
-* the run is too short: fewer than five blocks of twice m2;
+* the run is too short: less than twenty times ``onset_fs``;
 * too few hops: 6 D t N, the square displacements of all ions together, is worth fewer than five
-  hops;
-* sub-diffusive: the MSD grows more slowly than t^0.5 between m2 and a fifth of the run;
-* the 95 % interval includes zero.
+  hops; the interval is then a bound, that of a Poisson process of so many hops;
+* sub-diffusive: at the lowest frequencies of the run less than half of the motion is diffusion;
+* uncertain: the upper end of the interval is more than five times the lower.
 
 Source
 ------
 He, Zhu, Epstein, Mo, npj Comput. Mater. 4, 18 (2018), on how many hops a diffusivity needs. How
-well the intervals hold on random walks of known diffusivity is measured by
+well the intervals hold on walks of known diffusivity is measured by
 benchmarks/diffusivity_calibration.py.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from borarun.analysis.msd import mean_squared_displacement
+from borarun.analysis.spectrum import sine_spectrum
+from borarun.analysis.zero_frequency import FEWEST_FREQUENCIES, Level, level
 from borarun.units import A2_PER_FS_IN_CM2_PER_S, FS_PER_PS
 
 Array = NDArray[Any]
 
+ESTIMATOR = "sine spectrum, 2"
+"""Name and version, for the report: 1 was the slope of the mean squared displacement between a
+hundredth and a fiftieth of the run.
+"""
+
 CONFIDENCE = 0.95
-MOST_BLOCKS = 10
-FEWEST_BLOCKS = 5
+BLOCKS = 10
 FEWEST_HOPS = 5.0
-LOWEST_EXPONENT = 0.5
-_FIT_LAGS = 16
+SHORTEST_ONSETS = 20
+LEAST_SHARE = 0.5
+WIDEST_INTERVAL = 5.0
+_MOST_FREQUENCIES = 128
 
 
 @dataclass(frozen=True)
@@ -55,33 +61,32 @@ class Diffusivity:
 
     Attributes
     ----------
-    value : cm^2/s; nan where the run holds no slope at all
+    value : cm^2/s; nan where the run is too short for any
     error : standard error, cm^2/s
-    low, high : 95 % interval, cm^2/s
-    blocks : cm^2/s in each block of time
-    fit_from_fs, fit_to_fs : lags between which the slope was taken, fs
-    exponent : slope of ln MSD over ln t from ``fit_to_fs`` to a fifth of the run
+    low, high : 95 % interval, cm^2/s; with too few hops ``low`` is zero
+    freedom : degrees of freedom of the error
+    n_blocks : blocks of time, of all runs
+    fit_from_fs, fit_to_fs : times that the spectrum used stands for, T / pi k, fs
+    share : part of the motion at the lowest frequencies that is diffusion
     hops : number of hops that the square displacements of all ions are worth
     diffusive : whether the value may be used
     reason : why not; empty where it may
+    few_hops : whether the reason is that there were too few hops: the count still says something
     """
 
     value: float
     error: float
     low: float
     high: float
-    blocks: tuple[float, ...]
+    freedom: float
+    n_blocks: int
     fit_from_fs: float
     fit_to_fs: float
-    exponent: float
+    share: float
     hops: float
     diffusive: bool
     reason: str
-
-    @property
-    def n_blocks(self) -> int:
-        """Number of time blocks."""
-        return len(self.blocks)
+    few_hops: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,14 +117,16 @@ def diffusivity(
     ----------
     positions : (N, 3, F) angstrom, ions of one kind, unwrapped, relative to the framework
     interval_fs : time between frames, fs
-    onset_fs : shortest lag used, fs
+    onset_fs : time in which a vibration is forgotten, fs; frequencies above 2 / ``onset_fs`` (in
+        radians) are not used
     hop_length_A : length of a hop for the count of hops, angstrom
 
     Returns
     -------
     Diffusivity, flagged where one of the module's rules says that it is none
     """
-    return _diffusivity(positions, 1.0, interval_fs, onset_fs, hop_length_A)
+    found = _level(positions, interval_fs, onset_fs)
+    return _diffusivity(found, positions, 1.0, interval_fs, onset_fs, hop_length_A)
 
 
 def collective_diffusivity(
@@ -128,39 +135,78 @@ def collective_diffusivity(
     """Charge diffusivity: that of the summed displacement of all ions, per ion. Parameters as for
     `diffusivity`.
     """
+    found = _level(_summed(positions), interval_fs, onset_fs)
     return _diffusivity(
-        _summed(positions), 1.0 / len(positions), interval_fs, onset_fs, hop_length_A
+        found, _summed(positions), 1.0 / len(positions), interval_fs, onset_fs, hop_length_A
     )
 
 
 def haven_ratio(positions: Array, interval_fs: float, *, onset_fs: float = 500.0) -> Haven:
-    """Tracer over charge diffusivity, by the jackknife over blocks of time.
+    """Tracer over charge diffusivity. The errors of the two go together as far as the two spectra
+    scatter together about their fits.
 
     Parameters
     ----------
     positions : (N, 3, F) angstrom, ions of one kind, unwrapped, relative to the framework
     interval_fs : time between frames, fs
-    onset_fs : shortest lag used, fs
+    onset_fs : as in `diffusivity`, fs
     """
-    tracer = diffusivity(positions, interval_fs, onset_fs=onset_fs)
-    charge = collective_diffusivity(positions, interval_fs, onset_fs=onset_fs)
+    total = _summed(positions)
+    single, summed = (
+        _level(x, interval_fs, onset_fs) for x in (positions.astype(float, copy=False), total)
+    )
+    tracer = _diffusivity(single, positions, 1.0, interval_fs, onset_fs, 3.0)
+    charge = _diffusivity(summed, total, 1.0 / len(positions), interval_fs, onset_fs, 3.0)
     reason = tracer.reason or (f"collective: {charge.reason}" if charge.reason else "")
-    n = tracer.n_blocks
-    if n < 2 or charge.value == 0:
+    if single is None or summed is None:
         return Haven(math.nan, math.nan, math.nan, math.nan, usable=False, reason=reason)
-    top, bottom = np.array(tracer.blocks), np.array(charge.blocks)
-    ratio = top.sum() / bottom.sum()
-    without = (top.sum() - top) / (bottom.sum() - bottom)
-    value = n * ratio - (n - 1) * without.mean()
-    error = math.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2))
-    reach = error * stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1)
-    return Haven(
-        float(value),
-        error,
-        float(value - reach),
-        float(value + reach),
-        usable=not reason,
+    together = float(np.corrcoef(single.residual, summed.residual)[0, 1])
+    one, other = single.error / single.value, summed.error / summed.value
+    relative = math.sqrt(max(one**2 + other**2 - 2 * together * one * other, 0.0))
+    value = tracer.value / charge.value
+    low, high = _interval(value, relative, min(single.freedom, summed.freedom))
+    return Haven(value, value * relative, low, high, usable=not reason, reason=reason)
+
+
+def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
+    """One diffusivity from independent runs of equal length: their mean.
+
+    Its variance is the larger of what the runs' own errors give and what their scatter gives, with
+    that one's degrees of freedom: runs may differ by more than each can know, as where vacancies or
+    the anions' orientations are frozen in.
+
+    It is diffusive where every run is: to leave out only the runs with few hops would favour the
+    lucky ones. Runs with too few hops are judged by the hops of all together.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    n = len(runs)
+    values, errors = np.array([(run.value, run.error) for run in runs]).T
+    value = float(values.mean())
+    own, scatter = float(np.sum(errors**2)) / n**2, float(values.var(ddof=1)) / n
+    freedom = n - 1.0 if scatter > own else float(sum(run.freedom for run in runs))
+    error = math.sqrt(max(own, scatter))
+    hops = float(sum(run.hops for run in runs))
+    reason = next(
+        (f"run {index}: {run.reason}" for index, run in enumerate(runs) if not run.diffusive), ""
+    )
+    few = any(run.few_hops for run in runs) and all(run.diffusive or run.few_hops for run in runs)
+    low, high = _interval(value, error / value if value else math.nan, freedom)
+    if few:
+        low, high = 0.0, _poisson_bound(hops) * value / hops
+    return replace(
+        runs[0],
+        value=value,
+        error=error,
+        low=low,
+        high=high,
+        freedom=freedom,
+        n_blocks=sum(run.n_blocks for run in runs),
+        share=min(run.share for run in runs),
+        hops=hops,
+        diffusive=not reason,
         reason=reason,
+        few_hops=few,
     )
 
 
@@ -171,105 +217,95 @@ def onset_frames(n_frames: int, interval_fs: float, onset_fs: float) -> int:
     return max(math.ceil(onset_fs / interval_fs), n_frames // 100)
 
 
+def _level(positions: Array, interval_fs: float, onset_fs: float) -> Level | None:
+    """The level at zero frequency, angstrom^2 a frame; None where the run is too short for any."""
+    n_frames = positions.shape[2]
+    n_frequencies = min(
+        int(2 * n_frames * interval_fs / (math.pi * onset_fs)),
+        (n_frames - 1) // 4,
+        _MOST_FREQUENCIES,
+    )
+    if n_frequencies < FEWEST_FREQUENCIES or (n_frames - 1) // BLOCKS < 1:
+        return None
+    power = sine_spectrum(positions, n_frequencies)[0]
+    # Ions that do not move at all have no logarithm.
+    if not (power > 0).all():
+        return Level(0.0, 0.0, 1.0, n_frequencies, 0.0, np.ones(n_frequencies))
+    return level(power, sine_spectrum(positions, max(n_frequencies // BLOCKS, 1), BLOCKS))
+
+
 def _diffusivity(
-    positions: Array, scale: float, interval_fs: float, onset_fs: float, hop_length_A: float
+    found: Level | None,
+    positions: Array,
+    scale: float,
+    interval_fs: float,
+    onset_fs: float,
+    hop_length_A: float,
 ) -> Diffusivity:
     """Diffusivity of ``positions`` times ``scale``, which is 1/N for the summed displacement of N
     ions.
     """
     n_frames = positions.shape[2]
-    first = onset_frames(n_frames, interval_fs, onset_fs)
-    last = 2 * first
-    n_blocks = min(MOST_BLOCKS, n_frames // (2 * last))
-    to_cm2_per_s = scale * A2_PER_FS_IN_CM2_PER_S / interval_fs
-    slopes = _slopes(positions, first, last) * to_cm2_per_s / 6
-    blocks = (
-        np.array([part.mean() for part in np.array_split(slopes, n_blocks)])
-        if n_blocks
-        else np.zeros(0)
-    )
-    value = float(slopes.mean()) if len(slopes) else math.nan
-    error = float(blocks.std(ddof=1)) / math.sqrt(n_blocks) if n_blocks > 1 else math.nan
-    reach = (
-        error * float(stats.t.ppf(0.5 + CONFIDENCE / 2, n_blocks - 1)) if n_blocks > 1 else math.nan
-    )
-    exponent = _exponent(positions, last, n_frames // 5)
-    # 6 D t for each ion, in hops; a single summed particle of scale 1/N stands for N ions.
-    hops = (
-        6
-        * value
-        / A2_PER_FS_IN_CM2_PER_S
-        * n_frames
-        * interval_fs
-        * len(positions)
-        / scale
-        / hop_length_A**2
-    )
-    if n_blocks < FEWEST_BLOCKS:
-        needed_ps, length_ps = (
-            2 * FEWEST_BLOCKS * last * interval_fs / FS_PER_PS,
-            n_frames * interval_fs / FS_PER_PS,
-        )
+    length_fs = n_frames * interval_fs
+    if found is None:
+        found = Level(math.nan, math.nan, math.nan, math.nan, math.nan, np.zeros(0))
+    # Square displacement of all ions, in hops; a summed particle of scale 1/N stands for N ions.
+    hops = found.value * n_frames * len(positions) / hop_length_A**2
+    to_cm2_per_s = scale * A2_PER_FS_IN_CM2_PER_S / interval_fs / 6
+    value, error = found.value * to_cm2_per_s, found.error * to_cm2_per_s
+    low, high = _interval(value, error / value if value else 0.0, found.freedom)
+    few = hops < FEWEST_HOPS
+    if length_fs < SHORTEST_ONSETS * onset_fs or math.isnan(value):
+        needed_fs = max(SHORTEST_ONSETS * onset_fs, 4 * FEWEST_FREQUENCIES * interval_fs)
+        few = False
         reason = (
-            f"too short: the run has {length_ps:.3g} ps, at least {needed_ps:.3g} ps are needed"
+            f"too short: the run has {length_fs / FS_PER_PS:.3g} ps, at least "
+            f"{needed_fs / FS_PER_PS:.3g} ps are needed"
         )
-    elif hops < FEWEST_HOPS:
-        worth = f"the displacements are worth {max(hops, 0):.1f} hops of {hop_length_A:g} A"
+    elif few:
+        low = 0.0
+        per_hop = hop_length_A**2 / (n_frames * len(positions)) * to_cm2_per_s
+        high = _poisson_bound(hops) * per_hop
+        worth = f"the displacements are worth {hops:.1f} hops of {hop_length_A:g} A"
         reason = f"too few hops: {worth}, at least {FEWEST_HOPS:g} are needed"
-    elif exponent < LOWEST_EXPONENT:
+    elif found.share < LEAST_SHARE:
         reason = (
-            f"sub-diffusive: the mean squared displacement grows as t^{exponent:.2f}, at least "
-            f"t^{LOWEST_EXPONENT:g} is needed"
+            f"sub-diffusive: {100 * found.share:.0f} % of the slowest motion that the run shows is "
+            f"diffusion, at least {100 * LEAST_SHARE:g} % are needed"
         )
-    elif value <= reach:
-        reason = f"the 95 % interval includes zero: ({value:.1e} +- {reach:.1e}) cm2/s"
+    elif high > WIDEST_INTERVAL * low:
+        reason = (
+            f"uncertain: the 95 % interval is {low:.1e} to {high:.1e} cm2/s, its ends may differ "
+            f"by a factor of {WIDEST_INTERVAL:g} at most"
+        )
     else:
         reason = ""
     return Diffusivity(
         value=value,
         error=error,
-        low=value - reach,
-        high=value + reach,
-        blocks=tuple(blocks.tolist()),
-        fit_from_fs=first * interval_fs,
-        fit_to_fs=last * interval_fs,
-        exponent=exponent,
+        low=low,
+        high=high,
+        freedom=found.freedom,
+        n_blocks=BLOCKS,
+        fit_from_fs=length_fs / (math.pi * found.frequencies),
+        fit_to_fs=length_fs / math.pi,
+        share=found.share,
         hops=hops,
         diffusive=not reason,
         reason=reason,
+        few_hops=few,
     )
 
 
-def _slopes(positions: Array, first: int, last: int) -> Array:
-    """Slope of the square displacement between two lags, for each time origin, averaged over atoms.
-
-    Returns
-    -------
-    (F - last,) angstrom^2 per frame; empty where the run is shorter than ``last``
-    """
-    n_atoms, _, n_frames = positions.shape
-    n_origins = max(n_frames - last, 0)
-    lags = np.unique(np.linspace(first, last, _FIT_LAGS).round().astype(int))
-    away = lags - lags.mean()
-    weights = away / np.sum(away**2)
-    slopes: Array = np.zeros(n_origins)
-    for atom in positions if n_origins else ():
-        series = atom - atom.mean(axis=1, keepdims=True, dtype=float)
-        for lag, weight in zip(lags, weights, strict=True):
-            step = series[:, lag : lag + n_origins] - series[:, :n_origins]
-            slopes += weight * np.einsum("if,if->f", step, step)
-    return np.asarray(slopes / n_atoms)
+def _interval(value: float, relative: float, freedom: float) -> tuple[float, float]:
+    """95 % interval of a positive quantity."""
+    reach = relative * float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom))
+    return value * math.exp(-min(reach, 700.0)), value * math.exp(min(reach, 700.0))
 
 
-def _exponent(positions: Array, first: int, last: int) -> float:
-    """Slope of ln MSD over ln t between two lags; nan where they do not lie apart."""
-    if last <= first:
-        return math.nan
-    msd = mean_squared_displacement(positions)
-    if msd[first] == 0:
-        return 0.0
-    lags = np.unique(np.geomspace(first, last, _FIT_LAGS).round().astype(int))
-    return float(np.polyfit(np.log(lags), np.log(msd[lags]), 1)[0])
+def _poisson_bound(hops: float) -> float:
+    """Upper end of the exact 95 % interval for the expected number of hops."""
+    return float(stats.chi2.ppf(0.5 + CONFIDENCE / 2, 2 * max(hops, 0.0) + 2)) / 2
 
 
 def _summed(positions: Array) -> Array:

@@ -7,9 +7,9 @@ displacements at the shorter one and from how many of them do not overlap at the
 it, the best line and its error follow in closed form; sampling its posterior, as kinisi does, gives
 the same two numbers (benchmarks/second_opinion.py).
 
-It makes better use of a run than the time blocks of `diffusion`, and knows nothing of ions that
-move together: for groups of twelve its errors are three times too small
-(benchmarks/diffusivity_calibration.py). That is why it is the second opinion.
+It knows nothing of ions that move together, and takes jumps straight back for diffusion: for groups
+of twelve its errors are three times too small (benchmarks/diffusivity_calibration.py). That is why
+it is the second opinion.
 
 Source
 ------

@@ -13,7 +13,6 @@ Riedel, Sidorenko, IEEE Trans. Signal Process. 43, 188 (1995), on sine tapers.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np

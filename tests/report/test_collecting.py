@@ -15,14 +15,12 @@ import numpy as np
 import pytest
 from synthetic import Made, make_study
 
-from borarun.analysis.diffusion import Diffusivity
 from borarun.report import Results, collect
 from borarun.report.measured import Measured
 from borarun.report.provenance.collect import provenance
 from borarun.report.source import Source
 from borarun.store import Store
 from borarun.subjects.diffusion.arrhenius import lines, with_phases
-from borarun.subjects.diffusion.collect import pooled
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating import figures as heating_figures
 from borarun.subjects.heating import tables as heating_tables
@@ -337,21 +335,6 @@ def test_a_record_without_an_array_is_a_gap_and_the_others_are_told(
     assert len(results.of(HeatingFound).branches) == len(
         before.of(HeatingFound).branches
     ) - 1 and len(results.of(DiffusionFound).transport) == len(before.of(DiffusionFound).transport)
-
-
-def test_independent_runs_pool_their_blocks() -> None:
-    blocks = tuple(np.random.default_rng(1).normal(2e-6, 3e-7, 10).tolist())
-    run = Diffusivity(
-        float(np.mean(blocks)), 1e-7, 1.8e-6, 2.2e-6, blocks, 500, 1000, 1.0, 50, True, ""
-    )
-    other = replace(run, value=2 * run.value, blocks=tuple(2 * block for block in blocks))
-    both = pooled([run, other])
-    assert both.value == pytest.approx(1.5 * run.value)
-    assert both.n_blocks == 20
-    assert both.low < both.value < both.high
-    lucky = pooled([run, replace(other, diffusive=False, reason="too few hops")])
-    assert not lucky.diffusive
-    assert lucky.reason == "run 1: too few hops"
 
 
 def test_results_are_json(results: Results) -> None:

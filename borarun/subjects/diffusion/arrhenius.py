@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import isfinite
 
 import numpy as np
-from scipy import stats
 
 from borarun.analysis import arrhenius
 from borarun.analysis.order import ORDERED
@@ -132,6 +131,6 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
 
 
 def _standard_error(point: Transport) -> float:
-    """S/cm, back from the 95 % interval of ``n_blocks`` blocks."""
+    """S/cm."""
     assert point.conductivity_S_cm is not None
-    return point.conductivity_S_cm.half_width / float(stats.t.ppf(0.975, point.n_blocks - 1))
+    return point.conductivity_S_cm.value * point.relative_error

@@ -5,11 +5,10 @@ what it says of rotation and structure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import isfinite, sqrt
+from dataclasses import dataclass
+from math import inf, isfinite, sqrt
 
 import numpy as np
-from scipy import stats
 
 from borarun.analysis.conductivity import Conductivity, conductivity
 from borarun.analysis.diffusion import (
@@ -18,6 +17,7 @@ from borarun.analysis.diffusion import (
     collective_diffusivity,
     diffusivity,
     haven_ratio,
+    pooled,
 )
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.regression import Regression, regression
@@ -176,6 +176,8 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         interval_fs=first.interval_fs,
         n_origins=n_frames,
         n_blocks=tracer.n_blocks,
+        freedom=tracer.freedom,
+        relative_error=tracer.error / tracer.value if tracer.value > 0 else inf,
         seeds=tuple(run.done.task.settings["seed"] for run in runs),
         volume_A3=volume,
         lag_ps=lags * first.interval_fs / FS_PER_PS,
@@ -198,40 +200,9 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
 
 
 def _measured(value: Diffusivity | Conductivity) -> Measured | None:
-    """With its interval; of a run that is not diffusive, whose slope still falls with time, an
-    upper bound.
-    """
+    """With its interval; of a run that is not diffusive, an upper bound."""
     low = value.low if value.diffusive else min(value.low, 0.0)
     return Measured(value.value, low, value.high, positive=True) if isfinite(value.error) else None
-
-
-def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
-    """One diffusivity from independent runs of equal length: the mean, its interval from the blocks
-    of all.
-
-    It is diffusive where every run is: to leave out only the runs with few hops would favour the
-    lucky ones.
-    """
-    if len(runs) == 1:
-        return runs[0]
-    blocks = np.concatenate([run.blocks for run in runs])
-    value = float(np.mean([run.value for run in runs]))
-    error = float(blocks.std(ddof=1)) / sqrt(len(blocks)) if len(blocks) > 1 else float("nan")
-    reach = error * float(stats.t.ppf(0.975, len(blocks) - 1)) if len(blocks) > 1 else float("nan")
-    reason = next(
-        (f"run {index}: {run.reason}" for index, run in enumerate(runs) if not run.diffusive), ""
-    )
-    return replace(
-        runs[0],
-        value=value,
-        error=error,
-        low=value - reach,
-        high=value + reach,
-        blocks=tuple(blocks.tolist()),
-        hops=sum(run.hops for run in runs),
-        diffusive=not reason,
-        reason=reason,
-    )
 
 
 def _regression(runs: Sequence[Regression]) -> Measured | None:

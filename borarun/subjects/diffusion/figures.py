@@ -107,13 +107,13 @@ def displacement(results: Results) -> Figure | None:
     interval = text.span(sorted({p.interval_fs for p in points}), "{:g}")
     windows = sorted({p.fit_window_ps for p in points if p.fit_window_ps[1] > p.fit_window_ps[0]})
     window = (
-        " or ".join(f"{low:g} to {high:g} ps" for low, high in windows)
+        " or ".join(f"{low:.3g} to {high:.3g} ps" for low, high in windows)
         or "no lags: all runs are too short"
     )
     caption = (
         f"Mean squared displacement of {results.mobile} over all time origins ({origins} frames "
         f"every {interval} fs), unwrapped in scaled coordinates, without the framework's drift. "
-        f"{_lengths(points)} Thick: the lags between which the slope gives D, {window}. Dashed: "
+        f"{_lengths(points)} Thick: the times whose motion gives D, {window}. Dashed: "
         "runs that are left out of fits. Grey: slope 1, which diffusion follows."
     )
     return Figure(
@@ -441,7 +441,7 @@ def conductivity(results: Results) -> Figure | None:
     left_out = not all(p.accepted for p in results.of(DiffusionFound).transport)
     caption = (
         "Tracer conductivity by the Nernst-Einstein relation with Haven ratio 1, as in the "
-        "paper; bars are 95 % intervals from time blocks, an arrow hangs from the upper end of "
+        "paper; bars are 95 % intervals, an arrow hangs from the upper end of "
         "an interval that reaches zero. Lines: weighted fit of ln σ over 1/T to the filled "
         "points, each phase for itself where heating found a transition, with its 95 % band. "
     )

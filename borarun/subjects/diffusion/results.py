@@ -16,6 +16,7 @@ class Transport:
     Attributes
     ----------
     mol_percent, site_percent : vacancies per formula unit and per mobile-ion site
+    freedom, relative_error : of the diffusivity; the freedom is that of its error
     lag_ps, msd_A2, framework_msd_A2 : (n,) mean squared displacement of mobile ions and of the
         framework
     diffusivity_cm2_s, conductivity_S_cm : tracer values (Haven ratio 1); None where none can be
@@ -41,6 +42,8 @@ class Transport:
     interval_fs: float
     n_origins: int
     n_blocks: int
+    freedom: float
+    relative_error: float
     seeds: tuple[int, ...]
     volume_A3: float
     lag_ps: Array

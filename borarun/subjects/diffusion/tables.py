@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from borarun.analysis.diffusion import ESTIMATOR
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
@@ -40,9 +41,11 @@ def transport(results: Results) -> Table | None:
         Column("Haven ratio"),
     )
     caption = (
-        "D from the whole run with a 95 % interval from the scatter over time blocks (Student "
-        "t). D by regression is a second opinion, by generalised least squares through the mean "
-        "squared displacement; its interval holds for ions that move each for itself only. "
+        f"D from the whole run, with its 95 % interval (estimator: {ESTIMATOR}; reports before it "
+        "gave the slope of the mean squared displacement at short lags, which is too high for ions "
+        "that jump back). D by regression is a second opinion, by generalised least squares "
+        "through the mean squared displacement; its interval holds for ions that move each for "
+        "itself only. "
         f"{_disagreement(results)} The tracer conductivity takes every ion for itself (Haven "
         "ratio 1, as in the paper); the collective one follows the displacement of all mobile "
         "charge together; their ratio is the Haven ratio."

@@ -68,7 +68,25 @@ class Arrhenius:
         return np.exp(line), np.exp(line - reach), np.exp(line + reach)
 
 
-def fit(temperatures_K: Array, sigma: Array, sigma_error: Array) -> Arrhenius:
+@dataclass(frozen=True)
+class FewHops:
+    """Points with too few hops for a value of their own, which still say how seldom ions hop.
+
+    Attributes
+    ----------
+    temperatures_K : (m,) K
+    hops : (m,) number seen, from zero, not necessarily whole
+    per_hop : (m,) S/cm that one hop in the run stands for
+    """
+
+    temperatures_K: Array
+    hops: Array
+    per_hop: Array
+
+
+def fit(
+    temperatures_K: Array, sigma: Array, sigma_error: Array, few: FewHops | None = None
+) -> Arrhenius:
     """Weighted straight line through ln sigma over 1/T, sigma = sigma_0 exp(-E_a / k_B T).
 
     Each point weighs by its own error. Where the points scatter about the line by more than their
@@ -84,6 +102,8 @@ def fit(temperatures_K: Array, sigma: Array, sigma_error: Array) -> Arrhenius:
     ----------
     temperatures_K : (n,) K
     sigma, sigma_error : (n,) S/cm, value and standard error
+    few : points that join by the Poisson likelihood of their hops. To leave them out makes the
+        activation energy too small, because they are those where the ions happened to hop less.
 
     Returns
     -------
@@ -127,6 +147,10 @@ def fit(temperatures_K: Array, sigma: Array, sigma_error: Array) -> Arrhenius:
     chi2 = float(np.sum((target - rows @ solution) ** 2))
     chi2_reduced = chi2 / (n_points - 2) if n_points > 2 else math.nan
     covariance = np.linalg.inv(rows.T @ rows) * (max(1.0, chi2_reduced) if n_points > 2 else 1.0)
+    if few is not None and len(few.hops):
+        solution, covariance = _with_few(
+            rows, target, solution, few, max(1.0, chi2_reduced) if n_points > 2 else 1.0
+        )
     energy, error = float(solution[1]), math.sqrt(covariance[1, 1])
     return Arrhenius(
         activation_energy_eV=energy,
@@ -140,3 +164,36 @@ def fit(temperatures_K: Array, sigma: Array, sigma_error: Array) -> Arrhenius:
         usable=True,
         reason="",
     )
+
+
+def _with_few(
+    rows: Array, target: Array, start: Array, few: FewHops, scale: float
+) -> tuple[Array, Array]:
+    """Line and covariance with the Poisson likelihood of points with few hops added, by Newton's
+    method; ``scale`` is that of the squares of the other points' errors.
+    """
+    poisson = np.stack(
+        [np.ones(len(few.hops)), -1 / (BOLTZMANN_EV_PER_K * np.asarray(few.temperatures_K, float))],
+        axis=1,
+    )
+    hops, offset = np.asarray(few.hops, float), np.log(few.per_hop)
+
+    def unlikely(line: Array) -> float:
+        log_mean = np.minimum(poisson @ line - offset, 700.0)
+        square = float(np.sum((target - rows @ line) ** 2)) / (2 * scale)
+        return square + float(np.sum(np.exp(log_mean) - hops * log_mean))
+
+    line = np.array(start, float)
+    for _ in range(100):
+        mean = np.exp(np.minimum(poisson @ line - offset, 700.0))
+        gradient = rows.T @ (rows @ line - target) / scale + poisson.T @ (mean - hops)
+        curvature = rows.T @ rows / scale + (poisson.T * mean) @ poisson
+        step = np.linalg.solve(curvature, gradient)
+        size = 1.0
+        while unlikely(line - size * step) > unlikely(line) and size > 1e-6:
+            size /= 2
+        line = line - size * step
+        if np.max(np.abs(size * step)) < 1e-10:
+            break
+    mean = np.exp(np.minimum(poisson @ line - offset, 700.0))
+    return line, np.linalg.inv(rows.T @ rows / scale + (poisson.T * mean) @ poisson)

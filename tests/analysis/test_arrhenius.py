@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from borarun.analysis.arrhenius import fit
+from borarun.analysis.arrhenius import FewHops, fit
 from borarun.units import BOLTZMANN_EV_PER_K
 
 T = np.array([400.0, 500.0, 600.0, 700.0])
@@ -86,3 +86,30 @@ def test_interval_covers_the_true_energy():
         result = fit(T, blocks.mean(axis=1), blocks.std(axis=1, ddof=1) / math.sqrt(10))
         hits += result.low < 0.34 < result.high
     assert 0.92 <= hits / 400 <= 0.99
+
+
+def test_many_hops_count_as_a_point_with_the_error_of_their_number():
+    two, third = T[1:], T[:1]
+    joined = fit(
+        two, line(two), 0.1 * line(two), FewHops(third, np.array([1e4]), line(third) / 1e4)
+    )
+    whole = fit(T, line(T), np.array([0.01, 0.1, 0.1, 0.1]) * line(T))
+    assert joined.activation_energy_eV == pytest.approx(0.34, rel=1e-6)
+    assert joined.error == pytest.approx(whole.error, rel=1e-6)
+
+
+def test_points_with_few_hops_take_away_the_bias_of_leaving_them_out():
+    # Hops at 400 to 700 K, 2 expected at 400 K: a point counts on its own from five on.
+    rng = np.random.default_rng(3)
+    expected = 2 * line(T) / line(T[0])
+    energies, hits = [], 0
+    for _ in range(300):
+        hops = rng.poisson(expected)
+        many = hops >= 5
+        sigma = line(T[0]) / 2 * hops
+        few = FewHops(T[~many], hops[~many], np.full((~many).sum(), line(T[0]) / 2))
+        found = fit(T[many], sigma[many], sigma[many] / np.sqrt(hops[many]), few)
+        energies.append(found.activation_energy_eV)
+        hits += found.low < 0.34 < found.high
+    assert np.mean(energies) == pytest.approx(0.34, abs=0.005)
+    assert 0.91 <= hits / 300 <= 0.99

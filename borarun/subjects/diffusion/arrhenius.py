@@ -53,6 +53,8 @@ def _with_phase(point: Transport, near: Transition | None, order: float | None) 
     ) < point.temperature_K < max(high, near.temperature_K.high)
     if order is not None and not told:
         return replace(point, phase=ORDERED_PHASE if order >= ORDERED else DISORDERED_PHASE)
+    if low < point.temperature_K < high and point.few_hops is not None:
+        return replace(point, phase=by_temperature, few_hops=None)
     if not low < point.temperature_K < high or not point.accepted:
         return replace(point, phase=by_temperature)
     return replace(
@@ -90,7 +92,13 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
     temperatures_K = np.array([p.temperature_K for p in good])
     sigma = np.array([p.conductivity_S_cm.value for p in good if p.conductivity_S_cm])
     error = np.array([_standard_error(p) for p in good])
-    fit = arrhenius.fit(temperatures_K, sigma, error)
+    seldom = [
+        (p.temperature_K, p.few_hops, p.conductivity_S_cm.value / p.few_hops)
+        for p in points
+        if p.few_hops and p.conductivity_S_cm is not None
+    ]
+    few = arrhenius.FewHops(*np.array(seldom, float).reshape(-1, 3).T)
+    fit = arrhenius.fit(temperatures_K, sigma, error, few)
     where = (
         np.linspace(temperatures_K.min(), temperatures_K.max(), LINE_POINTS)
         if fit.usable
@@ -103,13 +111,14 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
         else None
     )
     span = f"{temperatures_K.min():g} to {temperatures_K.max():g} K" if fit.usable else fit.reason
-    left_out = len(points) - len(good)
+    left_out = len(points) - len(good) - len(seldom)
     statement = ", ".join(
         part
         for part in (
             points[0].phase,
             span,
             f"{left_out} of {len(points)} temperatures left out" if left_out else "",
+            f"{len(seldom)} with few hops by their number" if seldom and fit.usable else "",
         )
         if part
     )

@@ -27,6 +27,8 @@ class Transport:
     collective_S_cm : conductivity from the displacement of all mobile charge together
     haven : tracer / collective
     accepted : whether the point takes part in the Arrhenius fit; ``reason`` says why not
+    few_hops : hops, of a point that was refused only because they are too few: it joins the
+        Arrhenius line by their number
     phase : ``ordered phase`` or ``disordered phase``; empty where no transition was found
     """
 
@@ -60,6 +62,7 @@ class Transport:
     accepted: bool
     reason: str
     phase: str = ""
+    few_hops: float | None = None
 
 
 @dataclass(frozen=True)

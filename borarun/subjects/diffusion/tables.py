@@ -123,7 +123,9 @@ def activation(results: Results) -> Table | None:
     )
     caption = (
         "Weighted fit of ln σ over 1/T through the points that are in the fit; 95 % interval, "
-        "widened by √χ² where the points scatter more than their errors."
+        "widened by √χ² where the points scatter more than their errors. It is the activation "
+        "energy of σ; those of D and of σT are larger by k_B T, 43 meV at 500 K. Points with too "
+        "few hops count by the number of their hops."
     )
     if results.published.cell_atoms not in (None, results.n_atoms):
         caption += (

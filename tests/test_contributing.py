@@ -191,6 +191,111 @@ def export(done, store):
 """A subject with a figure: one folder."""
 
 
+SPRINGS_SECTION = '''
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from borarun.engines.reference import base as reference
+
+
+class Keys(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    length_A: float = Field(default=1.5, description="Length at rest of every bond, angstrom.")
+
+
+class SpringsReference(Keys, reference.ReferenceSection):
+    """Springs between close atoms: no physics."""
+
+    engine: Literal["springs"] = Field(description="Springs between close atoms.")
+    labels_per_task: int = Field(default=50, description="Configurations that one task labels.")
+'''
+SPRINGS_ENGINE = """
+from typing import ClassVar
+
+from borarun.engines.base import Program as Program
+from borarun.engines.base import paths as paths
+from borarun.engines.base import probes as probes
+from borarun.engines.reference import base as reference
+from borarun.engines.springs.section import Keys, SpringsReference
+
+NAME = "springs"
+Section = SpringsReference
+RESUMABLE = True
+
+
+class Settings(Keys, reference.ReferenceSettings):
+    ENGINE: ClassVar[str] = NAME
+    FUNCTIONALS: ClassVar[tuple[str, ...]] = ("PBE",)
+
+
+def version(settings):
+    return "1"
+
+
+def missing(settings, program):
+    return ""
+
+
+def render(settings, inputs, program):
+    frames = reference.configurations(settings, inputs)
+    return {**reference.render(settings, frames), "length": str(settings.length_A)}
+
+
+def command(settings, cores, program):
+    return reference.command(settings, cores)
+
+
+def parse(settings, directory):
+    return reference.parse(settings, directory)
+
+
+def cost(settings, n_atoms):
+    return reference.cost(settings, n_atoms, 1e-5, start_s=1.0)
+"""
+SPRINGS_CALCULATOR = """
+from contextlib import contextmanager
+
+from ase.calculators.morse import MorsePotential
+
+
+@contextmanager
+def opened(directory, functional, cores, command):
+    length = float((directory / "length").read_text())
+    yield MorsePotential(r0=length, epsilon=0.1, rho0=3.0, rcut1=2.5 * length, rcut2=3 * length)
+"""
+ENGINE_LINES = {
+    '    "bundled": bundled,\n': '    "springs": springs,\n',
+    "from borarun.engines.sevennet import engine as sevennet\n": (
+        "from borarun.engines.springs import engine as springs\n"
+    ),
+}
+SPRINGS_STUDY = """
+borarun: 1
+name: springs
+material:
+  formula: LiH
+  phases: {rocksalt: LiH.xyz}
+  mobile: Li
+  anion: H
+functionals: [PBE]
+reference: {engine: springs, length_A: 2.0}
+relax: {max_force_eV_per_A: 0.01}
+"""
+SPRINGS_CELL = """8
+Lattice="4.1 0 0 0 4.1 0 0 0 4.1" Properties=species:S:1:pos:R:3 pbc="T T T"
+Li 0 0 0
+Li 0 2.05 2.05
+Li 2.05 0 2.05
+Li 2.05 2.05 0
+H 2.05 2.05 2.05
+H 2.05 0 0
+H 0 2.05 0
+H 0 0 2.05
+"""
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the package, in which anything may be changed."""
@@ -262,3 +367,35 @@ def test_a_section_with_its_figure(copy: Path, run: Run) -> None:
     assert "Lattice" in frames.read_text()
     watched = run(*borarun, "watch", "study.yaml")
     assert "Squeezed energies" in watched and "squeeze" in watched
+
+
+def test_a_reference_engine(copy: Path, run: Run) -> None:
+    """It validates, plans with its own keys, runs, and stands in the report."""
+    folder = copy / "borarun" / "engines" / "springs"
+    folder.mkdir()
+    for name, text in {
+        "__init__": "",
+        "section": SPRINGS_SECTION,
+        "engine": SPRINGS_ENGINE,
+        "calculator": SPRINGS_CALCULATOR,
+    }.items():
+        (folder / f"{name}.py").write_text(text)
+    for before, line in ENGINE_LINES.items():
+        add_line(copy / "borarun" / "engines" / "registry.py", before, line)
+    (copy / "study.yaml").write_text(SPRINGS_STUDY)
+    (copy / "LiH.xyz").write_text(SPRINGS_CELL)
+    run("-m", "borarun", "validate", "study.yaml")
+    planned = run(
+        "-c",
+        "from pathlib import Path; from borarun.study import load_study; "
+        "from borarun.plan import expand; "
+        "[task] = expand(load_study(Path('study.yaml')), {}).tasks; "
+        "print(task.engine, task.settings['length_A'])",
+    )
+    assert planned.split() == ["springs", "2.0"]
+    run("-m", "borarun", "submit", "study.yaml")
+    run("-m", "borarun", "report", "study.yaml")
+    [report] = copy.glob("runs/**/report.html")
+    assert "the engine springs" in report.read_text()
+    [cells] = copy.glob("runs/**/tables/cells.csv")
+    assert "rocksalt" in cells.read_text()

@@ -54,7 +54,7 @@ class Exploration:
     reason: str
     time_ps: float
     planned_ps: float
-    grade_max: float
+    grade_max: float | None
     n_candidates: int
     grade_time_ps: Array
     grade: Array

@@ -131,7 +131,11 @@ def binned(temperature_K: Array, values: Array, width_K: float = 25.0) -> Binned
 
 
 def at_temperature(
-    temperature_K: Array, values: Array, at_K: float, half_width_K: float = 50.0
+    temperature_K: Array,
+    values: Array,
+    at_K: float,
+    half_width_K: float = 50.0,
+    step_K: tuple[float, float] | None = None,
 ) -> Mean:
     """Value of a ramp at one temperature, from a straight line through the samples near it; error
     by the jackknife over blocks of time.
@@ -141,15 +145,23 @@ def at_temperature(
     temperature_K : (F,) K, in the order of time
     values : (F,)
     at_K, half_width_K : samples from ``at_K - half_width_K`` to ``at_K + half_width_K`` are used
+    step_K : lower and upper end of a step of the values. Below its middle only samples below the
+        step are used, above it those above: a mean over both belongs to neither phase
 
     Returns
     -------
-    Mean; nan where fewer than twenty samples lie there or none on one side of ``at_K``
+    Mean; nan where fewer than twenty samples are left, or none within a fifth of ``half_width_K``
+    on one side of ``at_K``
     """
     temperature_K, values = np.asarray(temperature_K, float), np.asarray(values, float)
-    near = np.flatnonzero(np.abs(temperature_K - at_K) <= half_width_K)
+    inside = np.abs(temperature_K - at_K) <= half_width_K
+    if step_K is not None:
+        below = at_K < (step_K[0] + step_K[1]) / 2
+        inside &= temperature_K <= step_K[0] if below else temperature_K >= step_K[1]
+    near = np.flatnonzero(inside)
     x, y = temperature_K[near] - at_K, values[near]
-    if len(near) < 20 or x.min() > 0 or x.max() < 0 or np.ptp(x) == 0:
+    slack = half_width_K / 5 if step_K is not None else 0.0
+    if len(near) < 20 or x.min() > slack or x.max() < -slack or np.ptp(x) == 0:
         return _mean(math.nan, math.nan, 0)
 
     def intercept(keep: Array) -> float:

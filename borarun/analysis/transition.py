@@ -11,9 +11,11 @@ A step is called a transition when all of these hold:
   information criterion, where the number of
   samples is reduced for their correlation;
 * its height is at least `LEAST_STEP` of the value at the step;
-* the range encloses it: neither its centre nor the interval of that lies at an end of the grid, a
-  tenth within the range, where the best
-  fit is one that would rather lie outside.
+* the range encloses it: neither its centre nor the interval of that lies at an end of the grid,
+  `_MARGIN` of the range from its ends, where the best fit is one that would rather lie outside.
+
+Within a tenth of the range from an end the two baselines share one slope, because the few samples
+beyond the step cannot tell another.
 
 The interval is the scatter of the fit under a bootstrap of its residuals, as noise that remembers
 its neighbours; how well it covers on ramps of known step is measured by
@@ -24,11 +26,13 @@ comes sooner or later in another run, and that a slower ramp narrows the hystere
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.signal import lfilter
 from scipy.special import expit
 
@@ -38,12 +42,20 @@ LEAST_BIC = 10.0
 LEAST_STEP = 0.005
 FEWEST_SAMPLES = 30
 _POINTS = 100
-_CENTRES = 201
+_CENTRES = 241
+_MARGIN = 0.03
+_ONE_SLOPE = 0.1
+"""Parts of the range: where steps are not looked for, and where both baselines share one slope."""
 _WIDTHS = 6
+_SLOPE_GAIN = 2.0
+"""What a needless second slope takes from the sum of squares, in variances (Akaike)."""
 _STEP_PARAMETERS, _CUBIC_PARAMETERS = 7, 4
 _MOST_CORRELATED = 0.95
 _FORGOTTEN = 100
 """Samples until a series with the longest memory has forgotten how it began."""
+_Z95 = 1.96
+_INNER = 0.95
+"""The part of the bracket, about its middle, that holds the transition 95 times in 100."""
 _TEN_TO_NINETY = 2 * math.log(9)
 """Width from 10 to 90 % of a logistic step of unit width."""
 
@@ -84,29 +96,60 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Transition:
-    """A transition from its heating and cooling branches.
+class Branches:
+    """All runs of one direction, heating or cooling, that show a step.
 
     Attributes
     ----------
-    found : whether any branch shows it
-    temperature_K, error, low, high : mean of the branches that show it, its standard error and 95 %
-        interval, K; where cooling orders above
-        where heating disorders, their difference is scatter, and the error no less than half of it
-    bracket_K : lower and upper of the two branches' temperatures, K
-    hysteresis_K, hysteresis_error : heating minus cooling and its standard error, K; nan where only
-        one branch shows it
-    reason : what is missing; empty where both branches show it
+    temperature_K, error : mean half-height temperature and its standard error, K
+    freedom : degrees of freedom of the error; infinite where the fits make it and not the scatter
+        of the runs
+    n_found, n_runs : runs that show a step, and all
+    """
+
+    temperature_K: float
+    error: float
+    freedom: float
+    n_found: int
+    n_runs: int
+
+    @property
+    def reach_K(self) -> float:
+        """Half of the 95 % interval of the mean, K."""
+        return self.error * _student(self.freedom)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A transition temperature from heating and cooling runs.
+
+    A crystal is superheated before it transforms and supercooled before it transforms back, by
+    amounts that ramps do not tell apart. So heating gives an upper bound, cooling a lower one, and
+    the estimate is the middle of the bracket between them. Its 95 % interval holds the inner 95 %
+    of the bracket, within which the transition may lie anywhere, and the scatter of the runs.
+
+    Attributes
+    ----------
+    found : whether both directions show it
+    temperature_K, low, high : middle of the bracket and its 95 % interval, K; nan where not found
+    lower_K, upper_K : 95 % bounds, K: the transition is not below the one nor above the other; nan
+        where no run tells
+    heating, cooling : the runs of each direction that show a step; None where none does
+    hysteresis_K, hysteresis_reach_K : heating minus cooling and half of its 95 % interval, K; nan
+        where a direction is missing
+    reason : what is missing; empty where both directions show it
     """
 
     found: bool
     temperature_K: float
-    error: float
     low: float
     high: float
-    bracket_K: tuple[float, float]
+    lower_K: float
+    upper_K: float
+    heating: Branches | None
+    cooling: Branches | None
     hysteresis_K: float
-    hysteresis_error: float
+    hysteresis_reach_K: float
     reason: str
 
 
@@ -132,7 +175,12 @@ def fit_branch(
     x, y = _averaged(temperature_K, values)
     smooth = np.polynomial.Polynomial.fit(x, y, 3)(x)
     grid = _Grid(x)
+    # What a second slope gains by chance depends on the memory of the noise, which is known after a
+    # first fit.
     centre, best = grid.fit(y[:, None])
+    residual = y - grid.curve(y, float(centre[0]), float(grid.widths[best[0]]))[0]
+    effective = _effective(residual)
+    centre, best = grid.fit(y[:, None], effective)
     width = float(grid.widths[best[0]])
     step_fit, before, height = grid.curve(y, float(centre[0]), width)
     residual = y - step_fit
@@ -158,7 +206,7 @@ def fit_branch(
     if reason:
         return _none(f"{none}: {reason}", x, smooth)
     replicas = step_fit[:, None] + _resampled(residual, n_bootstrap, seed)
-    centres, chosen = grid.fit(replicas)
+    centres, chosen = grid.fit(replicas, effective)
     low, high = np.percentile(centres, [2.5, 97.5])
     first, last = grid.steps[[1, -2]]
     if not first <= min(low, centre[0]) <= max(high, centre[0]) <= last:
@@ -191,40 +239,80 @@ def fit_branch(
     )
 
 
-def transition(heating: Branch, cooling: Branch | None = None) -> Transition:
-    """Mean of the half-height temperatures on heating and cooling.
+def transition(heating: Sequence[Branch], cooling: Sequence[Branch] = ()) -> Transition:
+    """The transition temperature between heating and cooling runs.
 
     Parameters
     ----------
-    heating, cooling : branches; cooling may be None where it was not run
+    heating, cooling : branches of repeated runs of equal rate; cooling may be empty
     """
-    branches = {"heating": heating} | ({"cooling": cooling} if cooling is not None else {})
-    found = {name: branch for name, branch in branches.items() if branch.found}
-    missing = [f"{name}: {branch.reason}" for name, branch in branches.items() if not branch.found]
-    if cooling is None:
-        missing.append("cooling was not run")
+    up, down = _branches(heating), _branches(cooling)
+    missing = [
+        f"{name}: {branch.reason}"
+        for name, branches in (("heating", heating), ("cooling", cooling))
+        for branch in branches
+        if not branch.found
+    ]
+    missing += [
+        f"{name} was not run"
+        for name, branches in (("heating", heating), ("cooling", cooling))
+        if not branches
+    ]
     nan = math.nan
-    if not found:
-        return Transition(False, nan, nan, nan, nan, (nan, nan), nan, nan, "; ".join(missing))
-    centres = [branch.temperature_K for branch in found.values()]
-    hysteresis = centres[0] - centres[1] if len(centres) == 2 else nan
-    both = math.sqrt(sum(branch.error**2 for branch in found.values()))
-    # No crystal orders above where it disorders: single runs scatter by so much, which neither can
-    # know of itself.
+    upper = up.temperature_K + up.reach_K if up else nan
+    lower = down.temperature_K - down.reach_K if down else nan
+    if up is None or down is None:
+        return Transition(
+            False, nan, nan, nan, lower, upper, up, down, nan, nan, "; ".join(missing)
+        )
+    hysteresis = up.temperature_K - down.temperature_K
+    scatter = _apart(up, down)
+    # No crystal orders above where it disorders: then single runs scatter by at least so much,
+    # which none of them can know of itself.
     if hysteresis < 0.0:
-        both = max(both, -hysteresis)
-    mean, error = float(np.mean(centres)), both / len(found)
+        scatter = max(scatter, -_Z95 * hysteresis)
+    middle = (up.temperature_K + down.temperature_K) / 2
+    reach = math.hypot(_INNER * max(hysteresis, 0.0) / 2, scatter / 2)
     return Transition(
         found=True,
-        temperature_K=mean,
-        error=error,
-        low=mean - 1.96 * error,
-        high=mean + 1.96 * error,
-        bracket_K=(min(centres), max(centres)),
+        temperature_K=middle,
+        low=middle - reach,
+        high=middle + reach,
+        lower_K=min(lower, middle - reach),
+        upper_K=max(upper, middle + reach),
+        heating=up,
+        cooling=down,
         hysteresis_K=hysteresis,
-        hysteresis_error=both if len(centres) == 2 else nan,
+        hysteresis_reach_K=scatter,
         reason="; ".join(missing),
     )
+
+
+def _branches(runs: Sequence[Branch]) -> Branches | None:
+    """Runs of one direction together: their own errors or their scatter, whichever is larger."""
+    found = [run for run in runs if run.found]
+    if not found:
+        return None
+    n = len(found)
+    centres = np.array([run.temperature_K for run in found])
+    error, freedom = math.sqrt(sum(run.error**2 for run in found)) / n, math.inf
+    if n > 1:
+        scatter = float(centres.std(ddof=1)) / math.sqrt(n)
+        if scatter * _student(n - 1) > error * _student(math.inf):
+            error, freedom = scatter, n - 1
+    return Branches(float(centres.mean()), error, freedom, n, len(runs))
+
+
+def _apart(one: Branches, other: Branches) -> float:
+    """Half of the 95 % interval of a difference, K: Student t with Welch's degrees of freedom."""
+    variance = one.error**2 + other.error**2
+    lost = sum(part.error**4 / part.freedom for part in (one, other))
+    return math.sqrt(variance) * _student(variance**2 / lost if lost > 0 else math.inf)
+
+
+def _student(freedom: float) -> float:
+    """Half of a 95 % interval, in standard errors."""
+    return float(stats.t.ppf(0.975, freedom)) if math.isfinite(freedom) else _Z95
 
 
 class _Grid:
@@ -235,11 +323,18 @@ class _Grid:
     def __init__(self, x: Array) -> None:
         span = x[-1] - x[0]
         self.x = x
-        self.steps = np.linspace(x[0] + 0.1 * span, x[-1] - 0.1 * span, _CENTRES)
+        self.steps = np.linspace(x[0] + _MARGIN * span, x[-1] - _MARGIN * span, _CENTRES)
         # From a step between two points to one that takes a quarter of the range.
         widths = np.geomspace(span / 400, span / 4 / _TEN_TO_NINETY, _WIDTHS)
         self.centres, self.widths = (part.ravel() for part in np.meshgrid(self.steps, widths))
         self.bases = np.linalg.qr(self._design(self.centres, self.widths))[0]
+        self.one_slope = self._near_an_end(self.centres)
+        self.bases[self.one_slope, :, 4] = 0.0
+
+    def _near_an_end(self, centres: Array) -> Array:
+        """Whether so few samples lie beyond a step that both baselines share one slope."""
+        to_end = np.minimum(centres - self.x[0], self.x[-1] - centres)
+        return np.asarray(to_end < _ONE_SLOPE * np.ptp(self.x))
 
     def _design(self, centres: Array, widths: Array) -> Array:
         """Baseline, its slope and curvature, step and its slope: (g, n, 5), about the centre."""
@@ -248,15 +343,16 @@ class _Grid:
         slope = away / np.ptp(self.x)
         return np.stack([np.ones_like(rise), slope, slope**2, rise, rise * slope], axis=2)
 
-    def fit(self, y: Array) -> tuple[Array, Array]:
+    def fit(self, y: Array, effective: float = math.inf) -> tuple[Array, Array]:
         """Centre refined between grid points and grid index of the best step, for each column of
-        (n, r) ``y``.
+        (n, r) ``y``; ``effective`` is the number of independent samples in it.
         """
         inside = np.zeros((len(self.centres), y.shape[1]))
         shifted = y - y.mean(axis=0)
         for column in range(self.bases.shape[2]):
             inside += (self.bases[:, :, column] @ shifted) ** 2
         rest = np.sum(shifted**2, axis=0) - inside
+        rest[~self.one_slope] *= 1 + _SLOPE_GAIN / effective
         best = np.argmin(rest, axis=0)
         replicate = np.arange(y.shape[1])
         place = best % _CENTRES
@@ -271,6 +367,8 @@ class _Grid:
     def curve(self, y: Array, centre: float, width: float) -> tuple[Array, float, float]:
         """Fitted values (n,), and at the centre of the step the value below it and its height."""
         design = self._design(np.array([centre]), np.array([width]))[0]
+        if self._near_an_end(np.array([centre]))[0]:
+            design = design[:, :4]
         coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
         return design @ coefficients, float(coefficients[0]), float(coefficients[3])
 

@@ -70,3 +70,22 @@ def test_value_of_a_ramp_at_one_temperature():
 def test_a_temperature_outside_the_ramp_has_no_value(at_K):
     T = np.linspace(0, 1000, 2000)
     assert math.isnan(at_temperature(T, T, at_K).value)
+
+
+@pytest.mark.parametrize("centre", [660.0, 675.0, 690.0])
+@pytest.mark.parametrize("at_K", [600.0, 650.0])
+def test_a_value_beside_a_step_belongs_to_one_phase(centre, at_K):
+    T = np.linspace(10, 1000, 4000)
+    rng = np.random.default_rng(1)
+    a = 9.5 + 2e-4 * T + 0.28 * (centre < T) + 0.005 * rng.normal(size=len(T))
+    across = at_temperature(T, a, 650.0)
+    beside = at_temperature(T, a, at_K, step_K=(centre - 5, centre + 5))
+    assert across.value > 9.5 + 2e-4 * 650 + 0.01
+    assert beside.value == pytest.approx(9.5 + 2e-4 * at_K, abs=0.002)
+    above = at_temperature(T, a, 700.0, step_K=(centre - 5, centre + 5))
+    assert above.value == pytest.approx(9.5 + 2e-4 * 700 + 0.28, abs=0.002)
+
+
+def test_a_value_far_within_a_smeared_step_is_none():
+    T = np.linspace(10, 1000, 4000)
+    assert math.isnan(at_temperature(T, T, 640.0, step_K=(600.0, 700.0)).value)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from borarun.analysis.transition import fit_branch, transition
 
@@ -101,7 +102,8 @@ def test_a_sharp_but_tiny_step_is_no_transition():
 
 
 @pytest.mark.parametrize(
-    ("centre", "found"), [(930.0, False), (860.0, True), (170.0, True), (90.0, False)]
+    ("centre", "found"),
+    [(985.0, False), (950.0, True), (930.0, True), (860.0, True), (170.0, True), (65.0, False)],
 )
 def test_a_step_near_the_end_of_the_range_is_told_from_one_within(centre, found):
     branch = fit_branch(
@@ -124,44 +126,70 @@ def test_too_few_samples(n):
     assert "needs 30 samples" in fit_branch(T[:n], T[:n]).reason
 
 
-def test_mean_bracket_and_hysteresis_of_two_branches():
+def branches(*centres, sd=0.01):
     rng = np.random.default_rng(6)
-    heating, cooling = (
-        fit_branch(T, expansion(T) + step(T, centre) + 0.01 * rng.normal(size=len(T)))
-        for centre in (725.0, 625.0)
-    )
-    both = transition(heating, cooling)
+    return [
+        fit_branch(T, expansion(T) + step(T, centre) + sd * rng.normal(size=len(T)))
+        for centre in centres
+    ]
+
+
+def test_the_interval_holds_the_hysteresis():
+    """The published branches: superheating and supercooling are not told apart."""
+    both = transition(branches(725.0), branches(625.0))
     assert both.found
     assert both.reason == ""
     assert both.temperature_K == pytest.approx(675, abs=3)
     assert both.hysteresis_K == pytest.approx(100, abs=4)
-    assert both.bracket_K == (cooling.temperature_K, heating.temperature_K)
-    assert both.error == pytest.approx(math.hypot(heating.error, cooling.error) / 2)
+    assert both.low == pytest.approx(627.5, abs=3)
+    assert both.high == pytest.approx(722.5, abs=3)
+    assert both.lower_K < both.low and both.high < both.upper_K
+    assert both.heating.n_found == both.cooling.n_runs == 1
+
+
+def test_the_interval_holds_the_scatter_of_runs():
+    heated, cooled = (630.0, 660.0, 690.0), (640.0, 650.0, 660.0)
+    both = transition(branches(*heated), branches(*cooled))
+    assert both.heating.temperature_K == pytest.approx(660, abs=2)
+    assert both.heating.error == pytest.approx(np.std(heated, ddof=1) / math.sqrt(3), rel=0.1)
+    assert both.heating.freedom == 2
+    assert both.heating.reach_K == pytest.approx(4.303 * both.heating.error, rel=1e-3)
+    # Welch and Satterthwaite, from the two standard errors
+    errors = np.array([both.heating.error, both.cooling.error])
+    freedom = np.sum(errors**2) ** 2 / np.sum(errors**4 / 2)
+    expected = stats.t.ppf(0.975, freedom) * math.hypot(*errors)
+    assert both.hysteresis_reach_K == pytest.approx(expected)
+    half = math.hypot(0.95 * both.hysteresis_K / 2, expected / 2)
+    assert both.high - both.temperature_K == pytest.approx(half)
+
+
+def test_equal_runs_keep_the_errors_of_their_fits():
+    runs = branches(700.0)
+    both = transition(runs * 4, branches(690.0))
+    assert both.heating.error == pytest.approx(runs[0].error / 2)
+    assert both.heating.freedom == math.inf
 
 
 def test_ordering_above_where_it_disorders_is_scatter():
     """No crystal does that: the interval of the mean then holds both branches."""
-    rng = np.random.default_rng(6)
-    heating, cooling = (
-        fit_branch(T, expansion(T) + step(T, centre) + 0.01 * rng.normal(size=len(T)))
-        for centre in (625.0, 725.0)
-    )
-    both = transition(heating, cooling)
+    both = transition(branches(625.0), branches(725.0))
     assert both.hysteresis_K == pytest.approx(-100, abs=4)
-    assert both.hysteresis_error == -both.hysteresis_K
-    assert both.error == both.hysteresis_error / 2
+    assert both.hysteresis_reach_K == pytest.approx(-1.96 * both.hysteresis_K)
     assert both.low < 625 and both.high > 725
 
 
-def test_a_branch_without_transition_is_named():
-    rng = np.random.default_rng(6)
-    heating = fit_branch(T, expansion(T) + step(T, 700.0) + 0.01 * rng.normal(size=len(T)))
-    cooling = fit_branch(T, expansion(T) + 0.01 * rng.normal(size=len(T)))
-    one = transition(heating, cooling)
-    assert one.found
-    assert one.temperature_K == heating.temperature_K
-    assert math.isnan(one.hysteresis_K)
+def test_one_branch_is_a_bound():
+    smooth = fit_branch(T, expansion(T) + 0.01 * np.random.default_rng(7).normal(size=len(T)))
+    (heating,) = branches(700.0)
+    one = transition([heating], [smooth])
+    assert not one.found
+    assert math.isnan(one.temperature_K) and math.isnan(one.lower_K)
+    assert one.upper_K == pytest.approx(heating.temperature_K + 1.96 * heating.error)
     assert one.reason.startswith("cooling: no transition between")
-    none = transition(cooling)
+    cooled = transition([smooth], [heating])
+    assert cooled.lower_K == pytest.approx(heating.temperature_K - 1.96 * heating.error)
+    assert math.isnan(cooled.upper_K)
+    none = transition([smooth])
     assert not none.found
     assert none.reason.endswith("cooling was not run")
+    assert none.heating is None

@@ -339,7 +339,13 @@ def build(
                     "from_K": ends[0],
                     "to_K": ends[1],
                 }
-                about = {**functional, "branch": branch, "vacancies": 0, "heating_K_per_ps": rate}
+                about = {
+                    **functional,
+                    "branch": branch,
+                    "vacancies": 0,
+                    "heating_K_per_ps": rate,
+                    "run": 0,
+                }
                 label = f"PBE-D3, 0 vacancies, {branch} at {rate:g} K/ps"
                 add(
                     run,

@@ -174,6 +174,24 @@ def at_temperature(
     )
 
 
+def together(runs: Sequence[Mean]) -> Mean:
+    """Mean of repeated runs: their own errors or their scatter, whichever interval is wider.
+
+    Parameters
+    ----------
+    runs : means of one quantity, none of them nan
+    """
+    if len(runs) == 1:
+        return runs[0]
+    values = np.array([run.value for run in runs])
+    own = math.sqrt(sum(run.error**2 for run in runs)) / len(runs)
+    reach_own = math.sqrt(sum((run.high - run.value) ** 2 for run in runs)) / len(runs)
+    scatter = float(values.std(ddof=1)) / math.sqrt(len(runs))
+    reach = max(reach_own, scatter * float(stats.t.ppf(0.975, len(runs) - 1)))
+    value, blocks = float(values.mean()), sum(run.n_blocks for run in runs)
+    return Mean(value, max(own, scatter), value - reach, value + reach, blocks)
+
+
 def _mean(value: float, error: float, n_blocks: int) -> Mean:
     reach = error * float(stats.t.ppf(0.975, n_blocks - 1)) if n_blocks > 1 else math.nan
     return Mean(value, error, value - reach, value + reach, n_blocks)

@@ -197,7 +197,7 @@ def found(
             "from_K": ends[0],
             "to_K": ends[1],
         }
-        about = {"branch": branch, "heating_K_per_ps": 10.0}
+        about = {"branch": branch, "heating_K_per_ps": 10.0, "run": 0}
         add(
             lammps_record(crystal.atoms, positions, cell, branch, T),
             "heating",

@@ -70,23 +70,24 @@ def test_the_cell_in_three_dimensions_shows_every_density_and_loads_nothing(
     )  # an icosahedron's edges, and a hydrogen at each corner
 
 
-def test_a_transition_of_one_branch_names_it(results: Results) -> None:
+def test_a_transition_of_one_branch_is_a_bound(results: Results) -> None:
     both = next(t for t in results.of(HeatingFound).transitions if t.heated_K and t.cooled_K)
+    assert both.heated_K is not None and both.cooled_K is not None
     told = {}
-    for branch, one in {
-        "": both,
-        "cooling": replace(both, heated_K=None),
-        "heating": replace(both, cooled_K=None),
+    for seen, one in {
+        "heating": replace(both, temperature_K=None, cooled_K=None),
+        "cooling": replace(both, temperature_K=None, heated_K=None),
     }.items():
-        (told[branch],) = (
-            card.note
+        (card,) = (
+            card
             for card in summary.cards(changed(results, transitions=(one,)))
             if card.title == "Transition temperature"
         )
+        told[seen] = card.value
+        assert card.note.startswith(f"a bound: only {seen} shows it")
     assert told == {
-        "": told[""],
-        "cooling": f"cooling alone, {told['']}",
-        "heating": f"heating alone, {told['']}",
+        "heating": f"below {both.heated_K.high:.0f} K",
+        "cooling": f"above {both.cooled_K.low:.0f} K",
     }
 
 

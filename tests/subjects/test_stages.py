@@ -365,6 +365,20 @@ def test_another_rate_adds_its_ramps_and_changes_no_other_key(mini_study: Path) 
     assert len({t.label for t in ramps.values()}) == 4
 
 
+def test_repeated_ramps_change_no_other_key(mini_study: Path) -> None:
+    """Each run has velocities of its own; nothing is trained again."""
+    before = {task.key for task in expand(load_study(mini_study), {}, forecast=True).tasks}
+    study = _edited(
+        mini_study, ("cooling_rate_K_per_ps: 1000", "cooling_rate_K_per_ps: 1000, runs: 3")
+    )
+    plan = expand(study, {}, forecast=True)
+    assert before < {task.key for task in plan.tasks} and len(plan.tasks) - len(before) == 4
+    heated = [t for t in _of(plan, "heating") if t.about["branch"] == "heating"]
+    assert [t.about["run"] for t in heated] == [0, 1, 2]
+    assert len({t.settings["seed"] for t in heated}) == 3
+    assert len({t.label for t in heated}) == 3
+
+
 def test_more_temperatures_change_no_other_key(mini_study: Path) -> None:
     before = {task.key for task in expand(load_study(mini_study), {}, forecast=True).tasks}
     study = _edited(mini_study, ("temperatures_K: [200, 300]", "temperatures_K: [200, 250, 300]"))

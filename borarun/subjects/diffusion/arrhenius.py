@@ -48,9 +48,7 @@ def _with_phase(point: Transport, near: Transition | None, order: float | None) 
     by_temperature = (
         ORDERED_PHASE if point.temperature_K < near.temperature_K.value else DISORDERED_PHASE
     )
-    told = near.vacancies == point.vacancies and not min(
-        low, near.temperature_K.low
-    ) < point.temperature_K < max(high, near.temperature_K.high)
+    told = near.vacancies == point.vacancies and not low < point.temperature_K < high
     if order is not None and not told:
         return replace(point, phase=ORDERED_PHASE if order >= ORDERED else DISORDERED_PHASE)
     if low < point.temperature_K < high and point.few_hops is not None:

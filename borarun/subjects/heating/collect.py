@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from borarun.analysis import lattice, transition
+from borarun.analysis.lattice import Mean
 from borarun.analysis.transition import Branch as Fit
+from borarun.analysis.transition import Branches
 from borarun.report.measured import Array, Measured
 from borarun.report.results import Results
 from borarun.report.source import Done, Source
@@ -22,12 +26,12 @@ ROOM_K = 300.0
 def collect(study: Study, source: Source, results: Results) -> HeatingFound:
     """All ramps that are done, branch by branch and together."""
     branches: list[Branch] = []
-    points: list[LatticePoint] = []
     published = (*study.published.find("lattice_parameter"), *study.published.find("volume"))
     compared = sorted(
         {ROOM_K, *(n.temperature_K for n in published if n.temperature_K is not None)}
     )
-    fits: dict[tuple[str, int, float], dict[str, Fit]] = {}
+    values: dict[tuple[str, int, float], list[tuple[Mean, Mean]]] = {}
+    fits: dict[tuple[str, int, float], dict[str, list[Fit]]] = {}
     units = study.formula_units((1, 1, 1))
     for done in source.of(NAME):
         functional, vacancies, name, rate = (
@@ -41,30 +45,40 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
         cell = source.store.array(done.key, "cell")
         a = lattice.lattice_parameter(cell, study.supercell)
         fit = transition.fit_branch(temperature_K, a)
-        fits.setdefault((functional, vacancies, rate), {})[name] = fit
+        group = fits.setdefault((functional, vacancies, rate), {"heating": [], "cooling": []})
+        group[name].append(fit)
         branches.append(_branch(study, source, done, temperature_K, cell, fit))
         if name == "heating" and is_slowest(source, done):
-            points += [
-                LatticePoint(
-                    functional,
-                    vacancies,
-                    T,
-                    _measured(mean),
-                    _measured(lattice.at_temperature(temperature_K, a**3 / units, T)),
+            step = _step(fit)
+            for T in compared:
+                edge, volume = (
+                    lattice.at_temperature(temperature_K, of_frames, T, step_K=step)
+                    for of_frames in (a, a**3 / units)
                 )
-                for T in compared
-                if temperature_K.min() <= T <= temperature_K.max()
-                if np.isfinite((mean := lattice.at_temperature(temperature_K, a, T)).value)
-            ]
-    together = tuple(
-        _transition(*group, pair["heating"], pair.get("cooling"))
-        for group, pair in fits.items()
-        if "heating" in pair
+                if np.isfinite(edge.value):
+                    values.setdefault((functional, vacancies, T), []).append((edge, volume))
+    points = tuple(
+        LatticePoint(
+            *key,
+            *(_measured(lattice.together(runs)) for runs in zip(*found, strict=True)),
+        )
+        for key, found in values.items()
     )
-    return HeatingFound(tuple(branches), together, tuple(points), ramps(study, source))
+    together = tuple(
+        _transition(*key, group["heating"], group["cooling"])
+        for key, group in fits.items()
+        if group["heating"]
+    )
+    return HeatingFound(tuple(branches), together, points, ramps(study, source))
 
 
-def _measured(mean: lattice.Mean) -> Measured:
+def _step(fit: Fit) -> tuple[float, float] | None:
+    """K: between these a branch goes from one phase to the other; None where it does not."""
+    half = max(fit.width_K / 2, 1.96 * fit.error)
+    return (fit.temperature_K - half, fit.temperature_K + half) if fit.found else None
+
+
+def _measured(mean: Mean) -> Measured:
     return Measured(mean.value, mean.low, mean.high)
 
 
@@ -85,6 +99,7 @@ def _branch(
         functional=done.about("functional"),
         vacancies=done.about("vacancies"),
         branch=done.about("branch"),
+        run=done.about("run"),
         rate_K_per_ps=ramp_rate(done),
         heating_K_per_ps=done.about("heating_K_per_ps"),
         n_atoms=len(source.store.array(done.key, "numbers")),
@@ -105,59 +120,83 @@ def _branch(
 
 
 def _transition(
-    functional: str, vacancies: int, heating_K_per_ps: float, heated: Fit, cooled: Fit | None
+    functional: str,
+    vacancies: int,
+    heating_K_per_ps: float,
+    heated: Sequence[Fit],
+    cooled: Sequence[Fit],
 ) -> Transition:
     found = transition.transition(heated, cooled)
+    up, down = _direction(found.heating), _direction(found.cooling)
     hysteresis = None
-    if not found.found:
+    if found.heating is None and found.cooling is None:
         statement = found.reason
-    elif np.isfinite(found.hysteresis_K):
-        if found.hysteresis_K < 0.0:  # no crystal orders above where it disorders
-            halves = (
-                f"half height at {found.bracket_K[0]:.0f} K on heating and "
-                f"{found.bracket_K[1]:.0f} K on cooling"
-            )
-            statement = (
-                f"{halves}, the wrong way round: single ramps of a cell of this size scatter by "
-                "at least so much"
-            )
-        else:
-            statement = (
-                f"half height at {heated.temperature_K:.0f} K on heating, hysteresis "
-                f"{found.hysteresis_K:.0f} K"
-            )
-        reach = 1.96 * found.hysteresis_error
+    elif found.found:
+        reach = found.hysteresis_reach_K
         hysteresis = Measured(
             found.hysteresis_K, found.hysteresis_K - reach, found.hysteresis_K + reach
         )
+        if found.hysteresis_K < 0.0:  # no crystal orders above where it disorders
+            statement = (
+                f"half height at {_kelvin(up)} on heating and {_kelvin(down)} on cooling, the "
+                "wrong way round: single ramps of a cell of this size scatter by at least so much"
+            )
+        else:
+            statement = (
+                f"half height at {_kelvin(up)} on heating, hysteresis {found.hysteresis_K:.0f} K"
+            )
+    elif found.heating is not None:
+        statement = (
+            f"half height at {_kelvin(up)} on heating: an upper bound, because a crystal can be "
+            f"superheated; {found.reason}"
+        )
     else:
-        statement = f"half height at {found.bracket_K[0]:.0f} K; {found.reason}"
+        statement = (
+            f"half height at {_kelvin(down)} on cooling: a lower bound, because a crystal can be "
+            f"supercooled; {found.reason}"
+        )
     return Transition(
         functional=functional,
         vacancies=vacancies,
         heating_K_per_ps=heating_K_per_ps,
+        n_runs=len(heated),
         temperature_K=Measured(found.temperature_K, found.low, found.high) if found.found else None,
-        heated_K=_half_height(heated),
-        cooled_K=_half_height(cooled) if cooled else None,
+        heated_K=up,
+        cooled_K=down,
         hysteresis_K=hysteresis,
-        bracket_K=found.bracket_K if found.found else None,
         volume_step_percent=_volume_step(heated),
         statement=_sentence(statement),
     )
+
+
+def _direction(runs: Branches | None) -> Measured | None:
+    if runs is None:
+        return None
+    return Measured(
+        runs.temperature_K, runs.temperature_K - runs.reach_K, runs.temperature_K + runs.reach_K
+    )
+
+
+def _kelvin(value: Measured | None) -> str:
+    return "" if value is None else f"{value.value:.0f} K"
 
 
 def _half_height(fit: Fit) -> Measured | None:
     return Measured(fit.temperature_K, fit.low, fit.high) if fit.found else None
 
 
-def _volume_step(fit: Fit) -> Measured | None:
+def _volume_step(heated: Sequence[Fit]) -> Measured | None:
     """From the lattice parameter's: it is the cube root of the volume."""
-    if not fit.found:
+    steps = [
+        Mean(fit.relative_step, (fit.relative_high - fit.relative_low) / (2 * 1.96), low, high, 1)
+        for fit in heated
+        if fit.found
+        for low, high in [(fit.relative_low, fit.relative_high)]
+    ]
+    if not steps:
         return None
-    value, low, high = (
-        100 * ((1 + part) ** 3 - 1)
-        for part in (fit.relative_step, fit.relative_low, fit.relative_high)
-    )
+    mean = lattice.together(steps)
+    value, low, high = (100 * ((1 + part) ** 3 - 1) for part in (mean.value, mean.low, mean.high))
     return Measured(value, low, high)
 
 

@@ -47,7 +47,7 @@ def lattice(results: Results) -> Figure | None:
                     ls="none",
                     color=color,
                     alpha=alpha,
-                    label=label,
+                    label=label if branch.run == 0 else None,
                 )
                 axes.fill_between(
                     branch.temperature_K,
@@ -127,7 +127,7 @@ def lattice(results: Results) -> Figure | None:
     seeds = ", ".join(sorted({str(b.seed) for b in results.of(HeatingFound).branches}))
     caption = (
         f"Molecular dynamics at constant pressure, {first.n_atoms} atoms ({repeats} cells), "
-        f"one run a branch, seed {seeds}. {what}. Points are means over "
+        f"{_runs(results)} a branch, seed {seeds}. {what}. Points are means over "
         "bins of the thermostat's set temperature, bands their 95 % range. Lines: a step "
         "between two bent baselines, fitted to the frames; a cubic where "
         "a step does no better. Vertical dashed lines mark the half-height temperature of a "
@@ -328,7 +328,7 @@ def hysteresis(results: Results) -> Figure | None:
     """
     groups: dict[tuple[str, int], list[Transition]] = {}
     for t in results.of(HeatingFound).transitions:
-        if t.temperature_K is not None:
+        if t.heated_K is not None or t.cooled_K is not None:
             groups.setdefault((t.functional, t.vacancies), []).append(t)
     groups = {
         key: sorted(found, key=lambda t: t.order) for key, found in groups.items() if len(found) > 1
@@ -395,10 +395,10 @@ def hysteresis(results: Results) -> Figure | None:
         Column("hysteresis", "K"),
     )
     caption = (
-        "Bars are 95 % bootstrap intervals of a single run; another run may transform sooner or "
-        "later. The gap narrows as ramps become slower, and the equilibrium lies within it; no "
-        "value at vanishing rate is extrapolated. Elsewhere in this report the slowest ramps "
-        "count."
+        "Bars are 95 % intervals of the mean over the runs; a single run may transform "
+        "sooner or later than others. The gap narrows as ramps become slower, and the "
+        "equilibrium lies within it; no value at vanishing rate is extrapolated. Elsewhere "
+        "in this report the slowest ramps count."
     )
     return Figure(
         "Hysteresis against rate",
@@ -435,3 +435,7 @@ def _beside(axes: Axes, results: Results) -> None:
             color=style.PAPER,
             label=f"paper, {paper[0].functional}",
         )
+
+
+def _runs(results: Results) -> str:
+    return text.count(1 + max(branch.run for branch in results.of(HeatingFound).branches), "run")

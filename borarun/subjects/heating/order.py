@@ -39,7 +39,10 @@ def ramps(study: Study, source: Source) -> tuple[OrderBranch, ...]:
             continue
         intact = source.checked(check(done, run, constant=False))
         if (
-            not is_slowest(source, done) or not intact or run.anions.shape[1] == 1
+            not is_slowest(source, done)
+            or done.about("run") > 0
+            or not intact
+            or run.anions.shape[1] == 1
         ):  # a single atom has no orientation
             continue
         if branch == "heating":

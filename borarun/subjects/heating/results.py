@@ -15,6 +15,7 @@ class Branch:
     Attributes
     ----------
     branch : ``heating`` or ``cooling``
+    run : which of the repeated runs, from 0
     rate_K_per_ps, heating_K_per_ps : its own rate, and that of the heating that it is or that it
         follows
     temperature_K, lattice_A, error_A : (n,) means over temperature bins; the error is the standard
@@ -30,6 +31,7 @@ class Branch:
     functional: str
     vacancies: int
     branch: str
+    run: int
     rate_K_per_ps: float
     heating_K_per_ps: float
     n_atoms: int
@@ -50,15 +52,18 @@ class Branch:
 
 @dataclass(frozen=True)
 class Transition:
-    """Heating and cooling at one rate together. ``temperature_K`` is None where there is no step,
-    and ``statement`` says so.
+    """All heating and cooling runs at one rate together. ``temperature_K`` is None where a
+    direction shows no step, and ``statement`` says so.
 
     Attributes
     ----------
     heating_K_per_ps : rate of heating
-    heated_K, cooled_K : half-height temperatures; None where a branch has no step
+    n_runs : heating runs
+    temperature_K : between heating and cooling; its interval holds hysteresis and scatter of runs
+    heated_K, cooled_K : mean half-height temperatures, an upper and a lower bound of the
+        transition;
+        None where no run has a step
     hysteresis_K : the first less the second; None where one is missing
-    bracket_K : lower and upper of the two
     volume_step_percent : by how much the volume grows at half height on heating, of the volume
         below; None where there is no step
     """
@@ -66,11 +71,11 @@ class Transition:
     functional: str
     vacancies: int
     heating_K_per_ps: float
+    n_runs: int
     temperature_K: Measured | None
     heated_K: Measured | None
     cooled_K: Measured | None
     hysteresis_K: Measured | None
-    bracket_K: tuple[float, float] | None
     volume_step_percent: Measured | None
     statement: str
 
@@ -78,6 +83,16 @@ class Transition:
     def order(self) -> tuple[int, float]:
         """To choose by: few vacancies first, then slow ramps, which are nearest to equilibrium."""
         return self.vacancies, self.heating_K_per_ps
+
+    @property
+    def bracket_K(self) -> tuple[float, float] | None:
+        """Temperatures between which either phase may be there, K; None where the transition is not
+        bracketed.
+        """
+        if self.temperature_K is None or self.heated_K is None or self.cooled_K is None:
+            return None
+        halves = self.heated_K.value, self.cooled_K.value
+        return min(*halves, self.temperature_K.low), max(*halves, self.temperature_K.high)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,12 @@ class Heating(Production):
         default=0.0, description="Pressure, bar."
     )
     vacancies: Counts = Field(default=(0,), description=VACANCIES)
+    runs: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=1,
+        description="Repeated runs of each ramp, which differ in velocities and in the places of "
+        "vacancies. Their scatter enters the interval of the transition temperature; 3 to 5 are "
+        "usual. More runs repeat nothing that is done.",
+    )
 
     def ramps(self) -> list[tuple[float, float]]:
         """(heating rate, rate of the cooling that follows), K/ps."""

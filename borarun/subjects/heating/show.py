@@ -124,6 +124,17 @@ def _transition(results: Results) -> Card:
         return Card("Transition temperature", text.NOTHING, "", "not computed yet", beside)
     t = min(found, key=lambda t: t.order)
     where = f"{functional}, {text.count(t.vacancies, 'vacancy')}"
+    if t.temperature_K is None and (bound := t.heated_K or t.cooled_K) is not None:
+        below = bound is t.heated_K
+        value = text.kelvin(round(bound.high if below else bound.low))
+        seen = "heating" if below else "cooling"
+        return Card(
+            "Transition temperature",
+            f"{'below' if below else 'above'} {value}",
+            "",
+            f"a bound: only {seen} shows it; {where}",
+            beside,
+        )
     if t.temperature_K is None:
         reached = max(
             (b.reached_K for b in results.of(HeatingFound).branches if b.functional == functional),
@@ -136,12 +147,8 @@ def _transition(results: Results) -> Card:
             f"no step in the lattice up to {text.kelvin(round(reached))}; {where}",
             beside,
         )
-    alone = (
-        "cooling alone, " if t.heated_K is None else "heating alone, " if t.cooled_K is None else ""
-    )
-    return Card(
-        "Transition temperature", text.measured(t.temperature_K), "K", alone + where, beside
-    )
+    runs = f"{text.count(t.n_runs, 'run')} each way, " if t.n_runs > 1 else ""
+    return Card("Transition temperature", text.measured(t.temperature_K), "K", runs + where, beside)
 
 
 def _our_lattice(results: Results, number: Number) -> Iterator[Ours]:

@@ -4,6 +4,8 @@ there is one.
 
 from __future__ import annotations
 
+from itertools import product
+
 from borarun.stage import (
     Expansion,
     Products,
@@ -16,14 +18,14 @@ from borarun.stage import (
 )
 from borarun.study import Study
 from borarun.subjects.heating.section import Heating
-from borarun.task import Ref
+from borarun.task import Json, Ref
 
 NAME = "heating"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """A heating run, and a cooling run from where it ended, a functional, vacancy count and rate;
-    all rates begin with the same atoms and velocities.
+    """A heating run, and a cooling run from where it ended, for each functional, vacancy count,
+    repeated run and rate. All rates of a run begin with the same atoms and velocities.
 
     Nothing is cooled that was not heated to the end.
     """
@@ -31,58 +33,64 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     if section is None:
         return Expansion()
     tasks = []
+    ramps = section.ramps()
     for functional, text, start in production_starts(study, products):
-        for vacancies in section.vacancies:
-            seed = derive_seed(study.seed, NAME, functional, vacancies)
-            cell = {
+        for vacancies, run, (heating, cooling) in product(
+            section.vacancies, range(section.runs), ramps
+        ):
+            # The first run keeps the seed that it has without others.
+            again = (run,) if run else ()
+            seed = derive_seed(study.seed, NAME, functional, vacancies, *again)
+            what = f"{functional}, {plural(vacancies, 'vacancy')}"
+            at = f" at {heating:g} K/ps" if len(ramps) > 1 else ""
+            which = f", run {run + 1}" if section.runs > 1 else ""
+            place: dict[str, Json] = {
                 "text": text,
                 "supercell": study.supercell,
                 "mobile": study.material.mobile,
                 "vacancies": vacancies,
                 "seed": seed,
             }
-            for heating, cooling in section.ramps():
-                at = f" at {heating:g} K/ps" if len(section.rate_K_per_ps) > 1 else ""
-                place, inputs = cell, start
-                for branch, begin, end, rate in (
-                    ("heating", section.from_K, section.to_K, heating),
-                    ("cooling", section.to_K, section.from_K, cooling),
-                ):
-                    task = md_task(
-                        study,
-                        {
-                            "cell": place,
-                            "segments": [
-                                {
-                                    "name": branch,
-                                    "time_ps": section.ramp_ps(rate),
-                                    "from_K": begin,
-                                    "to_K": end,
-                                    "sample_every_fs": section.sample_every_fs,
-                                }
-                            ],
-                            "timestep_fs": section.timestep_fs,
-                            "mode": section.cell,
-                            "pressure_bar": section.pressure_bar,
-                            "seed": seed,
-                            "grade": production_grade(study),
-                        },
-                        inputs=inputs,
-                        stage=NAME,
-                        label=f"{functional}, {plural(vacancies, 'vacancy')}, {branch}{at}",
-                        about={
-                            "functional": functional,
-                            "branch": branch,
-                            "vacancies": vacancies,
-                            "heating_K_per_ps": heating,
-                        },
-                        n_atoms=study.n_atoms(study.supercell),
-                    )
-                    tasks.append(task)
-                    record = records.get(task.key)
-                    if record is not None and record.done and record.facts["stop"] != "completed":
-                        # what is left of it is no crystal at the temperature from which to cool
-                        break
-                    place = {}
-                    inputs = {**start, "structure": Ref(task.key, "last")}
+            inputs = start
+            for branch, begin, end, rate in (
+                ("heating", section.from_K, section.to_K, heating),
+                ("cooling", section.to_K, section.from_K, cooling),
+            ):
+                segment = {
+                    "name": branch,
+                    "time_ps": section.ramp_ps(rate),
+                    "from_K": begin,
+                    "to_K": end,
+                    "sample_every_fs": section.sample_every_fs,
+                }
+                task = md_task(
+                    study,
+                    {
+                        "cell": place,
+                        "segments": [segment],
+                        "timestep_fs": section.timestep_fs,
+                        "mode": section.cell,
+                        "pressure_bar": section.pressure_bar,
+                        "seed": seed,
+                        "grade": production_grade(study),
+                    },
+                    inputs=inputs,
+                    stage=NAME,
+                    label=f"{what}, {branch}{at}{which}",
+                    about={
+                        "functional": functional,
+                        "branch": branch,
+                        "vacancies": vacancies,
+                        "heating_K_per_ps": heating,
+                        "run": run,
+                    },
+                    n_atoms=study.n_atoms(study.supercell),
+                )
+                tasks.append(task)
+                record = records.get(task.key)
+                if record is not None and record.done and record.facts["stop"] != "completed":
+                    # what is left of it is no crystal at the temperature from which to cool
+                    break
+                place = {}
+                inputs = {**start, "structure": Ref(task.key, "last")}
     return Expansion(tuple(tasks))

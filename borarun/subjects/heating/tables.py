@@ -5,7 +5,7 @@ from __future__ import annotations
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
-from borarun.subjects.heating.results import HeatingFound
+from borarun.subjects.heating.results import HeatingFound, Transition
 
 
 def lattice(results: Results) -> Table | None:
@@ -47,8 +47,8 @@ def lattice(results: Results) -> Table | None:
         Column("experiment", unit),
     )
     caption = (
-        "Ours: straight line through the heating branch within 50 K, 95 % interval. Published "
-        "errors are as published."
+        "Ours: straight line through the heating branch within 50 K, beside a step only "
+        "through the same phase, 95 % interval. Published errors are as published."
     )
     name, title = (
         ("lattice_parameters", "Lattice parameters") if results.cubic else ("volumes", "Volumes")
@@ -65,17 +65,18 @@ def transitions(results: Results) -> Table | None:
         ramps = [
             b
             for b in results.of(HeatingFound).branches
-            if (b.functional, b.vacancies, b.heating_K_per_ps)
-            == (t.functional, t.vacancies, t.heating_K_per_ps)
+            if (b.functional, b.vacancies, b.heating_K_per_ps, b.run)
+            == (t.functional, t.vacancies, t.heating_K_per_ps, 0)
         ]
         rates = ", ".join(text.number(b.rate_K_per_ps, 3) for b in ramps)
-        mean: Value = t.temperature_K if t.temperature_K is not None else "none in this range"
+        mean: Value = t.temperature_K if t.temperature_K is not None else _bound(t)
         who = f"{text.OURS}, {t.functional}"
         rows.append(
             [
                 who,
                 str(t.vacancies),
                 rates,
+                t.n_runs,
                 t.heated_K,
                 t.cooled_K,
                 t.hysteresis_K,
@@ -92,6 +93,7 @@ def transitions(results: Results) -> Table | None:
                 who,
                 "0" if p.kind == "paper" else "",
                 "",
+                None,
                 p.high,
                 p.low,
                 p.high - p.low if p.high is not None and p.low is not None else None,
@@ -104,6 +106,7 @@ def transitions(results: Results) -> Table | None:
         Column("source"),
         Column("vacancies"),
         Column("rates", "K/ps"),
+        Column("runs"),
         Column("heating", "K"),
         Column("cooling", "K"),
         Column("hysteresis", "K"),
@@ -116,7 +119,18 @@ def transitions(results: Results) -> Table | None:
         "Transition temperatures",
         columns,
         rows,
-        "Half-height temperatures of the step in the lattice; 95 % bootstrap intervals. Rates "
-        "are those of heating and of the cooling after it; the volume steps up at half height on "
-        "heating by this part of the volume below.",
+        "Half-height temperatures of the step in the lattice, means over the runs. Heating "
+        "gives an upper bound and cooling a lower bound of the transition temperature; its "
+        "95 % interval holds the inner 95 % of the hysteresis and the scatter of the runs. "
+        "Rates are those of heating and of the cooling after it. The volume step is at half "
+        "height on heating, relative to the volume below.",
     )
+
+
+def _bound(transition: Transition) -> str:
+    """What is known where a direction shows no step."""
+    if transition.heated_K is not None:
+        return f"below {transition.heated_K.high:.0f}"
+    if transition.cooled_K is not None:
+        return f"above {transition.cooled_K.low:.0f}"
+    return "none in this range"

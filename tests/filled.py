@@ -45,10 +45,11 @@ def labelled(study: Study, count: int, seed: int) -> Frames:
     for _ in range(count):
         atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
         atoms.rattle(0.02, rng=rng)
+        forces = rng.normal(size=(len(atoms), 3))
         atoms.calc = SinglePointCalculator(
             atoms,
             energy=-540.0 + rng.normal(),
-            forces=rng.normal(size=(len(atoms), 3)),
+            forces=forces - forces.mean(axis=0),
             stress=rng.normal(scale=0.01, size=6),
         )
         images.append(atoms)

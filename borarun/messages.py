@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -58,14 +58,30 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    def withhold(self, key: str) -> None:
-        """Forget the value of a key, or of the absent key that it was meant to be: whoever asks for
-        it meets a WithheldError.
+    def without(self, places: Iterable[KeyPath]) -> Self:
+        """A copy that lacks the values at these places, each of a key or of the absent key that it
+        was meant to be: whoever asks for one of them meets a WithheldError.
         """
         names = {field.alias or name: name for name, field in type(self).model_fields.items()}
         absent = [key for key, name in names.items() if name not in self.model_fields_set]
-        for meant in [key] if key in names else difflib.get_close_matches(key, absent, n=1):
-            self.__dict__.pop(names[meant], None)
+        inner: dict[str, list[KeyPath]] = {}
+        lacking: set[str] = set()
+        for key, *rest in places:
+            if rest:
+                inner.setdefault(names.get(str(key), ""), []).append(tuple(rest))
+            else:
+                meant = [str(key)] if key in names else []
+                meant = meant or difflib.get_close_matches(str(key), absent, n=1)
+                lacking |= {names[each] for each in meant}
+        parts = {
+            name: part.without(below)
+            for name, below in inner.items()
+            if isinstance(part := self.__dict__.get(name), Section)
+        }
+        copy = self.model_copy(update=parts)
+        for name in lacking:
+            copy.__dict__.pop(name, None)
+        return copy
 
     if not TYPE_CHECKING:  # a type checker knows the fields, and should tell of any other name
 

@@ -7,7 +7,7 @@ says that borarun chose.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, PrivateAttr, Strict
 
@@ -130,7 +130,7 @@ class Header(Section):
         """Name of the phase that molecular dynamics starts from: the first."""
         return next(iter(self.material.phases))
 
-    def attach(
+    def holding(
         self,
         *,
         texts: dict[str, str],
@@ -139,18 +139,14 @@ class Header(Section):
         warnings: list[str],
         published: Published | None = None,
         labels: dict[str, Given] | None = None,
-    ) -> None:
-        """Keep what loading found beside the file's own values: structures by phase, counts of its
-        cell, warnings, published values, labels.
+    ) -> Self:
+        """A copy that holds what loading found beside the file's own values: structures by phase,
+        counts of its cell, warnings, published values, labels.
         """
-        self._texts, self._n_atoms, self._n_units, self._warnings, self._published = (
-            texts,
-            n_atoms,
-            n_units,
-            warnings,
-            published,
-        )
-        self._labels = labels or {}
+        copy = self.model_copy()
+        copy._texts, copy._n_atoms, copy._n_units = texts, n_atoms, n_units
+        copy._warnings, copy._published, copy._labels = warnings, published, labels or {}
+        return copy
 
     def phase_text(self, phase: str) -> str:
         """Structure of a phase as extended XYZ text."""

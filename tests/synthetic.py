@@ -170,10 +170,9 @@ def make_study(**changes: Json) -> Study:
     study = Study.model_validate(
         {name: section for name, section in content.items() if section is not None}
     )
-    study.attach(
+    return study.holding(
         texts={"Pa-3": Frames.of([crystal()]).to_extxyz()}, n_atoms=104, n_units=4, warnings=[]
     )
-    return study
 
 
 def training(number: int, n_train: int, n_valid: int) -> Result:

@@ -4,6 +4,7 @@ line, and this test of it.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -92,14 +93,16 @@ from borarun.report.measured import Array
 
 @dataclass(frozen=True)
 class SqueezeFound:
-    """Energies, eV, of the frames of each functional."""
+    """Energies, eV, of the frames of each functional, and their spread."""
 
     squeezed: tuple[tuple[str, Array], ...] = ()
+    spread_eV: tuple[float, ...] = ()
 ''',
     "collect.py": '''"""Energies, from the records."""
 
 import numpy as np
 
+from borarun.analysis.spread import spread
 from borarun.report.results import Results
 from borarun.report.source import Source
 from borarun.study import Study
@@ -109,12 +112,11 @@ from borarun.subjects.squeeze.stage import NAME
 
 def collect(study: Study, source: Source, results: Results) -> SqueezeFound:
     """Of every run."""
-    return SqueezeFound(
-        tuple(
-            (done.about("functional"), np.array(source.store.frames(done.key, "labels").energy))
-            for done in source.of(NAME)
-        )
+    found = tuple(
+        (done.about("functional"), np.array(source.store.frames(done.key, "labels").energy))
+        for done in source.of(NAME)
     )
+    return SqueezeFound(found, tuple(spread(energy) for _, energy in found))
 ''',
     "show.py": '''"""Squeezing on the page."""
 
@@ -190,6 +192,18 @@ def export(done, store):
 }
 """A subject with a figure: one folder."""
 
+
+SPREAD = '''"""Spread of a series."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def spread(values: NDArray[np.float64]) -> float:
+    """Largest less smallest of (F,) values, in their unit."""
+    return float(np.ptp(values))
+'''
+"""An analysis: one file."""
 
 SPRINGS_SECTION = '''
 from typing import Literal
@@ -329,7 +343,8 @@ def add_line(file: Path, before: str, line: str) -> None:
     file.write_text(text.replace(before, line + before))
 
 
-def test_a_section_with_its_figure(copy: Path, run: Run) -> None:
+def test_a_section_with_its_figure_and_an_analysis(copy: Path, run: Run) -> None:
+    (copy / "borarun" / "analysis" / "spread.py").write_text(SPREAD)
     folder = copy / "borarun" / "subjects" / "squeeze"
     folder.mkdir()
     for name, text in SQUEEZE.items():
@@ -353,6 +368,10 @@ def test_a_section_with_its_figure(copy: Path, run: Run) -> None:
     run(*borarun, "submit", "study.yaml")
     report = next((copy / "runs").rglob("report.html"))
     assert "Squeezed" in report.read_text()
+    (spread_eV,) = json.loads((report.parent / "results.json").read_text())["spread_eV"]
+    rows = (report.parent / "tables" / "squeezed.csv").read_text().splitlines()[1:]
+    energies = [float(row.split(",")[2]) for row in rows]
+    assert spread_eV == pytest.approx(max(energies) - min(energies), abs=1e-5) and spread_eV > 0
     assert (report.parent / "tables" / "squeezed.csv").read_text().startswith("functional,frame")
 
     run(*borarun, "pack", "study.yaml", "--output", "whole.zip")

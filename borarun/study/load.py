@@ -20,7 +20,7 @@ from borarun.dynamics import as_far_as_known
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 from borarun.labels import read_labels
-from borarun.messages import Section, in_order, validate
+from borarun.messages import in_order, validate
 from borarun.protocol import Compare
 from borarun.published import Published, read_published
 from borarun.structure import composition, formula_units
@@ -80,7 +80,7 @@ def load_study(path: Path) -> Study:
     problems += [root.problem(place, message) for place, message in checks.findings(study, phases)]
     if problems:
         raise StudyError(in_order(problems))
-    study.attach(
+    return study.holding(
         texts={phase: Frames.of([atoms]).to_extxyz() for phase, atoms in phases.items()},
         n_atoms=len(phases[study.phase]),
         n_units=formula_units(phases[study.phase], study.material.formula),
@@ -88,7 +88,6 @@ def load_study(path: Path) -> Study:
         published=published[0] if published else None,
         labels=labels,
     )
-    return study
 
 
 def _former_names(root: Node) -> Iterator[str]:
@@ -276,15 +275,9 @@ def _mended(root: Node, broken: frozenset[KeyPath]) -> Study:
         with suppress(ValidationError):
             study = Study.model_validate(content)
             break
-    for *sections, last in places:
-        owner: Any = study
-        for name in sections:
-            owner = getattr(owner, str(name), None)
-        if isinstance(owner, Section) and (
-            sections or last in STAND_IN.keys() | {"supercell"}
-        ):  # an optional section that is broken is absent
-            owner.withhold(str(last))
-    return study
+    # an optional section that is broken is absent
+    needed = STAND_IN.keys() | {"supercell"}
+    return study.without(place for place in places if len(place) > 1 or place[-1] in needed)
 
 
 def _left_out(content: Any, place: KeyPath) -> KeyPath:

@@ -137,7 +137,7 @@ def found(
             "cell": "anisotropic",
         },
     )
-    study.attach(
+    study = study.holding(
         texts={"Pca2_1": Frames.of([crystal.atoms]).to_extxyz()},
         n_atoms=100,
         n_units=4,

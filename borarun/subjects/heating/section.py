@@ -61,7 +61,7 @@ class Heating(Production):
 
     def n_runs(self) -> int:
         """A heating run, with its cooling run, a rate and vacancy count."""
-        return len(self.rate_K_per_ps) * len(self.vacancies)
+        return len(self.rate_K_per_ps) * len(self.vacancies) * self.runs
 
     def hottest_K(self) -> float:
         """Where the ramps turn, K."""

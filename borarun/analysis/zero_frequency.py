@@ -17,8 +17,9 @@ blocks of time beyond what the first explains; and that between the models.
 
 Source
 ------
-Jay, Neil, Phys. Rev. D 103, 114502 (2021), on averages over models and cuts; Toraman, Verstraelen,
-Fauconnier, J. Chem. Inf. Model. 65 (2025), who extrapolate spectra of transport likewise (STACIE).
+Jay, Neil, Phys. Rev. D 103, 114502 (2021), on averages over models and cuts; Toraman, Fauconnier,
+Verstraelen, J. Chem. Inf. Model. 65, 10445 (2025), doi 10.1021/acs.jcim.5c01475, who fit the
+low-frequency part of the spectrum likewise (STACIE).
 """
 
 from __future__ import annotations

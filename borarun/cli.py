@@ -482,7 +482,7 @@ def submit(
                 else "All tasks were done already; nothing was started."
             )
             return
-        for task, failure in outcome.failed:
+        for task, failure in (*outcome.failed, *outcome.early):
             _say(f"failed: {task.name}: {failure.message}")
         if outcome.blocked:
             _say(f"{len(outcome.blocked)} tasks could not start, because what they need failed.")
@@ -621,7 +621,7 @@ def why(study_file: StudyFile, runs: Runs = RUNS, as_json: AsJson = False) -> No
         return
     _show(failures_of(state))
     if state.failed:
-        _say(f"When the cause is mended: {_command('submit', study_file, runs)}")
+        _say(f"After fixing the cause: {_command('submit', study_file, runs)}")
     elif not state.stuck:
         _say("Nothing has failed.")
 

@@ -40,7 +40,7 @@ from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import HARD_FORCE
 from borarun.mtp.templates import SCALARS
 from borarun.published import read_published
-from borarun.run import retries
+from borarun.run import ended_early, retries
 from borarun.sharing.crate import Terms
 from borarun.sharing.pack import pack
 from borarun.site import Retries, Site, load_site
@@ -370,7 +370,7 @@ def test_errors_are_those_that_there_are() -> None:
         name for name in below(errors.BorarunError) if hasattr(errors, name)
     )
     kinds = rows.findall((ROOT / "docs/failures.md").read_text())
-    assert set(kinds) <= {*listed, retries.LOST, "bug"}
+    assert set(kinds) <= {*listed, retries.LOST, ended_early.KIND, "bug"}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def progress_of(state: State, command: str) -> Iterator[Part]:
             f"{run.functional}, round {run.round}, exploration with "
             f"{plural(run.vacancies, 'vacancy')}, run {run.run}: {run.stop}{why}{grade}"
         )
-    if any(each.condition != "done" for each in state.tasks):
+    if not state.ended:
         yield f"at least {duration(state.left_s)} left"
         yield (
             f"Run by {state.driver}."

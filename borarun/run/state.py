@@ -15,6 +15,7 @@ from borarun.plan import Planner
 from borarun.run.claim import Watch
 from borarun.run.clock import Clock
 from borarun.run.control import claim_of as driver_claim
+from borarun.run.ended_early import ended_early
 from borarun.run.work import claim_of, progress, running_keys
 from borarun.site import Site, jobs
 from borarun.store import Store
@@ -30,8 +31,8 @@ class TaskState:
 
     Attributes
     ----------
-    condition : ``blocked`` where something that it needs failed, ``waiting`` where it has only not
-        begun
+    condition : ``failed`` also where it is done and ended early, so that its results are not used;
+        ``blocked`` where something that it needs failed, ``waiting`` where it has only not begun
     part : of a running task, how much is done, 0..1; None where its program does not say
     where : process that works on it
     seconds : how long that process has, s
@@ -107,7 +108,7 @@ class State:
     ----------
     driver : process that runs it, or job that will; empty where none does
     stages : in the order of the science
-    failed : tasks that failed and do not run again now
+    failed : tasks that failed and do not run again now, and production runs that ended early
     stuck : stages that cannot go on although nothing of them is left to run, with the reason
     left_s : time left at the least, if all of the site works on it, s
     trained, explored : how the potential is made, as far as it is
@@ -120,6 +121,11 @@ class State:
     left_s: float
     trained: tuple[Trained, ...]
     explored: tuple[Explored, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether every task is done, or failed for good."""
+        return all(each.condition in ("done", "failed") for each in self.tasks)
 
     @property
     def tasks(self) -> list[TaskState]:
@@ -178,13 +184,20 @@ class Observer:
                 )
                 for name, expansion in forecast.stages.items()
             ),
-            failed=tuple(
-                Failed(
-                    task,
-                    failures[task.key],
-                    tuple(other.name for other in known.tasks if task.key in other.needs),
-                )
-                for task in failed
+            failed=(
+                *(
+                    Failed(
+                        task,
+                        failures[task.key],
+                        tuple(other.name for other in known.tasks if task.key in other.needs),
+                    )
+                    for task in failed
+                ),
+                *(
+                    Failed(task, failure, ())
+                    for task in known.tasks
+                    if (failure := self._early(task)) is not None
+                ),
             ),
             stuck=tuple(known.stuck),
             left_s=self._left_s(states.values()),
@@ -203,7 +216,7 @@ class Observer:
     ) -> TaskState:
         key, work = task.key, self.places.work
         if key in self._records:
-            return TaskState(task, "done")
+            return TaskState(task, "failed" if self._early(task) else "done")
         if key in running:
             claim = claim_of(work, key)
             return TaskState(
@@ -213,12 +226,15 @@ class Observer:
             task, "failed" if key in failures else "blocked" if key in blocked else "waiting"
         )
 
+    def _early(self, task: Task) -> Failure | None:
+        return ended_early(task, self._records[task.key]) if task.key in self._records else None
+
     def _left_s(self, states: Iterable[TaskState]) -> float:
         left: list[Task] = []
         running: dict[str, float] = {}
         for state in states:
             task = state.task
-            if state.condition != "done":
+            if task.key not in self._records:
                 left.append(task)
                 if state.condition == "running":
                     running[task.key] = state.part or 0.0

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from borarun import __version__
-from borarun.display import Lines, LiveTable, duration, size
+from borarun.display import Lines, LiveTable, Terminal, duration, size
 from borarun.errors import BorarunError, Problem, StudyError
 from borarun.file import make_folder, refused, replacing
 from borarun.published import published_schema, read_published
@@ -35,8 +34,8 @@ RUNS = Path("runs")
 File = TypeVar("File")
 PACK_SUFFIX = ".borarun.zip"
 
-out = Console(emoji=False)  # `study.yaml:100:` is a place, not a picture
-err = Console(stderr=True, emoji=False)
+out = Terminal(emoji=False)  # `study.yaml:100:` is a place, not a picture
+err = Terminal(stderr=True, emoji=False)
 
 app = typer.Typer(
     help="Order-disorder transitions and ionic conductivity of solid electrolytes, from one study "
@@ -842,7 +841,7 @@ def _show_findings(found: list[Any]) -> None:
                 for word in (executor, finding.what, "ok" if finding.ok else "FAILS", finding.said)
             )
         )
-    (out if out.is_terminal else Console(width=160, emoji=False)).print(table)
+    (out if out.is_terminal else Terminal(width=160, emoji=False)).print(table)
     for executor, finding in rows:
         if not finding.ok:
             _say(f"{executor}: {finding.what}: {finding.remedy}")

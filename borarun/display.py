@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from borarun.plan import Plan
+from borarun.printable import printable
 from borarun.run.clock import Clock
 from borarun.run.work import progress
 from borarun.site import Site
@@ -35,6 +38,23 @@ def size(n_bytes: float) -> str:
         if n_bytes >= factor:
             return f"{n_bytes / factor:.1f} {unit}"
     return f"{n_bytes / 1e3:.0f} kB"
+
+
+class Terminal(Console):
+    """A console on which text, whoever wrote it, is only shown: a control character of a study, a
+    pack or a program's output is escaped. Colours and tables of borarun's own are as usual.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Lines and pieces of text, clean."""
+        for segment in super().render(renderable, options):
+            yield (
+                segment
+                if segment.control
+                else segment._replace(text=printable(segment.text, keep="\n\t"))
+            )
 
 
 class Lines:

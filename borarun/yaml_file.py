@@ -20,6 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from borarun.errors import Problem, StudyError
+from borarun.printable import printable
 
 KeyPath = tuple[str | int, ...]
 """Keys and list indices that lead from the top of a file to a value."""
@@ -98,13 +99,7 @@ class Node:
 def _problem(file: str, line: int, path: KeyPath, message: str) -> Problem:
     """A mistake, in characters that a terminal prints: whatever else the file holds is escaped."""
     key = ".".join(str(step) for step in path)
-    return Problem(file, line, _printable(key), _printable(message))
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    return Problem(file, line, printable(key), printable(message))
 
 
 def merge(base: Node, over: Node) -> Node:

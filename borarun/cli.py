@@ -22,7 +22,7 @@ from rich.text import Text
 from borarun import __version__
 from borarun.display import Lines, LiveTable, Terminal, duration, size
 from borarun.errors import BorarunError, Problem, StudyError
-from borarun.file import make_folder, refused, replacing
+from borarun.file import let_nobody_else_write, make_folder, refused, replacing
 from borarun.published import published_schema, read_published
 from borarun.run.interrupts import EXIT_CODE, asked, leave, listening
 from borarun.run.retries import may_pass
@@ -434,6 +434,8 @@ def submit(
     study = _study(study_file)
     site = _site(site_file)
     places = Places.of(runs, study.name)
+    let_nobody_else_write()
+    places.make()
     if detach:
         arguments = [
             "submit",
@@ -450,7 +452,6 @@ def submit(
         return
     for warning in study.warnings:
         _tell(f"warning: {warning}")
-    make_folder(places.study)
     with ExitStack() as held:
         held.enter_context(sole_driver(places.study, _tell))
         held.enter_context(relay(places.study, site.driver, _tell))

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,9 @@ from borarun.errors import StoreError
 ABANDONED_S = 86_400
 """Silence after which the unfinished file of a process on another host is taken for a dead one's.
 """
+
+OTHERS_WRITE = 0o022
+"""Permissions of group and others to write."""
 
 REFUSALS = {
     errno.EACCES,
@@ -49,6 +53,63 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(unwritable(path, error)) from error
+
+
+def make_private(path: Path) -> None:
+    """Make a folder of which other users see nothing, whatever the umask; those above it as usual.
+
+    A folder that exists keeps its permissions: its owner may have opened it.
+
+    Raises
+    ------
+    StoreError
+        Where that cannot be.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreError(unwritable(path, error)) from error
+
+
+def let_nobody_else_write_in(path: Path) -> None:
+    """Take from other users the right to write in a folder.
+
+    Raises
+    ------
+    StoreError
+        Where it is another user's.
+    """
+    try:
+        if (mode := stat.S_IMODE(path.stat().st_mode)) & OTHERS_WRITE:
+            path.chmod(mode & ~OTHERS_WRITE)
+    except OSError as error:
+        raise StoreError(unwritable(path, error)) from error
+
+
+def close(path: Path) -> None:
+    """Make a folder private, also one that exists.
+
+    Raises
+    ------
+    StoreError
+        Where it is another user's, or its file system keeps no permissions.
+    """
+    make_private(path)
+    try:
+        path.chmod(0o700)
+    except OSError as error:
+        raise StoreError(unwritable(path, error)) from error
+    if (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
+        raise StoreError(
+            f"{path}: other users can open it, and its file system does not let borarun close it "
+            f"(mode {mode:o}). Name a folder on another file system with --runs."
+        )
+
+
+def let_nobody_else_write() -> None:
+    """Have no other user write the files that this process and its children make from now on."""
+    os.umask(os.umask(0o077) | OTHERS_WRITE)
 
 
 def write_files(directory: Path, files: Mapping[str, str | bytes]) -> Path:

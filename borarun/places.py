@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from borarun.errors import DamagedError
+from borarun.file import let_nobody_else_write_in, make_private
 from borarun.store import Store
 from borarun.task import Record
 
@@ -38,6 +39,20 @@ class Places:
         """The places of the study ``name``."""
         runs = runs.resolve()
         return cls(runs / "store", runs / "work", runs / name)
+
+    def make(self) -> None:
+        """Make the folders that are missing, so that no other user of the machine reads them, and
+        keep others from writing in the study's, where its driver takes orders. Several users may
+        share a store that one of them opened.
+
+        Raises
+        ------
+        StoreError
+            Where that cannot be.
+        """
+        for folder in (self.store, self.work, self.study):
+            make_private(folder)
+        let_nobody_else_write_in(self.study)
 
 
 class StoredRecords(Mapping[str, Record]):

@@ -28,6 +28,7 @@ from parsl.providers import LocalProvider
 
 from borarun.engines.base import Program
 from borarun.errors import BorarunError
+from borarun.file import close
 from borarun.places import Places
 from borarun.run.blocks import Blocks, Say
 from borarun.run.claim import Holder
@@ -160,10 +161,14 @@ class Workers:
                 label: started_by(executor, label, self._places.study, self._say)
                 for label, executor in self._site.executors.items()
             }
+            # The keys by which driver and workers know each other are here: whoever reads them can
+            # have workers run anything.
+            private = self._places.study / "parsl"
+            close(private)
             parsl.load(
                 Config(
                     executors=list(self._executors.values()),
-                    run_dir=str(self._places.study / "parsl"),
+                    run_dir=str(private),
                     initialize_logging=False,
                     strategy="simple",
                     max_idletime=max(
@@ -266,7 +271,7 @@ def _local(label: str, executor: Local) -> HighThroughputExecutor:
         max_workers_per_node=executor.slots,
         heartbeat_period=2,
         heartbeat_threshold=10,
-        encrypted=False,  # everything stays on the loopback of this machine
+        encrypted=True,  # every user of this machine can connect to its loopback
         provider=LocalProvider(init_blocks=1, min_blocks=1, max_blocks=1),
     )
 

@@ -26,6 +26,7 @@ def test_parsl_takes_every_executor_of_the_sites_that_ship(config: Path, tmp_pat
     for label, executor in load_site(config).executors.items():
         made = started_by(executor, label, tmp_path)
         assert made.label == label
+        assert made.encrypted, "another user of the machine could send tasks"
         assert (
             "borarun.tether" in made.interchange_launch_cmd
         )  # or it would outlive a driver that is killed

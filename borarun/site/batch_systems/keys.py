@@ -81,7 +81,9 @@ class Keys(Section):
         description="Address of the submitting machine as nodes see it; without it all are tried.",
     )
     encrypted: bool = Field(
-        default=True, description="Encrypt what submitting machine and nodes say to each other."
+        default=True,
+        description="Encrypt what submitting machine and nodes say to each other. Without it, "
+        "other users of these machines can run commands as you.",
     )
     heartbeat_period: Count = Field(default=30, description="Seconds between two signs of life.")
     heartbeat_threshold: Count = Field(

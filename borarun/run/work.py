@@ -4,6 +4,7 @@ does.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -23,14 +24,15 @@ from borarun import __version__, endings
 from borarun.engines.base import Files, Program
 from borarun.engines.registry import ENGINES
 from borarun.errors import BorarunError, DamagedError, EngineError, ParseError, TimeUpError
-from borarun.file import write_files
+from borarun.file import replacing, write_files
 from borarun.job_time import TIME_UP, job_length, seconds_left
 from borarun.run.claim import Claim, Holder
+from borarun.run.interrupts import asked, shielded
 from borarun.run.retries import may_pass
 from borarun.site.batch_systems.keys import cpus_per_task
 from borarun.site.surroundings import surroundings
 from borarun.store import Store
-from borarun.task import Failure, Task
+from borarun.task import Failure, Json, Task
 from borarun.tether import end_with_parent
 from borarun.units import S_PER_HOUR
 
@@ -42,6 +44,11 @@ GRACE_S = 20.0
 """What a program gets to write its files when it is asked to end."""
 
 EVIDENCE_LINES = 20
+
+ENDING = "ended.json"
+"""Name of the file that says that the program in a directory ended, and what its record shall say
+of its run: there from the end of the program until the record is written or the run has failed.
+"""
 
 PROBE_B = 1_000_000
 """Where so much cannot be written, the disk is full."""
@@ -96,6 +103,9 @@ def perform(
     """Do a task unless its record exists; the failure, if any, is stored as well, unless the task
     only goes on in another job.
 
+    A worker that is asked to end (``interrupts``) ends a program that runs; when the program has
+    ended already, the worker reads its files and writes the record first.
+
     Parameters
     ----------
     program : how the task's engine runs here, from the site
@@ -104,7 +114,7 @@ def perform(
     driver : process to watch: when it is gone, so is the task's reason to run
     """
     store, claim = Store(store_root), claim_of(work, task.key)
-    with _claimed(claim, driver):
+    with _claimed(claim, driver), shielded():
         if task.key in store:
             return None
         try:
@@ -131,9 +141,11 @@ def perform(
                 traceback.format_exc(),
             )
         else:
-            shutil.rmtree(work / task.key, ignore_errors=True)
+            if not claim.lost:  # else another worker holds the directory
+                shutil.rmtree(work / task.key, ignore_errors=True)
             return None
-        if failure.kind != TimeUpError.__name__:
+        # whatever asked this worker to end may have ended the program, too: that is no failure
+        if failure.kind != TimeUpError.__name__ and not asked():
             with suppress(BorarunError, OSError):  # a full disk: the driver still has the failure
                 store.write_failure(task, failure)
         return failure
@@ -153,9 +165,17 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     settings = engine.Settings(**task.settings)
     if missing := engine.missing(settings, program):
         raise EngineError(f"{task.engine} cannot run here: {missing}", remedy=missing)
+    if (provenance := _ending(directory)) is not None:  # its worker was killed before the record
+        result = None
+        with suppress(Exception):  # unreadable, after a crash of the machine for one: run it again
+            result = engine.parse(settings, directory)
+        if result is not None:
+            store.write(task, result, provenance)
+            return
     files, command = rendered(task, program, store)
     if directory.exists() and not engine.RESUMABLE:
         shutil.rmtree(directory)
+    (directory / ENDING).unlink(missing_ok=True)
     shutil.rmtree(_unread(directory), ignore_errors=True)
     write_files(directory, files)
     started, before = time.time(), _progress(directory) or 0.0
@@ -163,18 +183,6 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     if code == TIME_UP:
         after = _progress(directory)
         raise _time_up(task.engine, engine.RESUMABLE and (after is None or after > before), started)
-    try:
-        result = engine.parse(settings, directory)
-    except EngineError as error:
-        if code:
-            raise _ended_badly(task.engine, code, directory, error) from error
-        error.evidence = error.evidence or _last_lines(directory)
-        if isinstance(
-            error, ParseError
-        ):  # the program would take what it left for done, and leave the same again
-            directory.replace(_unread(directory))
-            error.remedy = f"{error.remedy} What it left is in {_unread(directory)}.".strip()
-        raise
     provenance = {
         "borarun": __version__,
         "host": socket.gethostname(),
@@ -185,7 +193,36 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
             {"exit_code": code} if code else {}
         ),  # a whole and sound result counts, whatever the program said at its end
     }
+    with (
+        suppress(BorarunError),  # a full disk: the record may find room yet
+        replacing(directory / ENDING) as file,
+    ):
+        file.write(json.dumps(provenance).encode())
+    try:
+        result = engine.parse(settings, directory)
+    except EngineError as error:
+        (directory / ENDING).unlink(missing_ok=True)
+        if code:
+            raise _ended_badly(task.engine, code, directory, error) from error
+        error.evidence = error.evidence or _last_lines(directory)
+        if isinstance(
+            error, ParseError
+        ):  # the program would take what it left for done, and leave the same again
+            directory.replace(_unread(directory))
+            error.remedy = f"{error.remedy} What it left is in {_unread(directory)}.".strip()
+        raise
     store.write(task, result, provenance)
+
+
+def _ending(directory: Path) -> dict[str, Json] | None:
+    """What the record of a program that ended here shall say of its run; None where no program
+    ended, or it has failed.
+    """
+    try:
+        provenance = json.loads((directory / ENDING).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return provenance if isinstance(provenance, dict) else None
 
 
 def _unread(directory: Path) -> Path:
@@ -326,6 +363,8 @@ def _start(command: list[str], directory: Path, watch: _Watch, program: Program)
                 if watch.orphaned():
                     _kill(process)
                     os._exit(1)
+                if asked():
+                    raise KeyboardInterrupt
                 if watch.time_is_up():
                     _end(process)
                     return TIME_UP

@@ -32,7 +32,7 @@ from borarun.file import close
 from borarun.places import Places
 from borarun.run.blocks import Blocks, Say
 from borarun.run.claim import Holder
-from borarun.run.interrupts import shielded
+from borarun.run.interrupts import listening, shielded
 from borarun.run.retries import LOST, may_pass
 from borarun.run.work import perform
 from borarun.site import Site, jobs
@@ -70,23 +70,13 @@ def do(
     """
     if pool := multiprocessing.parent_process():
         end_with_parent(pool.pid or 0)
-    signal.signal(signal.SIGTERM, _leave)  # of the batch system, as a rule
     try:
-        return perform(task, program, store, work, driver)
+        with listening():  # to the batch system, as a rule
+            return perform(task, program, store, work, driver)
     # the task is given back, so that whoever goes on with it need not wait until it is clear that
     # this worker is gone
-    except _AskedToEnd:
+    except KeyboardInterrupt:
         os._exit(128 + signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-class _AskedToEnd(BaseException):
-    """What no part of a task's work takes for a failure of its own."""
-
-
-def _leave(*_: object) -> None:
-    raise _AskedToEnd
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -10,18 +10,28 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
+from parsl.executors.high_throughput.errors import WorkerLost
 from typer.testing import CliRunner
 
 from borarun.cli import app
+from borarun.engines.base import Program
 from borarun.places import Places
+from borarun.run.claim import Holder
 from borarun.run.control import claim_of
+from borarun.run.driver import drive
+from borarun.run.work import perform
 from borarun.run.workers import WorkersLostError
+from borarun.site import default_site
 from borarun.store import Store
+from borarun.study import Study
+from borarun.task import Failure, Task
 
 SUBMIT = [sys.executable, "-m", "borarun", "submit"]
 
@@ -259,3 +269,33 @@ def test_a_driver_that_begins_again_does_not_hold_the_study(
     monkeypatch.setattr("borarun.run.driver.begin_again", again)
     CliRunner().invoke(app, ["submit", str(mini_study)])
     assert held == [True, False]
+
+
+class _LosingWorkers:
+    """Workers that are lost once the record of their task is written, before they say so."""
+
+    lost = False
+
+    def __init__(self, places: Places, *_: object) -> None:
+        self._places = places
+
+    def submit(self, task: Task, program: Program) -> Future[Failure | None]:
+        perform(task, program, self._places.store, self._places.work, Holder.here())
+        future = Future[Failure | None]()
+        future.set_exception(WorkerLost(1, "here"))
+        return future
+
+    def stop(self) -> None: ...
+
+
+def test_a_record_counts_though_its_worker_was_lost_before_it_said_so(
+    study: Study, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = Mock()
+    listener.finished.side_effect = KeyboardInterrupt
+    monkeypatch.setattr("borarun.run.driver.Workers", _LosingWorkers)
+    with pytest.raises(KeyboardInterrupt):
+        drive(study, default_site(), places, listener)
+    task, failure, _ = listener.finished.call_args.args
+    assert task.key in Store(places.store) and failure is None
+    listener.again.assert_not_called()

@@ -4,8 +4,10 @@ evidence.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -20,12 +22,13 @@ from borarun.engines.base import Program
 from borarun.engines.borarun_mtp import engine as borarun_mtp
 from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.registry import ENGINES
-from borarun.errors import ParseError
+from borarun.errors import ParseError, StoreError
 from borarun.frames import Frames
 from borarun.job_time import JOB_BEGAN, JOB_ENDS
 from borarun.run import work
 from borarun.run.claim import Holder
 from borarun.run.work import claim_of, is_running, perform
+from borarun.run.workers import do
 from borarun.store import Store
 from borarun.task import Ref, Result, Settings, Task
 
@@ -427,6 +430,137 @@ def test_the_program_dies_with_the_worker(engine: Any, tmp_path: Path) -> None:
     os.waitpid(worker, 0)
     gone, alive = psutil.wait_procs([program], timeout=10)
     assert gone and not alive
+
+
+def _worker(task: Task, root: Path) -> int:
+    """A worker of its own, as Parsl starts them; its process id."""
+    if (worker := os.fork()) == 0:
+        do(task, Program(), root / "store", root / "work", Holder.here())
+        os._exit(0)
+    return worker
+
+
+def _appears(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+def test_a_program_that_ended_is_not_run_again_where_its_worker_was_killed_before_the_record(
+    engine: Any, tmp_path: Path, resumable: bool
+) -> None:
+    def slow(settings: _Settings, directory: Path) -> Result:
+        (tmp_path / "reading").touch()
+        time.sleep(600)
+        raise AssertionError
+
+    engine.RESUMABLE = resumable
+    witness = tmp_path / "witness"
+    task = _task(f"open({str(witness)!r}, 'a').write('x'); open('answer', 'w').write('42')")
+    engine.parse = slow
+    worker = _worker(task, tmp_path)
+    _appears(tmp_path / "reading")
+    os.kill(worker, signal.SIGKILL)
+    os.waitpid(worker, 0)
+    engine.parse = _parse
+    store = Store(tmp_path / "store")
+    assert task.key not in store
+    assert _perform(task, tmp_path) is None
+    record = store.record(task.key)
+    assert record is not None and record.facts == {"answer": "42"}
+    assert store.attributes(task.key)["provenance"]["seconds"] < 600
+    assert witness.read_text() == "x" and not list((tmp_path / "work").iterdir())
+
+
+def test_a_worker_that_is_asked_to_end_writes_the_record_of_a_program_that_ended(
+    engine: Any, tmp_path: Path
+) -> None:
+    def slow(settings: _Settings, directory: Path) -> Result:
+        (tmp_path / "reading").touch()
+        _appears(tmp_path / "asked")
+        return _parse(settings, directory)
+
+    engine.parse = slow
+    task = _task("open('answer', 'w').write('42')")
+    worker = _worker(task, tmp_path)
+    _appears(tmp_path / "reading")
+    os.kill(worker, signal.SIGTERM)
+    (tmp_path / "asked").touch()
+    assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == 128 + signal.SIGTERM
+    assert task.key in Store(tmp_path / "store") and not list((tmp_path / "work").iterdir())
+
+
+def test_a_worker_that_is_asked_to_end_ends_its_program_and_gives_the_task_back(
+    engine: Any, tmp_path: Path
+) -> None:
+    began = tmp_path / "began"
+    task = _task(f"import time; open({str(began)!r}, 'w'); time.sleep(600)")
+    worker = _worker(task, tmp_path)
+    _appears(began)
+    os.kill(worker, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == 128 + signal.SIGTERM
+    store = Store(tmp_path / "store")
+    assert task.key not in store and not store.failures()
+    assert [each.name for each in (tmp_path / "work").iterdir()] == [task.key]
+
+
+def test_a_record_that_found_no_room_is_written_without_another_run(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("no room") from OSError(errno.ENOSPC, "No space left on device")
+
+    witness = tmp_path / "witness"
+    task = _task(f"open({str(witness)!r}, 'a').write('x'); open('answer', 'w').write('42')")
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", full)
+        failure = _perform(task, tmp_path)
+    assert failure.kind == "StoreError" and failure.passing
+    assert _perform(task, tmp_path) is None
+    assert task.key in Store(tmp_path / "store") and witness.read_text() == "x"
+
+
+@pytest.mark.parametrize("said", ["", "[1]", '{"borarun": "1"}'])
+def test_an_ending_without_a_whole_result_is_no_ending(
+    engine: Any, tmp_path: Path, said: str
+) -> None:
+    task = _task("open('answer', 'w').write('42')")
+    (tmp_path / "work" / task.key).mkdir(parents=True)
+    (tmp_path / "work" / task.key / "ended.json").write_text(said)
+    assert _perform(task, tmp_path) is None
+    provenance = Store(tmp_path / "store").attributes(task.key)["provenance"]
+    assert provenance["host"] == Holder.here().host
+
+
+def test_a_failed_program_is_run_again(engine: Any, tmp_path: Path) -> None:
+    """Its files are not taken for those of a program that ended whole, mended as they may be."""
+    task = _task(
+        f"import os; again = os.path.exists({str(tmp_path / 'mended')!r})\n"
+        "if again: open('answer', 'w').write('new')\nelse: raise SystemExit(1)"
+    )
+    assert _perform(task, tmp_path) is not None
+    (tmp_path / "work" / task.key / "answer").write_text("old")
+    (tmp_path / "mended").touch()
+    assert _perform(task, tmp_path) is None
+    record = Store(tmp_path / "store").record(task.key)
+    assert record is not None and record.facts == {"answer": "new"}
+
+
+def test_a_worker_that_lost_its_claim_leaves_the_record_and_the_directory_of_the_other(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = _task("open('answer', 'w').write('42')")
+    claim = claim_of(tmp_path / "work", task.key)
+
+    def superseded(settings: _Settings, directory: Path) -> Result:
+        claim.lost = True
+        return _parse(settings, directory)
+
+    engine.parse = superseded
+    monkeypatch.setattr(work, "claim_of", lambda *_: claim)
+    assert _perform(task, tmp_path) is None
+    assert task.key in Store(tmp_path / "store")
+    assert (tmp_path / "work" / task.key).is_dir()
 
 
 MLP = shlex.join([sys.executable, str(Path(__file__).parents[1] / "standins/mlp.py")])

@@ -204,7 +204,10 @@ def test_a_new_format_of_an_engine_s_files_makes_new_keys(
 ) -> None:
     engine, settings = ENGINES[name], ENGINES[name].Settings(**CASES[name].settings)
     before = engine.version(settings)
-    monkeypatch.setattr(engine if hasattr(engine, "FORMAT") else reference, "FORMAT", "another")
+    if hasattr(engine, "FORMATS"):
+        monkeypatch.setattr(engine, "FORMATS", dict.fromkeys(engine.FORMATS, "another"))
+    else:
+        monkeypatch.setattr(engine if hasattr(engine, "FORMAT") else reference, "FORMAT", "another")
     assert engine.version(settings) != before
 
 

@@ -2,19 +2,22 @@
 that the file does not say, nothing written.
 
 Every file is changed ``CHANGES`` times, with a fixed seed each; BORARUN_RANDOM_CHANGES sets how
-often, and is 250 by hand: 2,000 changes of eight kinds of file.
+often, and is 250 by hand. Packs and the answers of batch systems are changed in the same way.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import random
 import re
 import shutil
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -22,14 +25,19 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from packs import Contents
 
 from borarun.engines.lammps.output import read_dump
 from borarun.engines.vasp.output_xml import read_vasprun
-from borarun.errors import BorarunError
+from borarun.errors import BorarunError, StoreError, StudyError
 from borarun.frames import Frames
 from borarun.labels import read_labels
 from borarun.mtp import cfg
+from borarun.sharing.pack import MANIFEST
+from borarun.sharing.unpack import unpack
 from borarun.site import load_site
+from borarun.site.batch_systems import Batch, PBSPro, Slurm, Torque
+from borarun.site.batch_systems.base import Reply
 from borarun.structure_files import read_structure
 from borarun.study import load_study
 
@@ -73,7 +81,7 @@ WORDS = [
 ]
 
 
-def changed(content: bytes, chance: random.Random) -> bytes:
+def changed(content: bytes, chance: random.Random, more: Sequence[bytes] = ()) -> bytes:
     """Words replaced, lines doubled, left out or exchanged, bytes changed, the end cut off."""
     for _ in range(chance.randint(1, 4)):
         kind = chance.random()
@@ -83,7 +91,7 @@ def changed(content: bytes, chance: random.Random) -> bytes:
         place = chance.randrange(len(lines))
         if kind < 0.5:
             words = re.split(rb"(\s+)", lines[place])
-            words[chance.randrange(len(words))] = chance.choice(WORDS)
+            words[chance.randrange(len(words))] = chance.choice([*WORDS, *more])
             lines[place] = b"".join(words)
         elif kind < 0.6:
             lines.insert(place, chance.choice(lines))
@@ -231,3 +239,157 @@ def test_a_file_with_random_changes_is_read_or_refused(name: str, tmp_path: Path
     assert refused, "some changes are mistakes"
     assert [found.name for found in tmp_path.iterdir()] == ["folder"]
     assert {found.name for found in folder.iterdir()} <= {name, "structures"}
+
+
+PACK = ROOT / "tests" / "sharing" / "data" / "format-1.borarun.zip"
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.parametrize("fitting", [False, True], ids=["damaged", "forged"])
+def test_a_pack_with_random_changes_is_unpacked_or_refused(fitting: bool, tmp_path: Path) -> None:
+    """Forged: one member is changed, and the manifest fits it."""
+    original = members(PACK)
+    *names, last = original
+    assert last == MANIFEST
+    unpack(PACK, tmp_path / "right")
+    shutil.rmtree(tmp_path / "right")
+    pack, refused = tmp_path / "a.borarun.zip", 0
+    for seed in range(CHANGES):
+        chance = random.Random(f"pack {fitting} {seed}")
+        if fitting:
+            contents = Contents(
+                [(name, original[name]) for name in names], json.loads(original[MANIFEST])
+            )
+            name = chance.choice(names)
+            contents.change(name, changed(original[name], chance))
+            contents.write(pack)
+        else:
+            pack.write_bytes(changed(PACK.read_bytes(), chance))
+        signal.alarm(HANGS_S)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                unpack(pack, tmp_path / "there")
+            except (StudyError, StoreError) as error:
+                refused += 1
+                said = str(error)
+                assert said.strip() and "Traceback" not in said and len(said) < 5000, seed
+                assert not (tmp_path / "there").exists()
+            except Exception as error:
+                raise AssertionError(f"pack, seed {seed}: {error!r}") from error
+            else:
+                there = {
+                    str(file.relative_to(tmp_path / "there")): file.read_bytes()
+                    for file in (tmp_path / "there").rglob("*")
+                    if file.is_file()
+                }
+                assert there == (members(pack) if fitting else original), seed
+                shutil.rmtree(tmp_path / "there")
+        signal.alarm(0)
+        assert [found.name for found in tmp_path.iterdir()] == [pack.name], seed
+    assert refused, "some changes are mistakes"
+
+
+ANSWERS = ROOT / "tests" / "site" / "data" / "schedulers"
+SITE_KEYS = {"cores_per_node": 4, "walltime": "1:00:00"}
+SLURM = Slurm.model_validate({"provider": "slurm", **SITE_KEYS})
+PBS = PBSPro.model_validate({"provider": "pbspro", **SITE_KEYS})
+TORQUE = Torque.model_validate({"provider": "torque", **SITE_KEYS})
+QSTAT = (
+    "Job Id: 39.vm\n    Job_Name = STDIN\n    job_state = R\n    server = vm\n"
+    "    Variable_List = PBS_O_HOME=/home/user,\n\tPBS_O_QUEUE=workq\n"
+    "    comment = Job run at Sun Nov 22 at 17:56 on (vm:ncpus=4)\n"
+    "Job Id: 3.vm\n    Job_Name = STDIN\n    job_state = C\n    Exit_status = 0\n"
+)
+SQUEUE = "CLUSTER: lab\n38 RUNNING None\n39 RUNNING None\n390 COMPLETED None\n3 FAILED None\n"
+SACCT = "JobID|State|ExitCode\n39|RUNNING|0:0\n39.batch|COMPLETED|0:0\n390|FAILED|1:0\n"
+
+LOOKS: dict[str, tuple[Batch, str, str]] = {
+    "squeue": (SLURM, "39", SQUEUE),
+    "squeue of a cluster": (SLURM, "39;lab", SQUEUE),
+    "sacct": (SLURM, "39", SACCT),
+    "qstat -F json": (PBS, "39.vm", (ANSWERS / "qstat_R.json").read_text()),
+    "qstat of PBS": (PBS, "39.vm", QSTAT),
+    "qstat of Torque": (TORQUE, "39.vm", QSTAT),
+    "table of qstat": (TORQUE, "39.vm", (ANSWERS / "qstat_x.txt").read_text()),
+}
+"""A batch system, a job that runs, and what is said of it, or what is no answer to the question."""
+
+SAID = [
+    b"39",
+    b"39.vm",
+    b"39.vm\n",
+    b"3",
+    b"COMPLETED",
+    b"FAILED",
+    b"RUNNING",
+    b"F",
+    b'"F",',
+    b'"job_state":',
+    b'"39.vm":',
+    b"Exit_status",
+    b"Infinity",
+    b"= ",
+    b"    Exit_status = 1e999\n",
+    b'"job_state": "F", "Exit_status": Infinity,',
+    b"CLUSTER: other\n",
+    b"{",
+    b"}",
+]
+ENDED: dict[type[Batch], str] = {
+    Slurm: r"(?m)^\s*39\s+(COMPLETED|FAILED)\b",
+    PBSPro: r"job_state(\"\s*:\s*\"| = )\W*[CFX]",
+    Torque: r"job_state = \s*[CFX]",
+}
+FORGOTTEN = r"(?i)invalid job id|unknown job"
+
+
+def _say(reply: Reply, command: list[str]) -> Reply:
+    return reply
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_job_that_runs_has_not_ended_by_an_answer_with_random_changes(name: str) -> None:
+    system, job, text = LOOKS[name]
+    phases = set[str]()
+    for seed in range(4 * CHANGES):
+        chance = random.Random(f"{name} {seed}")
+        said = changed(text.encode(), chance, SAID).decode(errors="replace")
+        reply = Reply(chance.choice([0, 0, 1]), said)
+        try:
+            found = system.look([job], partial(_say, reply))[job]
+        except Exception as error:
+            raise AssertionError(f"{name}, seed {seed}: {error!r}") from error
+        phases.add(found.phase)
+        if found.ended:
+            assert re.search(ENDED[type(system)], said) and re.search(r"\b39\b", said), (seed, said)
+        elif found.gone:
+            bare = re.sub(r"\s*CLUSTER: \S+\s*", "", said)
+            assert not bare.strip() or re.search(FORGOTTEN, said), (seed, said)
+    assert "unknown" in phases
+
+
+@pytest.mark.parametrize(
+    ("system", "text"),
+    [
+        (SLURM, "39;lab\n"),
+        (SLURM, "39\n"),
+        (PBS, "39.vm\n"),
+        (PBS, (ANSWERS / "qsub_badqueue.txt").read_text()),
+        (TORQUE, "a notice of the day\n39.server.example.org\n"),
+        (TORQUE, (ANSWERS / "qsub_misc.txt").read_text()),
+    ],
+    ids=["cluster", "sbatch", "qsub", "bad queue", "notice", "refusals"],
+)
+def test_a_job_is_the_last_word_of_a_submission_or_none(system: Batch, text: str) -> None:
+    for seed in range(4 * CHANGES):
+        chance = random.Random(f"{text} {seed}")
+        said = changed(text.encode(), chance, SAID).decode(errors="replace")
+        job = system.job_of(Reply(0, said))
+        assert job == "" or (said.split()[-1] == job and job[0].isdigit()), (seed, said)
+        assert system.job_of(Reply(1, said)) == ""
+        assert system.refusal(Reply(1, said)) in ("passes", "stays", "unknown")

@@ -150,7 +150,7 @@ class PBS(Batch):
             return "cancelled"
         try:
             status = int(code)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return "done"
         if status == self.WALLTIME:
             return "timeout"

@@ -181,7 +181,6 @@ def test_the_report_is_the_same_to_the_last_bit(group: Group, tmp_path: Path) ->
                 arrhenius=(),
                 local=(),
                 order=(),
-                vibrations=(),
             )
         )
         for each in results

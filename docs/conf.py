@@ -24,6 +24,7 @@ include_patterns = [
     "docs/**.md",
     "benchmarks/results/*.md",
     "borarun/potentials/README.md",
+    "studies/*.md",
     "studies/structures/README.md",
 ]
 exclude_patterns = ["site", "runs", ".venv", ".git"]

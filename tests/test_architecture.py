@@ -24,7 +24,7 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent.name != "borarun"
 )
 ONLY_IN = {"parsl": {"workers.py", "blocks.py"}, "zarr": {"store.py"}}
-SHARED_BY_ENGINES = {"base", "moment_tensor", "potential", "reference"}
+SHARED_BY_ENGINES = {"base", "moment_tensor", "potential", "reading", "reference"}
 """What every engine may import of the others' room."""
 
 

@@ -26,7 +26,8 @@ from borarun.engines.borarun_mtp.section import BorarunPotential, Keys
 from borarun.engines.moment_tensor import section as moment_tensor
 from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
 from borarun.engines.moment_tensor.export import exported as exported
-from borarun.engines.potential.training import AGAIN, TrainingSettings, split
+from borarun.engines.potential.training import TrainingSettings, split
+from borarun.engines.reading import AGAIN, read_bytes
 from borarun.errors import ParseError
 from borarun.task import Quantity
 
@@ -112,7 +113,7 @@ def parse(settings: Settings, directory: Path) -> Result:
             facts=facts, frames={"selected": _selected(directory / "selected.extxyz", facts)}
         )
     file = directory / "potential.mtp"
-    text = _read(file).decode(errors="replace")
+    text = read_bytes(file).decode(errors="replace")
     if not text.endswith("}\n") or "moment_coeffs" not in text:
         raise ParseError(file, "is cut short", remedy=AGAIN)
     p = facts["n_parameters"]
@@ -135,7 +136,7 @@ def parse(settings: Settings, directory: Path) -> Result:
 
 def _facts(settings: Settings, file: Path) -> dict[str, Any]:
     try:
-        result = json.loads(_read(file))
+        result = json.loads(read_bytes(file))
         return {name: result[name] for name in sorted(FACTS[settings.operation])}
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
@@ -143,7 +144,7 @@ def _facts(settings: Settings, file: Path) -> dict[str, Any]:
 
 def _selected(file: Path, facts: dict[str, Any]) -> Frames:
     try:
-        frames = Frames.from_extxyz(_read(file).decode())
+        frames = Frames.from_extxyz(read_bytes(file).decode())
     except ParseError:
         raise
     except Exception as error:  # ASE raises whatever its reader stumbles over
@@ -169,17 +170,6 @@ def _array(file: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
     if not np.isfinite(values).all():
         raise ParseError(file, "holds what is no number")
     return np.asarray(values)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ParseError(
-            file,
-            f"cannot be read ({error.strerror})",
-            remedy="See the program's last lines in stderr.txt.",
-        ) from error
 
 
 def _npy(values: NDArray[Any]) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from borarun.engines.reading import AGAIN
 from borarun.errors import ParseError
 
 Array = NDArray[Any]
@@ -27,8 +28,6 @@ DECIMALS = 5
 
 BLOCK_B = 1_000_000
 """Frames are turned round in so much memory at a time, which stays in the processor's cache."""
-
-AGAIN = "Submit again: it is done anew."
 
 
 def record_of(n_atoms: int) -> np.dtype[Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from borarun.engines.lammps.output_lines import BEFORE, BEHIND, read_frame
+from borarun.engines.reading import AGAIN
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 
@@ -37,8 +38,6 @@ alone would touch a page of memory for every number.
 """
 
 _NOT_FINITE = re.compile(rb"(?i)\b(nan|inf)")
-
-AGAIN = "Submit again: it is done anew."
 
 
 def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[Array, Array]:

@@ -27,7 +27,8 @@ from borarun.engines.mlip_3.section import Keys, Mlip3Potential
 from borarun.engines.moment_tensor import section as moment_tensor
 from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
 from borarun.engines.moment_tensor.export import exported as exported
-from borarun.engines.potential.training import AGAIN, TrainingSettings, split
+from borarun.engines.potential.training import TrainingSettings, split
+from borarun.engines.reading import AGAIN, read_bytes
 from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
 from borarun.mtp.potential import Potential
@@ -222,7 +223,7 @@ def _trained(directory: Path) -> Result:
     )  # here and below: loads numba, which a plan need not wait for
 
     file = directory / "trained.almtp"
-    content = _read(file)
+    content = read_bytes(file)
     text = almtp.split(content)[0]
     potential = _of(file, lambda: Potential.read(text))
     _of(file, lambda: almtp.read(content, potential))
@@ -234,7 +235,7 @@ def _trained(directory: Path) -> Result:
         **{f"n_{part}": len(compared[part].energy[0]) for part in PARTS},
         "evaluations": len(losses),
         "converged": "step limit reached"
-        not in _read(directory / "train.log").decode(errors="replace"),
+        not in read_bytes(directory / "train.log").decode(errors="replace"),
         "errors": {part: errors(comparison) for part, comparison in compared.items()},
         "ranges": ranges(*compared.values()),
     }
@@ -303,7 +304,7 @@ def _compared(directory: Path, part: str, species: tuple[int, ...]) -> Compariso
 
 def _report(file: Path) -> dict[str, float]:
     """RMS absolute difference of each quantity in a report of ``mlp check_errors``."""
-    text = _read(file).decode(errors="replace")
+    text = read_bytes(file).decode(errors="replace")
     found = re.findall(
         r"^(\w.*):\n\tErrors checked(?:.*\n)*?\tRMS     absolute difference = (\S+)\n",
         text,
@@ -316,7 +317,7 @@ def _report(file: Path) -> dict[str, float]:
 
 def _losses(file: Path) -> NDArray[np.float64]:
     """The loss at each iteration; training that was stopped and went on is in one file."""
-    text = _read(file).decode(errors="replace")
+    text = read_bytes(file).decode(errors="replace")
     if "training complete\n" not in text:
         raise ParseError(file, "is cut short: `mlp train` did not come to its end", remedy=AGAIN)
     return np.array(
@@ -329,7 +330,7 @@ def _losses(file: Path) -> NDArray[np.float64]:
 
 def _active_set(file: Path, p: int) -> NDArray[np.float64]:
     values: NDArray[np.float64] = _of(
-        file, lambda: np.load(io.BytesIO(_read(file)), allow_pickle=False)
+        file, lambda: np.load(io.BytesIO(read_bytes(file)), allow_pickle=False)
     )
     if values.shape != (p, p) or not np.isfinite(values).all():
         raise ParseError(
@@ -339,7 +340,7 @@ def _active_set(file: Path, p: int) -> NDArray[np.float64]:
 
 
 def _selected(settings: Settings, directory: Path) -> Result:
-    species = Potential.read(almtp.split(_read(directory / "start.almtp"))[0]).species
+    species = Potential.read(almtp.split(read_bytes(directory / "start.almtp"))[0]).species
     candidates = _cfg(directory / "candidates.cfg", species)
     file = directory / "graded.cfg"
     graded = _noted(file)
@@ -357,7 +358,7 @@ def _selected(settings: Settings, directory: Path) -> Result:
     file, log = directory / "chosen.cfg", directory / "select_add.log"
     told = re.search(
         r"^Training set was increased by (\d+) configurations$",
-        _read(log).decode(errors="replace"),
+        read_bytes(log).decode(errors="replace"),
         re.MULTILINE,
     )
     if told is None:
@@ -387,11 +388,11 @@ def _selected(settings: Settings, directory: Path) -> Result:
 
 
 def _cfg(file: Path, species: tuple[int, ...]) -> Frames:
-    return _of(file, lambda: cfg.read(_read(file).decode(errors="replace"), species))
+    return _of(file, lambda: cfg.read(read_bytes(file).decode(errors="replace"), species))
 
 
 def _noted(file: Path) -> list[dict[str, str]]:
-    return _of(file, lambda: cfg.features(_read(file).decode(errors="replace")))
+    return _of(file, lambda: cfg.features(read_bytes(file).decode(errors="replace")))
 
 
 def _of(file: Path, read: Callable[[], Got]) -> Got:
@@ -400,17 +401,6 @@ def _of(file: Path, read: Callable[[], Got]) -> Got:
         return read()
     except (ValueError, KeyError, EOFError) as error:
         raise ParseError(file, f"is damaged or cut short ({error})", remedy=AGAIN) from error
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ParseError(
-            file,
-            f"cannot be read ({error.strerror})",
-            remedy="See the program's last lines in stderr.txt.",
-        ) from error
 
 
 def cost(settings: Settings, n_atoms: int) -> Cost:

@@ -22,6 +22,7 @@ from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
+from borarun.engines.reading import AGAIN, read_bytes
 from borarun.errors import EngineError, ParseError
 from borarun.task import Quantity
 
@@ -29,8 +30,6 @@ NAME = "phonopy"
 RESUMABLE = False
 FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
-
-AGAIN = "Submit again: it is done anew."
 
 FACTS = {
     "displace": {"n_displacements"},
@@ -143,7 +142,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     """
     file = directory / "result.json"
     try:
-        result = json.loads(_read(file))
+        result = json.loads(read_bytes(file))
         if "failed" in result:
             raise EngineError(result["failed"], remedy=result["remedy"])
         facts = {name: result["facts"][name] for name in sorted(FACTS[settings.operation])}
@@ -187,23 +186,12 @@ def _arrays(file: Path, size: int) -> dict[str, Quantity]:
 
 
 def _whole(file: Path, size: int) -> bytes:
-    content = _read(file)
+    content = read_bytes(file)
     if len(content) != size:
         raise ParseError(
             file, f"is cut short or damaged ({len(content)} of {size} bytes)", remedy=AGAIN
         )
     return content
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ParseError(
-            file,
-            f"cannot be read ({error.strerror})",
-            remedy="See the program's last lines in stderr.txt.",
-        ) from error
 
 
 @cache

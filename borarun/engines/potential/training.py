@@ -13,8 +13,6 @@ from borarun.engines import base
 from borarun.engines.base import Frames
 from borarun.labels import gate
 
-AGAIN = "Submit again: it is done anew."
-
 
 class TrainingSettings(base.Settings):
     """Settings of both operations: ``train`` a potential on labelled frames, ``select`` the

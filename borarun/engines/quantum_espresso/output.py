@@ -10,6 +10,7 @@ import numpy as np
 from ase.units import Ry
 from numpy.typing import NDArray
 
+from borarun.engines.reading import AGAIN, unreadable
 from borarun.errors import ParseError
 from borarun.task import Json
 
@@ -52,17 +53,13 @@ def read_output(file: Path) -> Output:
     try:
         text = file.read_text(errors="replace")
     except OSError as error:
-        raise ParseError(
-            file,
-            f"cannot be read ({error.strerror})",
-            remedy="See the program's last lines in stderr.txt.",
-        ) from error
+        raise unreadable(file, error) from error
     versions = re.findall(r"Program PWSCF v\.(\S+)", text)
     if not versions or not re.search(r"^\s+JOB DONE\.\n=-+=\n\Z", text, re.MULTILINE):
         raise ParseError(
             file,
             "is cut short: it does not end with pw.x's JOB DONE",
-            remedy="Submit again: it is done anew.",
+            remedy=AGAIN,
         )
     return Output(
         programs=tuple(dict.fromkeys(f"PWSCF {version}" for version in versions)),

@@ -27,6 +27,7 @@ from pydantic import (
 
 from borarun.contacts import Contacts, contacts
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
+from borarun.engines.reading import AGAIN, read_bytes
 from borarun.errors import EngineError, ParseError
 from borarun.labels import gate
 from borarun.messages import Section
@@ -51,8 +52,6 @@ keys hold nothing of it.
 
 RELAX_STEPS = 60
 """Steps that a relaxation usually takes, for estimates."""
-
-AGAIN = "Submit again: it is done anew."
 
 FACTS = {
     "relax": {
@@ -265,7 +264,7 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     """
     file = directory / "result.json"
     try:
-        result = json.loads(_read(file))
+        result = json.loads(read_bytes(file))
         if "failed" in result:
             raise EngineError(
                 result["failed"], remedy=result["remedy"], evidence=result["evidence"]
@@ -281,7 +280,7 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
         raise ParseError(file, "holds a value that is no number")
 
     file = directory / "labels.extxyz"
-    text = _read(file)
+    text = read_bytes(file)
     if len(text) != size:
         raise ParseError(
             file, f"is cut short or damaged ({len(text)} of {size} bytes)", remedy=AGAIN
@@ -341,19 +340,8 @@ def _input_file(settings: ReferenceSettings) -> str:
     return "frames.extxyz" if settings.operation == "label" else "start.extxyz"
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ParseError(
-            file,
-            f"cannot be read ({error.strerror})",
-            remedy="See the program's last lines in stderr.txt.",
-        ) from error
-
-
 def _frames(file: Path) -> Frames:
-    text = _read(file)
+    text = read_bytes(file)
     try:
         return Frames.from_extxyz(text.decode())
     except Exception as error:  # ASE raises whatever its reader stumbles over

@@ -23,8 +23,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
 from borarun.engines.base import Frames
+from borarun.engines.reading import AGAIN, read_bytes, unreadable
 from borarun.engines.vasp.inputs import kind_of_run
-from borarun.engines.vasp.output_xml import AGAIN, Vasprun, read_vasprun
+from borarun.engines.vasp.output_xml import Vasprun, read_vasprun
 from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.task import Json
 
@@ -194,7 +195,7 @@ def read_records(directory: Path) -> list[dict[str, Json]]:
     """
     file = directory / "result.json"
     try:
-        result = json.loads(_read(file))
+        result = json.loads(read_bytes(file))
         if "failed" in result:
             raise EngineError(
                 result["failed"],
@@ -203,7 +204,7 @@ def read_records(directory: Path) -> list[dict[str, Json]]:
                 passing=result.get("passing", False),
             )
         records: list[dict[str, Json]] = [
-            json.loads(_read(directory / f"run-{number}" / "run.json"))
+            json.loads(read_bytes(directory / f"run-{number}" / "run.json"))
             for number in range(1, result["runs"] + 1)
         ]
     except (ValueError, KeyError, TypeError) as error:
@@ -476,11 +477,7 @@ def read_outcar(file: Path) -> Outcar:
                 elif line.startswith("                         Elapsed time (sec):"):
                     ended = True
     except OSError as error:
-        raise ParseError(
-            file,
-            f"cannot be read ({error.strerror})",
-            remedy="See the program's last lines in stderr.txt.",
-        ) from error
+        raise unreadable(file, error) from error
     except IndexError as error:
         raise ParseError(file, f"is cut short after step {len(energies)}", remedy=AGAIN) from error
     if not ended:
@@ -508,17 +505,6 @@ def _temperatures(file: Path, steps: int) -> NDArray[np.float64]:
             file, f"tells the temperature of {len(temperatures)} steps of {steps}", remedy=AGAIN
         )
     return temperatures
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ParseError(
-            file,
-            f"cannot be read ({error.strerror})",
-            remedy="See the program's last lines in stderr.txt.",
-        ) from error
 
 
 def _tail(file: Path) -> str:

@@ -22,11 +22,10 @@ from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from borarun.engines.reading import AGAIN, unreadable
 from borarun.errors import ParseError
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
-
-AGAIN = "Submit again: it is done anew."
 
 LARGEST = 1e12
 """Of any number of a step, in VASP's units: beyond it the file is damaged."""
@@ -130,11 +129,7 @@ def read_vasprun(file: Path) -> Vasprun:
             _mesh(head["kpoints"]),
         )
     except OSError as error:
-        raise ParseError(
-            file,
-            f"cannot be read ({error.strerror})",
-            remedy="See the program's last lines in stderr.txt.",
-        ) from error
+        raise unreadable(file, error) from error
     except KeyError as error:
         raise ParseError(file, f"has no part {error}", remedy=AGAIN) from error
     except ForcelessError as error:

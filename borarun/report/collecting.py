@@ -18,7 +18,7 @@ from borarun.report.source import Source
 from borarun.report.unit_cell import unit_cell
 from borarun.store import Store
 from borarun.study import Study
-from borarun.subjects import SUBJECTS
+from borarun.subjects import PRODUCTION, SUBJECTS
 from borarun.task import Task
 
 _PREFERRED = ("rev-vdW-DF2", "PBE-D3", "PBE")
@@ -64,9 +64,7 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         mobile_per_formula=unit[study.material.mobile],
         units_a_cell=study.formula_units((1, 1, 1)),
         supercell=study.supercell,
-        n_atoms=study.n_atoms(
-            study.supercell if any(subject.is_trajectory for subject in asked) else (1, 1, 1)
-        ),
+        n_atoms=study.n_atoms(study.supercell if PRODUCTION & present else (1, 1, 1)),
         reference=study.reference.engine,
         potential=potential.title if potential is not None else "",
         sections=frozenset(subject.name for subject in asked),

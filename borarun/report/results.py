@@ -19,7 +19,7 @@ from borarun.report.checks.results import Check
 from borarun.report.measured import DRAWN_ONLY
 from borarun.report.provenance.results import Gap, Provenance
 from borarun.report.unit_cell import UnitCell
-from borarun.subjects import SUBJECTS
+from borarun.subjects import PRODUCTION
 from borarun.task import Json
 
 Found = TypeVar("Found")
@@ -88,7 +88,7 @@ class Results:
     @property
     def produces(self) -> bool:
         """Whether the study has runs in its supercell."""
-        return any(subject.is_trajectory and subject.name in self.sections for subject in SUBJECTS)
+        return bool(PRODUCTION & self.sections)
 
     def to_json(self) -> Json:
         """The same as JSON values; what is not a finite number becomes None."""

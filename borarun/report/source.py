@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from borarun.dynamics import cut_short
 from borarun.errors import StoreError
 from borarun.report.checks.results import Check
 from borarun.report.provenance.results import Gap
@@ -90,11 +91,8 @@ class Source:
 
     def unusable(self, done: Done, reason: str, remedy: str = "") -> None:
         """Note a finished task whose record cannot be used; the first reason given is kept."""
-        early = (
-            ""
-            if done.facts["stop"] == "completed"
-            else f"; the run ended early: {done.facts.get('reason') or done.facts['stop']}"
-        )
+        why = cut_short(done.facts)
+        early = f"; the run ended early: {why}" if why else ""
         gap = Gap(done.task.stage, done.task.label, True, f"{reason}{early}.", remedy)
         if not any((known.stage, known.label) == (gap.stage, gap.label) for known in self.gaps):
             self.gaps.append(gap)

@@ -21,6 +21,7 @@ from ase.data import atomic_masses, chemical_symbols
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds, grown_together, together
 from borarun.analysis.framework import check_framework
+from borarun.dynamics import cut_short
 from borarun.report.checks.results import Check
 from borarun.report.measured import Array
 from borarun.report.source import Done, Source
@@ -376,8 +377,8 @@ def check(done: Done, run: Trajectory, *, constant: bool) -> Check:
         if framework.moves:
             remarks.append(framework.reason)
     intact = not remarks
-    if done.facts["stop"] != "completed":
-        remarks.append(f"the run stopped early: {done.facts.get('reason') or done.facts['stop']}")
+    if why := cut_short(done.facts):
+        remarks.append(f"the run stopped early: {why}")
     return Check(
         stage=done.task.stage,
         label=done.task.label,

@@ -4,7 +4,7 @@ of the tasks, and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -165,12 +165,27 @@ class Observer:
         known, forecast = self._known.expand(), self._forecast.expand()
         running = running_keys(self.places.work)
         blocked = _blocked(forecast.tasks, failures.keys() - running)
-        states = {task.key: self._task(task, running, failures, blocked) for task in forecast.tasks}
-        failed = [
-            task
-            for task in known.tasks
-            if task.key in failures and task.key not in self._records and task.key not in running
-        ]
+        # A record is looked for once: where there is none, that is a look at the disk.
+        done = {
+            task.key: (task, record)
+            for task in {each.key: each for each in (*known.tasks, *forecast.tasks)}.values()
+            if (record := self._records.get(task.key)) is not None
+        }
+        early = {
+            key: failure
+            for key, (task, record) in done.items()
+            if (failure := ended_early(task, record)) is not None
+        }
+        states = {
+            task.key: TaskState(task, "failed" if task.key in early else "done")
+            if task.key in done
+            else self._task(task, running, failures, blocked)
+            for task in forecast.tasks
+        }
+        causes = {
+            **{key: failures[key] for key in failures.keys() - done.keys() - running},
+            **early,
+        }
         trained, explored = self._learning(forecast.tasks)
         return State(
             driver=self._driven_by(),
@@ -184,23 +199,17 @@ class Observer:
                 )
                 for name, expansion in forecast.stages.items()
             ),
-            failed=(
-                *(
-                    Failed(
-                        task,
-                        failures[task.key],
-                        tuple(other.name for other in known.tasks if task.key in other.needs),
-                    )
-                    for task in failed
-                ),
-                *(
-                    Failed(task, failure, ())
-                    for task in known.tasks
-                    if (failure := self._early(task)) is not None
-                ),
+            failed=tuple(
+                Failed(
+                    task,
+                    causes[task.key],
+                    tuple(other.name for other in known.tasks if task.key in other.needs),
+                )
+                for task in known.tasks
+                if task.key in causes
             ),
             stuck=tuple(known.stuck),
-            left_s=self._left_s(states.values()),
+            left_s=self._left_s(states.values(), done.keys()),
             trained=trained,
             explored=explored,
         )
@@ -214,9 +223,8 @@ class Observer:
     def _task(
         self, task: Task, running: set[str], failures: Mapping[str, Failure], blocked: set[str]
     ) -> TaskState:
+        """Of a task that has no record."""
         key, work = task.key, self.places.work
-        if key in self._records:
-            return TaskState(task, "failed" if self._early(task) else "done")
         if key in running:
             claim = claim_of(work, key)
             return TaskState(
@@ -226,15 +234,12 @@ class Observer:
             task, "failed" if key in failures else "blocked" if key in blocked else "waiting"
         )
 
-    def _early(self, task: Task) -> Failure | None:
-        return ended_early(task, self._records[task.key]) if task.key in self._records else None
-
-    def _left_s(self, states: Iterable[TaskState]) -> float:
+    def _left_s(self, states: Iterable[TaskState], done: Set[str]) -> float:
         left: list[Task] = []
         running: dict[str, float] = {}
         for state in states:
             task = state.task
-            if task.key not in self._records:
+            if task.key not in done:
                 left.append(task)
                 if state.condition == "running":
                     running[task.key] = state.part or 0.0

@@ -40,7 +40,7 @@ from borarun.sharing.disclosure import licensed
 from borarun.sharing.records import share
 from borarun.store import Store
 from borarun.study import Study, study_files
-from borarun.subjects import SUBJECTS
+from borarun.subjects import PRODUCTION
 from borarun.task import Record
 
 FORMAT = 1
@@ -53,8 +53,6 @@ RECORD = re.compile(rf"{STORE}(?P<key>[0-9a-f]{{24}})\.zarr\.zip")
 STUDY_FILE = "the study, or a file that it names"
 
 TRAJECTORIES = "trajectories"
-PRODUCTION = frozenset(subject.name for subject in SUBJECTS if subject.is_trajectory)
-"""Stages whose records are trajectories, and on whose results no other stage builds."""
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 

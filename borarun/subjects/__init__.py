@@ -72,3 +72,6 @@ SUBJECTS: tuple[Subject, ...] = (
     ),
 )
 """Every subject, in the order of the science: the tasks of each may build on those before it."""
+
+PRODUCTION = frozenset(subject.name for subject in SUBJECTS if subject.is_trajectory)
+"""Names of those whose records are trajectories, and on whose results no other builds."""

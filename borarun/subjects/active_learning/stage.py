@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 
+from borarun.dynamics import cut_short
 from borarun.engines.potential.base import PotentialSection
 from borarun.stage import (
     Expansion,
@@ -85,7 +86,7 @@ class _Loop:
                 return self.potential if forecast else None
             facts = [self.records[task.key].facts for task in explorations]
             if not any(fact["n_candidates"] for fact in facts):
-                if all(fact["stop"] == "completed" for fact in facts):
+                if not any(cut_short(fact) for fact in facts):
                     return self.potential
                 # an anion came apart and left nothing to learn from; runs of other seeds may
                 continue
@@ -102,7 +103,7 @@ class _Loop:
             if retrained == self.potential:
                 return self.potential
             self.potential = retrained
-        if all(fact["stop"] == "completed" for fact in facts):
+        if not any(cut_short(fact) for fact in facts):
             return self.potential
         if not any(fact["n_candidates"] for fact in facts):
             self.stuck = (

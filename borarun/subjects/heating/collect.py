@@ -188,10 +188,15 @@ def _half_height(fit: Fit) -> Measured | None:
 def _volume_step(heated: Sequence[Fit]) -> Measured | None:
     """From the lattice parameter's: it is the cube root of the volume."""
     steps = [
-        Mean(fit.relative_step, (fit.relative_high - fit.relative_low) / (2 * 1.96), low, high, 1)
+        Mean(
+            value=fit.relative_step,
+            error=(fit.relative_high - fit.relative_low) / (2 * 1.96),
+            low=fit.relative_low,
+            high=fit.relative_high,
+            n_blocks=1,
+        )
         for fit in heated
         if fit.found
-        for low, high in [(fit.relative_low, fit.relative_high)]
     ]
     if not steps:
         return None

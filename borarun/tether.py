@@ -77,8 +77,22 @@ def run_after(module: str, arguments: list[str]) -> None:
     workers (``multiprocessing``).
     """
     signal.signal(signal.SIGTERM, _end_after_children)
+    _unblock()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def hear() -> None:
+    """Hear signals that the parent held back. What came meanwhile was sent to its group, and is
+    dropped.
+    """
+    for each in signal.sigpending():
+        signal.signal(each, signal.signal(each, signal.SIG_IGN))
+    _unblock()
+
+
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
 
 
 def _watch(pid: int) -> None:
@@ -119,6 +133,7 @@ if __name__ == "__main__":
         # then ends this one in order.
         with suppress(PermissionError):  # it leads a session, and with it a group, already
             os.setpgid(0, 0)
+        hear()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         end_with_parent(int(sys.argv[1]))
         os.execvp(sys.argv[2], sys.argv[2:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from borarun.run.interrupts import unheard_by_children
 
 PARENT = """
 import os, subprocess, sys, time
@@ -152,3 +156,18 @@ def test_the_exit_code_is_the_command_s() -> None:
         "raise SystemExit(7)",
     ]
     assert subprocess.run(command, timeout=30, check=False).returncode == 7
+
+
+def test_what_is_sent_to_the_group_before_it_is_left_is_not_for_the_child() -> None:
+    """As when a terminal closes while the driver starts the interchange."""
+    tethered = [sys.executable, "-m", "borarun.tether", str(os.getpid())]
+    with unheard_by_children():
+        child = subprocess.Popen([*tethered, "sleep", "600"])
+        child.send_signal(signal.SIGTERM)
+    assert not {signal.SIGTERM, signal.SIGHUP} & signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    until = time.monotonic() + 30
+    while "sleep" not in psutil.Process(child.pid).name():
+        assert child.poll() is None and time.monotonic() < until
+        time.sleep(0.05)
+    child.terminate()  # it hears what comes later
+    assert child.wait(30) == -signal.SIGTERM

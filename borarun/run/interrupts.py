@@ -90,6 +90,18 @@ def shielded() -> Iterator[None]:
             raise KeyboardInterrupt
 
 
+@contextmanager
+def unheard_by_children() -> Iterator[None]:
+    """A block whose children begin without hearing requests to end, until ``borarun.tether`` lets
+    them: what is sent to the whole group would end one before it has left the group.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def leave(code: int) -> NoReturn:
     """End this process without waiting for threads of others, which may wait for ever."""
     for stream in (sys.stdout, sys.stderr):

@@ -32,7 +32,7 @@ from borarun.file import close
 from borarun.places import Places
 from borarun.run.blocks import Blocks, Say
 from borarun.run.claim import Holder
-from borarun.run.interrupts import listening, shielded
+from borarun.run.interrupts import listening, shielded, unheard_by_children
 from borarun.run.retries import LOST, may_pass
 from borarun.run.work import perform
 from borarun.site import Site, jobs
@@ -155,23 +155,19 @@ class Workers:
             # have workers run anything.
             private = self._places.study / "parsl"
             close(private)
-            parsl.load(
-                Config(
-                    executors=list(self._executors.values()),
-                    run_dir=str(private),
-                    initialize_logging=False,
-                    strategy="simple",
-                    max_idletime=max(
-                        (
-                            e.max_idletime
-                            for e in self._site.executors.values()
-                            if isinstance(e, Batch)
-                        ),
-                        default=120.0,
-                    ),
-                    retries=0,
-                )
+            config = Config(
+                executors=list(self._executors.values()),
+                run_dir=str(private),
+                initialize_logging=False,
+                strategy="simple",
+                max_idletime=max(
+                    (e.max_idletime for e in self._site.executors.values() if isinstance(e, Batch)),
+                    default=120.0,
+                ),
+                retries=0,
             )
+            with unheard_by_children():
+                parsl.load(config)
             self._apps = {
                 label: parsl.python_app(do, executors=[label]) for label in self._executors
             }

@@ -298,8 +298,11 @@ def _frames(study: Header, phases: Phases, place: Place, section: Dynamics) -> I
 
 
 def cut_short(facts: Mapping[str, Json]) -> str:
-    """Why a run ended before its time, from its record; empty where it ran to its end."""
-    return "" if facts["stop"] == "completed" else str(facts.get("reason") or facts["stop"])
+    """Why a run ended before its time, from its record; empty where it ran to its end, as all do
+    that do not say how they stopped.
+    """
+    stop = facts.get("stop", "completed")
+    return "" if stop == "completed" else str(facts.get("reason") or stop)
 
 
 CHECKS: tuple[Callable[[Header, Phases, Place, Dynamics], Iterator[Finding]], ...] = (

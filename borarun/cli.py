@@ -25,7 +25,7 @@ from borarun.errors import BorarunError, Problem, StudyError
 from borarun.file import let_nobody_else_write, make_folder, refused, replacing
 from borarun.published import published_schema, read_published
 from borarun.run.interrupts import EXIT_CODE, asked, leave, listening
-from borarun.run.retries import may_pass
+from borarun.run.retries import is_transient
 from borarun.site import Site, default_site, load_site, site_schema
 from borarun.stage import plural
 from borarun.study import Study, init_study, load_study, study_schema
@@ -978,7 +978,7 @@ def _run(run: Callable[[], Any]) -> None:
             _interrupted()
         raise
     except Exception as error:
-        if may_pass(error):
+        if is_transient(error):
             _tell(f"{error}. What is finished is kept: run the same command when this is mended.")
             sys.exit(1)
         if refusal := refused(error):

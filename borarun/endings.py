@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
-PASSING_SIGNALS = {
+TRANSIENT_SIGNALS = {
     signal.SIGKILL,
     signal.SIGBUS,
     signal.SIGTERM,
@@ -13,7 +13,7 @@ PASSING_SIGNALS = {
     signal.SIGINT,
     signal.SIGXCPU,
 }
-PASSING_WORDS = re.compile(
+TRANSIENT_WORDS = re.compile(
     r"No space left on device|[Dd]isk quota exceeded|Stale file handle|Input/output "
     r"error|Connection timed out|Cannot allocate memory|"
     r"Transport endpoint is not connected|Resource temporarily unavailable|NODE FAIL",
@@ -23,7 +23,7 @@ input's.
 """
 
 
-def may_pass(code: int, text: str) -> bool:
+def is_transient(code: int, text: str) -> bool:
     """Whether a program that ended badly may do well when it is started again.
 
     Parameters
@@ -33,7 +33,7 @@ def may_pass(code: int, text: str) -> bool:
     text : what it printed
     """
     return (
-        -code in PASSING_SIGNALS
-        or code - 128 in PASSING_SIGNALS
-        or PASSING_WORDS.search(text) is not None
+        -code in TRANSIENT_SIGNALS
+        or code - 128 in TRANSIENT_SIGNALS
+        or TRANSIENT_WORDS.search(text) is not None
     )

@@ -100,16 +100,16 @@ class EngineError(BorarunError):
     message : what happened
     remedy : what the user can do about it
     evidence : the program's own last lines
-    passing : whether it may work when it is tried again
+    transient : whether it may work when it is tried again
     """
 
     def __init__(
-        self, message: str, *, remedy: str = "", evidence: str = "", passing: bool = False
+        self, message: str, *, remedy: str = "", evidence: str = "", transient: bool = False
     ) -> None:
         super().__init__(message)
         self.remedy = remedy
         self.evidence = evidence
-        self.passing = passing
+        self.transient = transient
 
 
 class ParseError(EngineError):
@@ -119,7 +119,7 @@ class ParseError(EngineError):
         self, file: Path | str, message: str, *, remedy: str = "", evidence: str = ""
     ) -> None:
         super().__init__(
-            f"{Path(file).name}: {message}", remedy=remedy, evidence=evidence, passing=True
+            f"{Path(file).name}: {message}", remedy=remedy, evidence=evidence, transient=True
         )
         self.file = str(file)
 

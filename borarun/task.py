@@ -220,14 +220,14 @@ class Failure:
     message : what happened
     remedy : what the user can do
     evidence : the program's own last lines
-    passing : whether it may work when it is tried again
+    transient : whether it may work when it is tried again
     """
 
     kind: str
     message: str
     remedy: str = ""
     evidence: str = ""
-    passing: bool = False
+    transient: bool = False
 
 
 @dataclass(frozen=True)

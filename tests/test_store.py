@@ -335,6 +335,14 @@ def test_a_failure_that_cannot_be_read_is_damaged(store: Store) -> None:
         store.record(TASK.key)
 
 
+def test_a_failure_of_before_is_read(store: Store) -> None:
+    store.write_failure(TASK, replace(FAILURE, transient=True))
+    file = store.root / f"{TASK.key}.failure.json"
+    file.write_text(file.read_text().replace('"transient"', '"passing"'))
+    record = store.record(TASK.key)
+    assert record and record.failure == replace(FAILURE, transient=True)
+
+
 # many writers, and their deaths
 
 WRITERS = """

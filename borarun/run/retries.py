@@ -13,7 +13,7 @@ MAX_LOST = 10
 fault and costs it no try.
 """
 
-PASSING_ERRNO = {
+TRANSIENT_ERRNO = {
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EIO,
@@ -26,11 +26,11 @@ PASSING_ERRNO = {
 }
 
 
-def may_pass(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether what the system refused once may work later or elsewhere."""
     while error.__cause__ is not None and not isinstance(error, OSError):
         error = error.__cause__
-    return isinstance(error, OSError) and error.errno in PASSING_ERRNO
+    return isinstance(error, OSError) and error.errno in TRANSIENT_ERRNO
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Tries:
         if failure.kind == LOST:
             self.lost += 1
             return 0.0 if self.lost <= MAX_LOST else None
-        if not failure.passing:
+        if not failure.transient:
             return None
         # Output that cannot be read is mended by running again, or not at all.
         if self.charged >= (min(limit, 1) if failure.kind == ParseError.__name__ else limit):

@@ -28,7 +28,7 @@ from borarun.file import replacing, write_files
 from borarun.job_time import TIME_UP, job_length, seconds_left
 from borarun.run.claim import Claim, Holder
 from borarun.run.interrupts import asked, shielded
-from borarun.run.retries import may_pass
+from borarun.run.retries import is_transient
 from borarun.site.batch_systems.keys import cpus_per_task
 from borarun.site.surroundings import surroundings
 from borarun.store import Store
@@ -121,7 +121,7 @@ def perform(
             _run(task, program, store, work / task.key, _Watch(claim, driver))
         except EngineError as error:
             failure = Failure(
-                type(error).__name__, str(error), error.remedy, error.evidence, error.passing
+                type(error).__name__, str(error), error.remedy, error.evidence, error.transient
             )
         except DamagedError as error:  # an input: whoever made it makes it again
             store.set_aside(error.key)
@@ -129,10 +129,10 @@ def perform(
                 type(error).__name__,
                 str(error),
                 "The record is set aside; its task is done anew, and this one after it.",
-                passing=True,
+                transient=True,
             )
         except (BorarunError, OSError) as error:
-            failure = Failure(type(error).__name__, str(error), passing=may_pass(error))
+            failure = Failure(type(error).__name__, str(error), transient=is_transient(error))
         except Exception as error:  # a bug must not take the whole study with it
             failure = Failure(
                 "bug",
@@ -247,13 +247,13 @@ def _ended_badly(engine: str, code: int, directory: Path, error: EngineError) ->
             f"{engine} {what}: {refused}",
             remedy="Make room or raise the quota, then submit again.",
             evidence=evidence,
-            passing=True,
+            transient=True,
         )
     return EngineError(
         f"{engine} {what}",
         remedy=f"Its files are in {directory}.",
         evidence=evidence,
-        passing=endings.may_pass(code, evidence),
+        transient=endings.is_transient(code, evidence),
     )
 
 
@@ -355,7 +355,7 @@ def _start(command: list[str], directory: Path, watch: _Watch, program: Program)
                 f"{command[0]} could not be started: {error.strerror}",
                 remedy="Check the command in the site file.",
                 evidence=_last_lines(directory),
-                passing=may_pass(error),
+                transient=is_transient(error),
             ) from error
         activity = _Activity(directory)
         try:
@@ -373,7 +373,7 @@ def _start(command: list[str], directory: Path, watch: _Watch, program: Program)
                     raise EngineError(
                         f"wrote nothing for {silence_s / 60:g} minutes, and was ended",
                         evidence=_last_lines(directory),
-                        passing=True,
+                        transient=True,
                         remedy=f"Its files are in {directory}. Where its steps take so long, raise "
                         "silence_minutes in the site file.",
                     )

@@ -33,7 +33,7 @@ from borarun.places import Places
 from borarun.run.blocks import Blocks, Say
 from borarun.run.claim import Holder
 from borarun.run.interrupts import listening, shielded, unheard_by_children
-from borarun.run.retries import LOST, may_pass
+from borarun.run.retries import LOST, is_transient
 from borarun.run.work import perform
 from borarun.site import Site, jobs
 from borarun.site.batch_systems import Batch
@@ -89,12 +89,12 @@ def failure_of(error: BaseException) -> Failure:
             str(error),
             "Mend the executor in the site file: `borarun doctor` checks it.",
         )
-    if may_pass(error):  # its claim could not be written
+    if is_transient(error):  # its claim could not be written
         return Failure(
             type(error).__name__,
             f"a worker could not begin: {error}",
             "Make room or raise the quota, then submit again.",
-            passing=True,
+            transient=True,
         )
     return Failure("bug", f"{type(error).__name__}: {error}", "Please report it.")
 

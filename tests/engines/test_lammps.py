@@ -423,7 +423,7 @@ def test_a_frame_that_is_none_says_why(
     with pytest.raises(EngineError, match=says) as caught:
         read_dump(file, 2, np.array([4, 5]), np.eye(3))
     assert caught.value.remedy.startswith("To run it again " if remedy == "gives the" else remedy)
-    assert caught.value.passing == (remedy == "Submit again")
+    assert caught.value.transient == (remedy == "Submit again")
 
 
 def test_a_cell_that_is_none_is_told_and_columns_are_those_asked_for(tmp_path: Path) -> None:

@@ -229,11 +229,11 @@ def test_a_restart_file_that_lammps_cannot_read_is_passed_over(
 
 
 @pytest.mark.parametrize(
-    ("script", "passing"),
+    ("script", "transient"),
     [("kill -KILL $$", True), ("echo ERROR: Unrecognized pair style; exit 1", False)],
 )
 def test_a_run_that_failed_is_begun_again_when_it_is_asked_for_again(
-    crystal: Atoms, embedded: Result, tmp_path: Path, script: str, passing: bool
+    crystal: Atoms, embedded: Result, tmp_path: Path, script: str, transient: bool
 ) -> None:
     """A LAMMPS that the machine killed, by itself; one without the pair style, when the site file
     names another.
@@ -245,7 +245,7 @@ def test_a_run_that_failed_is_begun_again_when_it_is_asked_for_again(
     lay_out(tmp_path, crystal, settings, site("mlip"))
     with pytest.raises(EngineError) as caught:
         run(tmp_path, settings, site("mlip", command=str(lmp)))
-    assert caught.value.passing == passing
+    assert caught.value.transient == transient
     assert run(tmp_path, settings, site("mlip")).facts["n_frames"] == embedded.facts["n_frames"]
 
 

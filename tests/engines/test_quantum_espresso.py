@@ -311,7 +311,7 @@ class TestSocket:
         assert engine.parse(settings(), directory).facts["program"] == "PWSCF 7.2, PWSCF 0.stand-in"
         with pytest.raises(EngineError, match=r"asks for PWSCF 7\.2 \(got 0\.stand-in\)") as caught:
             engine.parse(settings(version="7.2"), directory)
-        assert str(directory) in caught.value.remedy and not caught.value.passing
+        assert str(directory) in caught.value.remedy and not caught.value.transient
 
 
 def test_pw_s_own_words_are_quoted() -> None:

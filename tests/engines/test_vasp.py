@@ -788,7 +788,9 @@ class TestLabel:
     ) -> None:
         with pytest.raises(EngineError, match="custodian could not mend it") as caught:
             finished(tmp_path / "label", settings(functional="rev-vdW-DF2", **LIH), potcars, lih())
-        assert "vdw_kernel.bindat is missing" in caught.value.evidence and not caught.value.passing
+        assert (
+            "vdw_kernel.bindat is missing" in caught.value.evidence and not caught.value.transient
+        )
 
     def test_a_charged_cell_says_its_electrons(self, potcars: Path, tmp_path: Path) -> None:
         result = finished(tmp_path / "label", settings(charge=-1.0, **LIH), potcars, lih())
@@ -944,7 +946,7 @@ class TestMolecularDynamics:
         monkeypatch.setenv("STANDIN_KILL", "6")
         with pytest.raises(EngineError) as caught:
             finished(tmp_path / "aimd", task, potcars)
-        assert caught.value.passing, "by the machine, which has killed it, and not by its input"
+        assert caught.value.transient, "by the machine, which has killed it, and not by its input"
         monkeypatch.delenv("STANDIN_KILL")
         assert finished(tmp_path / "aimd", task, potcars).facts["n_labels"] == 4
 

@@ -30,7 +30,7 @@ def test_only_production_runs_that_stopped_are_failures(mini_study: Path) -> Non
                 assert ended_early(task, Record(task.key, "", "", "", whole)) is None
     assert set(told) == {"heating", "diffusion"}
     failure = told["diffusion"]
-    assert failure.kind == KIND and not failure.passing
+    assert failure.kind == KIND and not failure.transient
     assert failure.message == (
         "the run ended early after 0.62 ps: an anion came apart. Its results are not used."
     )

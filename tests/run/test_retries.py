@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from borarun.errors import StoreError
-from borarun.run.retries import LOST, MAX_LOST, Tries, may_pass
+from borarun.run.retries import LOST, MAX_LOST, Tries, is_transient
 from borarun.task import Failure
 
 
@@ -18,7 +18,7 @@ def test_what_will_not_pass_is_not_tried_again() -> None:
 def test_what_may_pass_is_tried_with_growing_pauses_and_a_limit() -> None:
     tries = Tries()
     assert [
-        tries.pause_s(Failure("EngineError", "killed", passing=True), limit=3, pause_s=10)
+        tries.pause_s(Failure("EngineError", "killed", transient=True), limit=3, pause_s=10)
         for _ in range(4)
     ] == [10, 20, 40, None]
 
@@ -26,11 +26,11 @@ def test_what_may_pass_is_tried_with_growing_pauses_and_a_limit() -> None:
 def test_unreadable_output_is_tried_once_more() -> None:
     tries = Tries()
     assert [
-        tries.pause_s(Failure("ParseError", "cut short", passing=True), limit=3, pause_s=10)
+        tries.pause_s(Failure("ParseError", "cut short", transient=True), limit=3, pause_s=10)
         for _ in range(2)
     ] == [10, None]
     assert (
-        Tries().pause_s(Failure("ParseError", "cut short", passing=True), limit=0, pause_s=10)
+        Tries().pause_s(Failure("ParseError", "cut short", transient=True), limit=0, pause_s=10)
         is None
     )
 
@@ -63,15 +63,15 @@ def test_a_lost_worker_costs_no_try_up_to_a_cap() -> None:
     ],
 )
 def test_what_the_system_refuses_may_pass_or_not(number: int, expected: bool) -> None:
-    assert may_pass(OSError(number, "")) == expected
+    assert is_transient(OSError(number, "")) == expected
     try:
         try:
             raise OSError(number, "")
         except OSError as error:
             raise StoreError("no room") from error
     except StoreError as error:
-        assert may_pass(error) == expected
+        assert is_transient(error) == expected
 
 
-def test_no_system_error_is_no_passing_one() -> None:
-    assert not may_pass(StoreError("newer format"))
+def test_what_is_no_system_error_is_not_transient() -> None:
+    assert not is_transient(StoreError("newer format"))

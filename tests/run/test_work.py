@@ -220,7 +220,7 @@ def test_a_sound_result_counts_whatever_the_program_said_at_its_end(
 
 
 @pytest.mark.parametrize(
-    ("code", "passing"),
+    ("code", "transient"),
     [
         ("import os; os.kill(os.getpid(), 9)", True),
         ("import os; os.kill(os.getpid(), 11)", False),
@@ -230,10 +230,10 @@ def test_a_sound_result_counts_whatever_the_program_said_at_its_end(
     ],
 )
 def test_what_may_pass_is_told_from_what_will_not(
-    engine: Any, tmp_path: Path, code: str, passing: bool
+    engine: Any, tmp_path: Path, code: str, transient: bool
 ) -> None:
     failure = _perform(_task(code), tmp_path)
-    assert failure is not None and failure.passing == passing
+    assert failure is not None and failure.transient == transient
 
 
 def test_a_program_that_cannot_write_is_tried_again(
@@ -243,7 +243,7 @@ def test_a_program_that_cannot_write_is_tried_again(
     failure = _perform(_task("import sys; sys.exit(1)"), tmp_path)
     assert (
         failure is not None
-        and failure.passing
+        and failure.transient
         and "Disk quota exceeded" in failure.message
         and "quota" in failure.remedy
     )
@@ -257,7 +257,7 @@ def test_a_silent_program_is_ended(
     failure = perform(
         task, Program(silence_minutes=0.01), tmp_path / "store", tmp_path / "work", Holder.here()
     )
-    assert failure is not None and failure.passing
+    assert failure is not None and failure.transient
     assert failure.message == "wrote nothing for 0.01 minutes, and was ended"
     assert "silence_minutes" in failure.remedy
 
@@ -301,7 +301,7 @@ def test_the_end_of_the_job_ends_the_program_in_time(
     monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
     monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
     failure = _perform(task, tmp_path)
-    assert failure is not None and failure.kind == "EngineError" and not failure.passing
+    assert failure is not None and failure.kind == "EngineError" and not failure.transient
     assert "walltime" in failure.remedy
 
 
@@ -408,7 +408,7 @@ def test_a_damaged_input_is_set_aside(engine: Any, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-40])
     second = _task("open('answer', 'w').write('2')", text=Ref(first.key, "answer"))
     failure = _perform(second, tmp_path)
-    assert failure is not None and failure.kind == "DamagedError" and failure.passing
+    assert failure is not None and failure.kind == "DamagedError" and failure.transient
     assert first.key not in store
     assert (store.root / f"{first.key}.damaged.zip").exists()
 
@@ -515,7 +515,7 @@ def test_a_record_that_found_no_room_is_written_without_another_run(
     with monkeypatch.context() as patch:
         patch.setattr(Store, "write", full)
         failure = _perform(task, tmp_path)
-    assert failure.kind == "StoreError" and failure.passing
+    assert failure.kind == "StoreError" and failure.transient
     assert _perform(task, tmp_path) is None
     assert task.key in Store(tmp_path / "store") and witness.read_text() == "x"
 

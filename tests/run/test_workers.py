@@ -35,7 +35,7 @@ def test_parsl_takes_every_executor_of_the_sites_that_ship(config: Path, tmp_pat
 def test_a_task_that_found_no_room_is_tried_again() -> None:
     found = failure_of(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)))
     assert (
-        found.passing
+        found.transient
         and "Disk quota exceeded" in found.message
         and found.kind == "OSError"
         and "quota" in found.remedy

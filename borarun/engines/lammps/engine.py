@@ -221,7 +221,7 @@ def parse(settings: Settings, directory: Path) -> Result:
             f"LAMMPS: {outcome['failed']}",
             remedy=outcome["remedy"],
             evidence=outcome["evidence"],
-            passing=outcome.get("passing", False),
+            transient=outcome.get("transient", False),
         )
     last = int(outcome["last_step"])
     numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])

@@ -51,13 +51,13 @@ class Ending:
     stop : ``completed``, ``wall``, ``extrapolation``, ``exploded`` or ``failed``
     reason : the same in LAMMPS's words
     remedy : what the user can do, where there is something
-    passing : whether it may do well when it is started again
+    transient : whether it may do well when it is started again
     """
 
     stop: str
     reason: str = ""
     remedy: str = ""
-    passing: bool = False
+    transient: bool = False
 
 
 MEANINGS = (
@@ -184,8 +184,10 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
         reached = int(_read("ended.txt").split()[0]) if _read("ended.txt").split() else -1
         said = _read("log.lammps") + _read("screen.txt")
         found = ending(said, reached, plan.steps)
-        if found.stop == "failed" and endings.may_pass(code, said):
-            return replace(found, reason=f"{found.reason} (exit code {code})", passing=True), begun
+        if found.stop == "failed" and endings.is_transient(code, said):
+            return replace(
+                found, reason=f"{found.reason} (exit code {code})", transient=True
+            ), begun
         if (
             found.stop == "failed"
             and restart is not None
@@ -333,7 +335,7 @@ def main() -> None:
             "failed": found.reason,
             "remedy": found.remedy,
             "evidence": evidence,
-            "passing": found.passing,
+            "transient": found.transient,
         }
     else:
         with replacing(Path("candidates.extxyz")) as file:

@@ -201,7 +201,7 @@ def read_records(directory: Path) -> list[dict[str, Json]]:
                 result["failed"],
                 remedy=result["remedy"],
                 evidence=result["evidence"],
-                passing=result.get("passing", False),
+                transient=result.get("transient", False),
             )
         records: list[dict[str, Json]] = [
             json.loads(read_bytes(directory / f"run-{number}" / "run.json"))

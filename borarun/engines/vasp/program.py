@@ -138,7 +138,7 @@ def run(directory: Path, command: list[str]) -> None:
                 "failed": str(error),
                 "remedy": error.remedy,
                 "evidence": error.evidence,
-                "passing": error.passing,
+                "transient": error.transient,
             },
         )
     else:
@@ -361,7 +361,7 @@ def _custodian(
             message,
             remedy="See VASP's output below.",
             evidence=evidence,
-            passing=endings.may_pass(vasp.exit_code, evidence),
+            transient=endings.is_transient(vasp.exit_code, evidence),
         ) from error
     return _mended(custodian)
 

@@ -700,7 +700,10 @@ def test_a_study_begun_at_one_site_is_finished_at_another(run: Run) -> None:
     said = subprocess.run(
         here, cwd=run.folder, capture_output=True, text=True, check=True, timeout=400
     ).stdout
-    assert said.count("  done   ") == 5 - len(before)
+    # A task whose program had ended when its job was cancelled may store its record later.
+    (there,) = map(int, re.findall(r"(\d) of 5 tasks are in the store already", said))
+    assert there >= len(before)
+    assert said.count("  done   ") == 5 - there
     assert len(run.store.keys()) == 5
 
 

@@ -30,8 +30,9 @@ os.environ |= peers.ONE_THREAD  # before they load
 import numpy as np
 import zarr
 
+from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.store import RESOLUTION_A, Store
-from borarun.task import TRAJECTORY, Quantity, Result, Task
+from borarun.task import Result, Task
 
 RESULTS = Path(__file__).parent / "results" / "ion_columns.md"
 ATOMS, IONS, FRAMES, REPEATS, EDGE_A = 2808, 216, 4000, 3, 28.7

@@ -55,8 +55,9 @@ def build(root: Path, n_frames: int) -> None:
     import numpy as np
     from scipy.spatial.transform import Rotation
 
+    from borarun.operations.base import TRAJECTORY, Quantity
     from borarun.store import Store
-    from borarun.task import TRAJECTORY, Quantity, Result
+    from borarun.task import Result
 
     rng = np.random.default_rng(1)
     golden = (1 + 5**0.5) / 2

@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.frames import Frames
+from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.store import RESOLUTION_A, Store
 from borarun.structure_files import read_structure
-from borarun.task import TRAJECTORY, Quantity, Result, Task
+from borarun.task import Result, Task
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "store_size.md"

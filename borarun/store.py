@@ -22,14 +22,13 @@ from numpy.typing import NDArray
 from borarun.errors import DamagedError, EngineError, ForeignError, StoreError
 from borarun.file import replacing
 from borarun.frames import Frames
+from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.record_file import BLOSC_B, DOCUMENT, RecordFile, StrangeRecordError, opened_record
 from borarun.task import (
-    TRAJECTORY,
     Failure,
     Given,
     Input,
     Json,
-    Quantity,
     Record,
     Ref,
     Result,

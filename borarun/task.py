@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from borarun.frames import Frames
+from borarun.operations.base import Quantity
 
 Json = Any
 """A value that JSON can hold: str, int, float, bool, None, lists and dicts of these."""
@@ -169,27 +168,6 @@ def ref_of(value: Input | tuple[Input, ...]) -> Ref:
     """An input that is one other task's result."""
     assert isinstance(value, Ref)
     return value
-
-
-TRAJECTORY = ("atom", "axis", "frame")
-"""The axes of a trajectory of positions."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """An array with its unit and the names of its axes.
-
-    One whose axes are those of ``TRAJECTORY`` is kept to 6e-5 angstrom, in a form that reads fast
-    atom by atom; any other is kept exactly.
-    """
-
-    values: NDArray[Any]
-    unit: str
-    dims: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if np.ndim(self.values) != len(self.dims):
-            raise ValueError(f"{np.ndim(self.values)} axes, but {len(self.dims)} names {self.dims}")
 
 
 @dataclass(frozen=True)

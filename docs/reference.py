@@ -1,5 +1,5 @@
-"""Write the reference pages of docs/reference from the models, the parser and nothing else: `python
-docs/reference.py`.
+"""Write the reference pages of docs/reference, and the table of records in DESIGN.md, from the
+models, the parser and nothing else: `python docs/reference.py`.
 
 They are kept in the repository, so that they read without building anything; a test says when they
 are out of date.
@@ -8,21 +8,30 @@ are out of date.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, get_args
 
 import typer
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from borarun.cli import app
 from borarun.messages import TAGS, Section
+from borarun.operations import OPERATIONS
+from borarun.operations.base import Array, Facts, FramesItem, Item
+from borarun.operations.reference import Computed
 from borarun.published import PublishedFile
 from borarun.site import Site
 from borarun.study import Study
 from borarun.values import Range
 
 DIRECTORY = Path(__file__).parent / "reference"
+DESIGN = Path(__file__).parents[1] / "DESIGN.md"
+TABLE, TABLE_END = (
+    "<!-- Written by `python docs/reference.py` from borarun/operations. -->",
+    "<!-- End of the table. -->",
+)
 GENERATED = (
     "<!-- Written by `python docs/reference.py`. Change the models or the parser, not this page. "
     "-->\n\n"
@@ -331,11 +340,68 @@ def _shown(param: Any) -> str:
     )
 
 
+def design() -> str:
+    """DESIGN.md with the table of what records hold."""
+    before, rest = DESIGN.read_text().split(TABLE)
+    _, after = rest.split(TABLE_END)
+    return f"{before}{TABLE}\n{''.join(_records())}\n{TABLE_END}{after}"
+
+
+def _records() -> Iterator[str]:
+    """One row an operation, without what all of them share."""
+    yield "\n| operation | facts | arrays, frames, texts |\n|---|---|---|\n"
+    yield _row("all", _facts(Facts, frozenset()), "")
+    yield _row("all of a reference", _facts(Computed, Facts.model_fields.keys()), "")
+    for kind in OPERATIONS:
+        yield _row(
+            f"`{kind.__name__}`: {_summary(kind)}",
+            _facts(kind, Computed.model_fields.keys()),
+            "<br>".join(_item(item) for item in kind.items()),
+        )
+
+
+def _summary(kind: type[Facts]) -> str:
+    text = " ".join((kind.__doc__ or "").split(".")[0].split())
+    return text[:1].lower() + text[1:]
+
+
+def _facts(kind: type[BaseModel], known: Set[str]) -> str:
+    return "<br>".join(
+        f"`{name}`{_inside(field)}" + (f" ({field.description})" if field.description else "")
+        for name, field in kind.model_fields.items()
+        if name not in known
+    )
+
+
+def _inside(field: FieldInfo) -> str:
+    """The facts within a fact."""
+    models = [
+        each
+        for each in (field.annotation, *get_args(field.annotation))
+        if isinstance(each, type) and issubclass(each, BaseModel)
+    ]
+    return "".join(
+        f" {{{', '.join(f'`{name}`{_inside(part)}' for name, part in model.model_fields.items())}}}"
+        for model in models
+    )
+
+
+def _item(item: Item) -> str:
+    what = "text"
+    if isinstance(item, FramesItem):
+        what = "frames"
+    elif isinstance(item, Array):
+        what = " ".join(filter(None, [item.dtype, f"({', '.join(item.shape)})", item.unit]))
+    about = f": {item.about}" if item.about else ""
+    return f"`{item}`, {what}{about}" + (", where there is one" if item.optional else "")
+
+
 def main() -> None:
-    """Write the pages."""
+    """Write the pages and the table."""
     DIRECTORY.mkdir(exist_ok=True)
     for name, text in pages().items():
         (DIRECTORY / name).write_text(text)
+    DESIGN.write_text(design())
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from borarun.frames import Frames
+from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.store import Store
 from borarun.study import Study
-from borarun.task import TRAJECTORY, Quantity, Result, Task
+from borarun.task import Result, Task
 
 POTENTIAL = (Path(__file__).parent / "data" / "li2b12h12_level8.mtp").read_text()
 HOST = "node-of-ours"

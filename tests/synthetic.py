@@ -15,12 +15,13 @@ from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from borarun.frames import Frames
+from borarun.operations.base import Quantity
 from borarun.report import Results, collect
 from borarun.store import Store
 from borarun.study import Study
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.heating.section import Heating
-from borarun.task import Failure, Json, Quantity, Ref, Result, Task
+from borarun.task import Failure, Json, Ref, Result, Task
 from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 
 EA_EV = 0.34

@@ -189,7 +189,7 @@ def test_only_subjects_name_sections() -> None:
     a second list would not be told of a new one. Engines have items and operations of such names.
     """
     names = {subject.name for subject in SUBJECTS}
-    ways = {ROOT / "borarun" / room for room in ("engines", "subjects", "analysis")}
+    ways = {ROOT / "borarun" / room for room in ("engines", "operations", "subjects", "analysis")}
     named = {
         (path.relative_to(ROOT).as_posix(), node.value)
         for path in MODULES

@@ -39,6 +39,7 @@ from borarun.mtp import active_set
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import HARD_FORCE
 from borarun.mtp.templates import SCALARS
+from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.published import read_published
 from borarun.run import ended_early, retries
 from borarun.sharing.crate import Terms
@@ -48,7 +49,6 @@ from borarun.stage import PRODUCTION_GRADE_EVERY
 from borarun.store import Store
 from borarun.structure import BOND_TOLERANCE
 from borarun.study import load_study
-from borarun.task import TRAJECTORY, Quantity
 from borarun.units import FS_PER_PS
 
 ROOT = Path(__file__).parents[1]
@@ -132,6 +132,10 @@ def test_the_reference_is_that_of_the_models_and_the_parser() -> None:
     assert {name: (ROOT / "docs/reference" / name).read_text() for name in pages} == pages, (
         "run: python docs/reference.py"
     )
+
+
+def test_the_table_of_records_is_that_of_the_operations() -> None:
+    assert (ROOT / "DESIGN.md").read_text() == reference().design(), "run: python docs/reference.py"
 
 
 def test_the_reference_has_every_key_once() -> None:

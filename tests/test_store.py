@@ -20,8 +20,9 @@ import zarr
 
 from borarun.errors import EngineError, StoreError
 from borarun.frames import Frames
+from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.store import FORMAT, RESOLUTION_A, Store, trajectory_chunks
-from borarun.task import TRAJECTORY, Failure, Quantity, Ref, Result, Task
+from borarun.task import Failure, Ref, Result, Task
 
 TASK = Task(
     engine="lammps",
@@ -350,7 +351,8 @@ import os, signal, sys
 import numpy as np, zarr
 from pathlib import Path
 from borarun.store import Store
-from borarun.task import TRAJECTORY, Quantity, Result, Task
+from borarun.operations.base import TRAJECTORY, Quantity
+from borarun.task import Result, Task
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a dead child is gone at once
 parent = os.getpid()

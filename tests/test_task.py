@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from borarun.frames import Frames
-from borarun.task import Cost, Failure, Given, Quantity, Record, Ref, Settings, Task
+from borarun.operations.base import Quantity
+from borarun.task import Cost, Failure, Given, Record, Ref, Settings, Task
 
 TASK = Task(
     engine="lammps",

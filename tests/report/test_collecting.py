@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from synthetic import Made, make_study
 
+from borarun.operations.base import Quantity
 from borarun.report import Results, collect
 from borarun.report.measured import Measured
 from borarun.report.provenance.collect import provenance
@@ -27,7 +28,7 @@ from borarun.subjects.heating import tables as heating_tables
 from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.potential.results import PotentialFound
 from borarun.subjects.reorientation.results import ReorientationFound
-from borarun.task import Failure, Quantity, Ref, Result, Task
+from borarun.task import Failure, Ref, Result, Task
 
 
 def test_a_finished_study_has_no_gaps(results: Results) -> None:

@@ -13,12 +13,13 @@ from synthetic import crystal, lammps, make_study, walk
 
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds
+from borarun.operations.base import Quantity
 from borarun.report.source import Done, Source
 from borarun.report.trajectory import elements_at_centre, read, still_atoms, vertices_of
 from borarun.store import Store
 from borarun.structure import find_anions
 from borarun.structure_files import read_structure
-from borarun.task import Quantity, Result, Task
+from borarun.task import Result, Task
 
 STUDIES = Path(__file__).parents[2] / "studies"
 

@@ -23,6 +23,7 @@ from borarun.engines.registry import ENGINES
 from borarun.errors import StoreError
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
+from borarun.operations.base import Quantity
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.report import collect, parquet
@@ -32,7 +33,6 @@ from borarun.sharing.export import export
 from borarun.store import Store
 from borarun.structure_files import read_structure
 from borarun.study import load_study
-from borarun.task import Quantity
 
 TERMS = Terms.of(["Ada Lovelace 0000-0002-1825-0097", "Charles Babbage"], "CC-BY-4.0")
 

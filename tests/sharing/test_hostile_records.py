@@ -23,9 +23,10 @@ from packs import Contents, refused
 
 from borarun.errors import ForeignError, StoreError
 from borarun.frames import Frames
+from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.record_file import StrangeRecordError, opened_record
 from borarun.store import Store
-from borarun.task import TRAJECTORY, Quantity, Result, Task
+from borarun.task import Result, Task
 
 TASK = Task("lammps", {"seed": 1})
 FRAMES = Frames(np.array([0, 2]), np.array([3, 5], np.int32), np.zeros((2, 3)), np.eye(3)[None])

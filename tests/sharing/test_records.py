@@ -11,9 +11,10 @@ import pytest
 
 from borarun.errors import DamagedError, StoreError
 from borarun.frames import Frames
+from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.sharing.records import share, verify
 from borarun.store import Store
-from borarun.task import TRAJECTORY, Quantity, Ref, Result, Task
+from borarun.task import Ref, Result, Task
 
 TASK = Task(
     "lammps",

@@ -29,7 +29,7 @@ from borarun.engines.moment_tensor.export import exported as exported
 from borarun.engines.potential.training import TrainingSettings, split
 from borarun.engines.reading import AGAIN, read_bytes
 from borarun.errors import ParseError
-from borarun.task import Quantity
+from borarun.operations.base import Quantity
 
 NAME = "borarun-mtp"
 Section = BorarunPotential

@@ -34,8 +34,8 @@ from borarun.engines.lammps.md_frames import read_frames
 from borarun.engines.potential.form import form
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
+from borarun.operations.base import Quantity
 from borarun.structure import build, is_torn
-from borarun.task import Quantity
 
 NAME = "lammps"
 RESUMABLE = True

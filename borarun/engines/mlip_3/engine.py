@@ -32,7 +32,7 @@ from borarun.engines.reading import AGAIN, read_bytes
 from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
 from borarun.mtp.potential import Potential
-from borarun.task import Quantity
+from borarun.operations.base import Quantity
 
 if TYPE_CHECKING:
     from borarun.mtp.residuals import Comparison

@@ -24,7 +24,7 @@ from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
 from borarun.engines.reading import AGAIN, read_bytes
 from borarun.errors import EngineError, ParseError
-from borarun.task import Quantity
+from borarun.operations.base import Quantity
 
 NAME = "phonopy"
 RESUMABLE = False

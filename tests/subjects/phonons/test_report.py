@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from borarun.frames import Frames
+from borarun.operations.base import Quantity
 from borarun.plan import expand
 from borarun.report import Results, collect, write_report
 from borarun.store import Store
@@ -20,7 +21,7 @@ from borarun.study import load_study
 from borarun.subjects.phonons.figures import blocks, file_name
 from borarun.subjects.phonons.results import PhononsFound
 from borarun.subjects.relax.results import RelaxFound
-from borarun.task import Quantity, Result, Task
+from borarun.task import Result, Task
 from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
 
 STUDIES = Path(__file__).parents[3] / "studies"

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from borarun.frames import Frames
+from borarun.operations.base import Quantity
 from borarun.report import Results, collect
 from borarun.store import Store
 from borarun.subjects.vibrations.figures import densities
 from borarun.subjects.vibrations.results import VibrationsFound
 from borarun.subjects.vibrations.section import Vibrations
-from borarun.task import Quantity, Result, Task
+from borarun.task import Result, Task
 from borarun.units import THZ_IN_MEV
 
 FREQUENCY_THZ = {3: 10.0, 5: 25.0, 1: 74.0}

@@ -1,0 +1,21 @@
+"""What the operations of all engines leave in a record: one frozen class an operation."""
+
+from __future__ import annotations
+
+from borarun.operations.base import Facts
+from borarun.operations.dynamics import MolecularDynamics
+from borarun.operations.phonons import Displaced, HarmonicPhonons
+from borarun.operations.potential import Selected, Trained
+from borarun.operations.reference import Labelled, Relaxed, Sampled
+
+OPERATIONS: tuple[type[Facts], ...] = (
+    Relaxed,
+    Labelled,
+    Sampled,
+    Trained,
+    Selected,
+    MolecularDynamics,
+    Displaced,
+    HarmonicPhonons,
+)
+"""Every operation. To add one: a class, a line here; DESIGN.md's table is made from it."""

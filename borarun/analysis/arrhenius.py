@@ -1,4 +1,9 @@
-"""Activation energy of the ionic conductivity."""
+"""Activation energy of a diffusivity or a conductivity.
+
+The activation energy of what? With D = D_0 exp(-E / k_B T) the product sigma T has the same energy,
+apart from thermal expansion, and sigma = sigma T / T has one that is smaller by about k_B T (43 meV
+at 500 K). `fit` draws the line through whichever it is given.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +24,13 @@ _NORMAL_95 = float(stats.norm.ppf(0.975))
 
 @dataclass(frozen=True)
 class Arrhenius:
-    """A line through ln sigma over 1/T.
+    """A line through ln y over 1/T, y being a diffusivity, a conductivity or its product with T.
 
     Attributes
     ----------
     activation_energy_eV, error : eV and its standard error
     low, high : 95 % interval, eV
-    log_prefactor : ln(sigma_0 / (S/cm))
+    log_prefactor : ln y_0, y_0 in the unit of y
     covariance : (2, 2), of (``log_prefactor``, ``activation_energy_eV``), scaled as the error is
     chi2_reduced : sum of squares of residuals over their errors, by degree of freedom; nan for two
         points
@@ -54,7 +59,7 @@ class Arrhenius:
 
         Returns
         -------
-        sigma, low, high : (m,) S/cm each
+        y, low, high : (m,) each in the unit of y
         """
         row = np.stack(
             [
@@ -76,7 +81,7 @@ class FewHops:
     ----------
     temperatures_K : (m,) K
     hops : (m,) number seen, from zero, not necessarily whole
-    per_hop : (m,) S/cm that one hop in the run stands for
+    per_hop : (m,) value that one hop in the run stands for, in the unit of y
     """
 
     temperatures_K: Array
@@ -85,9 +90,9 @@ class FewHops:
 
 
 def fit(
-    temperatures_K: Array, sigma: Array, sigma_error: Array, few: FewHops | None = None
+    temperatures_K: Array, values: Array, errors: Array, few: FewHops | None = None
 ) -> Arrhenius:
-    """Weighted straight line through ln sigma over 1/T, sigma = sigma_0 exp(-E_a / k_B T).
+    """Weighted straight line through ln y over 1/T, y = y_0 exp(-E_a / k_B T).
 
     Each point weighs by its own error. Where the points scatter about the line by more than their
     errors say, all errors are scaled by the square root of the reduced chi^2; never down. The
@@ -101,7 +106,7 @@ def fit(
     Parameters
     ----------
     temperatures_K : (n,) K
-    sigma, sigma_error : (n,) S/cm, value and standard error
+    values, errors : (n,) of y and its standard errors, in one unit
     few : points that join by the Poisson likelihood of their hops. To leave them out makes the
         activation energy too small, because they are those where the ions happened to hop less.
 
@@ -111,13 +116,12 @@ def fit(
 
     Source
     ------
-    Maltsev, Chepkasov, Oganov, ACS Appl. Mater. Interfaces 15 (2023), eq. (3): the activation
-    energy is that of sigma, not of sigma T.
+    Maltsev, Chepkasov, Oganov, ACS Appl. Mater. Interfaces 15 (2023), eq. (3), for sigma.
     """
-    temperatures_K, sigma, sigma_error = (
-        np.asarray(values, float) for values in (temperatures_K, sigma, sigma_error)
+    temperatures_K, values, errors = (
+        np.asarray(given, float) for given in (temperatures_K, values, errors)
     )
-    good = np.isfinite(sigma) & np.isfinite(sigma_error) & (sigma > 0) & (sigma_error > 0)
+    good = np.isfinite(values) & np.isfinite(errors) & (values > 0) & (errors > 0)
     n_points = int(good.sum())
     if len(np.unique(temperatures_K[good])) < 2:
         reason = (
@@ -137,12 +141,12 @@ def fit(
             usable=False,
             reason=reason,
         )
-    relative = sigma_error[good] / sigma[good]
+    relative = errors[good] / values[good]
     rows = (
         np.stack([np.ones(n_points), -1 / (BOLTZMANN_EV_PER_K * temperatures_K[good])], axis=1)
         / relative[:, None]
     )
-    target = np.log(sigma[good]) / relative
+    target = np.log(values[good]) / relative
     solution = np.linalg.lstsq(rows, target, rcond=None)[0]
     chi2 = float(np.sum((target - rows @ solution) ** 2))
     chi2_reduced = chi2 / (n_points - 2) if n_points > 2 else math.nan

@@ -4,6 +4,7 @@ materials that borarun ships.
 
 from borarun.published.model import (
     RECOMMENDED,
+    Definition,
     Number,
     Published,
     PublishedFile,
@@ -16,6 +17,7 @@ from borarun.published.model import (
 
 __all__ = [
     "RECOMMENDED",
+    "Definition",
     "Number",
     "Published",
     "PublishedFile",

@@ -66,6 +66,10 @@ Quantity = Literal[
 ]
 
 
+Definition = Literal["D", "sigma*T", "sigma"]
+"""What an activation energy is that of; those of D and of sigma T are larger by about k_B T."""
+
+
 class Source(Section):
     """Where a number was published."""
 
@@ -107,6 +111,16 @@ class Number(Section):
         default=None,
         description="Phase that it holds for; without it any of ours is set beside it.",
     )
+    definition: Definition | None = Field(
+        default=None,
+        description="Only of an activation energy: that of `D`, of `sigma*T` or of `sigma`, as "
+        "the source fitted it. Left out where the source does not say; that of `sigma` is then set "
+        "beside it.",
+    )
+    range_K: Pair | None = Field(
+        default=None,
+        description="Only of an activation energy: lowest and highest temperature of its fit, K.",
+    )
     functional: Annotated[str, Field(max_length=60)] = Field(
         default="", description="Density functional of a simulation."
     )
@@ -141,6 +155,13 @@ class Number(Section):
             raise ValueError("an uncertainty needs a value that it belongs to")
         if self.quantity in AT_TEMPERATURE and self.temperature_K is None:
             raise ValueError(f"{self.quantity} needs a temperature_K")
+        if self.quantity != "activation_energy" and (self.definition or self.range_K):
+            raise ValueError("definition and range_K belong to an activation_energy only")
+        if self.range_K is not None and not 0 < self.range_K[0] < self.range_K[1]:
+            raise ValueError(
+                "range_K must be two temperatures, the lower first (got "
+                f"{self.range_K[0]:g} and {self.range_K[1]:g})"
+            )
         if self.kind == "paper" and not self.functional:
             raise ValueError("a number of kind paper needs the functional of its simulation")
         return self
@@ -176,6 +197,7 @@ class Number(Section):
             self.vacancies,
             self.mol_percent,
             self.phase,
+            self.definition,
         )
 
 

@@ -20,6 +20,9 @@ NOTHING = "–"
 OURS = "this study"
 """Whose a number is that borarun computed."""
 
+OF_WHAT = {"D": "D", "sigma*T": "σT", "sigma": "σ"}
+"""The quantities that have an activation energy, by the names that files have for them."""
+
 
 def formula(text: str) -> str:
     """``Li2B12H12`` with subscripts."""

@@ -29,6 +29,7 @@ from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.potential.results import PotentialFound
 from borarun.subjects.reorientation.results import ReorientationFound
 from borarun.task import Failure, Ref, Result, Task
+from borarun.units import BOLTZMANN_EV_PER_K
 
 
 def test_a_finished_study_has_no_gaps(results: Results) -> None:
@@ -191,6 +192,37 @@ def test_without_a_transition_all_points_make_one_line_with_the_energy_put_in(
     (line,) = [line for line in lines(with_phases(unsplit, (), ())) if line.vacancies == 1]
     assert line.activation_energy_meV is not None
     assert line.activation_energy_meV.value == pytest.approx(340, abs=60)
+
+
+def test_activation_energies_of_D_and_of_sigma_T_are_larger_by_the_thermal_energy(
+    results: Results,
+) -> None:
+    """Of D = D_0 exp(-E / k_B T): to be found within rounding in the same points."""
+    exact = [
+        replace(
+            p,
+            phase="",
+            accepted=True,
+            few_hops=None,
+            relative_error=0.01,
+            diffusivity_cm2_s=Measured(D, D, D),
+            conductivity_S_cm=Measured(D / p.temperature_K, D, D),
+        )
+        for p in results.of(DiffusionFound).transport
+        if p.vacancies == 1
+        for D in [np.exp(-0.34 / (BOLTZMANN_EV_PER_K * p.temperature_K))]
+    ]
+    (line,) = lines(exact)
+    temperatures_K = [p.temperature_K for p in exact]
+    assert line.energy_of_D_meV is not None and line.energy_of_sigma_T_meV is not None
+    assert line.activation_energy_meV is not None
+    assert line.energy_of_D_meV.value == pytest.approx(340)
+    assert line.energy_of_sigma_T_meV.value == pytest.approx(340)
+    less = 340 - line.activation_energy_meV.value
+    thermal = [1e3 * BOLTZMANN_EV_PER_K * T for T in (min(temperatures_K), max(temperatures_K))]
+    assert thermal[0] < less < thermal[1]
+    assert line.energy_meV("D") is line.energy_of_D_meV
+    assert line.energy_meV(None) is line.activation_energy_meV
 
 
 def test_anions_turn_only_where_they_were_made_to(results: Results) -> None:

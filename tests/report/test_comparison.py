@@ -81,6 +81,47 @@ def test_without_any_interval_nothing_is_judged(results: Results) -> None:
     assert "other functional: PBE-D3 against rev-vdW-DF2" in found.remark
 
 
+def test_an_interval_wider_than_the_value_tells_nothing(results: Results) -> None:
+    def verdict(lowest: float, highest: float, **published: object) -> str:
+        point = LatticePoint(
+            "PBE", 0, 300.0, Measured((lowest + highest) / 2, lowest, highest), Measured(1, 1, 1)
+        )
+        (found,) = compare(
+            changed(results, lattice=(point,), published=Published(SOURCES, (number(**published),)))
+        )
+        return found.verdict
+
+    assert verdict(4.0, 14.0) == "uninformative"  # 9.5 +- 5.0 of 9.50
+    assert verdict(5.0, 14.0) == "within"
+    assert verdict(14.0, 34.0) == "outside"  # which a wide interval can tell as well
+    assert verdict(9.0, 10.0, uncertainty=6.0) == "uninformative"
+    assert verdict(9.0, 10.0, value=None, low=1.0, high=18.0) == "within"  # a range is a statement
+
+
+def test_an_activation_energy_is_set_beside_the_same_quantity(results: Results) -> None:
+    def beside(definition: str | None) -> tuple[float, str]:
+        value = number(
+            quantity="activation_energy",
+            value=340,
+            unit="meV",
+            temperature_K=None,
+            mol_percent=25,
+            phase="ordered",
+            definition=definition,
+        )
+        (found,) = compare(with_values(results, value))
+        return found.ours.number, found.remark
+
+    (line,) = [line for line in results.of(DiffusionFound).arrhenius if line.activation_energy_meV]
+    of_D, of_sigma = line.energy_of_D_meV, line.activation_energy_meV
+    assert of_D is not None and of_sigma is not None
+    assert beside("D")[0] == of_D.value
+    assert beside("sigma")[0] == of_sigma.value < of_D.value
+    assert beside(None)[0] == of_sigma.value
+    assert "does not say of what" in beside(None)[1]
+    assert "does not say of what" not in beside("D")[1]
+
+
 def test_only_the_same_vacancy_content_is_compared(results: Results) -> None:
     def contents(**conditions: object) -> list[float | None]:
         value = number(

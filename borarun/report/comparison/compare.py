@@ -13,6 +13,9 @@ from borarun.subjects import SUBJECTS
 SAME_TEMPERATURE_K = 15.0
 """A run this near to a published temperature is compared with it."""
 
+WIDEST_TELLING = 1.0
+"""An interval that is wider than this times the published value tells nothing by holding it."""
+
 SAME_CONTENT = 0.25
 """Vacancy contents that differ by at most this part of the larger are compared; without vacancies
 and with them are two things.
@@ -58,7 +61,8 @@ class Compared:
     deviation : ours less the published one, in its unit
     combined : half the combined interval, the root of the sum of squares of both halves; None where
         neither has one
-    verdict : ``within``, ``outside`` or ``no interval``
+    verdict : ``within``, ``outside``, ``uninformative`` where the values agree only because an
+        interval is wider than the published value, or ``no interval``
     remark : another functional, and intervals that are missing
     """
 
@@ -99,16 +103,29 @@ def _compared(number: Number, ours: Ours) -> Compared:
             f"published for the {number.phase} phase; which phase ours is in was not found"
         )
     halves = [half for half in (ours.half_width, number.half_width) if half is not None]
+    if number.quantity == "activation_energy" and number.definition is None:
+        remarks.append("the source does not say of what: compared with that of σ")
+    if number.range_K is not None:
+        remarks.append(f"published line over {number.range_K[0]:g} to {number.range_K[1]:g} K")
     if number.half_width is None:
         remarks.append("published without interval")
     if ours.half_width is None:
         remarks.append("ours has no interval")
     deviation = ours.number - number.number
     combined = hypot(*halves) if halves else None
-    verdict = (
-        "no interval" if combined is None else "within" if abs(deviation) <= combined else "outside"
+    return Compared(
+        number, ours, deviation, combined, _verdict(number, ours, combined), "; ".join(remarks)
     )
-    return Compared(number, ours, deviation, combined, verdict, "; ".join(remarks))
+
+
+def _verdict(number: Number, ours: Ours, combined: float | None) -> str:
+    """In a word. A published range is a statement, not an uncertainty, however wide it is."""
+    if combined is None:
+        return "no interval"
+    if abs(ours.number - number.number) > combined:
+        return "outside"
+    widest = 2 * max(ours.half_width or 0.0, number.uncertainty or 0.0)
+    return "uninformative" if widest > WIDEST_TELLING * abs(number.number) else "within"
 
 
 def same_temperature(temperature_K: float, number: Number) -> bool:

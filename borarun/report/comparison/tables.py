@@ -21,6 +21,8 @@ def comparison(results: Results) -> Table | None:
         conditions += [f"{c.ours.mol_percent:.3g} mol %"] if c.ours.mol_percent is not None else []
         conditions += [c.ours.phase] if c.ours.phase else []
         quantity = n.quantity.replace("_percent", "").replace("_", " ")
+        if n.quantity == "activation_energy":
+            quantity += f" of {text.OF_WHAT[n.definition or 'sigma']}"
         rows.append(
             [
                 f"{quantity}, {_UNIT_NAMES.get(n.unit, n.unit)}",
@@ -48,11 +50,14 @@ def comparison(results: Results) -> Table | None:
         Column("source"),
     )
     outside = sum(c.verdict == "outside" for c in found)
+    untold = sum(c.verdict == "uninformative" for c in found)
     left = len(results.published.values) - len({c.published.identity for c in found})
     caption = (
         "The combined interval is the root of the sum of squares of half our 95 % interval and "
         f"half the published one, as far as they exist; {outside} of {len(found)} comparisons "
-        "lie outside it. Intervals hold statistical errors: a deviation of many of them may be "
+        f"lie outside it. In {untold} the values agree, but an interval is wider than the "
+        "published value, so that the agreement says nothing: uninformative. Intervals hold "
+        "statistical errors: a deviation of many of them may be "
         f"the functional's, the potential's or the cell's. {text.count(left, 'published value')} "
         f"without a counterpart here {'is' if left == 1 else 'are'} left out. Results are "
         f"compared at most {SAME_TEMPERATURE_K:g} K and {100 * SAME_CONTENT:g} % of the "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import isfinite
 
@@ -86,28 +86,17 @@ def _transition(
 
 
 def _line(points: Sequence[Transport]) -> ArrheniusLine:
-    good = [p for p in points if p.accepted and p.conductivity_S_cm is not None]
+    measured = [p for p in points if p.conductivity_S_cm and p.diffusivity_cm2_s]
+    good = [p for p in measured if p.accepted]
+    seldom = [p for p in measured if p.few_hops]
     temperatures_K = np.array([p.temperature_K for p in good])
-    sigma = np.array([p.conductivity_S_cm.value for p in good if p.conductivity_S_cm])
-    error = np.array([_standard_error(p) for p in good])
-    seldom = [
-        (p.temperature_K, p.few_hops, p.conductivity_S_cm.value / p.few_hops)
-        for p in points
-        if p.few_hops and p.conductivity_S_cm is not None
-    ]
-    few = arrhenius.FewHops(*np.array(seldom, float).reshape(-1, 3).T)
-    fit = arrhenius.fit(temperatures_K, sigma, error, few)
+    fit = _fit(good, seldom, _sigma)
     where = (
         np.linspace(temperatures_K.min(), temperatures_K.max(), LINE_POINTS)
         if fit.usable
         else np.zeros(0)
     )
     line, low, high = fit.at(where) if fit.usable else (where, where, where)
-    energy = (
-        Measured(1e3 * fit.activation_energy_eV, 1e3 * fit.low, 1e3 * fit.high)
-        if fit.usable
-        else None
-    )
     span = f"{temperatures_K.min():g} to {temperatures_K.max():g} K" if fit.usable else fit.reason
     left_out = len(points) - len(good) - len(seldom)
     statement = ", ".join(
@@ -125,7 +114,9 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
         vacancies=points[0].vacancies,
         mol_percent=points[0].mol_percent,
         site_percent=points[0].site_percent,
-        activation_energy_meV=energy,
+        activation_energy_meV=_energy(fit),
+        energy_of_sigma_T_meV=_energy(_fit(good, seldom, lambda p: _sigma(p) * p.temperature_K)),
+        energy_of_D_meV=_energy(_fit(good, seldom, _diffusivity)),
         n_points=fit.n_points,
         chi2_reduced=fit.chi2_reduced if isfinite(fit.chi2_reduced) else None,
         line_T_K=where,
@@ -137,7 +128,34 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
     )
 
 
-def _standard_error(point: Transport) -> float:
+def _fit(
+    good: Sequence[Transport], seldom: Sequence[Transport], read: Callable[[Transport], float]
+) -> arrhenius.Arrhenius:
+    """A line through what ``read`` gives of each point, and of those with few hops."""
+    values = np.array([read(p) for p in good])
+    few = [(p.temperature_K, p.few_hops, read(p) / p.few_hops) for p in seldom if p.few_hops]
+    return arrhenius.fit(
+        np.array([p.temperature_K for p in good]),
+        values,
+        values * [p.relative_error for p in good],
+        arrhenius.FewHops(*np.array(few, float).reshape(-1, 3).T),
+    )
+
+
+def _energy(fit: arrhenius.Arrhenius) -> Measured | None:
+    """meV."""
+    if not fit.usable:
+        return None
+    return Measured(1e3 * fit.activation_energy_eV, 1e3 * fit.low, 1e3 * fit.high)
+
+
+def _sigma(point: Transport) -> float:
     """S/cm."""
     assert point.conductivity_S_cm is not None
-    return point.conductivity_S_cm.value * point.relative_error
+    return point.conductivity_S_cm.value
+
+
+def _diffusivity(point: Transport) -> float:
+    """cm^2/s."""
+    assert point.diffusivity_cm2_s is not None
+    return point.diffusivity_cm2_s.value

@@ -580,7 +580,7 @@ def activation(results: Results) -> Figure | None:
             paper = [
                 n
                 for n in results.published.find("activation_energy", kind="paper", phase=phase)
-                if n.mol_percent is not None
+                if n.mol_percent is not None and n.definition in ("sigma", None)
             ]
             paper = [n for n in paper if n.functional in {n.functional for n in paper[:1]}]
             if paper:
@@ -603,7 +603,7 @@ def activation(results: Results) -> Figure | None:
                 ls=(0, (4, 3)),
                 label=f"experiment, {results.published.sources[n.source].short}",
             )
-        axes.set(xlabel="vacancies per formula unit, mol %", ylabel="activation energy, meV")
+        axes.set(xlabel="vacancies per formula unit, mol %", ylabel="activation energy of σ, meV")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15))
 
     panel = style.draw(
@@ -620,6 +620,8 @@ def activation(results: Results) -> Figure | None:
             line.vacancies,
             line.mol_percent,
             line.activation_energy_meV,
+            line.energy_of_sigma_T_meV,
+            line.energy_of_D_meV,
             line.n_points,
         ]
         for line in lines
@@ -629,11 +631,14 @@ def activation(results: Results) -> Figure | None:
         Column("phase"),
         Column("vacancies"),
         Column("content", "mol %"),
-        Column("activation energy", "meV"),
+        Column("of σ", "meV"),
+        Column("of σT", "meV"),
+        Column("of D", "meV"),
         Column("points"),
     )
     caption = (
-        "From the lines of the figure before, with 95 % intervals; hollow: ours of the "
+        "Activation energies of σ, from the lines of the figure before, with 95 % intervals; the "
+        "table has those of σT and D beside them. Hollow: ours of the "
         "disordered phase. Beside them Table 3 of the paper, as far as it is known."
     )
     title = "Activation energy against vacancy content"

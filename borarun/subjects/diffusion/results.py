@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from borarun.published import Definition
 from borarun.report.measured import DRAWN_ONLY, Array, Measured
 from borarun.subjects.diffusion.structure.results import LocalStructure
 from borarun.subjects.reorientation.results import Rotation
@@ -67,8 +68,11 @@ class Transport:
 
 @dataclass(frozen=True)
 class ArrheniusLine:
-    """Weighted fit of ln(sigma) over 1/T at one vacancy count. Without enough points,
-    ``activation_energy_meV`` is None.
+    """Weighted fits over 1/T at one vacancy count. Without enough points there are no energies.
+
+    ``activation_energy_meV`` is that of sigma, as in the published work (its eq. 3);
+    ``energy_of_sigma_T_meV`` and ``energy_of_D_meV`` are those of sigma T and of the diffusivity,
+    larger by about k_B T.
 
     ``line_T_K``, ``line_S_cm``, ``line_low_S_cm`` and ``line_high_S_cm`` are (n,): the fitted line
     over the range of the points, and its 95 % band. ``phase`` is that of the points.
@@ -79,6 +83,8 @@ class ArrheniusLine:
     mol_percent: float
     site_percent: float
     activation_energy_meV: Measured | None
+    energy_of_sigma_T_meV: Measured | None
+    energy_of_D_meV: Measured | None
     n_points: int
     chi2_reduced: float | None
     line_T_K: Array
@@ -87,6 +93,13 @@ class ArrheniusLine:
     line_high_S_cm: Array
     phase: str
     statement: str
+
+    def energy_meV(self, definition: Definition | None) -> Measured | None:
+        """The activation energy of ``definition``; of sigma where that is not known."""
+        return {
+            "D": self.energy_of_D_meV,
+            "sigma*T": self.energy_of_sigma_T_meV,
+        }.get(definition or "sigma", self.activation_energy_meV)
 
 
 @dataclass(frozen=True)

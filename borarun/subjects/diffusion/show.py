@@ -97,7 +97,11 @@ def _activation(results: Results) -> Card:
             -line.vacancies,
         ),
     )
-    same = [c.published for c in compare(results) if c.ours.value is line.activation_energy_meV]
+    same = [
+        c.published
+        for c in compare(results)
+        if c.ours.value is line.activation_energy_meV and c.published.definition in ("sigma", None)
+    ]
     papers = sorted(
         (n for n in same if n.kind == "paper"),
         key=lambda n: (n.functional != line.functional, n.functional != RECOMMENDED),
@@ -110,7 +114,7 @@ def _activation(results: Results) -> Card:
         filter(None, (line.functional, vacancies, line.phase, f"{line.n_points} temperatures"))
     )
     return Card(
-        "Activation energy", text.measured(line.activation_energy_meV), "meV", content, beside
+        "Activation energy of σ", text.measured(line.activation_energy_meV), "meV", content, beside
     )
 
 
@@ -169,12 +173,13 @@ def densities(results: Results) -> dict[str, DensityMap]:
 
 def _our_activation(results: Results, number: Number) -> Iterator[Ours]:
     for line in results.of(DiffusionFound).arrhenius:
+        energy = line.energy_meV(number.definition)
         if (
-            line.activation_energy_meV is not None
+            energy is not None
             and same_content(line.mol_percent, number)
             and same_phase(line.phase, number)
         ):
-            yield Ours(line.functional, line.activation_energy_meV, line.mol_percent, line.phase)
+            yield Ours(line.functional, energy, line.mol_percent, line.phase)
 
 
 def _our_diffusivity(results: Results, number: Number) -> Iterator[Ours]:

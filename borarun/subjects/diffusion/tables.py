@@ -90,6 +90,8 @@ def activation(results: Results) -> Table | None:
             line.mol_percent,
             line.site_percent,
             line.activation_energy_meV,
+            line.energy_of_sigma_T_meV,
+            line.energy_of_D_meV,
             str(line.n_points),
             line.chi2_reduced,
             line.statement,
@@ -105,10 +107,14 @@ def activation(results: Results) -> Table | None:
                 p.vacancies,
                 p.mol_percent,
                 sites,
-                p.number,
+                *(
+                    p.number if (p.definition or "sigma") == of_what else None
+                    for of_what in ("sigma", "sigma*T", "D")
+                ),
                 "",
                 None,
-                f"{results.published.sources[p.source].short}, {p.place}",
+                ("" if p.definition else "the source does not say of what; ")
+                + f"{results.published.sources[p.source].short}, {p.place}",
             ]
         )
     columns = (
@@ -116,16 +122,19 @@ def activation(results: Results) -> Table | None:
         Column("vacancies in the cell"),
         Column("per formula unit", "mol %", 3),
         Column(f"per {results.mobile} site", "%", 3),
-        Column("activation energy", "meV", 3),
+        Column("of σ", "meV", 3),
+        Column("of σT", "meV", 3),
+        Column("of D", "meV", 3),
         Column("points"),
         Column("reduced χ²", "", 2),
         Column("remark"),
     )
     caption = (
-        "Weighted fit of ln σ over 1/T through the points that are in the fit; 95 % interval, "
-        "widened by √χ² where the points scatter more than their errors. It is the activation "
-        "energy of σ; those of D and of σT are larger by k_B T, 43 meV at 500 K. Points with too "
-        "few hops count by the number of their hops."
+        "Activation energies of σ, of σT and of D: weighted fits of their logarithms over 1/T "
+        "through the points that are in the fit; 95 % intervals, widened by √χ² where the points "
+        "scatter more than their errors. Those of D and of σT are larger by about k_B T, 43 meV "
+        "at 500 K: compare like with like. Points with too few hops count by the number of their "
+        "hops."
     )
     if results.published.cell_atoms not in (None, results.n_atoms):
         caption += (

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, Field, PrivateAttr, Strict
 
 from borarun.engines.registry import Reference
+from borarun.frames import Frames
+from borarun.labels import without
 from borarun.messages import Name, Section
 from borarun.published import Published, shipped
 from borarun.task import Given
@@ -107,6 +109,7 @@ class Header(Section):
     _warnings: list[str] = PrivateAttr(default_factory=list)
     _published: Published | None = PrivateAttr(default=None)
     _labels: dict[str, Given] = PrivateAttr(default_factory=dict)
+    _configurations: Frames = PrivateAttr(default_factory=lambda: Frames.of([]))
     _n_atoms: int = PrivateAttr(default=0)
     _n_units: int = PrivateAttr(default=0)
 
@@ -139,11 +142,14 @@ class Header(Section):
         warnings: list[str],
         published: Published | None = None,
         labels: dict[str, Given] | None = None,
+        configurations: Frames | None = None,
     ) -> Self:
         """A copy that holds what loading found beside the file's own values: structures by phase,
-        counts of its cell, warnings, published values, labels.
+        counts of its cell, warnings, published values, labels, configurations to label.
         """
         copy = self.model_copy()
+        if configurations is not None:
+            copy._configurations = configurations
         copy._texts, copy._n_atoms, copy._n_units = texts, n_atoms, n_units
         copy._warnings, copy._published, copy._labels = warnings, published, labels or {}
         return copy
@@ -155,6 +161,13 @@ class Header(Section):
     def labels(self, functional: str) -> Given | None:
         """Labelled configurations that the study brings along for a functional, where it does."""
         return self._labels.get(functional)
+
+    def configurations(self, functional: str) -> Frames:
+        """Configurations that the study brings along for the reference to label, in order, without
+        those whose labels for this functional it brings along too.
+        """
+        there = self.labels(functional)
+        return without(self._configurations, there.frames) if there else self._configurations
 
     @property
     def published(self) -> Published:

@@ -205,7 +205,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("study.yaml", "quickstart.yaml"):
         shutil.copy(ROOT / "studies/quickstart.yaml", made / name)
     labels = labelled(load_study(made / "study.yaml"), 4, seed=1)
-    (made / "labels.extxyz").write_text(labels.to_extxyz())
+    for name in ("labels", "configurations"):
+        (made / f"{name}.extxyz").write_text(labels.to_extxyz())
     published = next(
         block
         for block in EXAMPLES

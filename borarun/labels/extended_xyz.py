@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,30 @@ def of_extended_xyz(text: str) -> Sifted:
     return Sifted(_frames(kept, free), [one.number for one in kept], remarks)
 
 
-def _frames(kept: list[Configuration], free: bool) -> Frames:
+def unlabelled(text: str) -> Sifted:
+    """The configurations of an extended XYZ file without isolated atoms; labels are not read.
+
+    Raises
+    ------
+    StudyError
+        Where the file is damaged, or a configuration is not periodic.
+    """
+    kept: list[Configuration] = []
+    whole = 0
+    for one in configurations(text):
+        whole += 1
+        if whole > MOST:
+            raise too_many()
+        if not _is_isolated(one):
+            _periodic(one, "a crystal needs one")
+            kept.append(one)
+    remarks = isotope_remarks({symbol for one in kept for symbol in one.symbols})
+    if isolated := whole - len(kept):
+        remarks.append(f"{isolated} of {whole} configurations are isolated atoms and are left out")
+    return Sifted(_geometry(kept), [one.number for one in kept], remarks)
+
+
+def _geometry(kept: list[Configuration]) -> Frames:
     if not kept:
         return Frames.of([])
     return Frames(
@@ -89,6 +113,14 @@ def _frames(kept: list[Configuration], free: bool) -> Frames:
         numbers=np.concatenate([one.numbers for one in kept]).astype(np.int32),
         positions=np.concatenate([one.columns["pos"] for one in kept]),
         cell=np.array([one.cell for one in kept]),
+    )
+
+
+def _frames(kept: list[Configuration], free: bool) -> Frames:
+    if not kept:
+        return Frames.of([])
+    return replace(
+        _geometry(kept),
         energy=np.array([_number(one, "free_energy" if free else "energy") for one in kept]),
         forces=np.concatenate([one.columns["forces"] for one in kept]),
         stress=np.array([_stress(one) for one in kept]),
@@ -97,13 +129,7 @@ def _frames(kept: list[Configuration], free: bool) -> Frames:
 
 def _complete(one: Configuration) -> None:
     """Refuse a configuration that lacks a label, or is no crystal."""
-    if one.cell is None:
-        raise wrong(
-            f"configuration {one.number} has no cell, and stresses need one. Leave it out, or "
-            "give it its cell."
-        )
-    if not all(one.periodic):
-        raise wrong(f"configuration {one.number} {not_periodic(one.periodic)}")
+    _periodic(one, "stresses need one")
     there = {*one.info, *one.columns}
     prefixed = sorted(
         name for name in there if name.lower().endswith(("_energy", "_forces", "_stress"))
@@ -145,6 +171,16 @@ def _complete(one: Configuration) -> None:
         raise wrong(f"configuration {one.number}: forces need three columns, forces:R:3.")
     _number(one, "energy")
     _stress(one)
+
+
+def _periodic(one: Configuration, why: str) -> None:
+    """Refuse a configuration that is no crystal."""
+    if one.cell is None:
+        raise wrong(
+            f"configuration {one.number} has no cell, and {why}. Leave it out, or give it its cell."
+        )
+    if not all(one.periodic):
+        raise wrong(f"configuration {one.number} {not_periodic(one.periodic)}")
 
 
 def _number(one: Configuration, name: str) -> float:

@@ -161,6 +161,11 @@ def distinct(frames: Frames) -> Array:
     return np.array(sorted(seen.values()), dtype=np.int64)
 
 
+def geometries(frames: Frames) -> list[bytes]:
+    """What is equal for configurations of the same atoms in the same places."""
+    return [_geometry(frames, index) for index in range(len(frames))]
+
+
 def _alike(frames: Frames, what: Any) -> list[Array]:
     """Indices of the frames that agree in something, where there are several."""
     groups: dict[bytes, list[int]] = defaultdict(list)

@@ -54,7 +54,11 @@ def text_of(path: Path) -> str:
     StudyError
         Where it is no text.
     """
-    content = path.read_bytes()
+    return decoded(path.read_bytes())
+
+
+def decoded(content: bytes) -> str:
+    """The text that the content of a file is, as ``text_of`` tells it."""
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from borarun.dynamics import as_far_as_known
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
-from borarun.labels import read_labels
+from borarun.labels import Labels, read_configurations, read_labels
 from borarun.messages import in_order, validate
 from borarun.protocol import Compare
 from borarun.published import Published, read_published
@@ -69,11 +69,13 @@ def load_study(path: Path) -> Study:
         study = _mended(root, broken)
     phases: dict[str, Atoms] = {}
     labels: dict[str, Given] = {}
+    configurations: list[Frames] = []
     remarks: list[str] = []
     published: list[Published] = []
     for read in (
         _read_phases(root, study, phases),
         _read_labels(root, study, labels, remarks),
+        _read_configurations(root, study, configurations, remarks),
         _read_published(root, study, published),
     ):
         problems += as_far_as_known(read)
@@ -87,6 +89,7 @@ def load_study(path: Path) -> Study:
         warnings=[*_former_names(root), *remarks, *checks.warnings(study, phases)],
         published=published[0] if published else None,
         labels=labels,
+        configurations=configurations[0] if configurations else None,
     )
 
 
@@ -126,9 +129,10 @@ def study_files(path: Path) -> dict[str, Path]:
             (Path(node.file).parent, node.value, (*place, functional))
             for functional, node in labels.value.items()
         ]
-    quoted, place = root.along(("compare", "file"))
-    if len(place) == 2:
-        named.append((Path(quoted.file).parent, quoted.value, place))
+    for key in (("training_set", "configurations"), ("compare", "file")):
+        node, place = root.along(key)
+        if len(place) == 2:
+            named.append((Path(node.file).parent, node.value, place))
     if crooked := [
         (name, place)
         for _, name, place in named
@@ -315,26 +319,60 @@ def _read_labels(
     of them; what is wrong with them.
     """
     section = study.section(TrainingSet) or TrainingSet()
+    for functional, name in section.labels.items():
+        place = ("training_set", "labels", functional)
+
+        def read(file: Path, elements: list[str], functional: str = functional) -> Labels:
+            found = read_labels(file, elements, section.cfg_elements)
+            labels[functional] = Given(found.frames)
+            return found
+
+        yield from _read_brought(root, study, place, name, read, remarks)
+
+
+def _read_configurations(
+    root: Node, study: Study, configurations: list[Frames], remarks: list[str]
+) -> Iterator[Problem]:
+    """Append the configurations that a study names for the reference to label, where it does; what
+    is wrong with them.
+    """
+    section = study.section(TrainingSet) or TrainingSet()
+
+    def read(file: Path, elements: list[str]) -> Labels:
+        found = read_configurations(file, elements)
+        configurations.append(found.frames)
+        return found
+
+    if section.configurations is not None:
+        place = ("training_set", "configurations")
+        yield from _read_brought(root, study, place, section.configurations, read, remarks)
+
+
+def _read_brought(
+    root: Node,
+    study: Study,
+    place: KeyPath,
+    name: str,
+    read: Callable[[Path, list[str]], Labels],
+    remarks: list[str],
+) -> Iterator[Problem]:
+    """Read a file of configurations in the study's folder, and add what was left out of it to the
+    remarks; what is wrong with it.
+    """
     try:
         elements = sorted(composition(study.material.formula))
     except StudyError:  # told where the formula is checked
         return
-    for functional, name in section.labels.items():
-        place = ("training_set", "labels", functional)
-        file = _inside(Path(root.along(place)[0].file).parent, name)
-        try:
-            if file is None:
-                yield root.problem(place, _outside(name))
-            else:
-                read = read_labels(file, elements, section.cfg_elements)
-                labels[functional] = Given(read.frames)
-                remarks += [
-                    f"training_set.labels.{functional}: {name}: {remark}" for remark in read.remarks
-                ]
-        except StudyError as error:
-            yield from (
-                root.problem(place, f"{name}: {problem.message}") for problem in error.problems
-            )
+    file = _inside(Path(root.along(place)[0].file).parent, name)
+    if file is None:
+        yield root.problem(place, _outside(name))
+        return
+    try:
+        found = read(file, elements)
+    except StudyError as error:
+        yield from (root.problem(place, f"{name}: {problem.message}") for problem in error.problems)
+    else:
+        remarks += [f"{'.'.join(map(str, place))}: {name}: {each}" for each in found.remarks]
 
 
 def _read_published(root: Node, study: Study, published: list[Published]) -> Iterator[Problem]:

@@ -4,12 +4,15 @@ learnt from.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import re
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
@@ -20,7 +23,7 @@ from ase.io import write
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
-from borarun.labels import read_labels
+from borarun.labels import Labels, read_configurations, read_labels
 from borarun.mtp import cfg
 from borarun.study import load_study
 from borarun.units import EV_PER_A3_IN_KBAR
@@ -357,6 +360,84 @@ def test_deuterium_is_told_once(tmp_path: Path) -> None:
     text = frames().to_extxyz().replace("\nH ", "\nD ")
     (said,) = remarks(tmp_path, text)
     assert said.startswith("D is computed as H, with the mass of H")
+
+
+# Compressed files, and configurations to label
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("xz", lzma), ("gz", gzip), ("bz2", bz2)])
+def test_a_compressed_file_is_read_as_it_was(tmp_path: Path, ending: str, pack: Any) -> None:
+    file = tmp_path / f"labels.extxyz.{ending}"
+    file.write_bytes(pack.compress(frames().to_extxyz().encode()))
+    found = read_labels(file, ELEMENTS, None).frames
+    np.testing.assert_array_equal(found.forces, read(tmp_path, frames().to_extxyz()).forces)
+
+
+@pytest.mark.parametrize("ending", ["xz", "gz", "bz2"])
+def test_a_damaged_compressed_file_is_told(tmp_path: Path, ending: str) -> None:
+    pack = {"xz": lzma, "gz": gzip, "bz2": bz2}[ending].compress
+    whole = pack(frames(40).to_extxyz().encode())
+    file = tmp_path / f"labels.extxyz.{ending}"
+    for content in (b"no archive", whole[: len(whole) // 2], whole[:99] + bytes(50) + whole[149:]):
+        file.write_bytes(content)
+        with pytest.raises(StudyError, match="is damaged"):
+            read_labels(file, ELEMENTS, None)
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "labels.extxyz.xz"
+    file.write_bytes(lzma.compress(bytes(61_000_000), preset=0))
+    with pytest.raises(StudyError, match=r"too large \(got more, at most 60 MB unpacked\)"):
+        read_labels(file, ELEMENTS, None)
+
+
+def test_configurations_to_label_need_no_labels(tmp_path: Path) -> None:
+    text = re.sub(r"(energy|stress)=(\"[^\"]*\"|[^ ]+) ?", "", frames().to_extxyz())
+    found = configurations(tmp_path, text)
+    assert len(found.frames) == 3 and found.remarks == ()
+    assert found.frames.energy is None and found.frames.forces is None
+    np.testing.assert_allclose(found.frames.positions, frames().positions, atol=1e-7)
+
+
+def test_labels_of_configurations_to_label_are_not_believed(tmp_path: Path) -> None:
+    text = frames().to_extxyz().replace("energy=", "calculator=mace energy=")
+    assert configurations(tmp_path, text).frames.energy is None
+
+
+def test_configurations_to_label_come_once(tmp_path: Path) -> None:
+    found = configurations(tmp_path, frames().to_extxyz() + frames(1).to_extxyz())
+    assert len(found.frames) == 3
+    assert found.remarks == (
+        "1 of 4 configurations are in the file more than once; each is labelled once",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('pbc="T T T"', 'pbc="T T F"'), "configuration 1 is a slab"),
+        (("\nLi ", "\nNa "), "holds Na, which the material does not have"),
+        (('Lattice="6', 'Lattice="x'), "line 2: "),
+    ],
+)
+def test_configurations_that_cannot_be_labelled(
+    tmp_path: Path, change: tuple[str, str], says: str
+) -> None:
+    with pytest.raises(StudyError, match=says):
+        configurations(tmp_path, frames().to_extxyz().replace(*change))
+
+
+def test_no_configuration_to_label(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="holds no configuration"):
+        configurations(
+            tmp_path, '1\nLattice="9 0 0 0 9 0 0 0 9" config_type=IsolatedAtom\nLi 0 0 0\n'
+        )
+
+
+def configurations(tmp_path: Path, text: str) -> Labels:
+    """What is read of a file of configurations to label."""
+    (tmp_path / "configurations.extxyz").write_text(text)
+    return read_configurations(tmp_path / "configurations.extxyz", ELEMENTS)
 
 
 # Limits

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from filled import labelled
 
+from borarun.frames import Frames
 from borarun.plan import Plan, estimate, expand
 from borarun.study import Study, load_study
 from borarun.task import Given, Record, Ref, Task, items_of
@@ -138,6 +140,64 @@ def test_a_label_that_changes_makes_another_training(mini_study: Path) -> None:
     other = load_study(mini_study)
     keys = [_of(expand(each, {}), "potential")[0].key for each in (study, same, other)]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_configurations_that_are_given_are_labelled_in_place_of_dynamics(mini_study: Path) -> None:
+    study, given = _to_label(mini_study, 5)
+    label = _of(expand(study, {}), "training_set")
+    assert [len(_frames(task)) for task in label] == [2, 2, 1]
+    assert all(task.settings["operation"] == "label" for task in label)
+    np.testing.assert_allclose(_frames(label[1]).positions, given.take([2, 3]).positions, atol=1e-7)
+    assert _frames(label[0]).energy is None
+    (train,) = _of(expand(study, {}), "potential")
+    assert items_of(train.inputs["labels"]) == tuple(Ref(task.key, "labels") for task in label)
+
+
+def test_configurations_added_at_the_end_leave_the_other_tasks_as_they_are(
+    mini_study: Path,
+) -> None:
+    study, given = _to_label(mini_study, 4)
+    before = {task.key for task in _of(expand(study, {}), "training_set")}
+    more = [*given, labelled(study, 1, seed=8)[0]]
+    (mini_study.parent / "configurations.extxyz").write_text(Frames.of(more).to_extxyz())
+    after = {task.key for task in _of(expand(load_study(mini_study), {}), "training_set")}
+    assert before < after and len(after) == 3
+
+
+def test_configurations_whose_labels_are_given_are_not_labelled_again(mini_study: Path) -> None:
+    study, given = _to_label(mini_study, 5, "labels: {PBE-D3: labels.extxyz}\n  ")
+    (mini_study.parent / "labels.extxyz").write_text(given.take([0, 1, 3]).to_extxyz())
+    study = load_study(mini_study)
+    (label,) = _of(expand(study, {}), "training_set")
+    np.testing.assert_allclose(_frames(label).positions, given.take([2, 4]).positions, atol=1e-7)
+    (train,) = _of(expand(study, {}), "potential")
+    assert items_of(train.inputs["labels"]) == (
+        study.labels("PBE-D3"),
+        Ref(label.key, "labels"),
+    )
+
+
+def _to_label(mini_study: Path, count: int, labels: str = "") -> tuple[Study, Frames]:
+    """A study with a file of configurations, two a task, and what is in that file."""
+    given = labelled(load_study(mini_study), count, seed=1)
+    for name in ("configurations", "labels"):
+        (mini_study.parent / f"{name}.extxyz").write_text(given.to_extxyz())
+    study = _edited(
+        mini_study,
+        ("{engine: bundled}", "{engine: bundled, labels_per_task: 2}"),
+        (
+            "aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}",
+            f"{labels}configurations: configurations.extxyz",
+        ),
+    )
+    return study, given
+
+
+def _frames(task: Task) -> Frames:
+    """The configurations that a task was given."""
+    given = task.inputs["frames"]
+    assert isinstance(given, Given)
+    return given.frames
 
 
 def _given(mini_study: Path) -> Given:

@@ -72,8 +72,8 @@ class TrainingSet(RunsDynamics):
         description="Labelled configurations that you have, by the functional that they were "
         "computed with, in this study's folder, e.g. `{PBE-D3: labels.extxyz}`: "
         "extended XYZ (eV, eV/angstrom, eV/angstrom^3 with ASE's sign) or MLIP's "
-        "cfg. They must come from the settings of `reference`, which labels what is "
-        "added.",
+        "cfg, also compressed (`.xz`, `.gz`, `.bz2`). They must come from the settings of "
+        "`reference`, which labels what is added.",
     )
     cfg_elements: (
         Annotated[tuple[str, ...], Field(min_length=1, max_length=100), Strict(False)] | None
@@ -82,11 +82,17 @@ class TrainingSet(RunsDynamics):
         description="Elements of the types 0, 1, 2 ... in cfg files of `labels`, e.g. "
         "`[Li, B, H]`.",
     )
+    configurations: FilePath | None = Field(
+        default=None,
+        description="Configurations that the reference labels for each functional, in this "
+        "study's folder: extended XYZ, also compressed. Labels that the file has do not count. "
+        "Those that `labels` has already are not computed again.",
+    )
     aimd: Aimd | None = Field(
         default=None,
         description="Short molecular dynamics with the reference engine. Without this key it "
-        "runs, by its defaults, for functionals that have no `labels`; with it for "
-        "all.",
+        "runs, by its defaults, for functionals that have no `labels`, where there are no "
+        "`configurations`; with it for all.",
     )
     contacts: Count = Field(
         default=0,
@@ -113,7 +119,9 @@ class TrainingSet(RunsDynamics):
 
     def runs_dynamics(self, functional: str) -> bool:
         """Whether molecular dynamics with the reference is done for a functional."""
-        return self.aimd is not None or functional not in self.labels
+        return self.aimd is not None or (
+            self.configurations is None and functional not in self.labels
+        )
 
     def dynamics_in(self, study: Header) -> Iterator[tuple[Place, Dynamics]]:
         """Molecular dynamics with the reference, where any functional needs it."""

@@ -1,5 +1,6 @@
-"""First training data: labels that the study brings along, short NPT runs with the reference
-itself, every frame of them labelled, or both; close contacts and strained bonds where asked for.
+"""First training data: labels that the study brings along, configurations that it brings along to
+be labelled, short NPT runs with the reference itself, every frame of them labelled; close contacts
+and strained bonds where asked for.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from borarun.stage import (
 )
 from borarun.study import Study
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import Input, Ref, Task
+from borarun.task import Given, Input, Ref, Task
 
 NAME = "training_set"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """One run a functional, temperature and vacancy count; products ``labels/FUNCTIONAL`` and,
+    """Labels of the study's configurations, and one run a functional, temperature and vacancy
+    count; products ``labels/FUNCTIONAL`` and,
     learnt whole, ``contacts/FUNCTIONAL``.
     """
     section = study.section(TrainingSet)
@@ -38,6 +40,9 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         text, inputs = start_structure(study, products, functional)
         given = study.labels(functional)
         items: list[Input] = [given] if given else []
+        labelling = _labelling(study, functional)
+        tasks += labelling
+        items += [Ref(task.key, "labels") for task in labelling]
         for temperature in aimd.temperature_K if section.runs_dynamics(functional) else ():
             for vacancies in aimd.vacancies:
                 seed = derive_seed(study.seed, NAME, functional, temperature, vacancies)
@@ -77,6 +82,33 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         tasks += touching
         labels[f"contacts/{functional}"] = tuple(Ref(task.key, "labels") for task in touching)
     return Expansion(tuple(tasks), labels)
+
+
+def _labelling(study: Study, functional: str) -> list[Task]:
+    """Tasks that label the configurations which the study brings along, without those whose labels
+    it brings along too.
+
+    A task has configurations that follow each other in the file, so that it stays the same when
+    more are added at the end.
+    """
+    frames = study.configurations(functional)
+    size = study.reference.labels_per_task
+    batches = [
+        frames.take(range(first, min(first + size, len(frames))))
+        for first in range(0, len(frames), size)
+    ]
+    return [
+        reference_task(
+            study,
+            {"operation": "label", "functional": functional},
+            inputs={"frames": Given(batch)},
+            stage=NAME,
+            label=f"{functional}, configurations {part + 1} of {len(batches)}",
+            about={"functional": functional, "operation": "label", "part": part},
+            n_atoms=len(batch.numbers),
+        )
+        for part, batch in enumerate(batches)
+    ]
 
 
 def _contacts(

@@ -313,9 +313,10 @@ def test_the_new_study_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
         assert section == type(section)(**({"aimd": Aimd()} if name == "training_set" else {})), (
             name
         )
-        untold = {"potential": {"engine"}, "training_set": {"labels", "cfg_elements"}}.get(
-            name, set()
-        )
+        untold = {
+            "potential": {"engine"},
+            "training_set": {"labels", "cfg_elements", "configurations"},
+        }.get(name, set())
         stated = section.model_fields_set | untold
         assert stated == set(type(section).model_fields), name
     assert study.section(Diffusion) == Diffusion(functional="PBE-D3")

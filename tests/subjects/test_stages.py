@@ -177,6 +177,40 @@ def test_configurations_whose_labels_are_given_are_not_labelled_again(mini_study
     )
 
 
+@pytest.mark.parametrize("reference", ["bundled", "quantum-espresso"])
+@pytest.mark.parametrize("asked", [None, True, False])
+def test_configurations_of_dynamics_are_labelled_again_with_one_setting(
+    mini_study: Path, reference: str, asked: bool | None
+) -> None:
+    """Where molecular dynamics has a setting of its own, or where it is asked for."""
+    espresso = "pseudopotentials: {Li: Li.upf, B: B.upf, H: H.upf}, degauss_Ry: 0.0147"
+    said = "" if asked is None else f"label_again: {str(asked).lower()}, "
+    study = _edited(
+        mini_study,
+        (
+            "{engine: bundled}",
+            f"{{engine: {reference}, labels_per_task: 8"
+            f"{f', {espresso}' if reference == 'quantum-espresso' else ''}}}",
+        ),
+        ("aimd: {", f"aimd: {{{said}"),
+    )
+    plan = expand(study, {})
+    dynamics = [task for task in _of(plan, "training_set") if task.settings["operation"] == "aimd"]
+    again = _of(plan, "training_set", operation="label")
+    expected = reference == "quantum-espresso" if asked is None else asked
+    (train,) = _of(plan, "potential")
+    assert len(dynamics) == 2
+    if not expected:
+        assert not again
+        assert items_of(train.inputs["labels"]) == tuple(Ref(d.key, "labels") for d in dynamics)
+        return
+    assert items_of(train.inputs["labels"]) == tuple(Ref(d.key, "labels") for d in again)
+    parts = [[part, 3] for part in range(3)]  # 40 fs, one in 2 fs: 20 configurations, 8 a task
+    for each in dynamics:
+        mine = [task for task in again if task.inputs["frames"] == Ref(each.key, "labels")]
+        assert [task.settings["part"] for task in mine] == parts
+
+
 def _to_label(mini_study: Path, count: int, labels: str = "") -> tuple[Study, Frames]:
     """A study with a file of configurations, two a task, and what is in that file."""
     given = labelled(load_study(mini_study), count, seed=1)

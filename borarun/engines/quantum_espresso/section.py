@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -67,6 +67,8 @@ class EspressoReference(Keys, reference.ReferenceSection):
     """Density functional theory by Quantum ESPRESSO's pw.x, free to install. Not spin-polarised.
     See docs/quantum-espresso.md.
     """
+
+    LABELS_AGAIN: ClassVar[bool] = True
 
     engine: Literal["quantum-espresso"] = Field(
         description="Quantum ESPRESSO: density functional theory, free to install."

@@ -78,6 +78,11 @@ class ReferenceSection(Section):
         engine: str
         labels_per_task: int
 
+    LABELS_AGAIN: ClassVar[bool] = False
+    """Whether molecular dynamics is computed with other settings than labels, at least with the
+    plane waves of another cell, so that its configurations are labelled again.
+    """
+
     def settings(self) -> dict[str, Any]:
         """What of it is part of the settings of every task."""
         return self.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)

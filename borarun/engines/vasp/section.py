@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,6 +65,8 @@ class Keys(BaseModel):
 
 class VaspReference(Keys, reference.ReferenceSection):
     """Density functional theory by VASP, under licence. Not spin-polarised. See docs/vasp.md."""
+
+    LABELS_AGAIN: ClassVar[bool] = True
 
     engine: Literal["vasp"] = Field(description="VASP: density functional theory, under licence.")
     labels_per_task: Literal[1] = Field(

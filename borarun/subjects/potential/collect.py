@@ -20,6 +20,7 @@ from borarun.subjects.potential.results import (
     Round,
     Training,
 )
+from borarun.subjects.training_set.section import TrainingSet
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR, FS_PER_PS
 
@@ -50,11 +51,17 @@ def learning(study: Study, source: Source, functional: str) -> Learning:
     by_number = {training.number: training for training in trainings}
     given = study.labels(functional)
     n_given = len(given.frames) if given else 0
+    section = study.section(TrainingSet)
+    labelled_again = section is not None and section.dynamics.is_labelled_again(study.reference)
+    first = [
+        d
+        for d in source.of("training_set", functional=functional)
+        if not (labelled_again and d.task.settings["operation"] == "aimd")
+    ]
     return Learning(
         functional=functional,
         n_given=n_given,
-        n_initial=n_given
-        + sum(d.facts["n_labels"] for d in source.of("training_set", functional=functional)),
+        n_initial=n_given + sum(d.facts["n_labels"] for d in first),
         n_pushed=sum(
             d.facts["n_labels"]
             for d in source.of("training_set", functional=functional, operation="contacts")

@@ -17,6 +17,7 @@ from borarun.dynamics import (
     Sampled,
     is_single_atom,
 )
+from borarun.engines.reference.base import ReferenceSection
 from borarun.protocol import Header
 from borarun.units import FS_PER_PS
 from borarun.values import (
@@ -54,10 +55,26 @@ class Aimd(Sampled):
     supercell: Supercell = Field(
         default=(1, 1, 1), description="Repeats of the structure's cell along a, b and c."
     )
+    label_again: bool | None = Field(
+        default=None,
+        description="Compute the kept configurations again with the settings of all other labels, "
+        "so that the potential learns one setting. Without this key it is done for `vasp` and "
+        "`quantum-espresso`, whose molecular dynamics keeps the plane waves of its first cell.",
+    )
 
     def n_runs(self) -> int:
         """A run a temperature and vacancy count."""
         return len(self.temperature_K) * len(self.vacancies)
+
+    @property
+    def n_samples(self) -> int:
+        """Configurations that a run keeps."""
+        steps = round(self.time_ps * FS_PER_PS / self.timestep_fs)
+        return steps // round(self.sample_every_fs / self.timestep_fs)
+
+    def is_labelled_again(self, reference: ReferenceSection) -> bool:
+        """Whether the kept configurations are computed again with the settings of other labels."""
+        return reference.LABELS_AGAIN if self.label_again is None else self.label_again
 
     def lengths(self) -> Iterator[Length]:
         """The whole run."""

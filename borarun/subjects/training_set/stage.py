@@ -76,7 +76,12 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     n_atoms=study.n_atoms(aimd.supercell),
                 )
                 tasks.append(task)
-                items.append(Ref(task.key, "labels"))
+                if aimd.is_labelled_again(study.reference):
+                    again = _again(study, functional, task)
+                    tasks += again
+                    items += [Ref(each.key, "labels") for each in again]
+                else:
+                    items.append(Ref(task.key, "labels"))
         labels[f"labels/{functional}"] = tuple(items)
         touching = _contacts(study, functional, text, inputs)
         tasks += touching
@@ -108,6 +113,26 @@ def _labelling(study: Study, functional: str) -> list[Task]:
             n_atoms=len(batch.numbers),
         )
         for part, batch in enumerate(batches)
+    ]
+
+
+def _again(study: Study, functional: str, dynamics: Task) -> list[Task]:
+    """Tasks that label the configurations of a run with the settings of all other labels."""
+    section = study.section(TrainingSet)
+    assert section is not None
+    aimd = section.dynamics
+    parts = math.ceil(aimd.n_samples / study.reference.labels_per_task)
+    return [
+        reference_task(
+            study,
+            {"operation": "label", "functional": functional, "part": (part, parts)},
+            inputs={"frames": Ref(dynamics.key, "labels")},
+            stage=NAME,
+            label=f"{dynamics.label}, labels {part + 1} of {parts}",
+            about={**dynamics.about, "operation": "label", "part": part},
+            n_atoms=study.n_atoms(aimd.supercell) * math.ceil(aimd.n_samples / parts),
+        )
+        for part in range(parts)
     ]
 
 

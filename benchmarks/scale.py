@@ -69,7 +69,7 @@ material:
 functionals: [PBE-D3]
 reference: {{engine: bundled}}
 training_set:
-  aimd: {{temperature_K: 600, time_ps: 0.1, sample_every_fs: 5, vacancies: 0}}
+  aimd: {{temperatures_K: 600, time_ps: 0.1, sample_every_fs: 5, vacancies: 0}}
 potential: {{level: 6, max_evaluations: 3}}
 supercell: [1, 1, 1]
 {diffusion}
@@ -79,8 +79,8 @@ diffusion:
   temperatures_K: {{from: 300, to: {last:g}, step: {step:g}}}
   vacancies: [{vacancies}]
   from_K: 300
-  heat_rate_K_per_ps: 1000000
-  equilibrate_ns: 0.0001
+  heating_rate_K_per_ps: 1000000
+  equilibration_ns: 0.0001
   time_ns: 0.0002
   timestep_fs: 1
   sample_every_fs: 10

@@ -24,6 +24,7 @@ from borarun.display import Lines, LiveTable, Terminal, duration, size
 from borarun.errors import BorarunError, Problem, StudyError
 from borarun.file import let_nobody_else_write, make_folder, refused, replacing
 from borarun.published import published_schema, read_published
+from borarun.renamed import in_words
 from borarun.run.interrupts import EXIT_CODE, asked, leave, listening
 from borarun.run.retries import is_transient
 from borarun.site import Site, default_site, load_site, site_schema
@@ -93,11 +94,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def _study(path: Path) -> Study:
-    return _meant(path, "study", load_study)
+    study = _meant(path, "study", load_study)
+    _tell_former(study)
+    return study
 
 
 def _site(path: Path | None) -> Site:
-    return _meant(path, "site", load_site) if path else default_site()
+    if path is None:
+        return default_site()
+    site = _meant(path, "site", load_site)
+    _tell_former(site)
+    return site
+
+
+def _tell_former(file: Study | Site) -> None:
+    for line in in_words(file.former):
+        _tell(line)
 
 
 def _meant(path: Path, kind: str, load: Callable[[Path], File]) -> File:
@@ -192,14 +204,19 @@ def validate(
     for path in files:
         try:
             kind = kind_of(path)
-            if kind == "site":
-                load_site(path)
-            elif kind == "published" and (wrong := read_published(path)[1]):
+            if kind == "published" and (wrong := read_published(path)[1]):
                 raise StudyError(wrong)
-            warnings = load_study(path).warnings if kind == "study" else []
+            warnings, former = [], []
+            if kind == "site":
+                former = load_site(path).former
+            elif kind == "study":
+                study = load_study(path)
+                warnings, former = study.warnings, study.former
         except StudyError as error:
             problems += error.problems
             continue
+        for each in former:
+            _tell(each.warning(_command("update", Path(each.problem.file))))
         for warning in warnings:
             _tell(f"{path}: warning: {warning}")
         if not as_json:
@@ -210,6 +227,43 @@ def validate(
             raise typer.Exit(2)
     elif problems:
         raise StudyError(problems)
+
+
+@app.command()
+def update(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="Files of studies and sites.", show_default=False),
+    ],
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Show what would change, and change nothing; exit code 1 if anything."
+        ),
+    ] = False,
+) -> None:
+    """Rewrite files that have former names of keys, with the names of today.
+
+    Only the names change: values, comments, order and layout stay. The file as it was is kept
+    beside it, as FILE.bak.
+    """
+    from borarun.update import backup_of, updated, write
+
+    changed = [each for path in files if (each := updated(path)).former]
+    if check:
+        for each in changed:
+            _say(each.difference())
+        _say(f"{plural(len(changed), 'file')} would change." if changed else "Nothing to change.")
+        if changed:
+            raise typer.Exit(1)
+        return
+    for each in changed:
+        write(each)
+        for former in each.former:
+            _say(f"{former.problem.file}:{former.problem.line}: {former.before} -> {former.name}")
+        _say(f"{each.path} updated. The file as it was: {backup_of(each.path)}")
+    if not changed:
+        _say("Nothing to change.")
 
 
 @app.command()

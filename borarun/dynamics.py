@@ -125,9 +125,9 @@ class Held(Production):
         @property
         def from_K(self) -> float: ...
         @property
-        def heat_rate_K_per_ps(self) -> float: ...
+        def heating_rate_K_per_ps(self) -> float: ...
         @property
-        def equilibrate_ps(self) -> float: ...
+        def equilibration_ps(self) -> float: ...
         @property
         def time_ps(self) -> float: ...
         @property
@@ -137,7 +137,7 @@ class Held(Production):
 
     def heat_ps(self, temperature_K: float) -> float:
         """How long heating to a temperature takes, ps."""
-        return max(temperature_K - self.from_K, 0.0) / self.heat_rate_K_per_ps
+        return max(temperature_K - self.from_K, 0.0) / self.heating_rate_K_per_ps
 
     def lengths(self) -> Iterator[Length]:
         """The time that is counted."""
@@ -146,8 +146,8 @@ class Held(Production):
     def other_lengths(self) -> Iterator[Length]:
         """Heating to the highest temperature, and equilibration."""
         heat_fs = self.heat_ps(self.hottest_K()) * FS_PER_PS
-        yield Length("heat_rate_K_per_ps", self.heat_rate_K_per_ps, heat_fs)
-        yield Length(self.KEYS[0], getattr(self, self.KEYS[0]), self.equilibrate_ps * FS_PER_PS)
+        yield Length("heating_rate_K_per_ps", self.heating_rate_K_per_ps, heat_fs)
+        yield Length(self.KEYS[0], getattr(self, self.KEYS[0]), self.equilibration_ps * FS_PER_PS)
 
 
 def dynamics(study: Header) -> Iterator[tuple[Place, Dynamics]]:

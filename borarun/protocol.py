@@ -16,6 +16,7 @@ from borarun.frames import Frames
 from borarun.labels import without
 from borarun.messages import Name, Section
 from borarun.published import Published, shipped
+from borarun.renamed import Former
 from borarun.task import Given
 from borarun.values import (
     FilePath,
@@ -107,6 +108,7 @@ class Header(Section):
     )
     _texts: dict[str, str] = PrivateAttr(default_factory=dict)
     _warnings: list[str] = PrivateAttr(default_factory=list)
+    _former: list[Former] = PrivateAttr(default_factory=list)
     _published: Published | None = PrivateAttr(default=None)
     _labels: dict[str, Given] = PrivateAttr(default_factory=dict)
     _configurations: Frames = PrivateAttr(default_factory=lambda: Frames.of([]))
@@ -140,17 +142,20 @@ class Header(Section):
         n_atoms: int,
         n_units: int,
         warnings: list[str],
+        former: list[Former],
         published: Published | None = None,
         labels: dict[str, Given] | None = None,
         configurations: Frames | None = None,
     ) -> Self:
         """A copy that holds what loading found beside the file's own values: structures by phase,
-        counts of its cell, warnings, published values, labels, configurations to label.
+        counts of its cell, warnings, former names, published values, labels, configurations to
+        label.
         """
         copy = self.model_copy()
         if configurations is not None:
             copy._configurations = configurations
         copy._texts, copy._n_atoms, copy._n_units = texts, n_atoms, n_units
+        copy._former = former
         copy._warnings, copy._published, copy._labels = warnings, published, labels or {}
         return copy
 
@@ -182,6 +187,11 @@ class Header(Section):
     def warnings(self) -> list[str]:
         """What is allowed but worth knowing, one sentence each."""
         return self._warnings
+
+    @property
+    def former(self) -> list[Former]:
+        """Names in its files that are read although they have a new one."""
+        return self._former
 
     def n_atoms(self, supercell: tuple[int, int, int] = (1, 1, 1)) -> int:
         """Atoms in a supercell of the first phase, before vacancies."""

@@ -167,7 +167,7 @@ def held_run(
                     "from_K": section.from_K,
                     "to_K": temperature_K,
                 },
-                {"name": "equilibrate", "time_ps": section.equilibrate_ps, **held},
+                {"name": "equilibrate", "time_ps": section.equilibration_ps, **held},
                 {
                     "name": "produce",
                     "time_ps": section.time_ps,

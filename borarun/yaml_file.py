@@ -57,11 +57,15 @@ class Node:
     value : dict of nodes by key, list of nodes, or a scalar
     file : name of the file, as the user gave it
     line : line of the key, of the list item, or of the start of the document, from 1
+    key_at, value_at : the first character of the key, and of the value, in the file's text, and
+        that behind the last, quotes included
     """
 
     value: Any
     file: str
     line: int
+    key_at: tuple[int, int] = (0, 0)
+    value_at: tuple[int, int] = (0, 0)
 
     def plain(self) -> Any:
         """The value without places."""
@@ -129,10 +133,18 @@ def read_yaml(path: Path) -> tuple[Node, list[Problem]]:
     StudyError
         Where the file cannot be read, is not YAML, or uses what this format leaves out.
     """
-    return parse_yaml(_read_text(path), str(path))
+    return parse_yaml(read_text(path), str(path))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file, its line ends as they are.
+
+    Raises
+    ------
+    StudyError
+        Where it cannot be read, is too large or is not UTF-8.
+    """
+
     def wrong(message: str, line: int = 0) -> StudyError:
         return StudyError(_problem(str(path), line, (), message))
 
@@ -296,7 +308,9 @@ class _Builder:
         if isinstance(event, events.ScalarEvent):
             if _SURROGATE.search(event.value):
                 raise self._refuse(event, _NO_CHARACTER)
-            return Node(self._scalar(event, path, line), self.file, line)
+            return Node(
+                self._scalar(event, path, line), self.file, line, value_at=_characters(event)
+            )
         if isinstance(event, events.SequenceStartEvent):
             return Node(self._list(path), self.file, line)
         return Node(self._mapping(path), self.file, line)
@@ -332,7 +346,7 @@ class _Builder:
                     )
                 )
             else:
-                entries[key] = node
+                entries[key] = replace(node, key_at=_characters(event))
         return entries
 
     def _scalar(self, event: Any, path: KeyPath, line: int) -> Any:
@@ -343,6 +357,11 @@ class _Builder:
                 _problem(self.file, line, path, f"has no value. {_what_was_meant(str(path[-1]))}")
             )
         return resolve(event.value)
+
+
+def _characters(event: Any) -> tuple[int, int]:
+    """Where something begins and ends in the text."""
+    return event.start_mark.index, event.end_mark.index
 
 
 def _what_was_meant(key: str) -> str:

@@ -22,8 +22,11 @@ from borarun.operations import OPERATIONS
 from borarun.operations.base import Array, Facts, FramesItem, Item
 from borarun.operations.reference import Computed
 from borarun.published import PublishedFile
+from borarun.renamed import Renamed
 from borarun.site import Site
+from borarun.site.model import RENAMED as IN_SITES
 from borarun.study import Study
+from borarun.study.model import RENAMED as IN_STUDIES
 from borarun.values import Range
 
 DIRECTORY = Path(__file__).parent / "reference"
@@ -95,11 +98,35 @@ What `borarun COMMAND --help` prints. Exit codes: [Errors and exit codes](exit-c
 def pages() -> dict[str, str]:
     """Text of every page by its name."""
     return {
-        "study-file.md": GENERATED + STUDY + "".join(sections(Study)),
-        "site-file.md": GENERATED + SITE + "".join(sections(Site)),
+        "study-file.md": GENERATED
+        + STUDY
+        + "".join(sections(Study))
+        + "".join(former(IN_STUDIES, "study.yaml")),
+        "site-file.md": GENERATED
+        + SITE
+        + "".join(sections(Site))
+        + "".join(former(IN_SITES, "site.yaml")),
         "published-file.md": GENERATED + PUBLISHED + "".join(sections(PublishedFile)),
         "command-line.md": GENERATED + COMMANDS + "".join(commands()),
     }
+
+
+def former(renamed: tuple[Renamed, ...], file: str) -> Iterator[str]:
+    """The names that have changed."""
+    yield f"""
+## Former names
+
+These names are still read, with a warning. `borarun update {file}` writes the new ones into the
+file and keeps everything else, comments too; `--check` shows first what would change.
+
+| former name | name | since |
+|---|---|---|
+"""
+    for each in renamed:
+        old, new = (".".join(map(str, place)) for place in (each.place, each.now))
+        if each.value:
+            old, new = f"{old}: {each.value}", f"{new}: {each.name}"
+        yield _row(f"`{old}`", f"`{new}`", each.since)
 
 
 def sections(

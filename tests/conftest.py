@@ -33,25 +33,25 @@ functionals: [PBE-D3]
 supercell: [1, 1, 1]
 reference: {engine: bundled}
 training_set:
-  aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}
+  aimd: {temperatures_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}
   validation_fraction: 0.2
 potential: {level: 8, max_evaluations: 15}
 active_learning:
   threshold_save: 4000
   threshold_break: 10000
-  heat_to_K: 350
-  heat_ns: 0.0001
+  to_K: 350
+  heating_ns: 0.0001
   hold_ns: 0.0001
   vacancies: [0, 1]
   max_rounds: 3
   max_labels_per_round: 5
-heating: {from_K: 50, to_K: 250, rate_K_per_ps: 1000, cooling_rate_K_per_ps: 1000, timestep_fs: 1, sample_every_fs: 5}
+heating: {from_K: 50, to_K: 250, heating_rates_K_per_ps: 1000, cooling_rates_K_per_ps: 1000, timestep_fs: 1, sample_every_fs: 5}
 diffusion:
   temperatures_K: [200, 300]
   vacancies: [0, 1]
   from_K: 100
-  heat_rate_K_per_ps: 2000
-  equilibrate_ns: 0.0001
+  heating_rate_K_per_ps: 2000
+  equilibration_ns: 0.0001
   time_ns: 0.0005
   timestep_fs: 1
   sample_every_fs: 5

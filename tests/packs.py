@@ -23,7 +23,7 @@ material: {formula: Li2B12H12, phases: {Pa-3: structures/Li2B12H12-Pa-3.cif}, mo
 functionals: [PBE-D3]
 reference: {engine: bundled}
 relax: {}
-training_set: {aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2}}
+training_set: {aimd: {temperatures_K: 600, time_ps: 0.04, sample_every_fs: 2}}
 potential: {level: 8}
 active_learning: {}
 """  # noqa: E501

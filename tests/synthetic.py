@@ -319,7 +319,7 @@ def build(
                 fit,
             )
     if study.section(Heating) is not None:
-        rates = study.section(Heating).rate_K_per_ps
+        rates = study.section(Heating).heating_rates_K_per_ps
         for rate in rates:
             faster = rate / rates[0]
             n_ramp = round(1000 / faster)
@@ -421,7 +421,8 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Results:
     made = build(
         tmp_path_factory.mktemp("hurried"),
         make_study(
-            heating={"rate_K_per_ps": [5, 20, 10], "cooling_rate_K_per_ps": 5}, diffusion=None
+            heating={"heating_rates_K_per_ps": [5, 20, 10], "cooling_rates_K_per_ps": 5},
+            diffusion=None,
         ),
     )
     return collect(made.study, made.tasks, made.store)

@@ -76,6 +76,28 @@ def test_a_mistyped_key_is_named_with_its_place_and_the_way_out(borarun, mini_st
     assert "Traceback" not in answer.err
 
 
+def test_former_names_are_shown_first_and_rewritten_on_request(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
+    text = mini_study.read_text().replace("aimd: {temperatures_K:", "aimd: {temperature_K:")
+    mini_study.write_text(text)
+    line = text[: text.index("temperature_K:")].count("\n") + 1
+    shown = borarun("update", "mini.yaml", "--check")
+    assert shown.code == 1 and mini_study.read_text() == text
+    assert "\n-  aimd: {temperature_K: 600" in shown.out
+    assert "\n+  aimd: {temperatures_K: 600" in shown.out
+    assert (
+        f"mini.yaml:{line}: warning: training_set.aimd.temperature_K is now called "
+        "temperatures_K. Run `borarun update mini.yaml`.\n"
+    ) in borarun("validate", "mini.yaml").err
+    assert (
+        "mini.yaml: warning: 1 key has a new name. Run `borarun update mini.yaml` to change the "
+        "file.\n"
+    ) in borarun("plan", "mini.yaml").err
+    assert borarun("update", "mini.yaml").code == 0
+    assert "is now called" not in borarun("validate", "mini.yaml").err
+    again = borarun("update", "mini.yaml", "--check")
+    assert again.code == 0 and again.out == "Nothing to change.\n"
+
+
 def test_a_line_number_is_no_picture(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     mini_study.write_text(
         mini_study.read_text().rstrip()

@@ -54,7 +54,7 @@ material:
 functionals: [PBE-D3]
 reference: {engine: bundled}
 training_set:
-  aimd: {temperature_K: [300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]}
+  aimd: {temperatures_K: [300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]}
 potential: {level: 6, max_evaluations: 5}
 """
 
@@ -341,7 +341,7 @@ def test_tasks_longer_than_a_job_go_on_in_the_next(cluster: Cluster, tmp_path: P
     )
     study += "supercell: [1, 1, 1]\n"
     study += (
-        "heating: {from_K: 50, to_K: 80, rate_K_per_ps: 0.6, cooling_rate_K_per_ps: 0.3, "
+        "heating: {from_K: 50, to_K: 80, heating_rates_K_per_ps: 0.6, cooling_rates_K_per_ps: 0.3, "
         "timestep_fs: 1, sample_every_fs: 100}\n"
     )
     site = SITE.replace('"0:10:00"', '"0:01:00"')
@@ -452,9 +452,9 @@ extends: quickstart.yaml
 name: quick
 training_set: {aimd: {time_ps: 0.5, sample_every_fs: 25}}
 potential: {max_evaluations: 10}
-active_learning: {heat_ns: 0.001, hold_ns: 0.001, heat_to_K: 500, runs: 1}
-heating: {from_K: 100, to_K: 700, rate_K_per_ps: 200, cooling_rate_K_per_ps: 200}
-diffusion: {temperatures_K: [600, 700], vacancies: [0, 2], equilibrate_ns: 0.001, time_ns: 0.004}
+active_learning: {heating_ns: 0.001, hold_ns: 0.001, to_K: 500, runs: 1}
+heating: {from_K: 100, to_K: 700, heating_rates_K_per_ps: 200, cooling_rates_K_per_ps: 200}
+diffusion: {temperatures_K: [600, 700], vacancies: [0, 2], equilibration_ns: 0.001, time_ns: 0.004}
 """
 
 
@@ -589,8 +589,8 @@ lammps()
 
 OF_LAMMPS = """
 diffusion:
-  {temperatures_K: [200, 250, 300, 350], vacancies: 0, heat_rate_K_per_ps: 1000,
-   equilibrate_ns: 0.0001, time_ns: 0.0002, timestep_fs: 1, sample_every_fs: 5}
+  {temperatures_K: [200, 250, 300, 350], vacancies: 0, heating_rate_K_per_ps: 1000,
+   equilibration_ns: 0.0001, time_ns: 0.0002, timestep_fs: 1, sample_every_fs: 5}
 supercell: [1, 1, 1]
 """
 

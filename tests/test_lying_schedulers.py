@@ -31,7 +31,7 @@ material:
 functionals: [PBE-D3]
 reference: {engine: bundled}
 training_set:
-  aimd: {temperature_K: [300, 600], time_ps: 0.5, sample_every_fs: 25, vacancies: [0]}
+  aimd: {temperatures_K: [300, 600], time_ps: 0.5, sample_every_fs: 25, vacancies: [0]}
 potential: {level: 6, max_evaluations: 2}
 """
 

@@ -142,13 +142,13 @@ def test_half_the_cell_is_a_warning_for_the_cutoff_of_production(folder: Path) -
 
 
 def test_exploring_colder_than_what_is_to_be_known_is_a_warning(folder: Path) -> None:
-    text = MINIMAL + "training_set: {}\npotential: {}\nactive_learning: {heat_to_K: 900}\n"
+    text = MINIMAL + "training_set: {}\npotential: {}\nactive_learning: {to_K: 900}\n"
     assert load_study(write(folder, text + "heating: {to_K: 900}\n")).warnings == []
     (warning,) = load_study(
         write(folder, text + "heating: {to_K: 950}\nvibrations: {temperatures_K: [300, 1000]}\n")
     ).warnings
     assert warning.startswith(
-        "active_learning.heat_to_K: 900 K is colder than heating and vibrations, up to 1000 K,"
+        "active_learning.to_K: 900 K is colder than heating and vibrations, up to 1000 K,"
     )
 
 
@@ -193,12 +193,12 @@ def test_tags_that_overrule_the_study_are_a_warning(folder: Path) -> None:
 def test_extends_merges_mappings_replaces_the_rest_and_drops_what_is_null(folder: Path) -> None:
     base = (
         MINIMAL
-        + "training_set: {aimd: {time_ps: 2, temperature_K: [300, 600]}}\npotential: {level: "
+        + "training_set: {aimd: {time_ps: 2, temperatures_K: [300, 600]}}\npotential: {level: "
         "8}\nheating: {}\n"
     )
     write(folder, base, "base.yaml")
     text = (
-        "extends: base.yaml\nname: child\ntraining_set: {aimd: {temperature_K: 900}}\nheating: "
+        "extends: base.yaml\nname: child\ntraining_set: {aimd: {temperatures_K: 900}}\nheating: "
         "null\nreference: {engine: sevennet}\n"
     )
     study = load_study(write(folder, text))
@@ -209,7 +209,7 @@ def test_extends_merges_mappings_replaces_the_rest_and_drops_what_is_null(folder
     )
     assert study.section(TrainingSet).aimd.time_ps == 2 and study.section(
         TrainingSet
-    ).aimd.temperature_K == (900,)
+    ).aimd.temperatures_K == (900,)
     assert study.reference.engine == "sevennet"
 
 

@@ -19,7 +19,6 @@ from borarun.engines.quantum_espresso import engine as quantum_espresso
 from borarun.engines.reference.base import ReferenceSection
 from borarun.engines.sevennet import engine as sevennet
 from borarun.engines.vasp import engine as vasp
-from borarun.task import current_name
 
 ENGINES: dict[str, Engine] = {
     "bundled": bundled,
@@ -48,9 +47,9 @@ def potential_engine(name: str) -> PotentialEngine:
 
 
 def _engine(value: Any) -> str:
-    """The engine that a section names; a former name is read too."""
+    """The engine that a section names."""
     name = value.get("engine") if isinstance(value, dict) else getattr(value, "engine", None)
-    return str(current_name(name)) if name else DEFAULT_POTENTIAL
+    return str(name) if name else DEFAULT_POTENTIAL
 
 
 if TYPE_CHECKING:

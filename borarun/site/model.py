@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, create_model
+from pydantic import Field, PrivateAttr, create_model
 
 from borarun.engines.base import LAUNCH, Program
 from borarun.engines.registry import ENGINES
 from borarun.errors import StudyError
 from borarun.messages import Name, Section, did_you_mean, in_order, validate
+from borarun.renamed import Former, Renamed, with_new_names
 from borarun.site.batch_systems import Batch, BatchSystem
 from borarun.site.executors import Executor, Local
 from borarun.task import FORMER_NAMES, Task
 from borarun.yaml_file import KeyPath, read_yaml
 
-_FORMER = {now: [former] for former, now in FORMER_NAMES.items()}
+RENAMED = tuple(
+    Renamed(("programs", former), now, since="0.1.0") for former, now in FORMER_NAMES.items()
+)
+"""Every name in site files that has changed."""
 
 _FIELDS: Any = {
     name.replace("-", "_"): (
@@ -26,7 +30,6 @@ _FIELDS: Any = {
         Field(
             default=engine.Program(),
             alias=name,
-            validation_alias=AliasChoices(name, *_FORMER[name]) if name in _FORMER else name,
             description=f"How `{name}` runs here.",
         ),
     )
@@ -77,6 +80,18 @@ class Site(Section):
     retries: Retries = Field(
         default=Retries(), description="What is done about failures that may pass."
     )
+    _former: list[Former] = PrivateAttr(default_factory=list)
+
+    def holding(self, former: list[Former]) -> Self:
+        """A copy that holds the former names that its file has."""
+        copy = self.model_copy()
+        copy._former = former
+        return copy
+
+    @property
+    def former(self) -> list[Former]:
+        """Names in its file that are read although they have a new one."""
+        return self._former
 
     def program(self, engine: str) -> Program:
         """How an engine's program runs here."""
@@ -151,12 +166,13 @@ def load_site(path: Path) -> Site:
         With every mistake in the file.
     """
     root, problems = read_yaml(path)
+    root, former = with_new_names(root, RENAMED)
     site, misfits, _ = validate(root, Site)
     if site is not None:
         misfits = [root.problem(place, message) for place, message in _findings(site)]
     if site is None or problems or misfits:
         raise StudyError(in_order(problems + misfits))
-    return site
+    return site.holding(former)
 
 
 def _findings(site: Site) -> Iterator[tuple[KeyPath, str]]:

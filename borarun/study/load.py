@@ -23,13 +23,14 @@ from borarun.labels import Labels, read_configurations, read_labels
 from borarun.messages import in_order, validate
 from borarun.protocol import Compare
 from borarun.published import Published, read_published
+from borarun.renamed import Former, with_new_names
 from borarun.structure import composition, formula_units
 from borarun.structure_files import read_structure
 from borarun.study import checks
-from borarun.study.model import Study
+from borarun.study.model import RENAMED, Study
 from borarun.subjects import SUBJECTS
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import FORMER_NAMES, Given, current_name
+from borarun.task import Given
 from borarun.values import MAX_PATH
 from borarun.yaml_file import KeyPath, Node, merge, read_yaml
 
@@ -60,7 +61,7 @@ def load_study(path: Path) -> Study:
     StudyError
         With every mistake in the study and the files it names.
     """
-    root, problems = _read(path, ())
+    root, problems, former = _read(path, ())
     study, misfits, broken = validate(root, Study)
     told = {problem.key for problem in problems}
     problems += [problem for problem in misfits if problem.key not in told]
@@ -86,21 +87,12 @@ def load_study(path: Path) -> Study:
         texts={phase: Frames.of([atoms]).to_extxyz() for phase, atoms in phases.items()},
         n_atoms=len(phases[study.phase]),
         n_units=formula_units(phases[study.phase], study.material.formula),
-        warnings=[*_former_names(root), *remarks, *checks.warnings(study, phases)],
+        former=former,
+        warnings=[*remarks, *checks.warnings(study, phases)],
         published=published[0] if published else None,
         labels=labels,
         configurations=configurations[0] if configurations else None,
     )
-
-
-def _former_names(root: Node) -> Iterator[str]:
-    """Names in the file that are still read although they have changed."""
-    content = root.plain()
-    potential = content.get("potential") if isinstance(content, dict) else None
-    said = potential.get("engine") if isinstance(potential, dict) else None
-    if said in FORMER_NAMES:
-        now = current_name(said)
-        yield f"potential.engine: {said} is now called {now}. Write `engine: {now}`."
 
 
 def study_files(path: Path) -> dict[str, Path]:
@@ -117,7 +109,7 @@ def study_files(path: Path) -> dict[str, Path]:
     while (parent := read_yaml(file)[0].get("extends")) is not None:
         named.append((file.parent, parent.value, ("extends",)))
         file = file.parent / parent.value
-    root, _ = _read(path, ())
+    root = _read(path, ())[0]
     phases = root.along(("material", "phases"))[0].value
     named += [
         (Path(node.file).parent, node.value, ("material", "phases", phase))
@@ -201,12 +193,15 @@ def init_study(directory: Path) -> Path:
     return directory / "study.yaml"
 
 
-def _read(path: Path, children: tuple[Path, ...]) -> tuple[Node, list[Problem]]:
-    """The file's nodes, merged over those of the file that it extends."""
+def _read(path: Path, children: tuple[Path, ...]) -> tuple[Node, list[Problem], list[Former]]:
+    """The file's nodes, merged over those of the file that it extends; the problems and the former
+    names in both.
+    """
     root, problems = read_yaml(path)
+    root, former = with_new_names(root, RENAMED)
     parent = root.get("extends")
     if parent is None or not isinstance(parent.value, str) or not 0 < len(parent.value) <= MAX_PATH:
-        return root, problems  # nothing to read; the model says what is wrong
+        return root, problems, former  # nothing to read; the model says what is wrong
     file = _inside(path.parent, parent.value)
     if file is None:
         raise StudyError(root.problem(("extends",), _outside(parent.value)))
@@ -224,8 +219,8 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[Node, list[Problem]]:
                 ("extends",), f"no such file in the study's folder (got {parent.value!r})."
             )
         )
-    base, base_problems = _read(file, chain)
-    return merge(base, root), base_problems + problems
+    base, base_problems, base_former = _read(file, chain)
+    return merge(base, root), base_problems + problems, base_former + former
 
 
 def _inside(folder: Path, name: str) -> Path | None:

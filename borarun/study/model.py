@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, create_model
 
 from borarun.protocol import Compare, Header
+from borarun.renamed import Renamed
 from borarun.subjects import SUBJECTS
 
 
@@ -32,3 +33,10 @@ else:
             "Published values to compare with; without it those that ship with borarun.",
         ),
     )
+
+RENAMED: tuple[Renamed, ...] = tuple(
+    each.within(subject.name)
+    for subject in SUBJECTS
+    for each in getattr(subject.part("section"), "RENAMED", ())
+)
+"""Every name in study files that has changed."""

@@ -95,7 +95,7 @@ def test_labels_that_are_given_take_the_place_of_dynamics(mini_study: Path) -> N
     study = _edited(
         mini_study,
         (
-            "aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}",
+            "aimd: {temperatures_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}",
             "labels: {PBE-D3: labels.extxyz}",
         ),
     )
@@ -220,7 +220,7 @@ def _to_label(mini_study: Path, count: int, labels: str = "") -> tuple[Study, Fr
         mini_study,
         ("{engine: bundled}", "{engine: bundled, labels_per_task: 2}"),
         (
-            "aimd: {temperature_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}",
+            "aimd: {temperatures_K: 600, time_ps: 0.04, sample_every_fs: 2, vacancies: [0, 1]}",
             f"{labels}configurations: configurations.extxyz",
         ),
     )
@@ -443,8 +443,8 @@ def test_another_rate_adds_its_ramps_and_changes_no_other_key(mini_study: Path) 
     study = _edited(
         mini_study,
         (
-            "rate_K_per_ps: 1000, cooling_rate_K_per_ps: 1000",
-            "rate_K_per_ps: [1000, 500], cooling_rate_K_per_ps: [250, 1000]",
+            "heating_rates_K_per_ps: 1000, cooling_rates_K_per_ps: 1000",
+            "heating_rates_K_per_ps: [1000, 500], cooling_rates_K_per_ps: [250, 1000]",
         ),
     )
     plan = expand(study, {}, forecast=True)
@@ -463,7 +463,7 @@ def test_repeated_ramps_change_no_other_key(mini_study: Path) -> None:
     """Each run has velocities of its own; nothing is trained again."""
     before = {task.key for task in expand(load_study(mini_study), {}, forecast=True).tasks}
     study = _edited(
-        mini_study, ("cooling_rate_K_per_ps: 1000", "cooling_rate_K_per_ps: 1000, runs: 3")
+        mini_study, ("cooling_rates_K_per_ps: 1000", "cooling_rates_K_per_ps: 1000, runs: 3")
     )
     plan = expand(study, {}, forecast=True)
     assert before < {task.key for task in plan.tasks} and len(plan.tasks) - len(before) == 4

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from borarun.engines.moment_tensor.section import MomentTensorSection
-from borarun.task import current_name
 
 
 class Keys(BaseModel):
@@ -27,6 +26,6 @@ class BorarunPotential(Keys, MomentTensorSection):
 
     SELECTION: ClassVar[str] = "active_set"
 
-    engine: Annotated[Literal["borarun-mtp"], BeforeValidator(current_name)] = Field(
+    engine: Literal["borarun-mtp"] = Field(
         default="borarun-mtp", description="Trained and selected for by borarun itself."
     )

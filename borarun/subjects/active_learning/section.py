@@ -10,6 +10,7 @@ from pydantic import Field
 from borarun.dynamics import Dynamics, Finding, Length, Phases, Production
 from borarun.engines.potential.base import PotentialSection
 from borarun.protocol import Header
+from borarun.renamed import Renamed
 from borarun.units import FS_PER_NS
 from borarun.values import (
     CELL_MODE,
@@ -35,12 +36,12 @@ class ActiveLearning(Dynamics):
     threshold_break: Annotated[float, Field(gt=1)] = Field(
         default=11.0, description="A run stops at this extrapolation grade."
     )
-    grade_every: PositiveInt = Field(
+    grade_every_steps: PositiveInt = Field(
         default=10, description="Time steps between two looks at the grade; chosen by borarun."
     )
     from_K: Kelvin = Field(default=10.0, description="Exploration heats from here, K.")
-    heat_to_K: Kelvin = Field(default=1000.0, description="to here, K,")
-    heat_ns: Positive = Field(default=1.0, description="within this time, ns,")
+    to_K: Kelvin = Field(default=1000.0, description="to here, K,")
+    heating_ns: Positive = Field(default=1.0, description="within this time, ns,")
     hold_ns: Positive = Field(default=10.0, description="and then stays there for this time, ns.")
     timestep_fs: TimeStep = Field(
         default=1.0, description="Time step, fs; at most 1 with hydrogen."
@@ -67,15 +68,15 @@ class ActiveLearning(Dynamics):
 
     def other_lengths(self) -> Iterator[Length]:
         """Heating and holding."""
-        yield Length("heat_ns", self.heat_ns, self.heat_ns * FS_PER_NS)
+        yield Length("heating_ns", self.heating_ns, self.heating_ns * FS_PER_NS)
         yield Length("hold_ns", self.hold_ns, self.hold_ns * FS_PER_NS)
 
 
 def _range(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
-    if section.from_K >= section.heat_to_K:
+    if section.from_K >= section.to_K:
         yield (
-            ("active_learning", "heat_to_K"),
-            f"must be above from_K, {section.from_K:g} (got {section.heat_to_K:g}).",
+            ("active_learning", "to_K"),
+            f"must be above from_K, {section.from_K:g} (got {section.to_K:g}).",
         )
 
 
@@ -90,7 +91,7 @@ def _thresholds(study: Header, section: ActiveLearning, phases: Phases) -> Itera
 
 def _grade(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
     steps = section.hold_ns * FS_PER_NS / section.timestep_fs
-    if steps < section.grade_every:
+    if steps < section.grade_every_steps:
         yield (
             ("active_learning", "hold_ns"),
             f"ends after {steps:.0f} steps, before the first look at the grade. Hold longer.",
@@ -112,11 +113,11 @@ def warnings(study: Header, section: ActiveLearning, phases: Phases) -> Iterator
     hotter = {
         name: found.hottest_K()
         for name, found in study.sections(Production)
-        if found.hottest_K() > section.heat_to_K
+        if found.hottest_K() > section.to_K
     }
     if hotter:
         yield (
-            f"active_learning.heat_to_K: {section.heat_to_K:g} K is colder than "
+            f"active_learning.to_K: {section.to_K:g} K is colder than "
             f"{' and '.join(hotter)}, up to {max(hotter.values()):g} K, where the "
             "potential meets what it has never seen. Explore hotter than anything that "
             "is to be known."
@@ -130,3 +131,10 @@ CHECKS = (
     _grades,
 )
 """What is impossible in the section; see ``study/checks.py``."""
+
+RENAMED = (
+    Renamed(("grade_every",), "grade_every_steps", since="0.1.0"),
+    Renamed(("heat_to_K",), "to_K", since="0.1.0"),
+    Renamed(("heat_ns",), "heating_ns", since="0.1.0"),
+)
+"""Keys that have a new name."""

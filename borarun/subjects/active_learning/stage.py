@@ -124,15 +124,15 @@ class _Loop:
         segments = [
             {
                 "name": "heat",
-                "time_ps": section.heat_ns * PS_PER_NS,
+                "time_ps": section.heating_ns * PS_PER_NS,
                 "from_K": section.from_K,
-                "to_K": section.heat_to_K,
+                "to_K": section.to_K,
             },
             {
                 "name": "hold",
                 "time_ps": section.hold_ns * PS_PER_NS,
-                "from_K": section.heat_to_K,
-                "to_K": section.heat_to_K,
+                "from_K": section.to_K,
+                "to_K": section.to_K,
             },
         ]
         tasks = []
@@ -154,7 +154,7 @@ class _Loop:
                         "mode": section.cell,
                         "seed": seed,
                         "grade": {
-                            "every": section.grade_every,
+                            "every": section.grade_every_steps,
                             "threshold_save": section.threshold_save,
                             "threshold_break": section.threshold_break,
                             "anion": self.study.material.anion,

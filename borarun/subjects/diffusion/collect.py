@@ -96,7 +96,7 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
             if runs[-1].check.intact:
                 found.append(places(study, run))
             if turning is not None:
-                turns.append(turns_of(run, turning.anions))
+                turns.append(turns_of(run, turning.plotted_anions))
         if not runs:
             continue
         point = _transport(study, runs)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from borarun.dynamics import Finding, Held, Phases, functional_of
 from borarun.protocol import Header
+from borarun.renamed import Renamed
 from borarun.units import PS_PER_NS
 from borarun.values import (
     CELL_MODE,
@@ -44,8 +45,8 @@ class Diffusion(Held):
     from_K: Kelvin = Field(
         default=10.0, description="Each run is heated from here to its temperature, K."
     )
-    heat_rate_K_per_ps: Positive = Field(default=1.0, description="Rate of that heating, K/ps.")
-    equilibrate_ns: Positive = Field(
+    heating_rate_K_per_ps: Positive = Field(default=1.0, description="Rate of that heating, K/ps.")
+    equilibration_ns: Positive = Field(
         default=0.2, description="Time at temperature before counting starts, ns."
     )
     time_ns: Positive = Field(default=1.0, description="Time that is counted, ns.")
@@ -75,7 +76,7 @@ class Diffusion(Held):
             for temperature in self.temperatures_of(count)
         )
 
-    KEYS: ClassVar[tuple[str, str]] = ("equilibrate_ns", "time_ns")
+    KEYS: ClassVar[tuple[str, str]] = ("equilibration_ns", "time_ns")
 
     def n_runs(self) -> int:
         """A run a temperature, vacancy count and seed."""
@@ -86,9 +87,9 @@ class Diffusion(Held):
         return max(self.temperatures_of(count)[-1] for count in self.vacancies)
 
     @property
-    def equilibrate_ps(self) -> float:
+    def equilibration_ps(self) -> float:
         """Time at temperature before counting starts, ps."""
-        return self.equilibrate_ns * PS_PER_NS
+        return self.equilibration_ns * PS_PER_NS
 
     @property
     def time_ps(self) -> float:
@@ -124,3 +125,9 @@ CHECKS = (
     _functional,
 )
 """What is impossible in the section; see ``study/checks.py``."""
+
+RENAMED = (
+    Renamed(("heat_rate_K_per_ps",), "heating_rate_K_per_ps", since="0.1.0"),
+    Renamed(("equilibrate_ns",), "equilibration_ns", since="0.1.0"),
+)
+"""Keys that have a new name."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from borarun.dynamics import Finding, Length, Phases, Production
 from borarun.protocol import Header
+from borarun.renamed import Renamed
 from borarun.units import FS_PER_PS
 from borarun.values import CELL_MODE, VACANCIES, CellMode, Counts, Kelvin, Positive, Rates, TimeStep
 
@@ -20,12 +21,12 @@ class Heating(Production):
 
     from_K: Kelvin = Field(default=10.0, description="Lowest temperature, K.")
     to_K: Kelvin = Field(default=1000.0, description="Highest temperature, K.")
-    rate_K_per_ps: Rates = Field(
+    heating_rates_K_per_ps: Rates = Field(
         default=(1.0,),
         description="Heating rate, K/ps. With several, all is heated and cooled at each: "
         "hysteresis against rate.",
     )
-    cooling_rate_K_per_ps: Rates = Field(
+    cooling_rates_K_per_ps: Rates = Field(
         default=(0.1,),
         description="Cooling rate, K/ps: one, or as many as heating rates; the slowest cooling "
         "then follows the slowest heating.",
@@ -50,18 +51,18 @@ class Heating(Production):
 
     def ramps(self) -> list[tuple[float, float]]:
         """(heating rate, rate of the cooling that follows), K/ps."""
-        cooling = self.cooling_rate_K_per_ps
+        cooling = self.cooling_rates_K_per_ps
         return list(
             zip(
-                self.rate_K_per_ps,
-                cooling * len(self.rate_K_per_ps) if len(cooling) == 1 else cooling,
+                self.heating_rates_K_per_ps,
+                cooling * len(self.heating_rates_K_per_ps) if len(cooling) == 1 else cooling,
                 strict=True,
             )
         )
 
     def n_runs(self) -> int:
         """A heating run, with its cooling run, a rate and vacancy count."""
-        return len(self.rate_K_per_ps) * len(self.vacancies) * self.runs
+        return len(self.heating_rates_K_per_ps) * len(self.vacancies) * self.runs
 
     def hottest_K(self) -> float:
         """Where the ramps turn, K."""
@@ -73,7 +74,7 @@ class Heating(Production):
 
     def lengths(self) -> Iterator[Length]:
         """The shortest and the longest ramp, up and down; none where the range is empty."""
-        for key in ("rate_K_per_ps", "cooling_rate_K_per_ps"):
+        for key in ("heating_rates_K_per_ps", "cooling_rates_K_per_ps"):
             rates: tuple[float, ...] = getattr(self, key)
             for rate in dict.fromkeys((rates[0], rates[-1])):
                 if self.to_K > self.from_K:
@@ -81,14 +82,14 @@ class Heating(Production):
 
 
 def _ramps(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
-    up, down = len(section.rate_K_per_ps), len(section.cooling_rate_K_per_ps)
+    up, down = len(section.heating_rates_K_per_ps), len(section.cooling_rates_K_per_ps)
     if down not in (1, up):
         rates = (
             "one cooling rate for the heating rate"
             if up == 1
             else f"one cooling rate for all of the {up} heating rates, or {up}"
         )
-        yield ("heating", "cooling_rate_K_per_ps"), f"must be {rates} (got {down})."
+        yield ("heating", "cooling_rates_K_per_ps"), f"must be {rates} (got {down})."
 
 
 def _range(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
@@ -104,3 +105,9 @@ CHECKS = (
     _range,
 )
 """What is impossible in the section; see ``study/checks.py``."""
+
+RENAMED = (
+    Renamed(("rate_K_per_ps",), "heating_rates_K_per_ps", since="0.1.0"),
+    Renamed(("cooling_rate_K_per_ps",), "cooling_rates_K_per_ps", since="0.1.0"),
+)
+"""Keys that have a new name."""

@@ -21,9 +21,9 @@ def measured_peaks(study: Study) -> tuple[float, ...]:
     section = study.section(study_section.Phonons)
     if section is None:
         return ()
-    if section.peaks_per_cm is not None:
-        return tuple(sorted(peak * PER_CM_IN_MEV for peak in section.peaks_per_cm))
-    return tuple(sorted(section.peaks_meV or ()))
+    if section.measured_peaks_per_cm is not None:
+        return tuple(sorted(peak * PER_CM_IN_MEV for peak in section.measured_peaks_per_cm))
+    return tuple(sorted(section.measured_peaks_meV or ()))
 
 
 def phonons(study: Study, source: Source, atoms_per_formula: int) -> tuple[Phonons, ...]:

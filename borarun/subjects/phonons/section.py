@@ -10,6 +10,7 @@ from pydantic import Field, Strict
 from borarun.dynamics import Finding, Phases, known_phases
 from borarun.messages import Section
 from borarun.protocol import Header
+from borarun.renamed import Renamed
 from borarun.subjects.relax.section import Relax
 from borarun.values import Kelvins, PhaseName, Supercell
 
@@ -43,20 +44,22 @@ class Phonons(Section):
         description="Standard deviation of the Gaussians in the density of states, meV; about the "
         "resolution of the measurement.",
     )
-    path: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Z0-9,]+$")] | None = (
-        Field(
-            default=None,
-            description="Corners of the band structure in the notation of Setyawan and "
-            "Curtarolo, e.g. `GXMG,R`; without it the lattice's whole path.",
-        )
+    band_path: (
+        Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Z0-9,]+$")] | None
+    ) = Field(
+        default=None,
+        description="Corners of the band structure in the notation of Setyawan and "
+        "Curtarolo, e.g. `GXMG,R`; without it the lattice's whole path.",
     )
     temperatures_K: Kelvins = Field(
         default=(300.0,), description="Free energy and heat capacity at these temperatures, K."
     )
-    peaks_meV: Peaks | None = Field(
+    measured_peaks_meV: Peaks | None = Field(
         default=None, description="Measured positions of peaks in the vibrational spectrum, meV."
     )
-    peaks_per_cm: Peaks | None = Field(default=None, description="The same in cm^-1 instead.")
+    measured_peaks_per_cm: Peaks | None = Field(
+        default=None, description="The same in cm^-1 instead."
+    )
 
 
 LARGEST_FORCE = 0.005
@@ -71,9 +74,9 @@ def _phases(study: Header, section: Phonons, phases: Phases) -> Iterator[Finding
 
 
 def _peaks(study: Header, section: Phonons, phases: Phases) -> Iterator[Finding]:
-    if section.peaks_meV and section.peaks_per_cm:
+    if section.measured_peaks_meV and section.measured_peaks_per_cm:
         yield (
-            ("phonons", "peaks_per_cm"),
+            ("phonons", "measured_peaks_per_cm"),
             "the measured peaks are given in meV already. Keep one of the two lists.",
         )
 
@@ -94,3 +97,10 @@ CHECKS = (
     _peaks,
 )
 """What is impossible in the section; see ``study/checks.py``."""
+
+RENAMED = (
+    Renamed(("peaks_meV",), "measured_peaks_meV", since="0.1.0"),
+    Renamed(("peaks_per_cm",), "measured_peaks_per_cm", since="0.1.0"),
+    Renamed(("path",), "band_path", since="0.1.0"),
+)
+"""Keys that have a new name."""

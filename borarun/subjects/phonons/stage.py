@@ -68,7 +68,7 @@ def _task(
         settings |= {
             "mesh": section.mesh,
             "width_THz": section.width_meV / THZ_IN_MEV,
-            "path": section.path or "",
+            "path": section.band_path or "",
             "temperatures_K": section.temperatures_K,
         }
     return make_task(

@@ -8,8 +8,15 @@ from borarun.dynamics import Finding, Phases, Production, dynamics, smallest_wid
 from borarun.engines.potential.base import PotentialSection
 from borarun.engines.registry import Potential
 from borarun.protocol import Header
+from borarun.renamed import Renamed
+from borarun.task import FORMER_NAMES
 
-__all__ = ["CHECKS", "Potential", "warnings"]
+__all__ = ["CHECKS", "RENAMED", "Potential", "warnings"]
+
+RENAMED = tuple(
+    Renamed(("engine",), now, since="0.1.0", value=former) for former, now in FORMER_NAMES.items()
+)
+"""Names that have changed."""
 
 
 def _cutoff(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[Finding]:

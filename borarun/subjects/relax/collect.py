@@ -31,7 +31,7 @@ def measured_cells(study: Study, cubic: bool) -> dict[str, Edges]:
     published = study.published.experiment("ordered_lattice_parameter")
     return (
         {study.phase: (published.number,) * 3} if published is not None and cubic else {}
-    ) | relax.measured_A
+    ) | relax.measured_lattice_A
 
 
 def cells(

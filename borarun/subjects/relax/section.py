@@ -10,6 +10,7 @@ from pydantic import Field, Strict
 from borarun.dynamics import Finding, Phases, Place, known_phases
 from borarun.messages import Section
 from borarun.protocol import Header
+from borarun.renamed import Renamed
 from borarun.values import PhaseName, Positive, PositiveInt
 
 
@@ -29,17 +30,17 @@ class Relax(Section):
         description="The phase that is measured to be stable at low temperature; the report marks "
         "functionals that put another below it.",
     )
-    measured_A: dict[PhaseName, Annotated[tuple[Positive, Positive, Positive], Strict(False)]] = (
-        Field(
-            default_factory=dict,
-            description="Measured lattice parameters a, b, c of phases, angstrom, to compare with.",
-        )
+    measured_lattice_A: dict[
+        PhaseName, Annotated[tuple[Positive, Positive, Positive], Strict(False)]
+    ] = Field(
+        default_factory=dict,
+        description="Measured lattice parameters a, b, c of phases, angstrom, to compare with.",
     )
 
 
 def _phases(study: Header, section: Relax, phases: Phases) -> Iterator[Finding]:
     named: list[tuple[Place, str]] = [
-        (("relax", "measured_A", phase), phase) for phase in section.measured_A
+        (("relax", "measured_lattice_A", phase), phase) for phase in section.measured_lattice_A
     ]
     if section.ground_state:
         named.append((("relax", "ground_state"), section.ground_state))
@@ -48,3 +49,6 @@ def _phases(study: Header, section: Relax, phases: Phases) -> Iterator[Finding]:
 
 CHECKS = (_phases,)
 """What is impossible in the section; see ``study/checks.py``."""
+
+RENAMED = (Renamed(("measured_A",), "measured_lattice_A", since="0.1.0"),)
+"""Keys that have a new name."""

@@ -10,12 +10,13 @@ from pydantic import Field
 from borarun.dynamics import Finding, Phases, is_single_atom
 from borarun.messages import Section
 from borarun.protocol import Header
+from borarun.renamed import Renamed
 
 
 class Reorientation(Section):
     """Rotation of the anions, from the runs of `diffusion`."""
 
-    anions: Annotated[int, Field(ge=1, le=100)] = Field(
+    plotted_anions: Annotated[int, Field(ge=1, le=100)] = Field(
         default=3, description="How many anions are drawn as series of theta and phi."
     )
 
@@ -31,3 +32,6 @@ def _turning(study: Header, section: Reorientation, phases: Phases) -> Iterator[
 
 CHECKS = (_turning,)
 """What is impossible in the section; see ``study/checks.py``."""
+
+RENAMED = (Renamed(("anions",), "plotted_anions", since="0.1.0"),)
+"""Keys that have a new name."""

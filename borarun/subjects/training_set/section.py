@@ -19,6 +19,7 @@ from borarun.dynamics import (
 )
 from borarun.engines.reference.base import ReferenceSection
 from borarun.protocol import Header
+from borarun.renamed import Renamed
 from borarun.units import FS_PER_PS
 from borarun.values import (
     VACANCIES,
@@ -38,7 +39,7 @@ class Aimd(Sampled):
     training set.
     """
 
-    temperature_K: Kelvins = Field(
+    temperatures_K: Kelvins = Field(
         default=(1000.0,), description="Temperatures, K. A number, a list or a range."
     )
     time_ps: Positive = Field(default=1.0, description="Length of each run, ps.")
@@ -64,7 +65,7 @@ class Aimd(Sampled):
 
     def n_runs(self) -> int:
         """A run a temperature and vacancy count."""
-        return len(self.temperature_K) * len(self.vacancies)
+        return len(self.temperatures_K) * len(self.vacancies)
 
     @property
     def n_samples(self) -> int:
@@ -168,3 +169,15 @@ def _strained(study: Header, section: TrainingSet, phases: Phases) -> Iterator[F
 
 CHECKS = (_functionals, _strained)
 """What is impossible in the section; see ``study/checks.py``."""
+
+RENAMED = (
+    Renamed(
+        (
+            "aimd",
+            "temperature_K",
+        ),
+        "temperatures_K",
+        since="0.1.0",
+    ),
+)
+"""Keys that have a new name."""

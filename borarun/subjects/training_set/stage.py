@@ -43,7 +43,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         labelling = _labelling(study, functional)
         tasks += labelling
         items += [Ref(task.key, "labels") for task in labelling]
-        for temperature in aimd.temperature_K if section.runs_dynamics(functional) else ():
+        for temperature in aimd.temperatures_K if section.runs_dynamics(functional) else ():
             for vacancies in aimd.vacancies:
                 seed = derive_seed(study.seed, NAME, functional, temperature, vacancies)
                 task = reference_task(

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from borarun.dynamics import Finding, Held, Phases, functional_of
 from borarun.protocol import Header
+from borarun.renamed import Renamed
 from borarun.values import (
     CELL_MODE,
     VACANCIES,
@@ -37,8 +38,8 @@ class Vibrations(Held):
     from_K: Kelvin = Field(
         default=10.0, description="Each run is heated from here to its temperature, K."
     )
-    heat_rate_K_per_ps: Positive = Field(default=50.0, description="Rate of that heating, K/ps.")
-    equilibrate_ps: Positive = Field(
+    heating_rate_K_per_ps: Positive = Field(default=50.0, description="Rate of that heating, K/ps.")
+    equilibration_ps: Positive = Field(
         default=5.0, description="Time at temperature before counting starts, ps."
     )
     time_ps: Positive = Field(default=20.0, description="Time that is counted, ps.")
@@ -55,7 +56,7 @@ class Vibrations(Held):
         default=0.0, description="Pressure, bar."
     )
 
-    KEYS: ClassVar[tuple[str, str]] = ("equilibrate_ps", "time_ps")
+    KEYS: ClassVar[tuple[str, str]] = ("equilibration_ps", "time_ps")
 
     def n_runs(self) -> int:
         """A run a temperature, vacancy count and seed."""
@@ -83,3 +84,9 @@ CHECKS = (
     _functional,
 )
 """What is impossible in the section; see ``study/checks.py``."""
+
+RENAMED = (
+    Renamed(("heat_rate_K_per_ps",), "heating_rate_K_per_ps", since="0.1.0"),
+    Renamed(("equilibrate_ps",), "equilibration_ps", since="0.1.0"),
+)
+"""Keys that have a new name."""

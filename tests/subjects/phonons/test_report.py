@@ -42,8 +42,8 @@ material:
   anion: B12H12
 functionals: [PBE, PBE-D3]
 reference: {engine: sevennet, labels_per_task: 100}
-relax: {ground_state: Pa-3, measured_A: {Pa-3: [9.5, 9.5, 9.5]}}
-phonons: {peaks_meV: [310, 60, 25]}
+relax: {ground_state: Pa-3, measured_lattice_A: {Pa-3: [9.5, 9.5, 9.5]}}
+phonons: {measured_peaks_meV: [310, 60, 25]}
 """
 PEAKS_MEV = np.array([25.0, 60.0, 310.0])
 SHIFT_MEV = {"PBE": 2.0, "PBE-D3": -1.0}

@@ -25,8 +25,8 @@ material:
   anion: B12H12
 functionals: [PBE, PBE-D3]
 reference: {engine: sevennet, labels_per_task: 10}
-relax: {ground_state: Pa-3, measured_A: {Pa-3: [9.577, 9.577, 9.577]}}
-phonons: {width_meV: 2, peaks_per_cm: [750]}
+relax: {ground_state: Pa-3, measured_lattice_A: {Pa-3: [9.577, 9.577, 9.577]}}
+phonons: {width_meV: 2, measured_peaks_per_cm: [750]}
 """
 
 
@@ -113,7 +113,9 @@ def test_measured_peaks_change_no_key(mini_study: Path) -> None:
     assert before == [
         task.key
         for task in expand(
-            study_of(mini_study, ("peaks_per_cm: [750]", "peaks_meV: [93, 300]")), {}, forecast=True
+            study_of(mini_study, ("measured_peaks_per_cm: [750]", "measured_peaks_meV: [93, 300]")),
+            {},
+            forecast=True,
         ).tasks
     ]
 
@@ -132,17 +134,18 @@ def test_measured_peaks_change_no_key(mini_study: Path) -> None:
             "relax.ground_state: must be one of this study's phases, Pa-3, again (got Pbca)",
         ),
         (
-            "measured_A: {Pa-3",
-            "measured_A: {Pbca",
-            "relax.measured_A.Pbca: must be one of this study's phases, Pa-3, again (got Pbca)",
+            "measured_lattice_A: {Pa-3",
+            "measured_lattice_A: {Pbca",
+            "relax.measured_lattice_A.Pbca: must be one of this study's phases, Pa-3, again (got "
+            "Pbca)",
         ),
         (
             "width_meV: 2",
-            "peaks_meV: [93]",
-            "phonons.peaks_per_cm: the measured peaks are given in meV already",
+            "measured_peaks_meV: [93]",
+            "phonons.measured_peaks_per_cm: the measured peaks are given in meV already",
         ),
         (
-            "relax: {ground_state: Pa-3, measured_A: {Pa-3: [9.577, 9.577, 9.577]}}\n",
+            "relax: {ground_state: Pa-3, measured_lattice_A: {Pa-3: [9.577, 9.577, 9.577]}}\n",
             "",
             "phonons: needs the section relax, which is absent",
         ),

@@ -11,6 +11,11 @@ over the vertices r of now and s of the reference. It is 1 in the reference orie
 that symmetry makes equal to it, and 0 on average over all orientations. l is the lowest order that
 the shape has at all: 6 for an icosahedron, whose lower ones vanish.
 
+The cage of CB11H12 is nearly an icosahedron too, so this order is blind to where its carbon is: an
+anion turned head to tail keeps it. *Polar order* (l = 1) is the mean cosine between where the one
+vertex that is unlike the others points, and where it points in the reference: 1 where it stays, -1
+where all anions are turned round, 0 where heads and tails are mixed.
+
 Whether disorder is static or dynamic depends on how long one looks. `disorder` decides it for the
 length of a run, from the order that is left and from how often anions took a new place. An order
 that is not the reference's shows in anions that point alike, whichever way: `mutual_order`.
@@ -18,11 +23,14 @@ that is not the reference's shows in anions that point alike, whichever way: `mu
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.special import eval_legendre, sph_harm_y
 
 Array = NDArray[Any]
@@ -34,6 +42,9 @@ thermal noise leaves less.
 
 HIGHEST = 12
 
+BLOCKS = 10
+"""Of time, of each run."""
+
 ORDERED = 0.5
 """Anions are ordered while at least this much of the order of their settled orientations is left. A
 turn of an icosahedron by 17 degrees leaves it.
@@ -42,6 +53,9 @@ turn of an icosahedron by 17 degrees leaves it.
 ALIKE = 0.9
 """Two anions point alike in the reference where so much of the order of one is found in the other.
 """
+
+UNDECIDED = 0.04
+"""So near to `ORDERED`, an order tells no phase, however well it is known."""
 
 TURNING = 1.0
 """Anions turn within a run when each of them has taken a new place so often on average."""
@@ -63,23 +77,99 @@ class Order:
     l: int  # noqa: E741
 
 
-def disorder(order: float, mutual: float, reorientations: float) -> str:
+@dataclass(frozen=True)
+class MeanOrder:
+    """Order of one or several runs, with its 95 % interval.
+
+    Attributes
+    ----------
+    value, low, high : mean and interval; one of no width where nothing scatters, as of one frame
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """``ordered`` or ``disordered``; ``mixed`` where the interval, or `UNDECIDED` about the
+        value, holds the limit.
+        """
+        if (
+            min(self.low, self.value - UNDECIDED)
+            <= ORDERED
+            <= max(self.high, self.value + UNDECIDED)
+        ):
+            return "mixed"
+        return "ordered" if self.value > ORDERED else "disordered"
+
+
+def mean_order(runs: Sequence[Array]) -> MeanOrder:
+    """Mean over runs of equal weight, each given against time.
+
+    The variance is the larger of what the scatter of blocks of time within the runs gives and what
+    the scatter between runs gives, each with Student's t: an order that falls during a run, and one
+    that differs from run to run, is known badly although its mean is sharp.
+
+    Parameters
+    ----------
+    runs : (F,) each, e.g. `Order.order` of `settled` directions
+    """
+    means = np.array([run.mean() for run in runs])
+    blocks = [
+        np.array([part.mean() for part in np.array_split(run, min(BLOCKS, len(run)))])
+        for run in runs
+    ]
+    halves = []
+    freedom = sum(len(part) - 1 for part in blocks)
+    if freedom:
+        own = sum(part.var(ddof=1) / len(part) for part in blocks if len(part) > 1)
+        halves.append(math.sqrt(own) / len(runs) * float(stats.t.ppf(0.975, freedom)))
+    if len(runs) > 1:
+        scatter = float(means.std(ddof=1)) / math.sqrt(len(runs))
+        halves.append(scatter * float(stats.t.ppf(0.975, len(runs) - 1)))
+    half = max(halves, default=0.0)
+    value = float(means.mean())
+    return MeanOrder(value, value - half, value + half)
+
+
+def polar_order(vectors: Array, reference: Array, head: Array) -> Array:
+    """Mean cosine between the heads of the anions now and in the reference, against time.
+
+    Parameters
+    ----------
+    vectors : (A, V, 3, F) unit vectors, from `rotation.vertex_vectors`
+    reference : (A, V, 3) directions in the reference; any length
+    head : (V,) bool, the vertices unlike the others; where there are several, the head is where
+        their directions add up to
+
+    Returns
+    -------
+    (F,)
+    """
+    now, before = vectors[:, head].sum(axis=1, dtype=float), reference[:, head].sum(axis=1)
+    now /= np.linalg.norm(now, axis=1, keepdims=True)
+    before = before / np.linalg.norm(before, axis=1, keepdims=True)
+    return np.asarray(np.einsum("aif,ai->f", now, before) / len(before))
+
+
+def disorder(order: MeanOrder, mutual: float, reorientations: float) -> str:
     """What kind of orientational disorder a run shows, in words.
 
     Parameters
     ----------
-    order : mean of `Order.order` of the `settled` orientations over the run, against the ordered
-        structure
+    order : `mean_order` of the `settled` orientations over the run, against the ordered structure
     mutual : `mutual_order` of the same; NaN where it cannot be told
     reorientations : new places an anion took within the run, on average over anions;
         `rotation.Rotations.reorientations`
 
     Returns
     -------
-    ``ordered``; ``another order`` where anions point alike, but not as in the ordered structure;
-    either with ``, jumping onto itself`` where they jump between orientations that look the same;
-    ``dynamic`` disorder where they take many orientations within the run; ``static`` disorder where
-    each keeps one that is not that of the ordered structure
+    ``ordered``; ``mixed`` where the order is too near to the limit to tell; ``another order`` where
+    anions point alike, but not as in the ordered structure; these two with ``, jumping onto
+    itself`` where they jump between orientations that look the same; ``dynamic``
+    disorder where they take many orientations within the run; ``static`` disorder where each keeps
+    one that is not that of the ordered structure
 
     Source
     ------
@@ -87,10 +177,11 @@ def disorder(order: float, mutual: float, reorientations: float) -> str:
     Michel, Rev. Mod. Phys. 66, 721 (1994). The limits are ours.
     """
     turning = reorientations >= TURNING
-    if max(order, np.nan_to_num(mutual)) >= ORDERED:
-        return ("ordered" if order >= ORDERED else "another order") + (
-            ", jumping onto itself" if turning else ""
-        )
+    verdict = order.verdict
+    if verdict == "disordered" and mutual >= ORDERED:
+        verdict = "another order"
+    if verdict != "disordered":
+        return verdict + (", jumping onto itself" if turning and verdict != "mixed" else "")
     return "dynamic" if turning else "static"
 
 

@@ -83,14 +83,14 @@ class Rotations:
     reorientations : (A,) int, times that an anion left its place by more than `REORIENTED_DEG`
     time_fs, so_far : (w,) end of each time over which orientations were averaged, and full
         rotations of all anions up to there
-    per_ns : full rotations of all anions together, 1/ns
+    per_anion_ns : full rotations an anion and ns
     """
 
     full: Array
     reorientations: Array
     time_fs: Array
     so_far: Array
-    per_ns: float
+    per_anion_ns: float
 
     @property
     def total(self) -> int:
@@ -241,6 +241,18 @@ def deflection(vectors: Array) -> Deflection:
     )
 
 
+def quantile_deg(density: Array, share: float) -> float:
+    """Angle that ``share`` of all deflections stay below, degrees.
+
+    Parameters
+    ----------
+    density : (72,) from `Deflection.density`, per degree
+    share : between 0 and 1
+    """
+    below = np.concatenate([[0.0], np.cumsum(density * np.diff(DEFLECTION_BINS_DEG))])
+    return float(np.interp(share * below[-1], below, DEFLECTION_BINS_DEG))
+
+
 def rotation_matrices(vectors: Array) -> Array:
     """Rotation of each anion since the first frame, as a rigid body.
 
@@ -323,7 +335,7 @@ def full_rotations(matrices: Array, interval_fs: float) -> Rotations:
         reorientations=reorientations,
         time_fs=window * interval_fs * np.arange(1, n_windows + 1),
         so_far=so_far,
-        per_ns=float(full.sum() / (n_frames * interval_fs) * FS_PER_NS),
+        per_anion_ns=float(full.mean() / (n_frames * interval_fs) * FS_PER_NS),
     )
 
 

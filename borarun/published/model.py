@@ -28,7 +28,7 @@ UNITS = {
     "diffusivity": "cm2/s",
     "conductivity": "S/cm",
     "largest_deflection": "deg",
-    "full_rotations": "1/ns",
+    "full_rotations": "1/(anion ns)",
 }
 """The unit of each quantity."""
 
@@ -96,7 +96,7 @@ class Number(Section):
     high: float | None = Field(default=None, description="Upper end of a published range.")
     unit: str = Field(
         description="Unit of these four: A, A3 (per formula unit), K, %, meV, cm2/s, S/cm, deg "
-        "or 1/ns, as the quantity has it."
+        "or 1/(anion ns), as the quantity has it."
     )
     temperature_K: Annotated[float, Field(gt=0, lt=3000)] | None = Field(
         default=None, description="Temperature that it holds for, K."

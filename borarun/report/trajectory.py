@@ -101,6 +101,15 @@ class Trajectory:
         """(N,) atomic mass units."""
         return np.asarray(atomic_masses[self.numbers])
 
+    @property
+    def head(self) -> Array:
+        """(V,) bool, the vertices whose element is the rarest, as the carbon of CB11H12; none where
+        all are alike.
+        """
+        kinds = self.numbers[self.vertices[0]]
+        rarest = kinds == kinds[0]
+        return np.asarray(rarest if not rarest.all() else np.zeros_like(rarest))
+
     @cached_property
     def mean_cell(self) -> Array:
         """(3, 3) angstrom."""

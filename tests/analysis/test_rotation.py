@@ -218,7 +218,7 @@ def test_uniform_rotor_makes_the_turns_that_it_makes(axis):
     turns = full_rotations(rotor, 20.0)
     assert turns.full.tolist() == [10]
     assert turns.total == 10
-    assert turns.per_ns == pytest.approx(10 / 0.05302, rel=1e-3)
+    assert turns.per_anion_ns == pytest.approx(10 / 0.05302, rel=1e-3)
 
 
 @pytest.mark.parametrize(("rms_deg", "memory"), [(10, 0.0), (10, 0.95), (15, 0.9)])

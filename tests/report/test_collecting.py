@@ -110,6 +110,20 @@ def test_within_the_hysteresis_a_point_of_which_nothing_tells_the_phase_is_left_
     assert not point.accepted and point.reason.startswith("within the hysteresis: ")
 
 
+def test_a_point_whose_anions_are_half_ordered_is_mixed_and_has_no_line(
+    results: Results,
+) -> None:
+    unsplit = [replace(p, phase="") for p in results.of(DiffusionFound).transport]
+    rotation = [
+        replace(p, order=Measured(0.49, 0.48, 0.5)) for p in results.of(ReorientationFound).rotation
+    ]
+    points = with_phases(unsplit, results.of(HeatingFound).transitions, rotation)
+    mixed = [p for p in points if p.phase == "mixed"]
+    assert {(p.vacancies, p.temperature_K) for p in mixed} >= {(1, 700), (0, 700)}
+    assert not any(p.accepted for p in mixed) and all(p.reason for p in mixed)
+    assert "mixed" not in {line.phase for line in lines(points)}
+
+
 def test_lattice_parameter_at_300_K_is_that_put_in(results: Results) -> None:
     (point,) = [p for p in results.of(HeatingFound).lattice if p.temperature_K == 300]
     assert point.lattice_A.value == pytest.approx(9.53, abs=0.01)
@@ -157,9 +171,10 @@ def test_anions_tell_the_phase_where_other_vacancies_were_heated(results: Result
         and heated.temperature_K.low > 600
     )
     turning = [
-        replace(p, order=0.05 if p.temperature_K == 600 else 0.9)
+        replace(p, order=Measured(order, order, order))
         for p in results.of(ReorientationFound).rotation
         if p.vacancies == 1
+        for order in [0.05 if p.temperature_K == 600 else 0.9]
     ]
     phases = {p.temperature_K: p.phase for p in with_phases(points, (heated,), turning)}
     assert {

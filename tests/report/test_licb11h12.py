@@ -289,6 +289,7 @@ def test_anions_are_followed_by_their_carbon(found: Results, directions: np.ndar
         assert (total[-1] - total[0]) / (2 * np.pi) == pytest.approx(TURNS + EXTRA, abs=0.05)
     assert turning.full_rotations == 4 * TURNS
     assert still.full_rotations == 0 and still.disorder == "ordered"
+    assert still.polar_order.value > 0.9  # heads and tails stay
 
 
 def test_each_published_value_meets_the_phase_that_it_holds_for(found: Results) -> None:

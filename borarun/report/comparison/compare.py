@@ -31,8 +31,8 @@ class Ours:
     functional : that it was computed with
     value : with its interval, or a plain number where none was computed
     mol_percent : vacancies per formula unit, None where they do not matter
-    phase : ``ordered phase`` or ``disordered phase``; empty where that is not known, None where it
-        does not matter
+    phase : ``ordered phase``, ``disordered phase`` or ``mixed``; empty where that is not
+        known, None where it does not matter
     """
 
     functional: str

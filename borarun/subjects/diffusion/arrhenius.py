@@ -9,14 +9,14 @@ from math import isfinite
 import numpy as np
 
 from borarun.analysis import arrhenius
-from borarun.analysis.order import ORDERED
+from borarun.analysis.order import MeanOrder
 from borarun.report.measured import Measured
 from borarun.subjects.diffusion.results import ArrheniusLine, Transport
 from borarun.subjects.heating.results import Transition
 from borarun.subjects.reorientation.results import Rotation
 
 LINE_POINTS = 30
-ORDERED_PHASE, DISORDERED_PHASE = "ordered phase", "disordered phase"
+ORDERED_PHASE, DISORDERED_PHASE, MIXED = "ordered phase", "disordered phase", "mixed"
 
 
 def with_phases(
@@ -27,10 +27,16 @@ def with_phases(
     Below and above the transition temperature with its interval, and the half heights of cooling
     and heating, temperature tells it. Between them either phase may be there, and with other
     vacancies than those of the heating everywhere: whether the run's own anions kept the order of
-    the relaxed crystal tells which; a point between the half heights of which nothing tells it is
-    no longer accepted.
+    the relaxed crystal tells which. A point whose order is too near to the limit is ``mixed``; it
+    is no longer accepted, and neither is one between the half heights of which nothing tells the
+    phase.
     """
-    order = {(p.functional, p.temperature_K, p.vacancies): p.order for p in rotation}
+    order = {
+        (p.functional, p.temperature_K, p.vacancies): MeanOrder(
+            p.order.value, p.order.low, p.order.high
+        )
+        for p in rotation
+    }
     return tuple(
         _with_phase(
             p,
@@ -41,7 +47,7 @@ def with_phases(
     )
 
 
-def _with_phase(point: Transport, near: Transition | None, order: float | None) -> Transport:
+def _with_phase(point: Transport, near: Transition | None, order: MeanOrder | None) -> Transport:
     if near is None or near.bracket_K is None or near.temperature_K is None:
         return point
     low, high = near.bracket_K
@@ -50,7 +56,16 @@ def _with_phase(point: Transport, near: Transition | None, order: float | None) 
     )
     told = near.vacancies == point.vacancies and not low < point.temperature_K < high
     if order is not None and not told:
-        return replace(point, phase=ORDERED_PHASE if order >= ORDERED else DISORDERED_PHASE)
+        if order.verdict == "mixed":
+            return replace(
+                point,
+                phase=MIXED,
+                accepted=False,
+                few_hops=None,
+                reason=point.reason
+                or f"mixed: {order.value:.2f} of the anions' order is left, which tells no phase",
+            )
+        return replace(point, phase=f"{order.verdict} phase")
     if low < point.temperature_K < high and point.few_hops is not None:
         return replace(point, phase=by_temperature, few_hops=None)
     if not low < point.temperature_K < high or not point.accepted:
@@ -65,9 +80,11 @@ def _with_phase(point: Transport, near: Transition | None, order: float | None) 
 
 
 def lines(transport: Sequence[Transport]) -> tuple[ArrheniusLine, ...]:
-    """An Arrhenius line for each functional, vacancy count and phase."""
+    """An Arrhenius line for each functional, vacancy count and phase; none of what is mixed."""
     groups: dict[tuple[str, int, str], list[Transport]] = {}
     for point in transport:
+        if point.phase == MIXED:
+            continue
         groups.setdefault((point.functional, point.vacancies, point.phase), []).append(point)
     made = [_line(points) for points in groups.values()]
     return tuple(

@@ -30,7 +30,8 @@ class Transport:
     accepted : whether the point takes part in the Arrhenius fit; ``reason`` says why not
     few_hops : hops, of a point that was refused only because they are too few: it joins the
         Arrhenius line by their number
-    phase : ``ordered phase`` or ``disordered phase``; empty where no transition was found
+    phase : ``ordered phase``, ``disordered phase`` or ``mixed``; empty where no transition
+        was found
     """
 
     functional: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from borarun.analysis import lattice, occupancy
-from borarun.analysis.order import orientational_order
+from borarun.analysis.order import orientational_order, polar_order
 from borarun.analysis.sites import find_sites
 from borarun.errors import BorarunError
 from borarun.report.measured import Array
@@ -88,4 +88,7 @@ def _branch(done: Done, run: Trajectory, temperature_K: Array, cold: Array) -> O
         memory=binned(turned.memory).value,
         order=binned(turned.order).value,
         l=turned.l,
+        polar_order=binned(polar_order(run.vertex_vectors, cold, run.head)).value
+        if run.head.any()
+        else None,
     )

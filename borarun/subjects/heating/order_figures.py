@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from borarun.report import style, text
@@ -86,8 +85,18 @@ def order(results: Results) -> Figure | None:
                     lw=1.2,
                     label="memory" if first else None,
                 )
+                if branch.polar_order is not None:
+                    axes.plot(
+                        branch.temperature_K,
+                        branch.polar_order,
+                        color=_COLORS[branch.branch],
+                        ls=":",
+                        lw=1.2,
+                        label="heads against tails" if first else None,
+                    )
             axes.axhline(0, color=style.MUTED, lw=0.7)
-            low = min(-0.05, *(float(np.min([b.order, b.memory])) - 0.03 for b in branches))
+            drawn = [v for b in branches for v in (b.order, b.memory, b.polar_order)]
+            low = min(-0.05, *(float(v.min()) - 0.03 for v in drawn if v is not None))
             axes.set(
                 xlabel="temperature, K",
                 ylabel=f"orientation of {text.formula(results.anion)}",
@@ -130,6 +139,7 @@ def order(results: Results) -> Figure | None:
             *(float(b.share[kind][i]) if kind in b.share else None for kind in kinds),
             float(m),
             float(o),
+            float(b.polar_order[i]) if b.polar_order is not None else None,
         ]
         for b in results.of(HeatingFound).order
         for i, (T, m, o) in enumerate(zip(b.temperature_K, b.memory, b.order, strict=True))
@@ -142,6 +152,7 @@ def order(results: Results) -> Figure | None:
         *(Column(f"share of {kind} sites") for kind in kinds),
         Column("memory"),
         Column("order"),
+        Column("heads against tails"),
     )
     first = results.of(HeatingFound).order[0]
     frames = " and ".join(
@@ -156,7 +167,9 @@ def order(results: Results) -> Figure | None:
         "and its first direction; order compares shapes by Legendre polynomials of order "
         f"{first.l}: 1 in the first orientation and in all that symmetry makes equal to it, 0 "
         "for random ones. Anions that settle in another orientation on cooling than they had "
-        "before keep the order low, although they no longer turn."
+        "before keep the order low, although they no longer turn. Where one vertex is unlike the "
+        "others, heads against tails is the mean cosine between where it points and where it "
+        "pointed: order does not see it."
     )
     return Figure(
         "Order against temperature",

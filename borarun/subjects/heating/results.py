@@ -117,6 +117,7 @@ class OrderBranch:
     temperature_K : (n,) means over temperature bins, as in `Branch`
     share : kind of site -> (n,) share of the mobile ions
     memory, order : (n,) of the anions' orientations, see `borarun.analysis.order`
+    polar_order : (n,) of the one vertex unlike the others; None where all are alike
     l : of the order
     """
 
@@ -131,6 +132,7 @@ class OrderBranch:
     memory: Array
     order: Array
     l: int  # noqa: E741
+    polar_order: Array | None = None
 
 
 @dataclass(frozen=True)

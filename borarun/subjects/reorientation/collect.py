@@ -9,7 +9,15 @@ from math import sqrt
 import numpy as np
 
 from borarun.analysis import rotation
-from borarun.analysis.order import disorder, mutual_order, orientational_order, settled
+from borarun.analysis.order import (
+    MeanOrder,
+    disorder,
+    mean_order,
+    mutual_order,
+    orientational_order,
+    polar_order,
+    settled,
+)
 from borarun.report.measured import Array, Measured
 from borarun.report.results import Results
 from borarun.report.source import Source
@@ -35,7 +43,8 @@ class Turns:
     xi: Array
     deflection: rotation.Deflection
     rotations: rotation.Rotations
-    order: float
+    order: Array
+    polar_order: Array | None
     mutual_order: float
     series: tuple[AngleSeries, ...]
 
@@ -53,7 +62,10 @@ def turns_of(run: Trajectory, n_series: int) -> Turns:
         xi=rotation.autocorrelation(vectors),
         deflection=rotation.deflection(vectors),
         rotations=rotation.full_rotations(rotation.rotation_matrices(vectors), run.interval_fs),
-        order=float(orientational_order(directions, run.start_vectors).order.mean()),
+        order=orientational_order(directions, run.start_vectors).order,
+        polar_order=polar_order(directions, run.start_vectors, run.head)
+        if run.head.any()
+        else None,
         mutual_order=mutual_order(directions, run.start_vectors),
         series=tuple(
             AngleSeries(anion, time_ps, theta[anion], phi[anion]) for anion in range(len(theta))
@@ -67,10 +79,10 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
     xi = np.concatenate([turn.xi[:, : point.n_origins] for turn in turns])
     lags = thin_log(max(point.n_origins // 2, 2))
     relaxation = rotation.relaxation_time(xi, first.interval_fs)
-    order, mutual = (
-        float(np.mean([getattr(turn, name) for turn in turns]))
-        for name in ("order", "mutual_order")
-    )
+    order = mean_order([turn.order for turn in turns])
+    polar = [turn.polar_order for turn in turns if turn.polar_order is not None]
+    mutual = float(np.mean([turn.mutual_order for turn in turns]))
+    density = np.mean([turn.deflection.density for turn in turns], axis=0)
     drawn = thin(len(first.rotations.so_far))
     reorientations = float(np.mean([turn.rotations.reorientations.mean() for turn in turns]))
     return Rotation(
@@ -88,16 +100,22 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
         relaxation=relaxation.reason,
         deflection_deg=max(turn.deflection.overall_deg for turn in turns),
         deflection_deg_edges=rotation.DEFLECTION_BINS_DEG,
-        deflection_density=np.mean([turn.deflection.density for turn in turns], axis=0),
+        deflection_density=density,
+        deflection_99_deg=rotation.quantile_deg(density, 0.99),
         rms_deflection_deg=sqrt(float(np.mean([turn.deflection.rms_deg**2 for turn in turns]))),
-        order=order,
+        order=_measured(order),
+        polar_order=_measured(mean_order(polar)) if polar else None,
         reorientations=reorientations,
         disorder=disorder(order, mutual, reorientations),
         turns_ps=first.rotations.time_fs[drawn] / FS_PER_PS,
         turns=first.rotations.so_far[drawn],
         full_rotations=sum(turn.rotations.total for turn in turns),
-        full_rotations_per_ns=float(np.mean([turn.rotations.per_ns for turn in turns])),
+        full_rotations_per_anion_ns=float(np.mean([turn.rotations.per_anion_ns for turn in turns])),
     )
+
+
+def _measured(order: MeanOrder) -> Measured:
+    return Measured(order.value, order.low, order.high)
 
 
 def _relaxation(found: rotation.Relaxation) -> Measured:

@@ -249,7 +249,7 @@ def by_vacancies(results: Results) -> Figure | None:
                 p.relaxation_ps,
                 p.relaxation,
                 p.full_rotations,
-                p.full_rotations_per_ns,
+                p.full_rotations_per_anion_ns,
             ]
             for p in group
         ]
@@ -263,7 +263,7 @@ def by_vacancies(results: Results) -> Figure | None:
         Column("1/e after", "ps"),
         Column("why not"),
         Column("full rotations"),
-        Column("full rotations of all anions", "1/ns"),
+        Column("full rotations an anion", "1/ns"),
     )
     caption = (
         "Left: ξ(t) as in the figure before, now by vacancy count at one temperature. Right: "

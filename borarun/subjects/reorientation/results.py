@@ -28,13 +28,17 @@ class Rotation:
         ``relaxation`` says so
     deflection_deg, rms_deflection_deg : largest and rms angle of a vertex from its own mean
         direction
+    deflection_99_deg : angle that 99 % of all stay below; unlike the largest it does not grow with
+        the cell and the length of the run
     deflection_deg_edges, deflection_density : (b + 1,) and (b,) its distribution, per degree
     order : mean orientational order, against the relaxed crystal
+    polar_order : the same of the one vertex unlike the others, heads against tails; None where all
+        are alike
     reorientations : new places that an anion took in a run, on average
     disorder : what follows from these two, and from how alike anions point
     turns_ps, turns : (w,) time, and full rotations of all anions up to it, in the first run
-    full_rotations, full_rotations_per_ns : whole turns of all anions together, in all runs and per
-        ns
+    full_rotations : whole turns of all anions together, in all runs
+    full_rotations_per_anion_ns : whole turns an anion and ns
     """
 
     functional: str
@@ -52,14 +56,16 @@ class Rotation:
     deflection_deg: float
     deflection_deg_edges: Array
     deflection_density: Array
-    order: float
+    order: Measured
+    polar_order: Measured | None
     reorientations: float
     disorder: str
     rms_deflection_deg: float
+    deflection_99_deg: float
     turns_ps: Array
     turns: Array
     full_rotations: int
-    full_rotations_per_ns: float
+    full_rotations_per_anion_ns: float
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def _deflection(results: Results) -> Card:
     turns = (
         "no full rotation"
         if p.full_rotations == 0
-        else f"{text.number(p.full_rotations_per_ns, 3)} full rotations per ns"
+        else f"{text.number(p.full_rotations_per_anion_ns, 3)} full rotations an anion and ns"
     )
     content = (
         f"{text.kelvin(p.temperature_K)}, {p.functional}, {text.count(p.vacancies, 'vacancy')}; "
@@ -71,7 +71,9 @@ def _our_deflection(results: Results, number: Number) -> Iterator[Ours]:
 
 
 def _rotations(results: Results, number: Number) -> Iterator[Ours]:
-    yield from (Ours(p.functional, p.full_rotations_per_ns) for p in _turning(results, number))
+    yield from (
+        Ours(p.functional, p.full_rotations_per_anion_ns) for p in _turning(results, number)
+    )
 
 
 def _turning(results: Results, number: Number) -> Iterator[Rotation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from borarun.analysis.order import ORDERED, TURNING
+from borarun.analysis.order import ORDERED, TURNING, UNDECIDED
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
@@ -22,12 +22,14 @@ def rotations(results: Results) -> Table | None:
             p.temperature_K,
             text.duration(p.time_ps),
             p.deflection_deg,
+            p.deflection_99_deg,
             p.rms_deflection_deg,
-            f"{p.full_rotations} ({text.number(p.full_rotations_per_ns, 3)} per ns)"
+            f"{text.number(p.full_rotations_per_anion_ns, 3)} ({p.full_rotations} in all)"
             if p.full_rotations
             else "none",
             _decay(p),
             p.order,
+            p.polar_order,
             p.reorientations,
             p.disorder,
         ]
@@ -48,8 +50,10 @@ def rotations(results: Results) -> Table | None:
             "1 ns",
             None if turning else p.number,
             None,
-            f"{text.number(p.low)}–{text.number(p.high)} per ns" if turning else "none",
+            None,
+            f"{text.number(p.low)}–{text.number(p.high)}" if turning else "none",
             p.place,
+            None,
             None,
             None,
             "",
@@ -61,22 +65,30 @@ def rotations(results: Results) -> Table | None:
         Column("temperature", "K"),
         Column("length"),
         Column("largest deflection", "°", 3),
+        Column("99 % below", "°", 3),
         Column("rms deflection", "°", 3),
-        Column("full rotations"),
+        Column("full rotations an anion and ns"),
         Column("decay of ξ"),
         Column("order left", "", 2),
+        Column("heads against tails", "", 2),
         Column("new places an anion", "", 2),
         Column("orientations"),
     )
     caption = (
-        "Deflection of a vertex from its own mean direction over the run; full rotations count "
-        "whole turns of all anions together. The mean direction means nothing for an anion that "
-        "turns over: read its deflection as free rotation. The interval of a decay is a "
+        "Deflection of a vertex from its own mean direction over the run; the largest grows with "
+        "the cell and the length of the run, the angle that 99 % stay below does not. Full "
+        "rotations are whole turns an anion and ns. The mean direction means nothing for an "
+        "anion that turns over: read its deflection as free rotation. The interval of a decay is a "
         "jackknife over anions. Order left, of directions averaged over 3 ps: 1 where anions "
         "stand as in the relaxed crystal or turned onto themselves, 0 where they stand anyhow. "
-        "New places: how often an anion went over to another orientation, on average. Disorder, "
+        "Heads against tails: the same of the one vertex unlike the others, to which the order "
+        "of the whole shape is blind; 1 where it points as in the relaxed crystal, 0 where heads "
+        "and tails are mixed. New places: how often an anion went over to another orientation, "
+        "on average. Disorder, "
         f"where less than {ORDERED:g} of the order is left, is dynamic where an anion took "
-        f"{TURNING:g} new place or more, and static where less: within the length of this run."
+        f"{TURNING:g} new place or more, and static where less: within the length of this run. "
+        f"Mixed: the order is within {UNDECIDED:g} of that limit, or its interval holds it, so "
+        "that no phase can be told."
     )
     return Table("rotation", "Deflection and full rotations", columns, rows, caption)
 

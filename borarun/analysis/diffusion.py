@@ -17,6 +17,10 @@ Rules for "not diffusive", each with its reason in words:
 * sub-diffusive: at the lowest frequencies of the run less than half of the motion is diffusion;
 * uncertain: the upper end of the interval is more than five times the lower.
 
+Runs with too few hops, and those that are uncertain, are not wrong; they only know little. In an
+Arrhenius line they count by ``counted_hops``, the number of independent hops that their error is
+worth. To leave them out would keep those that happened to hop more.
+
 Source
 ------
 He, Zhu, Epstein, Mo, npj Comput. Mater. 4, 18 (2018), on how many hops a diffusivity needs. How
@@ -71,7 +75,9 @@ class Diffusivity:
     hops : number of hops that the square displacements of all ions are worth
     diffusive : whether the value may be used
     reason : why not; empty where it may
-    few_hops : whether the reason is that there were too few hops: the count still says something
+    per_hop : cm^2/s that one hop in the run stands for
+    counted_hops : of a run that has too few hops, or is uncertain: number of independent hops that
+        the value is known as well as, (value / error)^2, at most ``hops``; None of any other
     """
 
     value: float
@@ -86,7 +92,8 @@ class Diffusivity:
     hops: float
     diffusive: bool
     reason: str
-    few_hops: bool = False
+    per_hop: float
+    counted_hops: float | None = None
 
 
 @dataclass(frozen=True)
@@ -175,8 +182,9 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
     that one's degrees of freedom: runs may differ by more than each can know, as where vacancies or
     the anions' orientations are frozen in.
 
-    It is diffusive where every run is: to leave out only the runs with few hops would favour the
-    lucky ones. Runs with too few hops are judged by the hops of all together.
+    To leave out only the runs with few hops would favour the lucky ones. So runs with few hops, and
+    uncertain ones, are judged together by the hops and the interval of all; one that is refused for
+    another reason refuses the pool.
     """
     if len(runs) == 1:
         return runs[0]
@@ -187,13 +195,17 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
     freedom = n - 1.0 if scatter > own else float(sum(run.freedom for run in runs))
     error = math.sqrt(max(own, scatter))
     hops = float(sum(run.hops for run in runs))
-    reason = next(
-        (f"run {index}: {run.reason}" for index, run in enumerate(runs) if not run.diffusive), ""
-    )
-    few = any(run.few_hops for run in runs) and all(run.diffusive or run.few_hops for run in runs)
-    low, high = _interval(value, error / value if value else math.nan, freedom)
-    if few:
-        low, high = 0.0, _poisson_bound(hops) * value / hops
+    low, high = _interval(value, error / value if value else 0.0, freedom)
+    refused = [
+        f"run {index}: {run.reason}"
+        for index, run in enumerate(runs)
+        if run.reason and run.counted_hops is None
+    ]
+    little, counted = ("", None) if refused else _knows_little(value, error, hops, low, high)
+    if hops < FEWEST_HOPS:
+        per_hop = sum(run.per_hop for run in runs) / n**2
+        low, high = 0.0, _poisson_bound(hops) * per_hop
+    reason = (*refused, little)[0]
     return replace(
         runs[0],
         value=value,
@@ -206,7 +218,8 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
         hops=hops,
         diffusive=not reason,
         reason=reason,
-        few_hops=few,
+        per_hop=sum(run.per_hop for run in runs) / n**2,
+        counted_hops=counted,
     )
 
 
@@ -254,32 +267,23 @@ def _diffusivity(
     to_cm2_per_s = scale * A2_PER_FS_IN_CM2_PER_S / interval_fs / 6
     value, error = found.value * to_cm2_per_s, found.error * to_cm2_per_s
     low, high = _interval(value, error / value if value else 0.0, found.freedom)
-    few = hops < FEWEST_HOPS
+    per_hop = hop_length_A**2 / (n_frames * len(positions)) * to_cm2_per_s
+    little, counted = _knows_little(value, error, hops, low, high, hop_length_A)
+    if hops < FEWEST_HOPS:
+        low, high = 0.0, _poisson_bound(hops) * per_hop
     if length_fs < SHORTEST_ONSETS * onset_fs or math.isnan(value):
         needed_fs = max(SHORTEST_ONSETS * onset_fs, 4 * FEWEST_FREQUENCIES * interval_fs)
-        few = False
         reason = (
             f"too short: the run has {length_fs / FS_PER_PS:.3g} ps, at least "
             f"{needed_fs / FS_PER_PS:.3g} ps are needed"
         )
-    elif few:
-        low = 0.0
-        per_hop = hop_length_A**2 / (n_frames * len(positions)) * to_cm2_per_s
-        high = _poisson_bound(hops) * per_hop
-        worth = f"the displacements are worth {hops:.1f} hops of {hop_length_A:g} A"
-        reason = f"too few hops: {worth}, at least {FEWEST_HOPS:g} are needed"
-    elif found.share < LEAST_SHARE:
+    elif hops >= FEWEST_HOPS and found.share < LEAST_SHARE:
         reason = (
             f"sub-diffusive: {100 * found.share:.0f} % of the slowest motion that the run shows is "
             f"diffusion, at least {100 * LEAST_SHARE:g} % are needed"
         )
-    elif high > WIDEST_INTERVAL * low:
-        reason = (
-            f"uncertain: the 95 % interval is {low:.1e} to {high:.1e} cm2/s, its ends may differ "
-            f"by a factor of {WIDEST_INTERVAL:g} at most"
-        )
     else:
-        reason = ""
+        reason = little
     return Diffusivity(
         value=value,
         error=error,
@@ -293,8 +297,30 @@ def _diffusivity(
         hops=hops,
         diffusive=not reason,
         reason=reason,
-        few_hops=few,
+        per_hop=per_hop,
+        counted_hops=counted if reason == little else None,
     )
+
+
+def _knows_little(
+    value: float, error: float, hops: float, low: float, high: float, hop_length_A: float = 3.0
+) -> tuple[str, float | None]:
+    """Why a value is too uncertain to be used as such, and the hops that it counts for; an empty
+    reason and None where it is not.
+    """
+    if hops < FEWEST_HOPS:
+        reason = (
+            f"too few hops: the displacements are worth {hops:.1f} hops of {hop_length_A:g} A, at "
+            f"least {FEWEST_HOPS:g} are needed"
+        )
+    elif high > WIDEST_INTERVAL * low:
+        reason = (
+            f"uncertain: the 95 % interval is {low:.1e} to {high:.1e} cm2/s, its ends may differ "
+            f"by a factor of {WIDEST_INTERVAL:g} at most"
+        )
+    else:
+        return "", None
+    return reason, max(min(hops, (value / error) ** 2), 0.0) if error > 0 else 0.0
 
 
 def _interval(value: float, relative: float, freedom: float) -> tuple[float, float]:

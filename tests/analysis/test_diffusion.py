@@ -11,6 +11,7 @@ import pytest
 import walks as kinds
 
 from borarun.analysis.diffusion import collective_diffusivity, diffusivity, haven_ratio, pooled
+from borarun.units import A2_PER_FS_IN_CM2_PER_S
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_vibration_alone_is_flagged_as_too_few_hops(rng):
     assert not d.diffusive
     assert "too few hops" in d.reason
     assert abs(d.hops) < 5
-    assert d.few_hops
+    assert d.counted_hops is not None and d.counted_hops <= d.hops
     # No hop seen allows 3.69 of them, N T D = 3.69 a^2 / 6.
     at_least = 3.68 * 9 / 6 / (8 * 20_000) * 0.1
     assert d.low == 0
@@ -114,9 +115,36 @@ def test_pooled_runs_take_the_larger_of_their_errors_and_their_scatter(rng):
 
 def test_one_run_that_is_refused_refuses_the_pool(rng):
     run = diffusivity(kinds.brownian(rng, 24, 2000), 20.0)
-    pool = pooled([run, replace(run, diffusive=False, reason="too few hops")])
+    pool = pooled([run, replace(run, diffusive=False, reason="sub-diffusive")])
     assert not pool.diffusive
-    assert pool.reason == "run 1: too few hops"
+    assert pool.reason == "run 1: sub-diffusive"
+    assert pool.counted_hops is None
+
+
+def test_runs_that_know_little_are_judged_together(rng):
+    """Nine runs of about two hops each are refused one by one, and know D together."""
+    runs = [diffusivity(walks.hopping(rng, 64, 2000, 2 / 64), 20.0) for _ in range(9)]
+    assert all(run.counted_hops is not None for run in runs)
+    few = pooled(runs[:2])
+    assert not few.diffusive
+    assert few.counted_hops <= few.hops == pytest.approx(sum(run.hops for run in runs[:2]))
+    # Two hops of 3 A in 64 ions and 40 ps.
+    true = 9 * 2 / 64 / 6 / 40_000 * A2_PER_FS_IN_CM2_PER_S
+    pool = pooled(runs)
+    assert pool.diffusive
+    assert pool.low < true < pool.high
+
+
+def test_an_uncertain_run_counts_for_the_hops_that_its_error_is_worth(rng):
+    uncertain = next(
+        d
+        for _ in range(50)
+        if (d := diffusivity(kinds.vacancies(rng, 1, 2500, 0.012), 400.0)).reason[:9] == "uncertain"
+    )
+    assert not uncertain.diffusive
+    assert uncertain.counted_hops == pytest.approx(
+        min(uncertain.hops, (uncertain.value / uncertain.error) ** 2)
+    )
 
 
 def test_ions_that_move_as_one_have_a_haven_ratio_of_one_over_their_number(rng):

@@ -218,7 +218,7 @@ def test_activation_energies_of_D_and_of_sigma_T_are_larger_by_the_thermal_energ
             p,
             phase="",
             accepted=True,
-            few_hops=None,
+            counted_hops=None,
             relative_error=0.01,
             diffusivity_cm2_s=Measured(D, D, D),
             conductivity_S_cm=Measured(D / p.temperature_K, D, D),

@@ -61,13 +61,13 @@ def _with_phase(point: Transport, near: Transition | None, order: MeanOrder | No
                 point,
                 phase=MIXED,
                 accepted=False,
-                few_hops=None,
+                counted_hops=None,
                 reason=point.reason
                 or f"mixed: {order.value:.2f} of the anions' order is left, which tells no phase",
             )
         return replace(point, phase=f"{order.verdict} phase")
-    if low < point.temperature_K < high and point.few_hops is not None:
-        return replace(point, phase=by_temperature, few_hops=None)
+    if low < point.temperature_K < high and point.counted_hops is not None:
+        return replace(point, phase=by_temperature, counted_hops=None)
     if not low < point.temperature_K < high or not point.accepted:
         return replace(point, phase=by_temperature)
     return replace(
@@ -105,7 +105,7 @@ def _transition(
 def _line(points: Sequence[Transport]) -> ArrheniusLine:
     measured = [p for p in points if p.conductivity_S_cm and p.diffusivity_cm2_s]
     good = [p for p in measured if p.accepted]
-    seldom = [p for p in measured if p.few_hops]
+    seldom = [p for p in measured if p.counted_hops]
     temperatures_K = np.array([p.temperature_K for p in good])
     fit = _fit(good, seldom, _sigma)
     where = (
@@ -122,7 +122,7 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
             points[0].phase,
             span,
             f"{left_out} of {len(points)} temperatures left out" if left_out else "",
-            f"{len(seldom)} with few hops by their number" if seldom and fit.usable else "",
+            f"{len(seldom)} by the number of their hops" if seldom and fit.usable else "",
         )
         if part
     )
@@ -150,7 +150,11 @@ def _fit(
 ) -> arrhenius.Arrhenius:
     """A line through what ``read`` gives of each point, and of those with few hops."""
     values = np.array([read(p) for p in good])
-    few = [(p.temperature_K, p.few_hops, read(p) / p.few_hops) for p in seldom if p.few_hops]
+    few = [
+        (p.temperature_K, p.counted_hops, read(p) / p.counted_hops)
+        for p in seldom
+        if p.counted_hops
+    ]
     return arrhenius.fit(
         np.array([p.temperature_K for p in good]),
         values,

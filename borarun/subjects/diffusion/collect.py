@@ -196,7 +196,7 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         haven=_haven([run.haven for run in runs]) if held else None,
         accepted=not reason,
         reason=reason,
-        few_hops=tracer.hops if tracer.few_hops and reason == tracer.reason and held else None,
+        counted_hops=tracer.counted_hops if reason == tracer.reason and held else None,
     )
 
 

@@ -28,8 +28,8 @@ class Transport:
     collective_S_cm : conductivity from the displacement of all mobile charge together
     haven : tracer / collective
     accepted : whether the point takes part in the Arrhenius fit; ``reason`` says why not
-    few_hops : hops, of a point that was refused only because they are too few: it joins the
-        Arrhenius line by their number
+    counted_hops : of a point that was refused only because its hops are too few or its value too
+        uncertain: the number of independent hops by which it joins the Arrhenius line
     phase : ``ordered phase``, ``disordered phase`` or ``mixed``; empty where no transition
         was found
     """
@@ -64,7 +64,7 @@ class Transport:
     accepted: bool
     reason: str
     phase: str = ""
-    few_hops: float | None = None
+    counted_hops: float | None = None
 
 
 @dataclass(frozen=True)

@@ -133,8 +133,8 @@ def activation(results: Results) -> Table | None:
         "Activation energies of σ, of σT and of D: weighted fits of their logarithms over 1/T "
         "through the points that are in the fit; 95 % intervals, widened by √χ² where the points "
         "scatter more than their errors. Those of D and of σT are larger by about k_B T, 43 meV "
-        "at 500 K: compare like with like. Points with too few hops count by the number of their "
-        "hops."
+        "at 500 K: compare like with like. Points with too few hops, and uncertain ones, count by "
+        "the number of hops that their error is worth."
     )
     if results.published.cell_atoms not in (None, results.n_atoms):
         caption += (

@@ -172,7 +172,11 @@ def make_study(**changes: Json) -> Study:
         {name: section for name, section in content.items() if section is not None}
     )
     return study.holding(
-        texts={"Pa-3": Frames.of([crystal()]).to_extxyz()}, n_atoms=104, n_units=4, warnings=[]
+        texts={"Pa-3": Frames.of([crystal()]).to_extxyz()},
+        n_atoms=104,
+        n_units=4,
+        warnings=[],
+        former=[],
     )
 
 

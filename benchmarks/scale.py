@@ -37,6 +37,7 @@ from typing import Any
 
 import psutil
 
+from borarun import endings
 from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.places import StoredRecords
@@ -235,7 +236,7 @@ def canned_run(task: Task, store: Store, directory: Path) -> Result:
     subprocess.run(lammps.command(settings, 1, program), cwd=directory, check=True)
     result = lammps.parse(settings, directory)
     for name in (
-        "outcome.json",
+        endings.NAME,
         "candidates.extxyz",
         *files,
     ):  # these are the wrapper's, and the task's own

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from borarun import endings
 from borarun.frames import Frames
 
 HERE = Path(__file__).parent
@@ -79,7 +80,7 @@ def run(tree: Path, job: dict[str, Any], train: Frames, valid: Frames, start: st
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (
             after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-            json.loads((folder / "result.json").read_text()),
+            endings.result_of(folder),
             (folder / "potential.mtp").read_text(),
         )
 

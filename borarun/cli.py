@@ -20,13 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from borarun import __version__
+from borarun.causes import cause_of_error
 from borarun.display import Lines, LiveTable, Terminal, duration, size
 from borarun.errors import BorarunError, Problem, StudyError
 from borarun.file import let_nobody_else_write, make_folder, refused, replacing
 from borarun.published import published_schema, read_published
 from borarun.renamed import in_words
 from borarun.run.interrupts import EXIT_CODE, asked, leave, listening
-from borarun.run.retries import is_transient
 from borarun.site import Site, default_site, load_site, site_schema
 from borarun.stage import plural
 from borarun.study import Study, init_study, load_study, study_schema
@@ -1032,7 +1032,7 @@ def _run(run: Callable[[], Any]) -> None:
             _interrupted()
         raise
     except Exception as error:
-        if is_transient(error):
+        if cause_of_error(error).may_pass:
             _tell(f"{error}. What is finished is kept: run the same command when this is mended.")
             sys.exit(1)
         if refusal := refused(error):

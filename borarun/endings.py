@@ -1,39 +1,99 @@
-"""What the way in which a program ended says: whether it may do well when it is started again."""
+"""How the program in a task's directory ended: the one file in which it says so, and its reader."""
 
 from __future__ import annotations
 
-import re
-import signal
+import json
+from pathlib import Path
+from typing import Any
 
-TRANSIENT_SIGNALS = {
-    signal.SIGKILL,
-    signal.SIGBUS,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGXCPU,
-}
-TRANSIENT_WORDS = re.compile(
-    r"No space left on device|[Dd]isk quota exceeded|Stale file handle|Input/output "
-    r"error|Connection timed out|Cannot allocate memory|"
-    r"Transport endpoint is not connected|Resource temporarily unavailable|NODE FAIL",
-)
-"""What the system says, through whatever program, when the fault is neither the program's nor its
-input's.
-"""
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from borarun.causes import Cause
+from borarun.errors import EngineError, ParseError, TimeUpError
+from borarun.file import replacing
+
+NAME = "ending.json"
+"""Name of the file: it is written last and whole, so that all other files are there where it is."""
 
 
-def is_transient(code: int, text: str) -> bool:
-    """Whether a program that ended badly may do well when it is started again.
+class Ending(BaseModel):
+    """What a program says at its end.
 
-    Parameters
+    Attributes
     ----------
-    code : its exit code: minus the signal that killed it, or 128 and the signal, as shells and
-        launchers say it
-    text : what it printed
+    cause : why there is no result; None where there is one
+    message : the same in a sentence
+    remedy : what the user can do; empty leaves it to the cause
+    evidence : last lines of whatever program it ran
+    result : what it tells of its result beside its other files
     """
-    return (
-        -code in TRANSIENT_SIGNALS
-        or code - 128 in TRANSIENT_SIGNALS
-        or TRANSIENT_WORDS.search(text) is not None
-    )
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cause: Cause | None = None
+    message: str = ""
+    remedy: str = ""
+    evidence: str = ""
+    result: dict[str, Any] = {}
+
+    @classmethod
+    def of_error(cls, error: EngineError) -> Ending:
+        """The ending of a program that gave no result."""
+        return cls(
+            cause=error.cause, message=str(error), remedy=error.remedy, evidence=error.evidence
+        )
+
+    def write(self, directory: Path) -> None:
+        """Say so in a directory."""
+        with replacing(directory / NAME) as file:
+            file.write(json.dumps(self.model_dump(), indent=1).encode())
+
+
+def ending_of(directory: Path) -> Ending:
+    """How the program in a directory ended.
+
+    Raises
+    ------
+    ParseError
+        Where it does not say so: it was killed, or something damaged the file.
+    """
+    file = directory / NAME
+    try:
+        return Ending.model_validate(json.loads(file.read_bytes()))
+    except FileNotFoundError as error:
+        raise ParseError(file, "is missing: the program did not come to its end") from error
+    except OSError as error:
+        raise ParseError(file, f"cannot be read ({error.strerror})") from error
+    except (ValidationError, ValueError, RecursionError) as error:
+        first = str(error).splitlines()[0]
+        raise ParseError(file, f"is cut short or damaged ({first})") from error
+
+
+def result_of(directory: Path) -> dict[str, Any]:
+    """What the program in a directory tells of its result.
+
+    Raises
+    ------
+    ParseError
+        Where it does not say how it ended.
+    TimeUpError
+        Where its job came to its end before.
+    EngineError
+        Where it says why there is no result.
+    """
+    ending = ending_of(directory)
+    if ending.cause is Cause.OUT_OF_TIME:
+        raise TimeUpError(ending.message)
+    if ending.cause is not None:
+        raise EngineError(
+            ending.message, remedy=ending.remedy, evidence=ending.evidence, cause=ending.cause
+        )
+    return ending.result
+
+
+def is_complete(directory: Path) -> bool:
+    """Whether a program left its result in a directory."""
+    try:
+        return ending_of(directory).cause is None
+    except ParseError:
+        return False

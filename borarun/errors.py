@@ -18,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from borarun.causes import Cause
+
 
 class BorarunError(Exception):
     """Base of all errors whose message is meant for the user; never shown with a traceback."""
@@ -98,18 +100,23 @@ class EngineError(BorarunError):
     Parameters
     ----------
     message : what happened
-    remedy : what the user can do about it
+    remedy : what the user can do about it; empty leaves it to the cause
     evidence : the program's own last lines
-    transient : whether it may work when it is tried again
+    cause : decides whether it is tried again
     """
 
     def __init__(
-        self, message: str, *, remedy: str = "", evidence: str = "", transient: bool = False
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        evidence: str = "",
+        cause: Cause = Cause.FAILED,
     ) -> None:
         super().__init__(message)
-        self.remedy = remedy
+        self.remedy = remedy or cause.remedy
         self.evidence = evidence
-        self.transient = transient
+        self.cause = cause
 
 
 class ParseError(EngineError):
@@ -119,7 +126,10 @@ class ParseError(EngineError):
         self, file: Path | str, message: str, *, remedy: str = "", evidence: str = ""
     ) -> None:
         super().__init__(
-            f"{Path(file).name}: {message}", remedy=remedy, evidence=evidence, transient=True
+            f"{Path(file).name}: {message}",
+            remedy=remedy,
+            evidence=evidence,
+            cause=Cause.UNREADABLE,
         )
         self.file = str(file)
 
@@ -128,3 +138,6 @@ class TimeUpError(EngineError):
     """The job that a program ran in comes to its end before the program; what it left is gone on
     with in another job.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, cause=Cause.OUT_OF_TIME)

@@ -121,7 +121,11 @@ class Store:
         if key in self:  # asked last: a success is stored before its failure is removed
             attributes = self.attributes(key)
             return _record(key, attributes["task"], facts=attributes["facts"])
-        return _record(key, failed["task"], failure=_failure(failed["failure"])) if failed else None
+        return (
+            _record(key, failed["task"], failure=Failure.from_json(failed["failure"]))
+            if failed
+            else None
+        )
 
     def attributes(self, key: str) -> Mapping[str, Json]:
         """Everything that a record says beside its arrays: ``task``, ``facts``, ``provenance`` and
@@ -475,11 +479,6 @@ def trajectory_chunks(
     atoms = max(1, min(n_atoms, CHUNK_B // atom))
     together = max(1, min(-(-n_atoms // atoms), SHARD_B // (atoms * atom)))
     return (atoms, n_axes, frames), (atoms * together, n_axes, frames)
-
-
-def _failure(values: dict[str, Json]) -> Failure:
-    """A failure as it is stored; its ``transient`` was called ``passing`` once."""
-    return Failure(**{("transient" if key == "passing" else key): values[key] for key in values})
 
 
 def _record(

@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from borarun.causes import Cause
+from borarun.errors import EngineError
 from borarun.frames import Frames
 from borarun.operations.base import Quantity
 
@@ -188,24 +190,53 @@ class Result:
     frames: dict[str, Frames] = field(default_factory=dict)
 
 
+_OF_CLASS = {
+    "ParseError": Cause.UNREADABLE,
+    "TimeUpError": Cause.OUT_OF_TIME,
+    "WorkerLost": Cause.WORKER_LOST,
+    "DamagedError": Cause.INPUT_DAMAGED,
+    "ForeignError": Cause.INPUT_DAMAGED,
+    "ExecutorError": Cause.BAD_SETUP,
+    "bug": Cause.BUG,
+}
+"""Causes of failures that borarun stored before it had causes; FAILED for all other classes."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a task failed.
 
     Attributes
     ----------
-    kind : class of the error, e.g. ``EngineError``, ``ParseError``, ``bug``
+    cause : decides what is done about it
     message : what happened
     remedy : what the user can do
     evidence : the program's own last lines
-    transient : whether it may work when it is tried again
     """
 
-    kind: str
+    cause: Cause
     message: str
     remedy: str = ""
     evidence: str = ""
-    transient: bool = False
+
+    @classmethod
+    def of_error(cls, error: EngineError) -> Failure:
+        """What the error of an engine or a program says."""
+        return cls(error.cause, str(error), error.remedy, error.evidence)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Json]) -> Failure:
+        """A failure that was stored; of an older borarun, too, which stored the class of the
+        error.
+        """
+        cause = (
+            Cause.named(stored["cause"])
+            if "cause" in stored
+            else _OF_CLASS.get(stored["kind"], Cause.FAILED)
+        )
+        return cls(
+            cause, *(str(stored.get(name, "")) for name in ("message", "remedy", "evidence"))
+        )
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import pytest
 from ase import Atoms
 from scipy.spatial.transform import Rotation
 
+from borarun.causes import Cause
 from borarun.frames import Frames
 from borarun.operations.base import Quantity
 from borarun.report import Results, collect
@@ -415,7 +416,7 @@ def study_of() -> Callable[..., Study]:
 def failure() -> Failure:
     """Why a task failed."""
     return Failure(
-        "EngineError", "lmp ended with code 1", "Lower the time step.", "ERROR: Lost atoms <script>"
+        Cause.FAILED, "lmp ended with code 1", "Lower the time step.", "ERROR: Lost atoms <script>"
     )
 
 

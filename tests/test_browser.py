@@ -16,6 +16,7 @@ import pytest
 from conftest import MINI_STUDY, STUDIES
 from filled import fill, result
 
+from borarun.causes import Cause
 from borarun.live.server import Server
 from borarun.places import Places
 from borarun.plan import expand
@@ -165,7 +166,7 @@ def test_a_failure_is_shown_as_it_was_written(
 ) -> None:
     task = expand(study, {}).tasks[0]
     Store(places.store).write_failure(
-        task, Failure("EngineError", NASTY, f"mend {NASTY}", "x" * 500 + NASTY)
+        task, Failure(Cause.FAILED, NASTY, f"mend {NASTY}", "x" * 500 + NASTY)
     )
     page.goto(address)
     page.get_by_text(f"What to do: mend {NASTY}").wait_for()

@@ -14,6 +14,7 @@ import pytest
 from conftest import largest_file
 from filled import fill
 
+from borarun.causes import Cause
 from borarun.cli import main
 from borarun.engines.bundled import engine as bundled
 from borarun.places import Places
@@ -216,7 +217,7 @@ def test_status_tells_how_the_potential_learnt_and_what_runs_where(
 def test_why_shows_cause_evidence_and_remedy(borarun, mini_study: Path) -> None:  # type: ignore[no-untyped-def]
     task = expand(load_study(mini_study), {}).tasks[0]
     store = Store(Places.of(Path("runs"), "mini").store)
-    store.write_failure(task, Failure("EngineError", "it broke", "mend it", "its last line"))
+    store.write_failure(task, Failure(Cause.FAILED, "it broke", "mend it", "its last line"))
     answer = borarun("why", "mini.yaml")
     assert answer.code == 0
     for part in (task.name, "it broke", "its last line", "mend it", "borarun submit mini.yaml"):
@@ -416,7 +417,7 @@ def test_a_command_to_type_next_is_quoted_and_whole(borarun, mini_study: Path) -
     store = Store(Places.of(Path("other runs"), "mini").store)
     store.write_failure(
         expand(load_study(mini_study), {}).tasks[0],
-        Failure("EngineError", "it broke", "mend it", ""),
+        Failure(Cause.FAILED, "it broke", "mend it", ""),
     )
     assert (
         "borarun submit mini.yaml --runs 'other runs'"

@@ -642,7 +642,8 @@ def test_a_program_that_hangs_leaves_rubbish_says_error_or_is_cut_short(
     )
     for name in ("leaves rubbish", "is cut short"):
         assert (
-            found[which[name]]["kind"] == "ParseError" and ".unread" in found[which[name]]["remedy"]
+            found[which[name]]["cause"] == "unreadable output"
+            and ".unread" in found[which[name]]["remedy"]
         ), found[which[name]]
     assert all(each["remedy"] for each in found.values())
     (folder / "site.yaml").write_text(SITE + program)

@@ -11,6 +11,7 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from borarun import cli
+from borarun.causes import Cause
 from borarun.display import Lines, LiveTable, Terminal
 from borarun.places import Places, StoredRecords
 from borarun.plan import expand
@@ -72,7 +73,7 @@ def test_a_failure_of_a_program_obeys_nobody(kind: type[Lines], tmp_path: Path) 
     """Also above the live table, which moves the cursor itself."""
     terminal, shown = _terminal(force=False)
     task = Task("bundled", {})
-    failure = Failure("x", "".join(f"<{code}>" for code in HOSTILE.values()), "")
+    failure = Failure(Cause.FAILED, "".join(f"<{code}>" for code in HOSTILE.values()), "")
     with kind(terminal, default_site(), tmp_path) as lines:
         lines.started(task)
         lines.finished(task, failure, 1.0)
@@ -110,7 +111,7 @@ def test_the_evidence_of_a_failure_is_only_shown(
     store = Store(Places.of(Path("runs"), study.name).store)
     task = expand(study, StoredRecords(store)).tasks[0]
     codes = "".join(HOSTILE.values())
-    store.write_failure(task, Failure("x", codes, codes, evidence=codes))
+    store.write_failure(task, Failure(Cause.FAILED, codes, codes, evidence=codes))
     said = CliRunner().invoke(cli.app, ["why", mini_study.name])
     assert "evidence" in said.output and "\\x1b[2J" in said.output
     assert _only_shown(said.output)

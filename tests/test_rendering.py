@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from borarun.endings import result_of
 from borarun.frames import Frames
 from borarun.places import Places
 from borarun.plan import expand
@@ -37,7 +37,7 @@ def test_tasks_known_before_running_are_written_and_run_by_hand(mini_study: Path
     } and len(directories) == 2
     assert "more tasks are known but wait for results" in last
     subprocess.run([directories[0] / "run.sh"], check=True, timeout=300)
-    assert json.loads((directories[0] / "result.json").read_text())["facts"]["n_labels"] == 20
+    assert result_of(directories[0])["facts"]["n_labels"] == 20
     assert not Store(Places.of(mini_study.parent / "runs", "mini").store).keys()
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import zarr
 
+from borarun.causes import Cause
 from borarun.errors import EngineError, StoreError
 from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
@@ -33,7 +34,7 @@ TASK = Task(
     label="PBE/heating",
     about={"functional": "PBE"},
 )
-FAILURE = Failure("EngineError", "no licence", "buy one", "FLEXlm: -5")
+FAILURE = Failure(Cause.FAILED, "no licence", "buy one", "FLEXlm: -5")
 RNG = np.random.default_rng(0)
 FRAMES = Frames(
     offsets=np.array([0, 2, 3]),
@@ -336,12 +337,15 @@ def test_a_failure_that_cannot_be_read_is_damaged(store: Store) -> None:
         store.record(TASK.key)
 
 
-def test_a_failure_of_before_is_read(store: Store) -> None:
-    store.write_failure(TASK, replace(FAILURE, transient=True))
+def test_a_failure_of_before_causes_is_read(store: Store) -> None:
+    store.write_failure(TASK, FAILURE)
     file = store.root / f"{TASK.key}.failure.json"
-    file.write_text(file.read_text().replace('"transient"', '"passing"'))
+    stored = json.loads(file.read_text())
+    del stored["failure"]["cause"]
+    stored["failure"] |= {"kind": "ParseError", "passing": True}
+    file.write_text(json.dumps(stored))
     record = store.record(TASK.key)
-    assert record and record.failure == replace(FAILURE, transient=True)
+    assert record and record.failure == replace(FAILURE, cause=Cause.UNREADABLE)
 
 
 # many writers, and their deaths

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from borarun.causes import Cause
 from borarun.frames import Frames
 from borarun.operations.base import Quantity
 from borarun.task import Cost, Failure, Given, Record, Ref, Settings, Task
@@ -111,9 +112,7 @@ def test_an_axis_without_a_name_is_refused() -> None:
 
 def test_a_failure_is_not_done() -> None:
     assert Record("k", "vasp", "relax", "PBE").done
-    assert not Record(
-        "k", "vasp", "relax", "PBE", failure=Failure("EngineError", "no licence")
-    ).done
+    assert not Record("k", "vasp", "relax", "PBE", failure=Failure(Cause.FAILED, "no licence")).done
 
 
 def test_settings_are_frozen_and_know_their_keys() -> None:

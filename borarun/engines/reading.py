@@ -6,9 +6,6 @@ from pathlib import Path
 
 from borarun.errors import ParseError
 
-AGAIN = "Submit again: it is done anew."
-"""The remedy where a file is missing, cut short or damaged."""
-
 
 def read_bytes(file: Path) -> bytes:
     """The content of a file that a program left.

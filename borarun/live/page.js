@@ -69,7 +69,7 @@ function showState(state) {
 }
 
 function failure(each) {
-  const note = make("div", { class: "note bad" }, make("p", {}, make("b", {}, each.task)), make("p", {}, `${each.kind}: ${each.message}`));
+  const note = make("div", { class: "note bad" }, make("p", {}, make("b", {}, each.task)), make("p", {}, `${each.cause}: ${each.message}`));
   if (each.remedy) note.append(make("p", {}, `What to do: ${each.remedy}`));
   if (each.waiting.length) note.append(make("p", { class: "small" }, `Waiting for it: ${each.waiting.slice(0, 5).join(", ")}${each.waiting.length > 5 ? " and more" : ""}`));
   if (each.evidence) note.append(make("pre", {}, each.evidence));

@@ -71,7 +71,7 @@ def failures_of(state: State) -> Iterator[str]:
 
 def _failure(each: Failed) -> Iterator[str]:
     failure, waiting = each.failure, each.waiting
-    yield f"{each.task.name} ({each.task.key})\n  cause: {failure.kind}: {failure.message}"
+    yield f"{each.task.name} ({each.task.key})\n  cause: {failure.cause}: {failure.message}"
     if failure.evidence:
         yield "  evidence:\n" + "\n".join(f"    {line}" for line in failure.evidence.splitlines())
     if failure.remedy:

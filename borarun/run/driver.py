@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NoReturn, Protocol
 
+from borarun.causes import Cause
 from borarun.errors import BusyError, DamagedError, StoreError, TimeUpError
 from borarun.job_time import seconds_left
 from borarun.places import Places, StoredRecords
@@ -26,7 +27,7 @@ from borarun.run.claim import SILENCE_S
 from borarun.run.control import STOP, claim_of
 from borarun.run.ended_early import ended_early
 from borarun.run.interrupts import asked, shielded
-from borarun.run.retries import LOST, Tries
+from borarun.run.retries import Tries
 from borarun.run.workers import Workers, WorkersLostError, failure_of
 from borarun.site import Site, jobs
 from borarun.store import Store
@@ -235,7 +236,7 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                     done.add(task.key)
                     board.finished(task.key)
                 else:
-                    log.warning("%s: %s: %s", task.name, failure.kind, failure.message)
+                    log.warning("%s: %s: %s", task.name, failure.cause, failure.message)
                     if lost := records.lost(
                         task.needs
                     ):  # it may have found a damaged record, which is gone now
@@ -250,7 +251,7 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                         continue
                     failed[task.key] = failure
                     outcome.failed.append((task, failure))
-                    if failure.kind == LOST:
+                    if failure.cause is Cause.WORKER_LOST:  # nobody else could store it
                         store.write_failure(task, failure)
                 listener.finished(
                     task,

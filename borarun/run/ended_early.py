@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from borarun.causes import Cause
 from borarun.dynamics import cut_short
 from borarun.subjects import PRODUCTION
 from borarun.task import Failure, Record, Task
-
-KIND = "EndedEarly"
 
 _REMEDIES = {
     "extrapolation": "The run left the region that the potential knows. Let active learning "
@@ -27,7 +26,7 @@ def ended_early(task: Task, record: Record) -> Failure | None:
         return None
     after = f" after {record.facts['time_fs'] / 1000:.4g} ps" if "time_fs" in record.facts else ""
     return Failure(
-        kind=KIND,
+        cause=Cause.ENDED_EARLY,
         message=f"the run ended early{after}: {why}. Its results are not used.",
-        remedy=_REMEDIES.get(record.facts["stop"], "See how the run ended."),
+        remedy=_REMEDIES.get(record.facts["stop"], Cause.ENDED_EARLY.remedy),
     )

@@ -21,14 +21,14 @@ from functools import partial
 from pathlib import Path
 
 from borarun import __version__, endings
+from borarun.causes import Cause, cause_of_error, cause_of_exit
 from borarun.engines.base import Files, Program
 from borarun.engines.registry import ENGINES
-from borarun.errors import BorarunError, DamagedError, EngineError, ParseError, TimeUpError
+from borarun.errors import BorarunError, DamagedError, EngineError, TimeUpError
 from borarun.file import replacing, write_files
 from borarun.job_time import TIME_UP, job_length, seconds_left
 from borarun.run.claim import Claim, Holder
 from borarun.run.interrupts import asked, shielded
-from borarun.run.retries import is_transient
 from borarun.site.batch_systems.keys import cpus_per_task
 from borarun.site.surroundings import surroundings
 from borarun.store import Store
@@ -45,9 +45,9 @@ GRACE_S = 20.0
 
 EVIDENCE_LINES = 20
 
-ENDING = "ended.json"
-"""Name of the file that says that the program in a directory ended, and what its record shall say
-of its run: there from the end of the program until the record is written or the run has failed.
+PROVENANCE = "provenance.json"
+"""Name of the file with what the record shall say of the run in a directory: there from the end of
+the program until the record is written or the run has failed.
 """
 
 PROBE_B = 1_000_000
@@ -120,24 +120,19 @@ def perform(
         try:
             _run(task, program, store, work / task.key, _Watch(claim, driver))
         except EngineError as error:
-            failure = Failure(
-                type(error).__name__, str(error), error.remedy, error.evidence, error.transient
-            )
+            failure = Failure.of_error(error)
         except DamagedError as error:  # an input: whoever made it makes it again
             store.set_aside(error.key)
-            return Failure(
-                type(error).__name__,
-                str(error),
-                "The record is set aside; its task is done anew, and this one after it.",
-                transient=True,
-            )
+            cause = Cause.INPUT_DAMAGED
+            return Failure(cause, str(error), cause.remedy)
         except (BorarunError, OSError) as error:
-            failure = Failure(type(error).__name__, str(error), transient=is_transient(error))
+            cause = cause_of_error(error)
+            failure = Failure(cause, str(error), cause.remedy if cause.may_pass else "")
         except Exception as error:  # a bug must not take the whole study with it
             failure = Failure(
-                "bug",
+                Cause.BUG,
                 f"{type(error).__name__}: {error}",
-                "Please report it.",
+                Cause.BUG.remedy,
                 traceback.format_exc(),
             )
         else:
@@ -145,7 +140,7 @@ def perform(
                 shutil.rmtree(work / task.key, ignore_errors=True)
             return None
         # whatever asked this worker to end may have ended the program, too: that is no failure
-        if failure.kind != TimeUpError.__name__ and not asked():
+        if failure.cause is not Cause.OUT_OF_TIME and not asked():
             with suppress(BorarunError, OSError):  # a full disk: the driver still has the failure
                 store.write_failure(task, failure)
         return failure
@@ -164,8 +159,13 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     engine = ENGINES[task.engine]
     settings = engine.Settings(**task.settings)
     if missing := engine.missing(settings, program):
-        raise EngineError(f"{task.engine} cannot run here: {missing}", remedy=missing)
-    if (provenance := _ending(directory)) is not None:  # its worker was killed before the record
+        raise EngineError(
+            f"{task.engine} cannot run here: {missing}",
+            remedy=missing,
+            cause=Cause.PROGRAM_MISSING,
+        )
+    provenance = _provenance(directory)
+    if provenance is not None:  # its worker was killed before the record
         result = None
         with suppress(Exception):  # unreadable, after a crash of the machine for one: run it again
             result = engine.parse(settings, directory)
@@ -175,7 +175,9 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     files, command = rendered(task, program, store)
     if directory.exists() and not engine.RESUMABLE:
         shutil.rmtree(directory)
-    (directory / ENDING).unlink(missing_ok=True)
+    (directory / PROVENANCE).unlink(missing_ok=True)
+    if not endings.is_complete(directory):  # what an earlier run says of its end
+        (directory / endings.NAME).unlink(missing_ok=True)
     shutil.rmtree(_unread(directory), ignore_errors=True)
     write_files(directory, files)
     started, before = time.time(), _progress(directory) or 0.0
@@ -195,31 +197,30 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     }
     with (
         suppress(BorarunError),  # a full disk: the record may find room yet
-        replacing(directory / ENDING) as file,
+        replacing(directory / PROVENANCE) as file,
     ):
         file.write(json.dumps(provenance).encode())
     try:
         result = engine.parse(settings, directory)
     except EngineError as error:
-        (directory / ENDING).unlink(missing_ok=True)
+        (directory / PROVENANCE).unlink(missing_ok=True)
         if code:
             raise _ended_badly(task.engine, code, directory, error) from error
         error.evidence = error.evidence or _last_lines(directory)
-        if isinstance(
-            error, ParseError
-        ):  # the program would take what it left for done, and leave the same again
+        # The program would take what it left for done, and leave the same again.
+        if error.cause is Cause.UNREADABLE:
             directory.replace(_unread(directory))
             error.remedy = f"{error.remedy} What it left is in {_unread(directory)}.".strip()
         raise
     store.write(task, result, provenance)
 
 
-def _ending(directory: Path) -> dict[str, Json] | None:
+def _provenance(directory: Path) -> dict[str, Json] | None:
     """What the record of a program that ended here shall say of its run; None where no program
     ended, or it has failed.
     """
     try:
-        provenance = json.loads((directory / ENDING).read_bytes())
+        provenance = json.loads((directory / PROVENANCE).read_bytes())
     except (OSError, ValueError):
         return None
     return provenance if isinstance(provenance, dict) else None
@@ -233,7 +234,8 @@ def _unread(directory: Path) -> Path:
 def _ended_badly(engine: str, code: int, directory: Path, error: EngineError) -> EngineError:
     """What to tell of a program that ended with an error and left no whole result."""
     evidence = error.evidence or _last_lines(directory)
-    if not isinstance(error, ParseError):  # the engine knows better what it means
+    if error.cause is not Cause.UNREADABLE:  # the program or the engine knows better
+        error.evidence = evidence
         return error
     what = (
         f"ended by signal {signal.Signals(-code).name}"
@@ -243,17 +245,12 @@ def _ended_badly(engine: str, code: int, directory: Path, error: EngineError) ->
     if refused := _refused(
         directory
     ):  # where nothing can be written, the program could not say so either
-        return EngineError(
-            f"{engine} {what}: {refused}",
-            remedy="Make room or raise the quota, then submit again.",
-            evidence=evidence,
-            transient=True,
-        )
+        return EngineError(f"{engine} {what}: {refused}", evidence=evidence, cause=Cause.DISK_FULL)
     return EngineError(
         f"{engine} {what}",
         remedy=f"Its files are in {directory}.",
         evidence=evidence,
-        transient=endings.is_transient(code, evidence),
+        cause=cause_of_exit(code, evidence),
     )
 
 
@@ -284,7 +281,7 @@ def _time_up(engine: str, headway: bool, started: float) -> EngineError:
     return EngineError(
         f"{engine} did not end within {(time.time() - started) / S_PER_HOUR:.1f} h, and left "
         "nothing further on to go on from",
-        remedy="Raise the executor's walltime in the site file, or give it more cores.",
+        cause=Cause.NO_PROGRESS,
     )
 
 
@@ -320,6 +317,7 @@ def _launched(command: list[str], threads: int) -> list[str]:
         raise EngineError(
             f"{' '.join(command)}: {{launch}} has no meaning on this executor.",
             remedy="Give the executor an mpi_launcher in the site file.",
+            cause=Cause.BAD_SETUP,
         )
     place = command.index("{launch}")
     launcher = shlex.split(launch)
@@ -351,11 +349,11 @@ def _start(command: list[str], directory: Path, watch: _Watch, program: Program)
                 ),  # no program is left to write where its successor works
             )
         except OSError as error:
+            cause = cause_of_error(error)
             raise EngineError(
                 f"{command[0]} could not be started: {error.strerror}",
-                remedy="Check the command in the site file.",
                 evidence=_last_lines(directory),
-                transient=is_transient(error),
+                cause=cause if cause.may_pass else Cause.PROGRAM_MISSING,
             ) from error
         activity = _Activity(directory)
         try:
@@ -373,7 +371,7 @@ def _start(command: list[str], directory: Path, watch: _Watch, program: Program)
                     raise EngineError(
                         f"wrote nothing for {silence_s / 60:g} minutes, and was ended",
                         evidence=_last_lines(directory),
-                        transient=True,
+                        cause=Cause.SILENT,
                         remedy=f"Its files are in {directory}. Where its steps take so long, raise "
                         "silence_minutes in the site file.",
                     )

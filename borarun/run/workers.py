@@ -26,6 +26,7 @@ from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.jobs.states import JobState, JobStatus
 from parsl.providers import LocalProvider
 
+from borarun.causes import Cause, cause_of_error
 from borarun.engines.base import Program
 from borarun.errors import BorarunError
 from borarun.file import close
@@ -33,7 +34,6 @@ from borarun.places import Places
 from borarun.run.blocks import Blocks, Say
 from borarun.run.claim import Holder
 from borarun.run.interrupts import listening, shielded, unheard_by_children
-from borarun.run.retries import LOST, is_transient
 from borarun.run.work import perform
 from borarun.site import Site, jobs
 from borarun.site.batch_systems import Batch
@@ -82,21 +82,17 @@ def do(
 def failure_of(error: BaseException) -> Failure:
     """What it means that a task has no answer of its own."""
     if isinstance(error, ManagerLost | WorkerLost):
-        return Failure(LOST, f"the worker, its node or its job was lost ({error})", "Submit again.")
+        cause = Cause.WORKER_LOST
+        return Failure(cause, f"the worker, its node or its job was lost ({error})", cause.remedy)
     if isinstance(error, BadStateException):
         return Failure(
-            "ExecutorError",
+            Cause.BAD_SETUP,
             str(error),
-            "Mend the executor in the site file: `borarun doctor` checks it.",
+            "Fix the executor in the site file: `borarun doctor` checks it.",
         )
-    if is_transient(error):  # its claim could not be written
-        return Failure(
-            type(error).__name__,
-            f"a worker could not begin: {error}",
-            "Make room or raise the quota, then submit again.",
-            transient=True,
-        )
-    return Failure("bug", f"{type(error).__name__}: {error}", "Please report it.")
+    if (cause := cause_of_error(error)).may_pass:  # its claim could not be written
+        return Failure(cause, f"a worker could not begin: {error}", cause.remedy)
+    return Failure(Cause.BUG, f"{type(error).__name__}: {error}", Cause.BUG.remedy)
 
 
 class Workers:

@@ -221,7 +221,7 @@ def test_selection_takes_what_is_new(selected: Path, labels: Frames) -> None:
         "loss.npy",
         "parity_energy.npy",
         "parity_forces.npy",
-        "result.json",
+        "ending.json",
     ],
 )
 @pytest.mark.parametrize("keep", [None, 0.0, 0.6])
@@ -237,7 +237,7 @@ def test_a_file_missing_empty_or_cut_short_is_named(
     )
 
 
-@pytest.mark.parametrize("name", ["selected.extxyz", "result.json"])
+@pytest.mark.parametrize("name", ["selected.extxyz", "ending.json"])
 @pytest.mark.parametrize("keep", [None, 0.0, 0.6])
 def test_a_selection_missing_empty_or_cut_short_is_named(
     selected: Path, tmp_path: Path, name: str, keep: float | None

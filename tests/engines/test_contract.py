@@ -80,7 +80,7 @@ class Case:
     items: tuple[str, ...] = field(default=("labels",))
 
 
-REFERENCE = ("result.json", "labels.extxyz")
+REFERENCE = ("ending.json", "labels.extxyz")
 LABEL = {"operation": "label", "functional": "PBE-D3"}
 
 CASES = {
@@ -104,7 +104,7 @@ CASES = {
         settings_of(DATA / "vasp" / "label"),
         lambda: {"frames": lih()},
         reference.FACTS["label"] | {"program", "potcars", "vdw_kernel_sha256", "corrections"},
-        ("result.json", "run-1/OUTCAR", "run-1/vasprun.xml"),
+        ("ending.json", "run-1/OUTCAR", "run-1/vasprun.xml"),
     ),
     "borarun-mtp": Case(
         DATA / "borarun-mtp",
@@ -112,7 +112,7 @@ CASES = {
         lambda: mlip_3_recording().inputs(),
         borarun_mtp.FACTS["train"],
         (
-            "result.json",
+            "ending.json",
             "potential.mtp",
             "active_set.npy",
             "loss.npy",
@@ -167,7 +167,7 @@ CASES = {
             "min_distance_A",
             "segments",
         },
-        ("frames.bin", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"),
+        ("frames.bin", "thermo.txt", "watch.txt", "candidates.extxyz", "ending.json", "md.json"),
         (
             "step",
             "segment",
@@ -187,7 +187,7 @@ CASES = {
             "structure": Frames.of([read(DATA / "phonopy" / "POSCAR-unitcell", format="vasp")])
         },
         phonopy.FACTS["displace"],
-        ("result.json", "displaced.extxyz"),
+        ("ending.json", "displaced.extxyz"),
         ("displaced",),
     ),
 }

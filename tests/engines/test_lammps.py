@@ -258,7 +258,7 @@ class TestParse:
 
     @pytest.mark.parametrize(
         "name",
-        ["frames.bin", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"],
+        ["frames.bin", "thermo.txt", "watch.txt", "candidates.extxyz", "ending.json", "md.json"],
     )
     def test_cut_short(self, recorded: lammps.Settings, directory: Path, name: str) -> None:
         """Every file, cut at 20 places and at its last bytes, is named in a ParseError."""
@@ -276,7 +276,7 @@ class TestParse:
 
     @pytest.mark.parametrize(
         "name",
-        ["frames.bin", "thermo.txt", "watch.txt", "candidates.extxyz", "outcome.json", "md.json"],
+        ["frames.bin", "thermo.txt", "watch.txt", "candidates.extxyz", "ending.json", "md.json"],
     )
     def test_missing(self, recorded: lammps.Settings, directory: Path, name: str) -> None:
         """So is a file that is not there."""
@@ -306,7 +306,7 @@ class TestParse:
 
     def test_lammps_own_words(self, recorded: lammps.Settings, directory: Path) -> None:
         """Where LAMMPS said why it failed, that is the message."""
-        (directory / "outcome.json").unlink()
+        (directory / "ending.json").unlink()
         (directory / "log.lammps").write_text(
             "LAMMPS\nERROR: Unrecognized fix style 'x'\nLast input line: fix x\n"
         )
@@ -407,8 +407,8 @@ def test_lines_are_read_exactly(tmp_path: Path, end: str, odd: int | None) -> No
         ),
         (["1 1 0 0 0 0 0 0", "1 1 1 1 1 0 0 0"], "atom 1 is in lines 1 and 2", "Two programs"),
         (["1 1 0 0 0 0 0 0 7", "2 1 1 1 1 0 0 0"], "line 1 has 9 columns instead of 8", "Render"),
-        (["1 1 0 0 0 0 0 0", "2 1 1 1"], "step 5 is cut short", "Submit again"),
-        (["1 1 0 0 0 0 0 0"], "step 5 is cut short", "Submit again"),
+        (["1 1 0 0 0 0 0 0", "2 1 1 1"], "step 5 is cut short", "Look at"),
+        (["1 1 0 0 0 0 0 0"], "step 5 is cut short", "Look at"),
     ],
 )
 def test_a_frame_that_is_none_says_why(
@@ -423,7 +423,7 @@ def test_a_frame_that_is_none_says_why(
     with pytest.raises(EngineError, match=says) as caught:
         read_dump(file, 2, np.array([4, 5]), np.eye(3))
     assert caught.value.remedy.startswith("To run it again " if remedy == "gives the" else remedy)
-    assert caught.value.transient == (remedy == "Submit again")
+    assert caught.value.cause.may_pass == (remedy == "Look at")
 
 
 def test_a_cell_that_is_none_is_told_and_columns_are_those_asked_for(tmp_path: Path) -> None:

@@ -229,11 +229,11 @@ def test_a_restart_file_that_lammps_cannot_read_is_passed_over(
 
 
 @pytest.mark.parametrize(
-    ("script", "transient"),
+    ("script", "passing"),
     [("kill -KILL $$", True), ("echo ERROR: Unrecognized pair style; exit 1", False)],
 )
 def test_a_run_that_failed_is_begun_again_when_it_is_asked_for_again(
-    crystal: Atoms, embedded: Result, tmp_path: Path, script: str, transient: bool
+    crystal: Atoms, embedded: Result, tmp_path: Path, script: str, passing: bool
 ) -> None:
     """A LAMMPS that the machine killed, by itself; one without the pair style, when the site file
     names another.
@@ -245,7 +245,7 @@ def test_a_run_that_failed_is_begun_again_when_it_is_asked_for_again(
     lay_out(tmp_path, crystal, settings, site("mlip"))
     with pytest.raises(EngineError) as caught:
         run(tmp_path, settings, site("mlip", command=str(lmp)))
-    assert caught.value.transient == transient
+    assert caught.value.cause.may_pass == passing
     assert run(tmp_path, settings, site("mlip")).facts["n_frames"] == embedded.facts["n_frames"]
 
 
@@ -429,14 +429,17 @@ def test_output_cut_short_is_never_a_result(crystal: Atoms, tmp_path: Path) -> N
     settings, program = lammps.Settings(segments=[HOLD]), site("mlip")
     lay_out(tmp_path, crystal, settings, program)
     run(tmp_path, settings, program)
-    for name in ("dump.lammps", "thermo.txt", "last.lammps", "outcome.json"):
+    for name in ("dump.lammps", "thermo.txt", "last.lammps", "ending.json"):
         content = (tmp_path / name).read_bytes()
         for part in np.linspace(0, len(content) - 2, 5).astype(int):
             (tmp_path / name).write_bytes(content[:part])
             with pytest.raises(ParseError):
                 lammps.parse(settings, tmp_path)
         (tmp_path / name).write_bytes(content)
-    assert lammps.parse(settings, tmp_path).facts["steps"] == json.loads(content)["last_step"]
+    assert (
+        lammps.parse(settings, tmp_path).facts["steps"]
+        == json.loads(content)["result"]["last_step"]
+    )
 
 
 class TestDeck:

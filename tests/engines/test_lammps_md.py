@@ -337,7 +337,7 @@ class TestKilled:
             ({"restart.a": 0.5}, True),
             ({"restart.a": 0.5, "restart.b": 0.9}, False),
         ):
-            (tmp_path / "outcome.json").unlink()
+            (tmp_path / "ending.json").unlink()
             for name, part in damage.items():
                 content = (tmp_path / name).read_bytes()
                 (tmp_path / name).write_bytes(content[: int(part * len(content))])
@@ -520,4 +520,4 @@ def test_command(crystal: Atoms, tmp_path: Path) -> None:
         seen = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
     assert lammps.parse(run, tmp_path).facts["stop"] == "completed"
     assert float((tmp_path / "progress").read_text()) == 1.0
-    assert seen["outcome.json"] == max(seen.values())
+    assert seen["ending.json"] == max(seen.values())

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from borarun.causes import Cause
 from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.mlip_3.engine import Program, Settings
-from borarun.errors import ParseError
+from borarun.errors import EngineError, ParseError
 from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp import active_set, almtp, cfg
@@ -530,8 +531,10 @@ def test_what_mlp_says_reaches_the_user(labels: Frames, tmp_path: Path) -> None:
     (tmp_path / "start.mtp").write_text("MTP\nversion = 1.0.0\n")
     process = start(TRAIN, tmp_path)
     _, told = process.communicate()
-    assert process.returncode == 777 % 256  # mlp's own
-    assert "version" in told.decode() and "Traceback" not in told.decode()
+    assert "Traceback" not in told.decode()
+    with pytest.raises(EngineError, match="exit code 9") as caught:  # mlp's own 777
+        mlip_3.parse(TRAIN, tmp_path)
+    assert "version" in caught.value.evidence
 
 
 def test_which_mlp_it_was_is_kept_by_the_hash_of_its_file(labels: Frames, tmp_path: Path) -> None:
@@ -561,10 +564,16 @@ def test_which_mlp_it_was_is_kept_by_the_hash_of_its_file(labels: Frames, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("script", "code"), [("kill -KILL $$", 137), ("exit 143", 143), ("echo oh dear; exit 2", 2)]
+    ("script", "cause"),
+    [
+        ("kill -KILL $$", Cause.KILLED),
+        ("exit 143", Cause.KILLED),
+        ("echo oh dear; exit 2", Cause.FAILED),
+        ("echo No space left on device; exit 1", Cause.DISK_FULL),
+    ],
 )
 def test_how_a_command_ended_is_handed_on(
-    labels: Frames, tmp_path: Path, script: str, code: int
+    labels: Frames, tmp_path: Path, script: str, cause: Cause
 ) -> None:
     """So that a training that the machine killed goes on, and one that refuses its input
     does not.
@@ -573,20 +582,19 @@ def test_how_a_command_ended_is_handed_on(
     mlp = tmp_path / "mlp"
     mlp.write_text(f"#!/bin/sh\n{script}\n")
     mlp.chmod(0o755)
-    process = start(TRAIN, tmp_path, Program(train_command=str(mlp)))
-    _, told = process.communicate()
-    assert process.returncode == code and "`mlp train` failed" in told.decode()
+    start(TRAIN, tmp_path, Program(train_command=str(mlp))).communicate()
+    with pytest.raises(EngineError, match=r"MLIP-3: `mlp train` (ended with|was ended)") as caught:
+        mlip_3.parse(TRAIN, tmp_path)
+    assert caught.value.cause is cause
+    assert script.startswith("echo") == bool(caught.value.evidence)
 
 
 def test_a_program_that_cannot_be_started_is_told(labels: Frames, tmp_path: Path) -> None:
     write_files(tmp_path, mlip_3.render(TRAIN, {"labels": [labels]}, Program()))
-    process = start(TRAIN, tmp_path, Program(train_command="/no/such/mlp"))
-    _, told = process.communicate()
-    assert (
-        process.returncode == 1
-        and told.decode().startswith("MLIP-3: ")
-        and "/no/such/mlp" in told.decode()
-    )
+    start(TRAIN, tmp_path, Program(train_command="/no/such/mlp")).communicate()
+    with pytest.raises(EngineError, match=r"MLIP-3: .*/no/such/mlp") as caught:
+        mlip_3.parse(TRAIN, tmp_path)
+    assert caught.value.cause is Cause.PROGRAM_MISSING
 
 
 @real

@@ -4,7 +4,6 @@ known.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 from phonopy.file_IO import parse_FORCE_SETS
 
+from borarun.endings import Ending, result_of
 from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.phonopy import program as phonons
 from borarun.errors import EngineError, ParseError
@@ -176,7 +176,7 @@ def test_output_cut_short_is_refused(
     solved: Path, displaced: Path, tmp_path: Path, part: int
 ) -> None:
     for settings, source in ((PHONONS, solved), (DISPLACE, displaced)):
-        for name in ("result.json", "phonons.npz" if settings is PHONONS else "displaced.extxyz"):
+        for name in ("ending.json", "phonons.npz" if settings is PHONONS else "displaced.extxyz"):
             directory = tmp_path / settings.operation / name
             write_files(directory, {file.name: file.read_bytes() for file in source.iterdir()})
             os.truncate(directory / name, (directory / name).stat().st_size * part // 20)
@@ -185,17 +185,15 @@ def test_output_cut_short_is_refused(
 
 
 def test_what_is_missing_or_no_number_is_refused(solved: Path, tmp_path: Path) -> None:
-    with pytest.raises(ParseError, match="cannot be read"):
+    with pytest.raises(ParseError, match="is missing"):
         phonopy.parse(PHONONS, tmp_path)
     files = {file.name: file.read_bytes() for file in solved.iterdir()}
     with np.load(solved / "phonons.npz") as found:
         arrays = {**found, "total": np.full_like(found["total"], np.nan)}
     directory = write_files(tmp_path / "nan", files)
     np.savez(directory / "phonons.npz", **arrays)
-    result = json.loads(files["result.json"])
-    (directory / "result.json").write_text(
-        json.dumps({**result, "bytes": (directory / "phonons.npz").stat().st_size})
-    )
+    size = (directory / "phonons.npz").stat().st_size
+    Ending(result={**result_of(directory), "bytes": size}).write(directory)
     with pytest.raises(ParseError, match="dos/total that are no numbers"):
         phonopy.parse(PHONONS, directory)
 

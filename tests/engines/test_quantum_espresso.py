@@ -311,7 +311,7 @@ class TestSocket:
         assert engine.parse(settings(), directory).facts["program"] == "PWSCF 7.2, PWSCF 0.stand-in"
         with pytest.raises(EngineError, match=r"asks for PWSCF 7\.2 \(got 0\.stand-in\)") as caught:
             engine.parse(settings(version="7.2"), directory)
-        assert str(directory) in caught.value.remedy and not caught.value.transient
+        assert str(directory) in caught.value.remedy and not caught.value.cause.may_pass
 
 
 def test_pw_s_own_words_are_quoted() -> None:
@@ -321,7 +321,8 @@ def test_pw_s_own_words_are_quoted() -> None:
     )
     error = explain(
         f"Program PWSCF v.6.7\n convergence NOT achieved\nProgram PWSCF v.6.7\n{box}     "
-        "PWSCF        : 1s\n"
+        "PWSCF        : 1s\n",
+        128,
     )
     assert str(error) == "pw.x stopped in setup: charge is wrong: smearing is needed."
     assert error.evidence.endswith("smearing is needed")

@@ -4,7 +4,6 @@ with the bundled potential.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from borarun.endings import Ending, result_of
 from borarun.engines.bundled import engine as bundled
 from borarun.engines.reference import base as reference
 from borarun.engines.reference import program
@@ -248,7 +248,7 @@ def test_an_explosion_says_so(tmp_path: Path) -> None:
         reference.parse(task, directory)
 
 
-@pytest.mark.parametrize("name", ["result.json", "labels.extxyz"])
+@pytest.mark.parametrize("name", ["ending.json", "labels.extxyz"])
 def test_files_missing_or_cut_short_at_any_place_are_refused(
     name: str, finished: tuple[bundled.Settings, Path], tmp_path: Path
 ) -> None:
@@ -260,15 +260,14 @@ def test_files_missing_or_cut_short_at_any_place_are_refused(
         with pytest.raises(ParseError, match=name):
             reference.parse(task, tmp_path)
     file.unlink()
-    with pytest.raises(ParseError, match=f"{name}: cannot be read"):
+    with pytest.raises(ParseError, match=f"{name}: (cannot be read|is missing)"):
         reference.parse(task, tmp_path)
 
 
 def rewrite(directory: Path, images: list[Atoms]) -> None:
     text = Frames.of(images).to_extxyz()
     (directory / "labels.extxyz").write_text(text)
-    result = json.loads((directory / "result.json").read_text())
-    (directory / "result.json").write_text(json.dumps({**result, "bytes": len(text)}))
+    Ending(result={**result_of(directory), "bytes": len(text)}).write(directory)
 
 
 def test_wrong_atoms_and_what_is_no_number_are_refused(

@@ -36,6 +36,7 @@ from pydantic import ValidationError
 from pymatgen.io.vasp.inputs import Incar, Poscar
 from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
 
+from borarun.causes import Cause
 from borarun.engines.base import Told
 from borarun.engines.registry import ENGINES
 from borarun.engines.vasp import engine, program
@@ -789,7 +790,8 @@ class TestLabel:
         with pytest.raises(EngineError, match="custodian could not mend it") as caught:
             finished(tmp_path / "label", settings(functional="rev-vdW-DF2", **LIH), potcars, lih())
         assert (
-            "vdw_kernel.bindat is missing" in caught.value.evidence and not caught.value.transient
+            "vdw_kernel.bindat is missing" in caught.value.evidence
+            and not caught.value.cause.may_pass
         )
 
     def test_a_charged_cell_says_its_electrons(self, potcars: Path, tmp_path: Path) -> None:
@@ -946,7 +948,7 @@ class TestMolecularDynamics:
         monkeypatch.setenv("STANDIN_KILL", "6")
         with pytest.raises(EngineError) as caught:
             finished(tmp_path / "aimd", task, potcars)
-        assert caught.value.transient, "by the machine, which has killed it, and not by its input"
+        assert caught.value.cause is Cause.KILLED
         monkeypatch.delenv("STANDIN_KILL")
         assert finished(tmp_path / "aimd", task, potcars).facts["n_labels"] == 4
 

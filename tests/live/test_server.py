@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from filled import fill
 
+from borarun.causes import Cause
 from borarun.errors import BorarunError
 from borarun.live import curves
 from borarun.live.server import Server, make_server
@@ -197,7 +198,7 @@ def test_a_failure_comes_with_its_evidence_as_text(
 ) -> None:
     task = expand(study, {}).tasks[0]
     Store(places.store).write_failure(
-        task, Failure("EngineError", NASTY, f"mend {NASTY}", f"its last line {NASTY}")
+        task, Failure(Cause.FAILED, NASTY, f"mend {NASTY}", f"its last line {NASTY}")
     )
     found = serving()
     answer = get(found, "state.json")
@@ -216,7 +217,7 @@ def test_a_store_that_cannot_be_read_is_told_and_not_the_end(
     serving: Serving, study: Study, places: Places
 ) -> None:
     task = expand(study, {}).tasks[0]
-    Store(places.store).write_failure(task, Failure("EngineError", "it broke"))
+    Store(places.store).write_failure(task, Failure(Cause.FAILED, "it broke"))
     (file,) = places.store.glob("*.failure.json")
     content = file.read_text()
     file.write_text(content.replace('"borarun_store": 1', '"borarun_store": 99'))

@@ -9,6 +9,7 @@ import pytest
 from filled import fill
 from rich.console import Console
 
+from borarun.causes import Cause
 from borarun.live.curves import Curve, Drawn
 from borarun.live.terminal import Part, blocks, curves_of, failures_of, progress_of
 from borarun.places import Places
@@ -103,7 +104,7 @@ def test_a_finished_study_shows_every_curve_that_the_page_has(study: Study, plac
 def test_a_failure_is_told_with_its_evidence(study: Study, places: Places) -> None:
     task = expand(study, {}).tasks[0]
     Store(places.store).write_failure(
-        task, Failure("EngineError", "it broke", "mend it", "first line\nits last line")
+        task, Failure(Cause.FAILED, "it broke", "mend it", "first line\nits last line")
     )
     state = Observer(study, default_site(), places).look()
     told = "\n".join(text(failures_of(state)))

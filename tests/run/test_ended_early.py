@@ -7,10 +7,11 @@ from pathlib import Path
 
 import filled
 
+from borarun.causes import Cause
 from borarun.live.terminal import failures_of
 from borarun.places import Places
 from borarun.plan import expand
-from borarun.run.ended_early import KIND, ended_early
+from borarun.run.ended_early import ended_early
 from borarun.run.state import Observer
 from borarun.site import default_site
 from borarun.store import Store
@@ -30,7 +31,7 @@ def test_only_production_runs_that_stopped_are_failures(mini_study: Path) -> Non
                 assert ended_early(task, Record(task.key, "", "", "", whole)) is None
     assert set(told) == {"heating", "diffusion"}
     failure = told["diffusion"]
-    assert failure.kind == KIND and not failure.transient
+    assert failure.cause is Cause.ENDED_EARLY
     assert failure.message == (
         "the run ended early after 0.62 ps: an anion came apart. Its results are not used."
     )
@@ -54,5 +55,5 @@ def test_status_and_why_tell_it(mini_study: Path, tmp_path: Path) -> None:
     assert [each.task.key for each in state.tasks if each.condition == "failed"] == [broken.key]
     assert state.ended and state.left_s == 0.0
     said = "\n".join(failures_of(state))
-    assert "EndedEarly: the run ended early" in said and "grade 12.3" in said
+    assert "ended early: the run ended early" in said and "grade 12.3" in said
     assert "what to do: The run left the region" in said

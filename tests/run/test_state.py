@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from filled import PROVENANCE, fill, result
 
+from borarun.causes import Cause
 from borarun.places import Places
 from borarun.plan import expand
 from borarun.run.claim import BEAT_S, Claim
@@ -59,7 +60,7 @@ def test_what_needs_a_failed_task_is_blocked_until_it_succeeds(
 ) -> None:
     store = Store(places.store)
     first, second = expand(study, {}).tasks[:2]
-    store.write_failure(first, Failure("EngineError", "it broke", "mend it", "its last line"))
+    store.write_failure(first, Failure(Cause.FAILED, "it broke", "mend it", "its last line"))
     watching = observer(study, places)
     state = watching.look()
     assert [(each.task.key, each.failure.remedy) for each in state.failed] == [
@@ -78,7 +79,7 @@ def test_a_running_task_is_told_with_its_place_its_part_and_its_time(
     study: Study, places: Places
 ) -> None:
     task = expand(study, {}).tasks[0]
-    Store(places.store).write_failure(task, Failure("EngineError", "last time"))
+    Store(places.store).write_failure(task, Failure(Cause.FAILED, "last time"))
     claim = claim_of(places.work, task.key)
     assert claim.take()
     try:

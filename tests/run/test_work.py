@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
+from borarun.causes import Cause
 from borarun.engines.base import Program
 from borarun.engines.borarun_mtp import engine as borarun_mtp
 from borarun.engines.mlip_3 import engine as mlip_3
@@ -122,7 +123,7 @@ def test_inputs_come_from_the_store(engine: Any, tmp_path: Path) -> None:
 def test_a_program_that_fails_is_quoted(engine: Any, tmp_path: Path) -> None:
     task = _task("import sys; print('the last words', file=sys.stderr); sys.exit(7)")
     failure = _perform(task, tmp_path)
-    assert failure.kind == "EngineError"
+    assert failure.cause is Cause.FAILED
     assert "exit code 7" in failure.message and failure.evidence == "the last words"
     assert str(tmp_path / "work" / task.key) in failure.remedy
     assert Store(tmp_path / "store").failures()[task.key] == failure
@@ -135,14 +136,15 @@ def test_a_killed_program_is_named_by_its_signal(engine: Any, tmp_path: Path) ->
 
 def test_exit_code_zero_with_missing_output_is_a_failure(engine: Any, tmp_path: Path) -> None:
     failure = _perform(_task("pass"), tmp_path)
-    assert failure.kind == "ParseError" and failure.message == "answer: is missing"
+    assert failure.cause is Cause.UNREADABLE and failure.message == "answer: is missing"
 
 
 def test_a_program_that_is_not_there_says_so(engine: Any, tmp_path: Path) -> None:
     engine.command = lambda settings, cores, program: ["no-such-program"]
     failure = _perform(_task("pass"), tmp_path)
     assert (
-        failure.kind == "EngineError" and "no-such-program could not be started" in failure.message
+        failure.cause is Cause.PROGRAM_MISSING
+        and "no-such-program could not be started" in failure.message
     )
 
 
@@ -155,7 +157,7 @@ def test_a_missing_extra_says_how_to_install_it(engine: Any, tmp_path: Path) -> 
 def test_a_bug_in_an_engine_fails_that_task_only(engine: Any, tmp_path: Path) -> None:
     engine.parse = lambda settings, directory: 1 / 0
     failure = _perform(_task("pass"), tmp_path)
-    assert failure.kind == "bug" and "ZeroDivisionError" in failure.message
+    assert failure.cause is Cause.BUG and "ZeroDivisionError" in failure.message
 
 
 def test_a_failed_task_can_be_done_again(engine: Any, tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ def test_what_could_not_be_read_is_not_gone_on_from(engine: Any, tmp_path: Path)
     )
     failure = _perform(task, tmp_path)
     aside = tmp_path / "work" / f"{task.key}.unread"
-    assert failure.kind == "ParseError" and failure.evidence == "all is well"
+    assert failure.cause is Cause.UNREADABLE and failure.evidence == "all is well"
     assert str(aside) in failure.remedy and (aside / "rubbish").exists()
     (tmp_path / "mended").touch()
     assert _perform(task, tmp_path) is None
@@ -220,20 +222,20 @@ def test_a_sound_result_counts_whatever_the_program_said_at_its_end(
 
 
 @pytest.mark.parametrize(
-    ("code", "transient"),
+    ("code", "cause"),
     [
-        ("import os; os.kill(os.getpid(), 9)", True),
-        ("import os; os.kill(os.getpid(), 11)", False),
-        ("import sys; sys.exit('No space left on device')", True),
-        ("import sys; sys.exit('wrong keyword')", False),
-        ("pass", True),  # ended well and left nothing that can be read
+        ("import os; os.kill(os.getpid(), 9)", Cause.KILLED),
+        ("import os; os.kill(os.getpid(), 11)", Cause.FAILED),
+        ("import sys; sys.exit('No space left on device')", Cause.DISK_FULL),
+        ("import sys; sys.exit('wrong keyword')", Cause.FAILED),
+        ("pass", Cause.UNREADABLE),  # ended well and left nothing that can be read
     ],
 )
 def test_what_may_pass_is_told_from_what_will_not(
-    engine: Any, tmp_path: Path, code: str, transient: bool
+    engine: Any, tmp_path: Path, code: str, cause: Cause
 ) -> None:
     failure = _perform(_task(code), tmp_path)
-    assert failure is not None and failure.transient == transient
+    assert failure is not None and failure.cause is cause
 
 
 def test_a_program_that_cannot_write_is_tried_again(
@@ -243,7 +245,7 @@ def test_a_program_that_cannot_write_is_tried_again(
     failure = _perform(_task("import sys; sys.exit(1)"), tmp_path)
     assert (
         failure is not None
-        and failure.transient
+        and failure.cause is Cause.DISK_FULL
         and "Disk quota exceeded" in failure.message
         and "quota" in failure.remedy
     )
@@ -257,7 +259,7 @@ def test_a_silent_program_is_ended(
     failure = perform(
         task, Program(silence_minutes=0.01), tmp_path / "store", tmp_path / "work", Holder.here()
     )
-    assert failure is not None and failure.transient
+    assert failure is not None and failure.cause is Cause.SILENT
     assert failure.message == "wrote nothing for 0.01 minutes, and was ended"
     assert "silence_minutes" in failure.remedy
 
@@ -294,20 +296,22 @@ def test_the_end_of_the_job_ends_the_program_in_time(
     engine.RESUMABLE = True
     task = _task(code)
     failure = _perform(task, tmp_path)
-    assert failure is not None and failure.kind == "TimeUpError"
+    assert failure is not None and failure.cause is Cause.OUT_OF_TIME
     assert (tmp_path / "work" / task.key / "kept").exists()
     assert not Store(tmp_path / "store").failures()  # nothing has failed
     engine.RESUMABLE = False
     monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
     monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
     failure = _perform(task, tmp_path)
-    assert failure is not None and failure.kind == "EngineError" and not failure.transient
+    assert failure is not None and failure.cause is Cause.NO_PROGRESS
     assert "walltime" in failure.remedy
 
 
-@pytest.mark.parametrize(("reached", "kind"), [("0.3", "TimeUpError"), ("0.2", "EngineError")])
+@pytest.mark.parametrize(
+    ("reached", "cause"), [("0.3", Cause.OUT_OF_TIME), ("0.2", Cause.NO_PROGRESS)]
+)
 def test_a_program_that_gains_nothing_in_a_whole_job_fails(
-    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: str, kind: str
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: str, cause: Cause
 ) -> None:
     monkeypatch.setenv(JOB_BEGAN, str(time.time() - 0.1))
     monkeypatch.setenv(JOB_ENDS, str(time.time() + 1.0))
@@ -316,14 +320,14 @@ def test_a_program_that_gains_nothing_in_a_whole_job_fails(
     (tmp_path / "work" / task.key).mkdir(parents=True)
     (tmp_path / "work" / task.key / "progress").write_text("0.2")
     failure = _perform(task, tmp_path)
-    assert failure is not None and failure.kind == kind
-    assert kind == "TimeUpError" or "walltime" in failure.remedy
+    assert failure is not None and failure.cause is cause
+    assert cause is Cause.OUT_OF_TIME or "walltime" in failure.remedy
 
 
 def test_a_program_that_says_so_goes_on_in_another_job(engine: Any, tmp_path: Path) -> None:
     engine.RESUMABLE = True
     failure = _perform(_task("import sys; sys.exit(75)"), tmp_path)
-    assert failure is not None and failure.kind == "TimeUpError"
+    assert failure is not None and failure.cause is Cause.OUT_OF_TIME
 
 
 def test_the_launcher_of_the_nodes_stands_where_the_command_says(
@@ -408,7 +412,7 @@ def test_a_damaged_input_is_set_aside(engine: Any, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-40])
     second = _task("open('answer', 'w').write('2')", text=Ref(first.key, "answer"))
     failure = _perform(second, tmp_path)
-    assert failure is not None and failure.kind == "DamagedError" and failure.transient
+    assert failure is not None and failure.cause is Cause.INPUT_DAMAGED
     assert first.key not in store
     assert (store.root / f"{first.key}.damaged.zip").exists()
 
@@ -515,7 +519,7 @@ def test_a_record_that_found_no_room_is_written_without_another_run(
     with monkeypatch.context() as patch:
         patch.setattr(Store, "write", full)
         failure = _perform(task, tmp_path)
-    assert failure.kind == "StoreError" and failure.transient
+    assert failure.cause is Cause.DISK_FULL
     assert _perform(task, tmp_path) is None
     assert task.key in Store(tmp_path / "store") and witness.read_text() == "x"
 
@@ -526,7 +530,7 @@ def test_an_ending_without_a_whole_result_is_no_ending(
 ) -> None:
     task = _task("open('answer', 'w').write('42')")
     (tmp_path / "work" / task.key).mkdir(parents=True)
-    (tmp_path / "work" / task.key / "ended.json").write_text(said)
+    (tmp_path / "work" / task.key / "provenance.json").write_text(said)
     assert _perform(task, tmp_path) is None
     provenance = Store(tmp_path / "store").attributes(task.key)["provenance"]
     assert provenance["host"] == Holder.here().host
@@ -605,7 +609,7 @@ def test_training_that_meets_a_wall_goes_on_after_it_and_learns_the_same(
 
             monkeypatch.setattr(work, "seconds_left", left)
             failure = perform(task, program, root / "store", root / "work", Holder.here())
-            assert failure is not None and failure.kind == "TimeUpError", failure
+            assert failure is not None and failure.cause is Cause.OUT_OF_TIME, failure
             assert 0.0 < (work.progress(root / "work", task.key) or 0.0) < 1.0, (
                 "it had nothing left to do"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from borarun.causes import Cause
 from borarun.errors import BorarunError
 from borarun.places import Places
 from borarun.run.workers import Workers, failure_of, started_by
@@ -35,12 +36,11 @@ def test_parsl_takes_every_executor_of_the_sites_that_ship(config: Path, tmp_pat
 def test_a_task_that_found_no_room_is_tried_again() -> None:
     found = failure_of(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)))
     assert (
-        found.transient
+        found.cause is Cause.DISK_FULL
         and "Disk quota exceeded" in found.message
-        and found.kind == "OSError"
         and "quota" in found.remedy
     )
-    assert failure_of(ValueError("what")).kind == "bug"
+    assert failure_of(ValueError("what")).cause is Cause.BUG
 
 
 def test_workers_that_cannot_start_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
+from borarun import endings
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
@@ -27,7 +28,7 @@ from borarun.engines.moment_tensor import section as moment_tensor
 from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
 from borarun.engines.moment_tensor.export import exported as exported
 from borarun.engines.potential.training import TrainingSettings, split
-from borarun.engines.reading import AGAIN, read_bytes
+from borarun.engines.reading import read_bytes
 from borarun.errors import ParseError
 from borarun.operations.base import Quantity
 
@@ -107,7 +108,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     ParseError
         Where a file is missing, cut short or holds what is no number.
     """
-    facts = _facts(settings, directory / "result.json")
+    facts = _facts(settings, directory)
     if settings.operation == "select":
         return Result(
             facts=facts, frames={"selected": _selected(directory / "selected.extxyz", facts)}
@@ -115,7 +116,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     file = directory / "potential.mtp"
     text = read_bytes(file).decode(errors="replace")
     if not text.endswith("}\n") or "moment_coeffs" not in text:
-        raise ParseError(file, "is cut short", remedy=AGAIN)
+        raise ParseError(file, "is cut short")
     p = facts["n_parameters"]
     arrays = {
         "active_set": Quantity(
@@ -134,12 +135,12 @@ def parse(settings: Settings, directory: Path) -> Result:
     return Result(facts=facts, texts={"potential": text}, arrays=arrays)
 
 
-def _facts(settings: Settings, file: Path) -> dict[str, Any]:
+def _facts(settings: Settings, directory: Path) -> dict[str, Any]:
+    file, result = directory / endings.NAME, endings.result_of(directory)
     try:
-        result = json.loads(read_bytes(file))
         return {name: result[name] for name in sorted(FACTS[settings.operation])}
     except (ValueError, KeyError, TypeError) as error:
-        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is damaged ({error})") from error
 
 
 def _selected(file: Path, facts: dict[str, Any]) -> Frames:
@@ -148,12 +149,10 @@ def _selected(file: Path, facts: dict[str, Any]) -> Frames:
     except ParseError:
         raise
     except Exception as error:  # ASE raises whatever its reader stumbles over
-        raise ParseError(file, f"is no extended XYZ ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is no extended XYZ ({error})") from error
     if len(frames) != facts["n_selected"] or (len(frames) and frames.grade is None):
         raise ParseError(
-            file,
-            f"holds {len(frames)} graded configurations of {facts['n_selected']}",
-            remedy=AGAIN,
+            file, f"holds {len(frames)} graded configurations of {facts['n_selected']}"
         )
     return frames
 
@@ -162,11 +161,11 @@ def _array(file: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
     try:
         values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise ParseError(file, f"is missing or cut short ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is missing or cut short ({error})") from error
     if values.ndim != len(shape) or any(
         want not in (None, got) for want, got in zip(shape, values.shape, strict=True)
     ):
-        raise ParseError(file, f"has the wrong shape {values.shape}", remedy=AGAIN)
+        raise ParseError(file, f"has the wrong shape {values.shape}")
     if not np.isfinite(values).all():
         raise ParseError(file, "holds what is no number")
     return np.asarray(values)

@@ -3,7 +3,7 @@
 
 Reads ``job.json``, ``train.extxyz``, ``valid.extxyz`` and, to start from it, ``start.mtp``. Leaves
 ``potential.mtp``, ``active_set.npy``, ``loss.npy``, ``parity_*.npy`` (validation set: reference,
-potential) and, last, ``result.json``.
+potential) and, last, how it ended.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from borarun.endings import Ending
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.mtp import active_set
@@ -93,8 +94,7 @@ def main() -> None:
         "errors": {"train": errors(trained), "valid": errors(judged)},
         "ranges": ranges(trained, judged),
     }
-    with replacing(here / "result.json") as file:
-        file.write(json.dumps(result, indent=1).encode())
+    Ending(result=result).write(here)
 
 
 def _interrupted(here: Path) -> State | None:

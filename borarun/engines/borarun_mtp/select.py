@@ -2,7 +2,7 @@
 ``python -m borarun.engines.borarun_mtp.select``.
 
 Reads ``job.json``, ``start.mtp``, ``active_set.npy`` and ``candidates.extxyz``. Leaves
-``selected.extxyz`` and, last, ``result.json``.
+``selected.extxyz`` and, last, how it ended.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from borarun.endings import Ending
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.mtp import active_set
@@ -40,8 +41,7 @@ def main() -> None:
     with replacing(here / "selected.extxyz") as file:
         file.write(selected.to_extxyz().encode())
     result = {"n_candidates": len(candidates), "n_selected": len(chosen), "grades": found}
-    with replacing(here / "result.json") as file:
-        file.write(json.dumps(result, indent=1).encode())
+    Ending(result=result).write(here)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
+from borarun.causes import Cause
 from borarun.engines.base import Cost, Files, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
@@ -85,7 +86,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         Potential.read(text).types(frames.numbers)
     except ValueError as error:
         raise EngineError(
-            f"bundled: {error}", remedy="Choose another reference engine, e.g. sevennet."
+            f"bundled: {error}",
+            remedy="Choose another reference engine, e.g. sevennet.",
+            cause=Cause.BAD_INPUT,
         ) from error
     return {**reference.render(settings, frames), "potential.mtp": text}
 

@@ -22,6 +22,8 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from borarun import endings
+from borarun.causes import Cause
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Inputs, Probe, Result, Told, installed
 from borarun.engines.base import paths as paths
@@ -125,6 +127,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         raise EngineError(
             f"the potential does not know {', '.join(strange)}",
             remedy="Train it on configurations that hold these elements.",
+            cause=Cause.BAD_INPUT,
         ) from error
     cell, rotation = standard_cell(start.cell.array)
     triclinic = settings.mode == "triclinic" or not np.allclose(
@@ -215,14 +218,10 @@ def parse(settings: Settings, directory: Path) -> Result:
         read_table,
     )  # loads numba: not needed to plan
 
-    outcome, watch = _json(directory / "outcome.json"), _json(directory / "md.json")
-    if "failed" in outcome:
-        raise EngineError(
-            f"LAMMPS: {outcome['failed']}",
-            remedy=outcome["remedy"],
-            evidence=outcome["evidence"],
-            transient=outcome.get("transient", False),
-        )
+    file = directory / endings.NAME
+    if not file.exists():
+        raise _unfinished(file)
+    outcome, watch = endings.result_of(directory), _json(directory / "md.json")
     last = int(outcome["last_step"])
     numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])
     frames = {step: segment for step, segment in settings.frames().items() if step <= last}

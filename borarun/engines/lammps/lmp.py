@@ -4,23 +4,23 @@ run ended.
 ``python -m borarun.engines.lammps.lmp COMMAND ...`` reads ``md.json`` and starts ``COMMAND ... -in
 in.lammps``. Started again after any accident, or where the deck's own time limit ended LAMMPS, it
 goes on from the newest good restart file, and does again what came after that. Leaves the deck's
-files, ``candidates.extxyz`` and, at the very end and whole, ``outcome.json``.
+files, ``candidates.extxyz`` and, at the very end and whole, how it ended.
 """
 
 from __future__ import annotations
 
-import json
 import mmap
 import re
 import signal
 import struct
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from borarun import endings
+from borarun.causes import Cause, cause_of_exit
+from borarun.endings import Ending, is_complete
 from borarun.engines.lammps.md_plan import MAX_CANDIDATES, Plan
 from borarun.engines.lammps.md_restart import RESTART_MARK, frames_of, good_restarts, lines_of
 from borarun.errors import EngineError
@@ -43,21 +43,21 @@ NTIMESTEP, UNITS, VERSION = 5, 4, 0
 
 
 @dataclass(frozen=True)
-class Ending:
+class Stop:
     """How one start of LAMMPS ended.
 
     Attributes
     ----------
     stop : ``completed``, ``wall``, ``extrapolation``, ``exploded`` or ``failed``
     reason : the same in LAMMPS's words
-    remedy : what the user can do, where there is something
-    transient : whether it may do well when it is started again
+    remedy : what the user can do, where it failed
+    cause : why it failed
     """
 
     stop: str
     reason: str = ""
     remedy: str = ""
-    transient: bool = False
+    cause: Cause = Cause.FAILED
 
 
 MEANINGS = (
@@ -65,12 +65,14 @@ MEANINGS = (
         r"(?:Rank \d+, )?Breaking threshold exceeded|ERROR.*Exceeded Break Threshold",
         "extrapolation",
         "",
+        Cause.FAILED,
     ),
     (
         r"ERROR.*(?:Lost atoms|Non-numeric|tilted box too far|Bond atoms? .*missing|Out of "
         r"range atoms|fix-id evaporated)",
         "exploded",
         "",
+        Cause.FAILED,
     ),
     (
         r"ERROR.*(?:Unrecognized pair style|Unknown pair style)",
@@ -78,17 +80,20 @@ MEANINGS = (
         "This LAMMPS has no moment tensor potentials: build it with MLIP-3's interface "
         "(`flavour: mlip`) or the ML-MTP package (`flavour: mtp`), or leave `flavour: embedded` "
         "in the site file.",
+        Cause.BAD_SETUP,
     ),
     (
         r"ERROR.*restart file",
         "failed",
         "The restart file cannot be read by this LAMMPS. Delete the task's directory and "
         "submit again.",
+        Cause.FAILED,
     ),
-    (r"ERROR", "failed", "Read log.lammps and screen.txt in the task's directory."),
+    (r"ERROR", "failed", "Read log.lammps and screen.txt in the task's directory.", Cause.FAILED),
 )
 """How a line begins that LAMMPS, MLIP-3 (which ends the process itself, and says so on the screen
-alone) or ML-MTP prints, what it means for the run, and the way out; the first that fits counts.
+alone) or ML-MTP prints, what it means for the run, the way out, and the cause of a failure; the
+first that fits counts.
 """
 
 MLIP_PIECES = b" ghost"
@@ -97,7 +102,7 @@ of others, without a cell.
 """
 
 
-def ending(text: str, last_step: int, steps: int) -> Ending:
+def ending(text: str, last_step: int, steps: int) -> Stop:
     """How LAMMPS ended, from what it printed.
 
     Parameters
@@ -107,13 +112,13 @@ def ending(text: str, last_step: int, steps: int) -> Ending:
     steps : of the whole run
     """
     if last_step >= steps:
-        return Ending("completed")
-    for pattern, stop, remedy in MEANINGS:
+        return Stop("completed")
+    for pattern, stop, remedy, cause in MEANINGS:
         if match := re.search(rf"^(?:{pattern}).*$", text, re.MULTILINE):
-            return Ending(stop, match.group().strip(), remedy)
+            return Stop(stop, match.group().strip(), remedy, cause)
     if "Wall time limit reached" in text or last_step >= 0:
-        return Ending("wall", "LAMMPS reached its time limit")
-    return Ending(
+        return Stop("wall", "LAMMPS reached its time limit")
+    return Stop(
         "failed",
         "LAMMPS ended early and did not say why",
         "Read log.lammps and screen.txt in the task's directory.",
@@ -135,7 +140,7 @@ def restart_step(file: Path) -> int:
                 handle.seek(value, 1)
 
 
-def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
+def run(command: list[str], plan: Plan) -> tuple[Stop, int]:
     """Start LAMMPS as often as it takes: how it ended, and the last step of which all that was
     asked for is there.
     """
@@ -146,10 +151,11 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
             sys.exit(TIME_UP)
         starts_over += restart is None
         if begun <= before or starts_over > 1:
-            return Ending(
+            return Stop(
                 "failed",
                 f"LAMMPS came no further than step {begun}",
                 "Raise max_hours in the site file, or read log.lammps.",
+                Cause.NO_PROGRESS,
             ), begun
         before = begun
         if restart is None:
@@ -184,10 +190,8 @@ def run(command: list[str], plan: Plan) -> tuple[Ending, int]:
         reached = int(_read("ended.txt").split()[0]) if _read("ended.txt").split() else -1
         said = _read("log.lammps") + _read("screen.txt")
         found = ending(said, reached, plan.steps)
-        if found.stop == "failed" and endings.is_transient(code, said):
-            return replace(
-                found, reason=f"{found.reason} (exit code {code})", transient=True
-            ), begun
+        if found.stop == "failed" and (cause := cause_of_exit(code, said)).may_pass:
+            return Stop("failed", f"{found.reason} (exit code {code})", found.remedy, cause), begun
         if (
             found.stop == "failed"
             and restart is not None
@@ -212,7 +216,7 @@ def _keep_preselected() -> None:
         file.rename(f"preselected.{len(list(Path().glob('preselected.*.cfg')))}.cfg")
 
 
-def _last_whole_step(plan: Plan, found: Ending) -> int:
+def _last_whole_step(plan: Plan, found: Stop) -> int:
     """The last step up to which every frame is there."""
     if found.stop == "completed":
         return plan.steps
@@ -261,6 +265,7 @@ def candidates(explores: bool) -> tuple[Frames, float | None]:
             "LAMMPS kept the neighbourhoods of single ranks, and no whole configurations.",
             remedy="With MLIP-3's interface a run that explores takes one rank: write {launch} or "
             "{cores} in programs.lammps.command.",
+            cause=Cause.BAD_SETUP,
         )
     best = max(range(len(whole)), key=lambda index: whole[index].grade, default=0)
     spacing = -(-len(whole) // MAX_CANDIDATES) or 1
@@ -312,7 +317,7 @@ def _read(name: str) -> str:
 
 def main() -> None:
     """Run, or go on with, what this directory describes."""
-    if (before := _read("outcome.json")) and "failed" not in json.loads(before):
+    if is_complete(Path()):
         return
     plan = Plan.read()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -327,28 +332,29 @@ def main() -> None:
         if plan.grade and found.stop != "failed":
             kept, grade_max = candidates(explores=not any(every for *_, every in plan.frames))
     except EngineError as error:
-        found = Ending("failed", str(error), error.remedy)
+        found = Stop("failed", str(error), error.remedy, error.cause)
     if found.stop == "failed":
         lines = _read("screen.txt").splitlines() or _read("log.lammps").splitlines()
         evidence = "\n".join(lines[-EVIDENCE_LINES:])
-        outcome: dict[str, str | float | None] = {
-            "failed": found.reason,
-            "remedy": found.remedy,
-            "evidence": evidence,
-            "transient": found.transient,
-        }
+        ending = Ending(
+            cause=found.cause,
+            message=f"LAMMPS: {found.reason}",
+            remedy=found.remedy,
+            evidence=evidence,
+        )
     else:
         with replacing(Path("candidates.extxyz")) as file:
             file.write(kept.to_extxyz().encode() if kept else b"")
-        outcome = {
-            "stop": found.stop,
-            "reason": found.reason,
-            "last_step": last,
-            "n_candidates": len(kept),
-            "grade_max": grade_max,
-        }
-    with replacing(Path("outcome.json")) as file:
-        file.write(json.dumps(outcome).encode())
+        ending = Ending(
+            result={
+                "stop": found.stop,
+                "reason": found.reason,
+                "last_step": last,
+                "n_candidates": len(kept),
+                "grade_max": grade_max,
+            }
+        )
+    ending.write(Path())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ watch over it.
 Reads ``in.lammps``, ``data.lammps``, ``potential.mtp``, ``md.json`` and, where grades are watched,
 ``active_set.npy``. Leaves the deck's own files (``thermo.txt``, ``log.lammps``, ``restart.a``,
 ``restart.b``), ``frames.bin``, ``watch.txt``, ``candidates.extxyz``, ``progress`` and, at the very
-end and whole, ``outcome.json``. Started again after any accident it goes on from the newest good
+end and whole, how it ended. Started again after any accident it goes on from the newest good
 restart file.
 
 A person who has a LAMMPS with moment tensor potentials needs none of this: ``lmp -in in.lammps``
@@ -19,12 +19,12 @@ os.environ |= dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )  # before NumPy loads
 
-import json
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+from borarun.endings import Ending, is_complete
 from borarun.engines.lammps import md_frames
 from borarun.engines.lammps.md_frames import Frames
 from borarun.engines.lammps.md_link import Link, start_lammps
@@ -32,7 +32,6 @@ from borarun.engines.lammps.md_plan import Plan
 from borarun.engines.lammps.md_restart import cut_files, good_restarts
 from borarun.engines.lammps.md_watch import Candidates, Watch
 from borarun.engines.potential.form import form
-from borarun.file import replacing
 from borarun.job_time import TIME_UP
 
 INTERACTION = "fix_modify mtp energy yes virial yes\n"
@@ -101,7 +100,7 @@ def _pass_over(lmp: Any, restart: Path, why: str) -> None:
 
 
 def _finish(link: Link, watch: Watch) -> None:
-    """Write ``outcome.json``: the run is over from here on."""
+    """Say how it ended: the run is over from here on."""
     # Without any good configuration, it is still the first one that the run started from.
     last_step, positions, cell = watch.last or (-1, link.positions(), link.cell())
     outcome = {
@@ -114,13 +113,12 @@ def _finish(link: Link, watch: Watch) -> None:
     }
     link.lmp.close()  # its log ends here, before the sign that all is done
     Path("progress").write_text("1.0\n")
-    with replacing(Path("outcome.json")) as file:
-        file.write(json.dumps(outcome).encode())
+    Ending(result=outcome).write(Path())
 
 
 def main() -> int:
     """Run, or go on with, what this directory describes."""
-    if Path("outcome.json").exists():
+    if is_complete(Path()):
         return 0
     plan = Plan.read()
     for restart in good_restarts():

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.engines.reading import AGAIN
 from borarun.errors import ParseError
 
 Array = NDArray[Any]
@@ -130,16 +129,14 @@ def read_frames(file: Path, n_atoms: int, steps: Array) -> tuple[Array, Array]:
     try:
         found = _steps(file, n_atoms)
     except FileNotFoundError as error:
-        raise ParseError(file, "is missing", remedy=AGAIN) from error
+        raise ParseError(file, "is missing") from error
     if (np.diff(found) <= 0).any():
-        raise ParseError(file, "holds frames that are not in order", remedy=AGAIN)
+        raise ParseError(file, "holds frames that are not in order")
     places = np.searchsorted(found, steps)
     there = places < len(found)
     there[there] = found[places[there]] == steps[there]
     if not there.all():
-        raise ParseError(
-            file, f"the frame of step {steps[~there][0]} is missing or cut short", remedy=AGAIN
-        )
+        raise ParseError(file, f"the frame of step {steps[~there][0]} is missing or cut short")
     frames = np.memmap(file, record_of(n_atoms), "r", shape=(len(found),))
     together = max(BLOCK_B // frames.itemsize, 1)
     for begin in range(0, len(steps), together):

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from borarun.causes import Cause
 from borarun.engines.lammps.output_lines import BEFORE, BEHIND, read_frame
-from borarun.engines.reading import AGAIN
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 
@@ -119,7 +119,7 @@ def read_dump(file: Path, n_atoms: int, steps: Array, rotation: Array) -> tuple[
                     put()
                 at = window.find(FRAME, max(end, at + 1))
     except FileNotFoundError as error:
-        raise ParseError(file, "is missing", remedy=AGAIN) from error
+        raise ParseError(file, "is missing") from error
     if gathered:
         put()
     if not found.all():
@@ -132,11 +132,11 @@ def _diagnosis(file: Path, step: int, n_atoms: int) -> EngineError:
     explodes again.
     """
     if file.stat().st_size == 0:
-        return ParseError(file, f"is empty: the frame of step {step} is missing", remedy=AGAIN)
+        return ParseError(file, f"is empty: the frame of step {step} is missing")
     with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as text:
         at = text.rfind(FRAME + b"%d\n" % step)
         if at < 0:
-            return ParseError(file, f"the frame of step {step} is missing", remedy=AGAIN)
+            return ParseError(file, f"the frame of step {step} is missing")
         head = text[at : at + HEADER_BYTES].partition(b"ITEM: ATOMS")
         begin = at + len(head[0]) + len(head[1])
         begin = text.find(b"\n", begin) + 1
@@ -169,7 +169,7 @@ def _diagnosis(file: Path, step: int, n_atoms: int) -> EngineError:
             )
         if words:
             seen[words[0]] = number
-    return ParseError(file, f"the frame of step {step} is cut short", remedy=AGAIN)
+    return ParseError(file, f"the frame of step {step} is cut short")
 
 
 def _exploded(file: Path, step: int, what: str) -> EngineError:
@@ -177,6 +177,7 @@ def _exploded(file: Path, step: int, what: str) -> EngineError:
         f"{file.name}: the frame of step {step}: {what}. The run exploded.",
         remedy="To run it again gives the same. Take a shorter time step, a lower temperature, or "
         "a potential that knows such configurations (active_learning).",
+        cause=Cause.EXPLODED,
     )
 
 
@@ -293,12 +294,10 @@ def read_table(file: Path, n_columns: int, steps: Array, *, extra: bool = False)
         return np.zeros((0, n_columns))
     rows = _rows(file, n_columns)
     if rows is None:
-        raise ParseError(file, "is missing or no text", remedy=AGAIN)
+        raise ParseError(file, "is missing or no text")
     absent = [int(step) for step in steps if int(step) not in rows]
     if absent:
-        raise ParseError(
-            file, f"the line of step {absent[0]} is missing or cut short", remedy=AGAIN
-        )
+        raise ParseError(file, f"the line of step {absent[0]} is missing or cut short")
     kept = sorted(rows) if extra else [int(step) for step in steps]
     return np.array([rows[step] for step in kept])
 
@@ -350,14 +349,10 @@ def read_candidates(file: Path, n_candidates: int, rotation: Array) -> Frames:
         text = file.read_text()
         frames = Frames.from_extxyz(text)
     except Exception as error:  # ASE raises all kinds of errors on text that is cut short
-        raise ParseError(
-            file, f"is missing, cut short or damaged ({error})", remedy=AGAIN
-        ) from error
+        raise ParseError(file, f"is missing, cut short or damaged ({error})") from error
     if len(frames) != n_candidates or not text.endswith("\n") or frames.grade is None:
         raise ParseError(
-            file,
-            f"holds {len(frames)} whole configurations instead of {n_candidates}",
-            remedy=AGAIN,
+            file, f"holds {len(frames)} whole configurations instead of {n_candidates}"
         )
     return Frames(
         frames.offsets,

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
+from borarun import endings
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
 from borarun.engines.base import paths as paths
@@ -28,7 +29,7 @@ from borarun.engines.moment_tensor import section as moment_tensor
 from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
 from borarun.engines.moment_tensor.export import exported as exported
 from borarun.engines.potential.training import TrainingSettings, split
-from borarun.engines.reading import AGAIN, read_bytes
+from borarun.engines.reading import read_bytes
 from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
 from borarun.mtp.potential import Potential
@@ -206,7 +207,10 @@ def parse(settings: Settings, directory: Path) -> Result:
     ------
     ParseError
         Where a file is missing, cut short, holds what is no number, or contradicts another.
+    EngineError
+        Where the program says why there is no result.
     """
+    endings.result_of(directory)
     result = (
         _selected(settings, directory) if settings.operation == "select" else _trained(directory)
     )
@@ -267,14 +271,10 @@ def _compared(directory: Path, part: str, species: tuple[int, ...]) -> Compariso
     file = directory / f"efs_{part}.cfg"
     if not np.array_equal(found.numbers, labels.numbers) or len(found) != len(labels):
         raise ParseError(
-            file,
-            f"holds other configurations than were asked for ({len(found)} of {len(labels)})",
-            remedy=AGAIN,
+            file, f"holds other configurations than were asked for ({len(found)} of {len(labels)})"
         )
     if not found.labelled:
-        raise ParseError(
-            file, "holds a configuration without energy, forces or stress", remedy=AGAIN
-        )
+        raise ParseError(file, "holds a configuration without energy, forces or stress")
     pairs = [
         (getattr(labels, name), getattr(found, name)) for name in ("energy", "forces", "stress")
     ]
@@ -297,7 +297,6 @@ def _compared(directory: Path, part: str, species: tuple[int, ...]) -> Compariso
                 file,
                 f"gives an RMS error of {name.lower()} of {rms:.6g}, mlp check_errors says "
                 f"{report[name]:.6g}",
-                remedy=AGAIN,
             )
     return comparison
 
@@ -311,7 +310,7 @@ def _report(file: Path) -> dict[str, float]:
         re.MULTILINE,
     )
     if len(found) != 5 or not text.rstrip().endswith("_" * 40):
-        raise ParseError(file, "is cut short or no report of mlp check_errors", remedy=AGAIN)
+        raise ParseError(file, "is cut short or no report of mlp check_errors")
     return _of(file, lambda: {name: float(value) for name, value in found})
 
 
@@ -319,7 +318,7 @@ def _losses(file: Path) -> NDArray[np.float64]:
     """The loss at each iteration; training that was stopped and went on is in one file."""
     text = read_bytes(file).decode(errors="replace")
     if "training complete\n" not in text:
-        raise ParseError(file, "is cut short: `mlp train` did not come to its end", remedy=AGAIN)
+        raise ParseError(file, "is cut short: `mlp train` did not come to its end")
     return np.array(
         [
             float(value)
@@ -333,9 +332,7 @@ def _active_set(file: Path, p: int) -> NDArray[np.float64]:
         file, lambda: np.load(io.BytesIO(read_bytes(file)), allow_pickle=False)
     )
     if values.shape != (p, p) or not np.isfinite(values).all():
-        raise ParseError(
-            file, f"is no active set of {p} parameters (got shape {values.shape})", remedy=AGAIN
-        )
+        raise ParseError(file, f"is no active set of {p} parameters (got shape {values.shape})")
     return values
 
 
@@ -346,9 +343,7 @@ def _selected(settings: Settings, directory: Path) -> Result:
     graded = _noted(file)
     grades = _of(file, lambda: [float(noted[cfg.GRADE]) for noted in graded])
     if len(grades) != len(candidates) or not np.isfinite(grades).all():
-        raise ParseError(
-            file, f"holds the grades of {len(grades)} of {len(candidates)} candidates", remedy=AGAIN
-        )
+        raise ParseError(file, f"holds the grades of {len(grades)} of {len(candidates)} candidates")
     pool = (
         _cfg(directory / "pieces.cfg", species)
         if settings.cut_radius_A
@@ -362,22 +357,16 @@ def _selected(settings: Settings, directory: Path) -> Result:
         re.MULTILINE,
     )
     if told is None:
-        raise ParseError(
-            log, "is cut short: `mlp select_add` did not come to its end", remedy=AGAIN
-        )
+        raise ParseError(log, "is cut short: `mlp select_add` did not come to its end")
     chosen = _noted(file)
     if len(chosen) != int(told[1]):
-        raise ParseError(
-            file, f"holds {len(chosen)} of {told[1]} selected configurations", remedy=AGAIN
-        )
+        raise ParseError(file, f"holds {len(chosen)} of {told[1]} selected configurations")
     rows = _of(
         file,
         lambda: {int(noted["ID"]): len(noted["selected_eqn_inds"].split(",")) for noted in chosen},
     )
     if rows and not set(rows) <= set(range(len(pool))):
-        raise ParseError(
-            file, f"names configurations that are none of the {len(pool)} candidates", remedy=AGAIN
-        )
+        raise ParseError(file, f"names configurations that are none of the {len(pool)} candidates")
     pool_grades = pool.grade if pool.grade is not None else np.zeros(len(pool))
     ranked = sorted(rows, key=lambda index: (-rows[index], -pool_grades[index]))
     ranked = ranked[: settings.max_selected]
@@ -400,7 +389,7 @@ def _of(file: Path, read: Callable[[], Got]) -> Got:
     try:
         return read()
     except (ValueError, KeyError, EOFError) as error:
-        raise ParseError(file, f"is damaged or cut short ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is damaged or cut short ({error})") from error
 
 
 def cost(settings: Settings, n_atoms: int) -> Cost:

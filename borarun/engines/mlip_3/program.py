@@ -6,7 +6,7 @@ Reads ``job.json``. To train also ``train.cfg``, ``valid.cfg`` and ``start.mtp``
 of ``check_errors``) and ``efs_*.cfg`` (of ``calculate_efs``), and ``program.txt``: which ``mlp`` it
 was. To select also ``start.almtp`` and ``candidates.cfg``; it leaves ``graded.cfg``,
 ``select_add.log``, ``chosen.cfg`` and, where neighbourhoods are cut out, ``pieces.cfg``, among
-which it chose.
+which it chose. Last, both say how it ended.
 
 A step whose file is there is not done again. Training that was stopped goes on from the potential
 that ``mlp`` last saved, with the iterations left.
@@ -22,7 +22,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from borarun.causes import Cause, cause_of_error, cause_of_exit
+from borarun.endings import Ending
+from borarun.errors import EngineError
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.mtp import active_set, almtp, cfg
@@ -41,21 +43,6 @@ POLL_S = 1.0
 EVIDENCE_LINES = 15
 VACUUM_A = 10.0
 """Least distance between a neighbourhood that was cut out and its images."""
-
-
-class CommandError(ValueError):
-    """A command of MLIP-3 ended badly.
-
-    Parameters
-    ----------
-    message : what to tell
-    code : its exit code; minus the signal that killed it, of which ``self.code`` makes what shells
-        say
-    """
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code if code > 0 else 128 - code
 
 
 def main() -> None:
@@ -96,9 +83,15 @@ def main() -> None:
                 )
             if not (here / "active_set.npy").exists():
                 _active_set(here)
+    except EngineError as error:
+        ending = Ending.of_error(error)
+    except FileNotFoundError as error:
+        ending = Ending.of_error(EngineError(f"MLIP-3: {error}", cause=Cause.PROGRAM_MISSING))
     except (OSError, ValueError) as error:
-        print(f"MLIP-3: {error}", file=sys.stderr)
-        sys.exit(error.code if isinstance(error, CommandError) else 1)
+        ending = Ending.of_error(EngineError(f"MLIP-3: {error}", cause=cause_of_error(error)))
+    else:
+        ending = Ending()
+    ending.write(here)
 
 
 def _name(program: str) -> str:
@@ -123,7 +116,9 @@ def _step(here: Path, command: list[str], output: str, verb: str, *arguments: st
                 [*command, verb, *(argument.format(written) for argument in arguments)], log
             ).wait()
         if code < 0:  # else what it left tells better
-            raise CommandError(f"`mlp {verb}` was ended by signal {-code}.", code)
+            raise EngineError(
+                f"MLIP-3: `mlp {verb}` was ended by signal {-code}.", cause=cause_of_exit(code, "")
+            )
         _finish(here, written, output, f"{verb}.log")
 
 
@@ -148,8 +143,11 @@ def _finish(here: Path, written: str, output: str, log: str) -> None:
     if not (here / written).exists() or any(
         "ERROR" in line or line.startswith("Error") for line in lines
     ):
-        raise ValueError(
-            "\n".join([f"a command failed. The last lines of {log}:", *lines[-EVIDENCE_LINES:]])
+        last = "\n".join(lines[-EVIDENCE_LINES:])
+        raise EngineError(
+            f"MLIP-3: a command failed. Its last lines are those of {log}.",
+            evidence=last,
+            cause=cause_of_exit(0, last),
         )
     (here / written).replace(here / output)
 
@@ -198,10 +196,13 @@ def _train(here: Path, job: dict[str, Any], command: list[str]) -> None:
                         file.write(text.encode())
                 (here / "progress").write_text(f"{0.95 * _iterations(log) / max(limit, 1):.3f}")
     if process.returncode:
-        last = log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:]
-        raise CommandError(
-            "\n".join(["`mlp train` failed. The last lines of train.log:", *last]),
-            process.returncode,
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:])
+        raise EngineError(
+            f"MLIP-3: `mlp train` ended with exit code {process.returncode}."
+            if process.returncode > 0
+            else f"MLIP-3: `mlp train` was ended by signal {-process.returncode}.",
+            evidence=last,
+            cause=cause_of_exit(process.returncode, last),
         )
     start = Potential.read((here / "start.mtp").read_text())
     content = almtp.tagged((here / "current.almtp").read_bytes(), str(start.data.potential_tag))

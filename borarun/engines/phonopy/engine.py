@@ -17,13 +17,14 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
+from borarun import endings
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
-from borarun.engines.reading import AGAIN, read_bytes
-from borarun.errors import EngineError, ParseError
+from borarun.engines.reading import read_bytes
+from borarun.errors import ParseError
 from borarun.operations.base import Quantity
 
 NAME = "phonopy"
@@ -140,15 +141,12 @@ def parse(settings: Settings, directory: Path) -> Result:
     EngineError
         Where the program says that it came to no result.
     """
-    file = directory / "result.json"
+    file, result = directory / endings.NAME, endings.result_of(directory)
     try:
-        result = json.loads(read_bytes(file))
-        if "failed" in result:
-            raise EngineError(result["failed"], remedy=result["remedy"])
         facts = {name: result["facts"][name] for name in sorted(FACTS[settings.operation])}
         size = int(result["bytes"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is damaged ({error})") from error
     if settings.operation == "displace":
         return Result(
             facts=facts,
@@ -162,11 +160,9 @@ def _displaced(file: Path, size: int, facts: dict[str, Any]) -> Frames:
     try:
         frames = Frames.from_extxyz(text.decode())
     except Exception as error:  # ASE raises whatever its reader stumbles over
-        raise ParseError(file, f"is no extended XYZ ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is no extended XYZ ({error})") from error
     if len(frames) != facts["n_displacements"] or len(frames) == 0:
-        raise ParseError(
-            file, f"holds {len(frames)} of {facts['n_displacements']} displacements", remedy=AGAIN
-        )
+        raise ParseError(file, f"holds {len(frames)} of {facts['n_displacements']} displacements")
     return frames
 
 
@@ -178,7 +174,7 @@ def _arrays(file: Path, size: int) -> dict[str, Quantity]:
             for name, (inside, unit, dims) in ARRAYS.items():
                 arrays[name] = Quantity(np.asarray(found[inside]), unit, dims)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is damaged ({error})") from error
     for name, quantity in arrays.items():
         if not np.isfinite(quantity.values).all():
             raise ParseError(file, f"holds {name} that are no numbers")
@@ -188,9 +184,7 @@ def _arrays(file: Path, size: int) -> dict[str, Quantity]:
 def _whole(file: Path, size: int) -> bytes:
     content = read_bytes(file)
     if len(content) != size:
-        raise ParseError(
-            file, f"is cut short or damaged ({len(content)} of {size} bytes)", remedy=AGAIN
-        )
+        raise ParseError(file, f"is cut short or damaged ({len(content)} of {size} bytes)")
     return content
 
 

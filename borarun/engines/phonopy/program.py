@@ -3,7 +3,7 @@
 
 Reads ``job.json`` and ``structure.extxyz``, and ``forces.extxyz`` for the phonons
 (``borarun.engines.phonopy`` writes them). Leaves ``displaced.extxyz`` or ``phonons.npz`` and, last,
-``result.json``.
+how it ended.
 
 Source: Togo, J. Phys. Soc. Jpn. 92, 012001 (2023), for the method of finite displacements as
 phonopy has it; Setyawan and Curtarolo, Comput. Mater. Sci. 49, 299 (2010), for the paths of band
@@ -25,6 +25,9 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 from phonopy.structure.cells import guess_primitive_matrix
 
+from borarun.causes import Cause
+from borarun.endings import Ending
+from borarun.errors import EngineError
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.units import KJ_PER_MOL_IN_EV
@@ -44,14 +47,6 @@ GRID_PER_WIDTH = 5
 """Points of the density of states within one standard deviation of its Gaussians ..."""
 MARGIN_WIDTHS = 5
 """... which reaches so many beyond the outermost frequencies."""
-
-
-class NoResultError(Exception):
-    """There is no result, and why."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.remedy = remedy
 
 
 def displacing(structure: Atoms, job: dict[str, Any]) -> Phonopy:
@@ -89,23 +84,26 @@ def forces_of(phonons: Phonopy, labels: Frames) -> tuple[Array, float]:
     """
     wanted = displaced(phonons)
     if len(labels) != len(wanted) or labels.forces is None:
-        raise NoResultError(
+        raise EngineError(
             f"forces of {len(labels)} displacements were given, {len(wanted)} are needed.",
-            "Delete these records and submit again.",
+            remedy="Delete these records and submit again.",
+            cause=Cause.BAD_INPUT,
         )
     found = []
     for number, (cell, label) in enumerate(zip(wanted, labels, strict=True)):
         if not np.array_equal(cell.numbers, label.numbers):
-            raise NoResultError(
+            raise EngineError(
                 f"the forces of displacement {number + 1} belong to other atoms.",
-                "Delete these records and submit again.",
+                remedy="Delete these records and submit again.",
+                cause=Cause.BAD_INPUT,
             )
         far = float(find_mic(label.positions - cell.positions, cell.cell)[1].max())
         if far > SAME_POSITION_A:
-            raise NoResultError(
+            raise EngineError(
                 f"the forces of displacement {number + 1} belong to other positions "
                 f"({far:.2g} A away).",
-                "Delete these records and submit again.",
+                remedy="Delete these records and submit again.",
+                cause=Cause.BAD_INPUT,
             )
         found.append(label.get_forces())
     forces = np.array(found)
@@ -159,9 +157,10 @@ def band_structure(phonons: Phonopy, path: str) -> tuple[dict[str, Array], list[
         known = "".join(
             sorted(cell.get_bravais_lattice(eps=LATTICE_TOLERANCE).get_special_points())
         )
-        raise NoResultError(
+        raise EngineError(
             f"no band path {path!r} in this lattice.",
-            f"Take its corners from {known}, a comma where it jumps.",
+            remedy=f"Take its corners from {known}, a comma where it jumps.",
+            cause=Cause.BAD_INPUT,
         ) from error
     distance, corners, names = route.get_linear_kpoint_axis()
     bands = phonons.run_band_structure([route.kpts])
@@ -248,14 +247,12 @@ def run(directory: Path) -> None:
             buffer = io.BytesIO()
             np.savez(buffer, allow_pickle=False, **arrays)
             name, content = "phonons.npz", buffer.getvalue()
-    except NoResultError as error:
-        result: dict[str, Any] = {"failed": str(error), "remedy": error.remedy}
+    except EngineError as error:
+        Ending.of_error(error).write(directory)
     else:
         with replacing(directory / name) as file:
             file.write(content)
-        result = {"facts": facts, "bytes": len(content)}
-    with replacing(directory / "result.json") as file:
-        file.write(json.dumps(result, indent=1).encode())
+        Ending(result={"facts": facts, "bytes": len(content)}).write(directory)
 
 
 if __name__ == "__main__":

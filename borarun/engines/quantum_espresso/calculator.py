@@ -29,6 +29,7 @@ from ase.calculators.socketio import SocketServer, actualunixsocketname
 from ase.io import read
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from borarun.causes import Cause, cause_of_exit
 from borarun.errors import EngineError
 from borarun.tether import end_with_parent
 
@@ -36,13 +37,18 @@ OUTPUT = "pw.out"
 EVIDENCE_LINES = 20
 
 
-def explain(text: str) -> EngineError:
-    """Why the last pw.x ended early, and what to do, from its output; the evidence is what it
-    printed up to there.
+def explain(text: str, code: int) -> EngineError:
+    """Why the last pw.x ended early, and what to do; the evidence is what it printed up to there.
+
+    Parameters
+    ----------
+    text : its output
+    code : its exit code; minus the signal that killed it
     """
+    cause = cause_of_exit(code, text)
     text = text.rpartition("Program PWSCF")[2]
     if found := re.search(r"convergence NOT achieved.*", text):
-        message = "the electronic cycle of pw.x did not converge."
+        cause, message = Cause.NOT_CONVERGED, "the electronic cycle of pw.x did not converge."
         remedy = (
             "Lower mixing_beta or raise electron_maxstep under reference.espresso, or look at "
             "the structure."
@@ -53,12 +59,15 @@ def explain(text: str) -> EngineError:
             "See reference in the study, and the site's command.",
         )
     else:
-        message, remedy = (
-            "pw.x ended before its result.",
-            "It may have been killed, or lack memory: see its last lines, and stderr.txt.",
+        message = "pw.x ended before its result."
+        remedy = (
+            cause.remedy
+            if cause.may_pass
+            else "It may have been killed, or lack memory: see its last lines, and stderr.txt."
         )
     lines = text[: found.end() if found else len(text)].rstrip().splitlines()
-    return EngineError(message, remedy=remedy, evidence="\n".join(lines[-EVIDENCE_LINES:]))
+    evidence = "\n".join(lines[-EVIDENCE_LINES:])
+    return EngineError(message, remedy=remedy, evidence=evidence, cause=cause)
 
 
 class PwCalculator(Calculator):
@@ -98,9 +107,10 @@ class PwCalculator(Calculator):
             OSError,
             AssertionError,
         ) as error:  # ASE asserts that numbers are finite and messages are those of the protocol
-            self.close()
+            code = self.close()
             output = self._path / OUTPUT
-            raise explain(output.read_text(errors="replace") if output.exists() else "") from error
+            text = output.read_text(errors="replace") if output.exists() else ""
+            raise explain(text, code) from error
         self.results = {
             "energy": results["energy"],
             "free_energy": results["energy"],
@@ -133,10 +143,12 @@ class PwCalculator(Calculator):
         ):
             self._server.calculate(start)
 
-    def close(self) -> None:
-        """End pw.x and wait until it has written its last lines."""
+    def close(self) -> int:
+        """End pw.x and wait until it has written its last lines; its exit code, 0 where none
+        ran.
+        """
         if self._server is None:
-            return
+            return 0
         server, self._server = self._server, None
         try:
             if server.protocol is not None:
@@ -148,6 +160,7 @@ class PwCalculator(Calculator):
         ):  # its exit code is not 0 where it fails, which its output tells better
             warnings.simplefilter("ignore")
             server.close()
+        return (server.proc.poll() or 0) if server.proc else 0
 
 
 @contextmanager

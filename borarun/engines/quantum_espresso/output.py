@@ -10,7 +10,7 @@ import numpy as np
 from ase.units import Ry
 from numpy.typing import NDArray
 
-from borarun.engines.reading import AGAIN, unreadable
+from borarun.engines.reading import unreadable
 from borarun.errors import ParseError
 from borarun.task import Json
 
@@ -56,11 +56,7 @@ def read_output(file: Path) -> Output:
         raise unreadable(file, error) from error
     versions = re.findall(r"Program PWSCF v\.(\S+)", text)
     if not versions or not re.search(r"^\s+JOB DONE\.\n=-+=\n\Z", text, re.MULTILINE):
-        raise ParseError(
-            file,
-            "is cut short: it does not end with pw.x's JOB DONE",
-            remedy=AGAIN,
-        )
+        raise ParseError(file, "is cut short: it does not end with pw.x's JOB DONE")
     return Output(
         programs=tuple(dict.fromkeys(f"PWSCF {version}" for version in versions)),
         functionals=frozenset(

@@ -25,9 +25,11 @@ from pydantic import (
     model_validator,
 )
 
+from borarun import endings
+from borarun.causes import Cause
 from borarun.contacts import Contacts, contacts
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
-from borarun.engines.reading import AGAIN, read_bytes
+from borarun.engines.reading import read_bytes
 from borarun.errors import EngineError, ParseError
 from borarun.labels import gate
 from borarun.messages import Section
@@ -190,6 +192,7 @@ def check_version(asked: str | None, programs: Iterable[str], directory: Path) -
                 f"version: the study asks for {name} {asked} (got {version}).",
                 remedy="Name that version in the site file, or load it in worker_init; or "
                 f"change reference.version. Then delete {directory}, and submit again.",
+                cause=Cause.BAD_SETUP,
             )
 
 
@@ -267,17 +270,12 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     EngineError
         Where the program says that it came to no result.
     """
-    file = directory / "result.json"
+    file, result = directory / endings.NAME, endings.result_of(directory)
     try:
-        result = json.loads(read_bytes(file))
-        if "failed" in result:
-            raise EngineError(
-                result["failed"], remedy=result["remedy"], evidence=result["evidence"]
-            )
         facts = {name: result["facts"][name] for name in FACTS[settings.operation]}
         size, n_labels = int(result["bytes"]), int(result["facts"]["n_labels"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is damaged ({error})") from error
     numbers = np.concatenate(
         [np.ravel(value) for value in facts.values() if not isinstance(value, str)]
     )
@@ -287,9 +285,7 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     file = directory / "labels.extxyz"
     text = read_bytes(file)
     if len(text) != size:
-        raise ParseError(
-            file, f"is cut short or damaged ({len(text)} of {size} bytes)", remedy=AGAIN
-        )
+        raise ParseError(file, f"is cut short or damaged ({len(text)} of {size} bytes)")
     labels, asked = _frames(file), _frames(directory / _input_file(settings))
     expected = np.tile(asked.numbers, 1 if settings.operation == "label" else n_labels)
     if len(labels) != n_labels or not np.array_equal(labels.numbers, expected):
@@ -318,6 +314,7 @@ def admit(labels: Frames, file: Path) -> None:
         raise EngineError(
             f"{file.name}: {finding}",
             remedy="Look at the run's directory: its settings or its start are wrong.",
+            cause=Cause.BAD_INPUT,
         )
 
 

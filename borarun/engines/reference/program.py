@@ -3,10 +3,9 @@ dynamics.
 
 ``python -m borarun.engines.reference.program --cores N [-- COMMAND]`` works in the current
 directory. It reads ``job.json`` (``reference.base`` writes it) and ``start.extxyz`` or
-``frames.extxyz``, and leaves ``result.json`` and ``labels.extxyz``. Labels are appended to
+``frames.extxyz``, and leaves ``labels.extxyz`` and, last, how it ended. Labels are appended to
 ``labels.partial.extxyz`` while it runs; ``state.json`` says how much of that counts and where
-molecular dynamics stands, so that a program that was killed goes on from there. ``labels.extxyz``
-appears last, by rename: where it is, the run is complete.
+molecular dynamics stands, so that a program that was killed goes on from there.
 """
 
 from __future__ import annotations
@@ -32,6 +31,8 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
 from ase.spacegroup.symmetrize import check_symmetry
 
+from borarun.causes import Cause
+from borarun.endings import Ending, is_complete
 from borarun.errors import EngineError
 from borarun.frames import Frames
 from borarun.units import EV_PER_A3_IN_BAR, EV_PER_A3_IN_KBAR
@@ -100,20 +101,9 @@ class Output:
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the result and let the labels appear."""
         facts = {"n_labels": self.n_labels, **facts}
-        self._replace(
-            "result.json",
-            json.dumps({"facts": facts, "bytes": self._partial.stat().st_size}, indent=1),
-        )
+        size = self._partial.stat().st_size
         self._partial.replace(self.directory / "labels.extxyz")
-
-    def fail(self, error: EngineError) -> None:
-        """Write why there is no result: that is a result as well, and no crash."""
-        self._replace(
-            "result.json",
-            json.dumps(
-                {"failed": str(error), "remedy": error.remedy, "evidence": error.evidence}, indent=1
-            ),
-        )
+        Ending(result={"facts": facts, "bytes": size}).write(self.directory)
 
     def _replace(self, name: str, text: str) -> None:
         staged = self.directory / f"{name}.new"
@@ -140,6 +130,7 @@ def labelled(atoms: Atoms, calculator: BaseCalculator) -> Atoms:
         raise EngineError(
             "an energy, force or stress is no number.",
             remedy="Look at the structure: atoms may overlap.",
+            cause=Cause.EXPLODED,
         )
     image.calc = SinglePointCalculator(image, energy=energy, forces=forces, stress=stress)
     return image
@@ -174,6 +165,7 @@ def relax(
             raise EngineError(
                 "an energy, force or stress is no number.",
                 remedy="Look at the structure: atoms may overlap.",
+                cause=Cause.EXPLODED,
             )
         if largest < job["fmax_eV_per_A"] and stress < job["max_stress_kbar"]:
             break
@@ -182,6 +174,7 @@ def relax(
             f"not relaxed after {job['max_steps']} steps (forces up to {largest:.3g} eV/A, "
             f"stress up to {stress:.3g} kbar).",
             remedy="Raise relax.max_steps, or begin with a better structure.",
+            cause=Cause.NOT_CONVERGED,
         )
     relaxed = labelled(atoms, calculator)
     output.append(relaxed)
@@ -252,6 +245,7 @@ def aimd(
                 f"{temperature:g} K).",
                 remedy="Choose a smaller time step or a lower temperature, or begin with a relaxed "
                 "structure.",
+                cause=Cause.EXPLODED,
             )
         heat += now
         if step % job["sample_every"] == 0:
@@ -276,7 +270,7 @@ def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
     """Do the job of a directory, from the beginning or from where it was; ``command`` starts the
     program behind it, where there is one.
     """
-    if (directory / "labels.extxyz").exists():
+    if is_complete(directory):
         return
     job = json.loads((directory / "job.json").read_text())
     frames = Frames.from_extxyz(
@@ -294,7 +288,7 @@ def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
             else:
                 facts = aimd(frames[0], calculator, job, output)
     except EngineError as error:
-        output.fail(error)
+        Ending.of_error(error).write(directory)
     else:
         output.finish(facts)
 

@@ -29,6 +29,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
+from borarun.causes import Cause
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
 from borarun.engines.reference import base as reference
@@ -353,6 +354,7 @@ def _start(frames: Frames) -> Atoms:
         raise EngineError(
             f"VASP takes one configuration a task (got {len(frames)}).",
             remedy="Set reference.labels_per_task to 1.",
+            cause=Cause.BAD_INPUT,
         )
     return frames[0]
 
@@ -469,6 +471,7 @@ def _relaxed(
             "not relaxed: VASP still moved the atoms when it was started for the "
             f"{len(runs)}th time (forces up to {largest:.3g} eV/A).",
             remedy="Raise relax.max_steps, or begin with a better structure.",
+            cause=Cause.NOT_CONVERGED,
         )
     if settings.ionic_tolerance_eV is None and largest > settings.fmax_eV_per_A:
         raise ParseError(

@@ -22,15 +22,15 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
+from borarun import endings
 from borarun.engines.base import Frames
-from borarun.engines.reading import AGAIN, read_bytes, unreadable
+from borarun.engines.reading import read_bytes, unreadable
 from borarun.engines.vasp.inputs import kind_of_run
 from borarun.engines.vasp.output_xml import Vasprun, read_vasprun
-from borarun.errors import EngineError, ParseError, TimeUpError
+from borarun.errors import ParseError
 from borarun.task import Json
 
 RAISE_NELM = "Raise NELM or change ALGO under reference.incar, or look at the structure."
-SUBMIT_AGAIN = "Submit again: VASP goes on from there."
 
 ENERGY_TOLERANCE_EV = 1e-5
 """Between the energy of the OUTCAR and that of the XML, which print six to eight decimals."""
@@ -193,26 +193,16 @@ def read_records(directory: Path) -> list[dict[str, Json]]:
     EngineError
         Where it says why there is no result.
     """
-    file = directory / "result.json"
+    file, result = directory / endings.NAME, endings.result_of(directory)
     try:
-        result = json.loads(read_bytes(file))
-        if "failed" in result:
-            raise EngineError(
-                result["failed"],
-                remedy=result["remedy"],
-                evidence=result["evidence"],
-                transient=result.get("transient", False),
-            )
         records: list[dict[str, Json]] = [
             json.loads(read_bytes(directory / f"run-{number}" / "run.json"))
             for number in range(1, result["runs"] + 1)
         ]
     except (ValueError, KeyError, TypeError) as error:
-        raise ParseError(file, f"is damaged ({error})", remedy=AGAIN) from error
-    if result["stopped"] or not records:
-        raise TimeUpError(
-            "the wall of the batch job was reached before VASP was done.", remedy=SUBMIT_AGAIN
-        )
+        raise ParseError(file, f"is damaged ({error})") from error
+    if not records:
+        raise ParseError(file, "names no run of VASP")
     return records
 
 
@@ -242,13 +232,12 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
         )
     tags = _tags(xml)
     if absent := {"NELECT", "NELM", "IBRION"} - tags.keys():
-        raise ParseError(file, f"does not tell {', '.join(sorted(absent))}", remedy=AGAIN)
+        raise ParseError(file, f"does not tell {', '.join(sorted(absent))}")
     if len(outcar.energy) != steps:
         raise ParseError(
             directory / "OUTCAR",
             f"has {len(outcar.energy)} energies TOTEN, and vasprun.xml has {steps}: they are of "
             "different runs, or one is cut short",
-            remedy=AGAIN,
         )
     same = np.isclose(outcar.energy, xml.energy, rtol=0, atol=ENERGY_TOLERANCE_EV, equal_nan=True)
     if not same.all():
@@ -258,7 +247,6 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
             f"step {step + 1} has TOTEN = {outcar.energy[step]:.8f} eV, and e_fr_energy = "
             f"{xml.energy[step]:.8f} eV in vasprun.xml (tolerance {ENERGY_TOLERANCE_EV:g} eV): "
             "they are of different runs",
-            remedy=AGAIN,
         )
     return Run(
         directory=directory,
@@ -479,12 +467,11 @@ def read_outcar(file: Path) -> Outcar:
     except OSError as error:
         raise unreadable(file, error) from error
     except IndexError as error:
-        raise ParseError(file, f"is cut short after step {len(energies)}", remedy=AGAIN) from error
+        raise ParseError(file, f"is cut short after step {len(energies)}") from error
     if not ended:
         raise ParseError(
             file,
             f"is cut short after step {len(energies)}: it does not end with VASP's timing",
-            remedy=AGAIN,
             evidence=_tail(file),
         )
     try:
@@ -499,11 +486,9 @@ def _temperatures(file: Path, steps: int) -> NDArray[np.float64]:
     try:
         temperatures = np.array([step["T"] for step in Oszicar(file).ionic_steps], float)
     except Exception as error:  # pymatgen raises whatever its reader stumbles over
-        raise ParseError(file, f"is cut short or damaged ({error})", remedy=AGAIN) from error
+        raise ParseError(file, f"is cut short or damaged ({error})") from error
     if len(temperatures) != steps:
-        raise ParseError(
-            file, f"tells the temperature of {len(temperatures)} steps of {steps}", remedy=AGAIN
-        )
+        raise ParseError(file, f"tells the temperature of {len(temperatures)} steps of {steps}")
     return temperatures
 
 

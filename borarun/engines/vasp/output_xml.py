@@ -22,7 +22,7 @@ from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
-from borarun.engines.reading import AGAIN, unreadable
+from borarun.engines.reading import unreadable
 from borarun.errors import ParseError
 from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
@@ -112,7 +112,7 @@ def read_vasprun(file: Path) -> Vasprun:
     symbols: tuple[str, ...] = ()
     try:
         if file.stat().st_size == 0:
-            raise ParseError(file, "is empty: VASP ended before it wrote anything", remedy=AGAIN)
+            raise ParseError(file, "is empty: VASP ended before it wrote anything")
         for part, cycles in _parts(file):
             if part.tag == "calculation":
                 steps.append(_step(part, len(symbols), cycles))
@@ -131,7 +131,7 @@ def read_vasprun(file: Path) -> Vasprun:
     except OSError as error:
         raise unreadable(file, error) from error
     except KeyError as error:
-        raise ParseError(file, f"has no part {error}", remedy=AGAIN) from error
+        raise ParseError(file, f"has no part {error}") from error
     except ForcelessError as error:
         raise ParseError(
             file,
@@ -141,7 +141,7 @@ def read_vasprun(file: Path) -> Vasprun:
         ) from error
     except (ElementTree.ParseError, ValueError) as error:
         raise ParseError(
-            file, f"is cut short or damaged after step {len(steps)} ({error})", remedy=AGAIN
+            file, f"is cut short or damaged after step {len(steps)} ({error})"
         ) from error
     n = len(symbols)
     stress = None

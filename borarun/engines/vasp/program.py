@@ -4,7 +4,7 @@ start VASP.
 It works in the current directory, which ``borarun.engines.vasp`` rendered. Each run of VASP has a
 directory ``run-N`` of its own, and is whole when ``run.json`` is there: one that was killed is
 begun again. A relaxation runs again from where it ended until VASP has nothing left to do;
-molecular dynamics that the wall stopped goes on. ``result.json`` says how it ended.
+molecular dynamics that the wall stopped goes on. Its last file says how it ended.
 
 Custodian's handlers mend what they can, and what they mended is noted. Those that change the
 smearing (LargeSigma, IncorrectSmearing) or the time step of molecular dynamics (Potim) are not
@@ -39,7 +39,8 @@ from custodian.vasp.validators import VaspFilesValidator, VaspNpTMDValidator
 from pymatgen.io.vasp.inputs import Incar
 from pymatgen.io.vasp.outputs import Oszicar
 
-from borarun import endings
+from borarun.causes import Cause, cause_of_exit
+from borarun.endings import Ending
 from borarun.engines.vasp.output_xml import last_structure
 from borarun.errors import EngineError
 from borarun.file import replacing
@@ -132,17 +133,17 @@ def run(directory: Path, command: list[str]) -> None:
     try:
         runs, stopped = _runs(directory, job, command)
     except EngineError as error:
-        _write(
-            directory / "result.json",
-            {
-                "failed": str(error),
-                "remedy": error.remedy,
-                "evidence": error.evidence,
-                "transient": error.transient,
-            },
-        )
+        ending = Ending.of_error(error)
     else:
-        _write(directory / "result.json", {"runs": runs, "stopped": stopped})
+        ending = (
+            Ending(
+                cause=Cause.OUT_OF_TIME,
+                message="the wall of the batch job was reached before VASP was done.",
+            )
+            if stopped
+            else Ending(result={"runs": runs})
+        )
+    ending.write(directory)
 
 
 def _runs(directory: Path, job: dict[str, Any], command: list[str]) -> tuple[int, bool]:
@@ -244,7 +245,9 @@ def _licensed(folder: Path, job: dict[str, Any]) -> Iterator[dict[str, dict[str,
         )
         if titel is None or zval is None:
             raise EngineError(
-                f"the POTCAR {path} has no TITEL or no ZVAL.", remedy="Put VASP's own file there."
+                f"the POTCAR {path} has no TITEL or no ZVAL.",
+                remedy="Put VASP's own file there.",
+                cause=Cause.BAD_SETUP,
             )
         element = re.split(r"[_.]", titel[1].split()[1])[0]
         potcars[element] = {
@@ -361,7 +364,7 @@ def _custodian(
             message,
             remedy="See VASP's output below.",
             evidence=evidence,
-            transient=endings.is_transient(vasp.exit_code, evidence),
+            cause=cause_of_exit(vasp.exit_code, evidence),
         ) from error
     return _mended(custodian)
 

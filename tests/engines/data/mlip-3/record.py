@@ -28,7 +28,7 @@ KEPT = (
     "train.cfg valid.cfg start.mtp train.log trained.almtp active_set.npy efs_train.cfg "
     "efs_valid.cfg errors_train.txt errors_valid.txt"
 )
-KEPT += " candidates.cfg graded.cfg pieces.cfg select_add.log chosen.cfg"
+KEPT += " ending.json candidates.cfg graded.cfg pieces.cfg select_add.log chosen.cfg"
 SHAPE: dict[str, Any] = {"level": 6, "cutoff_A": 4.0, "radial_basis_size": 4}
 TRAIN = mlip_3.Settings(
     operation="train", **SHAPE, iteration_limit=15, al_mode="nbh", validation_fraction=0.3

@@ -142,6 +142,7 @@ def found(
         n_atoms=100,
         n_units=4,
         warnings=[],
+        former=[],
     )
     store, tasks = Store(tmp_path_factory.mktemp("licb11h12")), []
     box = crystal.atoms.cell.array

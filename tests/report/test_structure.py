@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from borarun.report import Results
+from borarun.report.measured import Measured
 from borarun.report.trajectory import DRAWN_FRAMES
+from borarun.subjects.diffusion.arrhenius import barriers
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.diffusion.structure import tables as structure_tables
+from borarun.subjects.diffusion.structure.results import JumpPath, LocalStructure
 from borarun.subjects.heating.results import HeatingFound
+from borarun.units import BOLTZMANN_EV_PER_K
 
 
 def test_ions_that_stay_are_on_the_tetrahedral_sites_that_they_were_put_on(
@@ -75,3 +81,37 @@ def test_a_stay_that_never_ended_is_a_lower_bound(results: Results) -> None:
     table = structure_tables.sites(results)
     assert table is not None
     assert table.cells[0][-3:] == ["over 130", "never there", "never there"]
+
+
+def test_barriers_of_jumps_are_those_of_their_rates(results: Results) -> None:
+    """Rates of 250 meV, of which the coldest makes no jump and still counts."""
+    found = results.of(DiffusionFound)
+    path = "tetrahedral → octahedral"
+
+    def at(one: LocalStructure) -> LocalStructure:
+        # 40 jumps in an ion-ns at 500 K.
+        factor = np.exp(-0.25 / BOLTZMANN_EV_PER_K * (1 / one.temperature_K - 1 / 500))
+        jumps = round(40 * factor) if one.temperature_K > 400 else 0
+        rate = Measured(jumps, jumps, jumps)
+        paths = (JumpPath(path, jumps, rate, 4.1),) if jumps else ()
+        return replace(one, paths=paths, hole_time_ns={"tetrahedral": 1.0})
+
+    transport = [replace(p, phase="") for p in found.transport]
+    local = [at(one) for one in found.local if one.vacancies == 1]
+    (barrier,) = barriers(transport, local)
+    assert (barrier.path, barrier.n_temperatures) == (path, 4)
+    assert barrier.barrier_meV is not None
+    assert barrier.barrier_meV.low < 250 < barrier.barrier_meV.high
+    mixed = [replace(p, phase="mixed") for p in found.transport]
+    assert barriers(mixed, local) == ()
+
+
+def test_ions_that_stay_make_no_jumps_and_come_nowhere(results: Results) -> None:
+    still = next(one for one in results.of(DiffusionFound).local if one.vacancies == 0)
+    assert still.paths == () and still.correlation_factor is None
+    assert still.hole_time_ns["tetrahedral"] == pytest.approx(
+        still.n_mobile * still.time_ps / 1000, rel=1e-6
+    )
+    bin_A = float(still.came_A[1] - still.came_A[0])
+    assert still.came_density.sum() * bin_A == pytest.approx(1)
+    assert still.came_density[still.came_A > 3].sum() == 0

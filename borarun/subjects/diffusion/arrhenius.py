@@ -11,11 +11,15 @@ import numpy as np
 from borarun.analysis import arrhenius
 from borarun.analysis.order import MeanOrder
 from borarun.report.measured import Measured
-from borarun.subjects.diffusion.results import ArrheniusLine, Transport
+from borarun.subjects.diffusion.results import ArrheniusLine, JumpBarrier, Transport
+from borarun.subjects.diffusion.structure.results import LocalStructure
 from borarun.subjects.heating.results import Transition
 from borarun.subjects.reorientation.results import Rotation
 
 LINE_POINTS = 30
+MANY_JUMPS = 10
+"""From so many on, a count of jumps has about a normal error."""
+
 ORDERED_PHASE, DISORDERED_PHASE, MIXED = "ordered phase", "disordered phase", "mixed"
 
 
@@ -91,6 +95,54 @@ def lines(transport: Sequence[Transport]) -> tuple[ArrheniusLine, ...]:
         sorted(
             made, key=lambda line: (line.functional, line.vacancies, line.phase != ORDERED_PHASE)
         )
+    )
+
+
+def barriers(
+    transport: Sequence[Transport], local: Sequence[LocalStructure]
+) -> tuple[JumpBarrier, ...]:
+    """A barrier for each path of each functional, vacancy count and phase; none of what is mixed.
+
+    Rates of many jumps enter by their error, others by their number.
+    """
+    phases = {(p.functional, p.vacancies, p.temperature_K): p.phase for p in transport}
+    groups: dict[tuple[str, int, str], list[LocalStructure]] = {}
+    for one in local:
+        phase = phases[one.functional, one.vacancies, one.temperature_K]
+        if phase != MIXED:
+            groups.setdefault((one.functional, one.vacancies, phase), []).append(one)
+    return tuple(
+        _barrier(group, *key, path)
+        for key, group in sorted(groups.items())
+        for path in sorted({path.path for one in group for path in one.paths})
+    )
+
+
+def _barrier(
+    group: Sequence[LocalStructure], functional: str, vacancies: int, phase: str, path: str
+) -> JumpBarrier:
+    before = path.split(" → ")[0]
+    counted = [
+        (one.temperature_K, sum(p.jumps for p in one.paths if p.path == path), time_ns)
+        for one in group
+        if (time_ns := one.hole_time_ns.get(before, 0.0)) > 0
+    ]
+    good = np.array([row for row in counted if row[1] >= MANY_JUMPS], float).reshape(-1, 3).T
+    few = np.array([row for row in counted if row[1] < MANY_JUMPS], float).reshape(-1, 3).T
+    fit = arrhenius.fit(
+        good[0],
+        good[1] / good[2],
+        np.sqrt(good[1]) / good[2],
+        arrhenius.FewHops(few[0], few[1], 1 / few[2]),
+    )
+    return JumpBarrier(
+        functional,
+        vacancies,
+        phase,
+        path,
+        _energy(fit),
+        len(counted),
+        int(sum(jumps for _, jumps, _ in counted)),
     )
 
 

@@ -29,7 +29,7 @@ from borarun.report.source import Done, Source
 from borarun.report.thinning import thin_log
 from borarun.report.trajectory import Trajectory, check, read
 from borarun.study import Study
-from borarun.subjects.diffusion.arrhenius import lines, with_phases
+from borarun.subjects.diffusion.arrhenius import barriers, lines, with_phases
 from borarun.subjects.diffusion.results import DiffusionFound, Transport
 from borarun.subjects.diffusion.stage import NAME
 from borarun.subjects.diffusion.structure.collect import Places, local_structure, places
@@ -107,12 +107,20 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
             turned.append(reorientation(point, turns))
         if found:
             local.append(
-                local_structure(point.functional, point.temperature_K, point.vacancies, found)
+                local_structure(
+                    point.functional,
+                    point.temperature_K,
+                    point.vacancies,
+                    found,
+                    pooled([each.tracer for each in runs]),
+                )
             )
     transport.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
     local.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
     points = with_phases(transport, results.of(HeatingFound).transitions, turned)
-    return DiffusionFound(points, lines(points), tuple(local), tuple(turned))
+    return DiffusionFound(
+        points, lines(points), tuple(local), tuple(turned), barriers(points, local)
+    )
 
 
 def _run(done: Done, run: Trajectory) -> _Run:

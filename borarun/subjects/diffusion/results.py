@@ -104,6 +104,26 @@ class ArrheniusLine:
 
 
 @dataclass(frozen=True)
+class JumpBarrier:
+    """Barrier of the jumps along one path, from their rates at several temperatures.
+
+    Attributes
+    ----------
+    path : e.g. ``tetrahedral → octahedral``
+    barrier_meV : None where fewer than two temperatures have enough jumps
+    n_temperatures, jumps : that it rests on
+    """
+
+    functional: str
+    vacancies: int
+    phase: str
+    path: str
+    barrier_meV: Measured | None
+    n_temperatures: int
+    jumps: int
+
+
+@dataclass(frozen=True)
 class DiffusionFound:
     """What the runs at constant temperature gave.
 
@@ -112,6 +132,7 @@ class DiffusionFound:
     transport : each temperature and vacancy count
     arrhenius : lines through them
     local : what lies around what
+    barriers : of jumps between sites
     rotation : read from the same runs, handed on to the subject that shows it
     """
 
@@ -119,3 +140,4 @@ class DiffusionFound:
     arrhenius: tuple[ArrheniusLine, ...] = ()
     local: tuple[LocalStructure, ...] = ()
     rotation: tuple[Rotation, ...] = field(default=(), metadata=DRAWN_ONLY)
+    barriers: tuple[JumpBarrier, ...] = ()

@@ -10,14 +10,15 @@ from math import isfinite
 import numpy as np
 from ase.data import chemical_symbols
 
-from borarun.analysis import density, lattice, occupancy
+from borarun.analysis import density, jumps, lattice, occupancy, van_hove
+from borarun.analysis.diffusion import Diffusivity
 from borarun.analysis.rdf import Radial, first_shell, radial_distribution
 from borarun.analysis.sites import Sites, census, find_sites
 from borarun.report.measured import Array, Measured
 from borarun.report.trajectory import Trajectory
 from borarun.report.unit_cell import DensityMap
 from borarun.study import Study
-from borarun.subjects.diffusion.structure.results import LocalStructure, Pairs, Stay
+from borarun.subjects.diffusion.structure.results import JumpPath, LocalStructure, Pairs, Stay
 from borarun.units import FS_PER_NS, FS_PER_PS
 
 SMOOTHED_A = 0.25
@@ -26,6 +27,11 @@ vibration.
 """
 
 SERIES_POINTS = 100
+
+CAME_PART = 10
+"""Distances that ions have come are told after this part of the run."""
+
+CAME_EDGES_A = np.linspace(0.0, 15.0, 76)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,11 @@ class Places:
     share: Mapping[str, Array]
     residence: tuple[occupancy.Residence, ...]
     hops: Mapping[tuple[str, str], int]
+    paths: tuple[jumps.Path, ...]
+    time_on_fs: dict[str, float]
+    came_lag: int
+    came: Array
+    non_gaussian: float
     pairs: Mapping[str, Radial]
     density: density.Density
     marks: Mapping[str, Array]
@@ -52,6 +63,7 @@ def places(study: Study, run: Trajectory) -> Places:
     settled = occupancy.settled(
         occupancy.nearest_site(run.ions, sites, run.mean_cell), run.interval_fs
     )
+    lag = max(run.n_frames // CAME_PART, 1)
     return Places(
         n_atoms=len(run.numbers),
         n_mobile=len(run.ions),
@@ -61,6 +73,11 @@ def places(study: Study, run: Trajectory) -> Places:
         share=occupancy.fractions(settled, sites),
         residence=occupancy.residence(settled, sites, run.interval_fs),
         hops=occupancy.hops(settled, sites),
+        paths=jumps.paths(settled, sites, run.mean_cell, run.interval_fs),
+        time_on_fs=jumps.time_on(settled, sites, run.interval_fs),
+        came_lag=lag,
+        came=van_hove.self_part(run.ions, lag, CAME_EDGES_A),
+        non_gaussian=van_hove.non_gaussian(run.ions, lag),
         pairs=_pairs(study, run),
         density=density.fold(run.ions, run.mean_cell, study.supercell, centres[0]),
         marks=_marks(study, centres, run.mean_cell),
@@ -104,13 +121,20 @@ def _marks(study: Study, centres: Array, cell: Array) -> dict[str, Array]:
 
 
 def local_structure(
-    functional: str, temperature_K: float, vacancies: int, runs: Sequence[Places]
+    functional: str,
+    temperature_K: float,
+    vacancies: int,
+    runs: Sequence[Places],
+    tracer: Diffusivity,
 ) -> LocalStructure:
-    """Independent runs at one temperature and vacancy count, together."""
+    """Independent runs at one temperature and vacancy count, together; ``tracer`` is their
+    diffusivity.
+    """
     first = runs[0]
     kinds = list(dict.fromkeys(kind for run in runs for kind in run.share))
     ion_fs = sum(run.n_mobile * (run.n_frames - 1) * run.interval_fs for run in runs)
     hops = sum((Counter(run.hops) for run in runs), Counter())
+    paths = jumps.together([run.paths for run in runs], [run.time_on_fs for run in runs])
     series = [
         part
         for part in np.array_split(np.arange(first.n_frames), min(SERIES_POINTS, first.n_frames))
@@ -140,9 +164,42 @@ def local_structure(
         hops={f"{before} → {after}": count for (before, after), count in sorted(hops.items())},
         hops_per_ion_ns=hops.total() / ion_fs * FS_PER_NS,
         stays=_stays(runs),
+        paths=tuple(_path(path) for path in paths),
+        hole_time_ns={
+            kind: time_fs / FS_PER_NS
+            for kind, time_fs in sum((Counter(run.time_on_fs) for run in runs), Counter()).items()
+        },
+        correlation_factor=_correlation(paths, ion_fs, tracer),
+        came_ps=first.came_lag * first.interval_fs / FS_PER_PS,
+        came_A=(CAME_EDGES_A[1:] + CAME_EDGES_A[:-1]) / 2,
+        came_density=np.mean([run.came for run in runs], axis=0),
+        non_gaussian=float(np.mean([run.non_gaussian for run in runs])),
         pairs=_together(runs),
         density=_density(runs),
     )
+
+
+def _path(path: jumps.Path) -> JumpPath:
+    rate, low, high = (FS_PER_NS * part for part in path.rate_per_fs)
+    return JumpPath(
+        f"{path.before} → {path.after}",
+        path.count,
+        Measured(rate, low, high),
+        path.length_A,
+    )
+
+
+def _correlation(
+    paths: Sequence[jumps.Path], ion_fs: float, tracer: Diffusivity
+) -> Measured | None:
+    """D over that of independent jumps, with the interval of D: both count the same jumps, so that
+    their number adds little.
+    """
+    independent = jumps.jump_diffusivity(paths, 1, ion_fs)
+    if not tracer.diffusive or independent == 0:
+        return None
+    low, value, high = (d / independent for d in (tracer.low, tracer.value, tracer.high))
+    return Measured(value, low, high, positive=True)
 
 
 def _share(runs: Sequence[Array]) -> Measured:

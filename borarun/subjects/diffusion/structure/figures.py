@@ -106,6 +106,56 @@ def shares(results: Results) -> Figure | None:
     )
 
 
+def distances(results: Results) -> Figure | None:
+    """Distances that ions have come after a tenth of a run, a panel a functional and vacancy count,
+    a line a temperature.
+    """
+    local = results.of(DiffusionFound).local
+    if not local:
+        return None
+    colors = style.by_temperature(p.temperature_K for p in local)
+    panels = []
+    for (functional, vacancies), group in _grouped(local).items():
+        where = f"{functional}, {text.count(vacancies, 'vacancy')}"
+
+        def paint(axes: Axes, group: list[LocalStructure] = group, where: str = where) -> None:
+            for p in group:
+                axes.plot(
+                    p.came_A,
+                    p.came_density,
+                    label=f"{text.kelvin(p.temperature_K)}, {text.duration(p.came_ps)}",
+                    color=colors[p.temperature_K],
+                    lw=1.1,
+                )
+            style.logarithmic(axes, "y")
+            axes.set(xlabel="distance come, Å", ylabel="density, 1/Å", title=where)
+            axes.set_ylim(1e-4, 10)
+            axes.legend(loc="upper right")
+
+        alt = f"Distances that {results.mobile} has come, {where}, one line a temperature."
+        panels.append(style.draw(f"distances-{functional}-{vacancies}", alt, paint, height=3.1))
+    rows: list[list[Value]] = [
+        [p.functional, p.vacancies, p.temperature_K, p.came_ps, float(r), float(density)]
+        for p in local
+        for r, density in zip(p.came_A, p.came_density, strict=True)
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("after", "ps"),
+        Column("distance", "Å"),
+        Column("density", "1/Å"),
+    )
+    caption = (
+        "Self part of the van Hove function, 4πr²G(r, t), after a tenth of each run: ions that "
+        "stay on their sites make the peak at the left, single hops a second one at the distance "
+        "of the sites. Liquid-like motion has one broad hump instead."
+    )
+    title = "Distances that ions have come"
+    return Figure(title, caption, tuple(panels), Table("distances", title, columns, rows))
+
+
 def pairs(results: Results) -> Figure | None:
     """g(r) of each pair at all temperatures, at the fewest vacancies of each functional."""
     if not results.of(DiffusionFound).local:

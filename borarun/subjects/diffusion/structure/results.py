@@ -43,6 +43,24 @@ class Stay:
 
 
 @dataclass(frozen=True)
+class JumpPath:
+    """Jumps from holes of one kind to holes of another.
+
+    Attributes
+    ----------
+    path : e.g. ``tetrahedral → octahedral``
+    jumps : in all runs
+    rate_per_ns : of an ion on such a hole
+    length_A : root mean square length
+    """
+
+    path: str
+    jumps: int
+    rate_per_ns: Measured
+    length_A: float
+
+
+@dataclass(frozen=True)
 class LocalStructure:
     """Where the mobile ions are at one temperature and vacancy count; independent runs are pooled.
 
@@ -55,6 +73,12 @@ class LocalStructure:
     hops, hops_per_ion_ns : changes of site in all runs, by kinds of the two sites, e.g. ``window →
         octahedral``; all of them per ion and ns
     stays : residence times, by kind of site
+    paths : jumps from hole to hole; the windows between them are no stops
+    hole_time_ns : kind -> time of all ions on holes of that kind
+    correlation_factor : tracer diffusivity over that of independent jumps
+    came_ps, came_A, came_density : a time, and (b,) distances that ions have come after it with
+        their density per angstrom, the self part of the van Hove function
+    non_gaussian : parameter of that distribution, 0 for Brownian motion
     """
 
     functional: str
@@ -74,5 +98,12 @@ class LocalStructure:
     hops: Mapping[str, int]
     hops_per_ion_ns: float
     stays: tuple[Stay, ...]
+    paths: tuple[JumpPath, ...]
+    hole_time_ns: Mapping[str, float]
+    correlation_factor: Measured | None
+    came_ps: float
+    came_A: Array
+    came_density: Array
+    non_gaussian: float
     pairs: tuple[Pairs, ...]
     density: DensityMap

@@ -80,6 +80,72 @@ def hops(results: Results) -> Table | None:
     return Table("hops", "Hops between sites", columns, rows, caption)
 
 
+def paths(results: Results) -> Table | None:
+    """Rates of the jumps from hole to hole, and how far they are correlated."""
+    rows: list[list[Value]] = [
+        [
+            p.functional,
+            p.vacancies,
+            p.temperature_K,
+            path.path,
+            path.jumps,
+            path.rate_per_ns,
+            path.length_A,
+            p.correlation_factor,
+            p.non_gaussian,
+        ]
+        for p in results.of(DiffusionFound).local
+        for path in p.paths
+    ]
+    if not rows:
+        return None
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("path"),
+        Column("jumps"),
+        Column("rate of an ion there", "1/ns", 3),
+        Column("length", "Å", 3),
+        Column("correlation factor f", "", 2),
+        Column("non-Gaussian parameter", "", 2),
+    )
+    caption = (
+        "Jumps from hole to hole; the windows between them are no stops. The rate is that of an "
+        "ion on a hole of the first kind, with the exact 95 % interval of events at random times. "
+        "f of all paths together is the tracer diffusivity over that of independent jumps: 1 "
+        "where each jump forgets the one before, 0.65 for a vacancy on a simple cubic lattice, "
+        "near 0 where ions only jump to and fro. It is an opinion on D from counting: an f above "
+        "1 says that jumps were missed, or that D is too high."
+    )
+    return Table("jumps", "Jumps between sites", columns, rows, caption)
+
+
+def barriers(results: Results) -> Table | None:
+    """Barriers of the paths."""
+    rows: list[list[Value]] = [
+        [b.functional, b.vacancies, b.phase, b.path, b.barrier_meV, b.n_temperatures, b.jumps]
+        for b in results.of(DiffusionFound).barriers
+    ]
+    if not rows:
+        return None
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("phase"),
+        Column("path"),
+        Column("barrier", "meV", 3),
+        Column("temperatures"),
+        Column("jumps"),
+    )
+    caption = (
+        "Arrhenius fits of the rates of the table before, by path, to set beside the activation "
+        "energy of D: the path that limits diffusion has about the same. 95 % intervals; counts "
+        "below ten enter by their Poisson likelihood."
+    )
+    return Table("jump_barriers", "Barriers of the jumps", columns, rows, caption)
+
+
 def _stay(stay: Stay | None) -> Value:
     if stay is None:
         return "never there"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from borarun.analysis import functionals
+from borarun.analysis import functionals, neutron
 from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.study import Study
@@ -48,6 +48,11 @@ def _phonons(
     units = facts["n_atoms_primitive"] / atoms_per_formula
     total = array("dos/total") / THZ_IN_MEV / units
     ours = functionals.peaks(frequency, total)
+    projected = {
+        element: values / THZ_IN_MEV / units
+        for element, values in zip(facts["elements"], array("dos/projected"), strict=True)
+    }
+    seen = neutron.weighted(projected)
     return Phonons(
         phase=done.about("phase"),
         functional=done.about("functional"),
@@ -58,10 +63,7 @@ def _phonons(
         n_displacements=facts["n_displacements"],
         frequency_meV=frequency,
         dos=total,
-        projected={
-            element: values / THZ_IN_MEV / units
-            for element, values in zip(facts["elements"], array("dos/projected"), strict=True)
-        },
+        projected=projected,
         band_distance=array("band/distance"),
         band_meV=array("band/frequency") * THZ_IN_MEV,
         corners=tuple(zip(array("band/corner").tolist(), facts["band_labels"], strict=True)),
@@ -77,4 +79,8 @@ def _phonons(
         acoustic_sum_eV_per_A2=facts["acoustic_sum_eV_per_A2"],
         peaks_meV=ours,
         match=functionals.match(ours, measured) if measured else None,
+        seen=seen,
+        seen_match=functionals.match(functionals.peaks(frequency, seen), measured)
+        if measured and seen is not None
+        else None,
     )

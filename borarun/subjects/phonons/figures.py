@@ -99,6 +99,15 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
                     lw=0,
                 )
                 axes.plot(one.frequency_meV[part], base + one.dos[part], color=color, lw=1.2)
+                if one.seen is not None:
+                    height = float(one.dos[part].max()) / max(float(one.seen[part].max()), 1e-12)
+                    axes.plot(
+                        one.frequency_meV[part],
+                        base + height * one.seen[part],
+                        color=color,
+                        lw=0.8,
+                        ls=":",
+                    )
                 ends.append((base + 0.3 * step, one.functional, color))
             for peak in measured:
                 if low <= peak <= high:
@@ -132,6 +141,7 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
         Column("energy", "meV"),
         Column("wavenumber", "cm^-1"),
         Column("total", "1/meV/f.u."),
+        Column("as neutrons see it", "1/meV/f.u."),
         *(Column(element, "1/meV/f.u.") for element in elements),
     )
     rows: list[list[Value]] = [
@@ -140,6 +150,7 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
             float(x),
             float(x / PER_CM_IN_MEV),
             float(one.dos[index]),
+            float(one.seen[index]) if one.seen is not None else None,
             *(float(one.projected[element][index]) for element in elements),
         ]
         for one in group
@@ -152,7 +163,8 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
         f"{'×'.join(map(str, first.mesh))} mesh, Gaussians of standard deviation "
         f"{text.number(first.width_meV, 2)} meV. Functionals stand one above the other on one "
         f"scale. {'Dashed lines are measured peaks. ' if measured else ''}Densities of states "
-        "are not weighted by how atoms scatter, so heights are not intensities. The CSV file "
+        "are not weighted by how atoms scatter. Dotted: weighted by neutron cross section over "
+        "mass, each panel to the same height. The CSV file "
         "has the share of each element."
     )
     title = f"Phonon density of states, {phase}"

@@ -25,6 +25,9 @@ class Phonons:
         energy) each
     acoustic_sum_eV_per_A2 : largest violation of the acoustic sum rule before it was imposed
     peaks_meV : (p,) positions of the peaks of the density of states
+    seen : (n,) the density of states as neutrons weigh it, with the same integral; None where a
+        cross section is not known
+    seen_match : its peaks against the measured ones
     match : these against the measured peaks; None where there are none to compare, or fewer than
         measured
     """
@@ -50,6 +53,8 @@ class Phonons:
     acoustic_sum_eV_per_A2: float
     peaks_meV: Array
     match: Match | None
+    seen: Array | None
+    seen_match: Match | None
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,16 @@ def ranking(results: Results) -> Table | None:
         for rank, p in enumerate(order, start=1):
             if p.match is None:
                 rows.append(
-                    [phase, None, p.functional, None, None, None, f"only {len(p.peaks_meV)} peaks"]
+                    [
+                        phase,
+                        None,
+                        p.functional,
+                        None,
+                        None,
+                        None,
+                        None,
+                        f"only {len(p.peaks_meV)} peaks",
+                    ]
                 )
             else:
                 away = p.match.computed - p.match.measured
@@ -78,6 +87,7 @@ def ranking(results: Results) -> Table | None:
                         p.functional,
                         p.match.score,
                         p.match.score / PER_CM_IN_MEV,
+                        p.seen_match.score if p.seen_match else None,
                         float(away.mean()),
                         at,
                     ]
@@ -88,6 +98,7 @@ def ranking(results: Results) -> Table | None:
         Column("functional"),
         Column("score", "meV", 3),
         Column("score", "cm⁻¹", 3),
+        Column("score as neutrons see it", "meV", 3),
         Column("mean deviation", "meV", 2),
         Column("largest deviation, meV"),
     )
@@ -97,7 +108,9 @@ def ranking(results: Results) -> Table | None:
         "computed density of states: every measured peak is paired with a computed one of its "
         "own so that the sum of squares is least. Smaller is better. A maximum of the density "
         f"of states is a peak when it rises {100 * PROMINENCE:g} % of the tallest above the "
-        "valleys beside it; computed peaks may be left over, and heights do not count."
+        "valleys beside it; computed peaks may be left over, and heights do not count. As neutrons "
+        "see it: the same with the peaks of the density of states weighted by cross section over "
+        "mass, nearly all hydrogen."
     )
     return Table("functional_ranking", "Ranking of the functionals", columns, rows, caption)
 

@@ -9,6 +9,8 @@ from math import sqrt
 import numpy as np
 
 from borarun.analysis import rotation
+from borarun.analysis.neutron import quasi_elastic_width_meV
+from borarun.analysis.nmr import second_autocorrelation
 from borarun.analysis.order import (
     MeanOrder,
     disorder,
@@ -41,6 +43,7 @@ class Turns:
     shape: tuple[int, int]
     interval_fs: float
     xi: Array
+    xi_2: Array
     deflection: rotation.Deflection
     rotations: rotation.Rotations
     order: Array
@@ -60,6 +63,7 @@ def turns_of(run: Trajectory, n_series: int) -> Turns:
         shape=(vectors.shape[0], vectors.shape[1]),
         interval_fs=run.interval_fs,
         xi=rotation.autocorrelation(vectors),
+        xi_2=second_autocorrelation(vectors),
         deflection=rotation.deflection(vectors),
         rotations=rotation.full_rotations(rotation.rotation_matrices(vectors), run.interval_fs),
         order=orientational_order(directions, run.start_vectors).order,
@@ -79,6 +83,9 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
     xi = np.concatenate([turn.xi[:, : point.n_origins] for turn in turns])
     lags = thin_log(max(point.n_origins // 2, 2))
     relaxation = rotation.relaxation_time(xi, first.interval_fs)
+    second = rotation.relaxation_time(
+        np.concatenate([turn.xi_2[:, : point.n_origins] for turn in turns]), first.interval_fs
+    )
     order = mean_order([turn.order for turn in turns])
     polar = [turn.polar_order for turn in turns if turn.polar_order is not None]
     mutual = float(np.mean([turn.mutual_order for turn in turns]))
@@ -98,6 +105,10 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
         series=first.series,
         relaxation_ps=_relaxation(relaxation) if relaxation.decayed else None,
         relaxation=relaxation.reason,
+        nmr_ps=_relaxation(second) if second.decayed else None,
+        quasi_elastic_meV=quasi_elastic_width_meV(relaxation.time_fs / FS_PER_PS)
+        if relaxation.decayed
+        else None,
         deflection_deg=max(turn.deflection.overall_deg for turn in turns),
         deflection_deg_edges=rotation.DEFLECTION_BINS_DEG,
         deflection_density=density,

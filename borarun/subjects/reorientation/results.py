@@ -26,6 +26,8 @@ class Rotation:
     lag_ps, xi : (n,) angular autocorrelation <r(t).r(0)> over all anions, vertices and time origins
     relaxation_ps : lag at which xi has fallen to 1/e; None where it did not within the run, and
         ``relaxation`` says so
+    nmr_ps : the same lag of <P_2(r(t).r(0))>, the correlation time of nuclear magnetic resonance
+    quasi_elastic_meV : half width at half maximum of the quasi-elastic line, hbar / relaxation
     deflection_deg, rms_deflection_deg : largest and rms angle of a vertex from its own mean
         direction
     deflection_99_deg : angle that 99 % of all stay below; unlike the largest it does not grow with
@@ -53,6 +55,8 @@ class Rotation:
     series: tuple[AngleSeries, ...]
     relaxation_ps: Measured | None
     relaxation: str
+    nmr_ps: Measured | None
+    quasi_elastic_meV: float | None
     deflection_deg: float
     deflection_deg_edges: Array
     deflection_density: Array

@@ -28,6 +28,8 @@ def rotations(results: Results) -> Table | None:
             if p.full_rotations
             else "none",
             _decay(p),
+            p.nmr_ps,
+            1e3 * p.quasi_elastic_meV if p.quasi_elastic_meV is not None else None,
             p.order,
             p.polar_order,
             p.reorientations,
@@ -56,6 +58,8 @@ def rotations(results: Results) -> Table | None:
             None,
             None,
             None,
+            None,
+            None,
             "",
         ]
         rows.append(row)
@@ -69,6 +73,8 @@ def rotations(results: Results) -> Table | None:
         Column("rms deflection", "°", 3),
         Column("full rotations an anion and ns"),
         Column("decay of ξ"),
+        Column("NMR correlation time", "ps", 2),
+        Column("quasi-elastic half width", "µeV", 2),
         Column("order left", "", 2),
         Column("heads against tails", "", 2),
         Column("new places an anion", "", 2),
@@ -79,7 +85,9 @@ def rotations(results: Results) -> Table | None:
         "the cell and the length of the run, the angle that 99 % stay below does not. Full "
         "rotations are whole turns an anion and ns. The mean direction means nothing for an "
         "anion that turns over: read its deflection as free rotation. The interval of a decay is a "
-        "jackknife over anions. Order left, of directions averaged over 3 ps: 1 where anions "
+        "jackknife over anions. The correlation time of NMR is the 1/e decay of the second "
+        "Legendre polynomial; the half width of the quasi-elastic line is ħ over the decay of ξ. "
+        "Order left, of directions averaged over 3 ps: 1 where anions "
         "stand as in the relaxed crystal or turned onto themselves, 0 where they stand anyhow. "
         "Heads against tails: the same of the one vertex unlike the others, to which the order "
         "of the whole shape is blind; 1 where it points as in the relaxed crystal, 0 where heads "

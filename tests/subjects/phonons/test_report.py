@@ -150,7 +150,8 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 def test_the_score_is_the_shift(results: Results) -> None:
     for found in results.of(PhononsFound).phonons:
-        assert found.match is not None
+        assert found.match is not None and found.seen_match is not None
+        assert found.seen is not None and found.seen.sum() == pytest.approx(found.dos.sum())
         assert found.match.score == pytest.approx(abs(SHIFT_MEV[found.functional]), abs=0.01)
         np.testing.assert_allclose(
             found.match.computed, PEAKS_MEV + SHIFT_MEV[found.functional], atol=0.01

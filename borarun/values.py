@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, Strict, Tag
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Strict,
+    Tag,
+)
 from pydantic_core import PydanticCustomError
 
 from borarun.messages import Section
@@ -22,6 +30,14 @@ VERSION = r"^[0-9]+(\.[0-9A-Za-z-]+)*$"
 
 PhaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./() -]{0,39}$")]
 FilePath = Annotated[str, Field(min_length=1, max_length=MAX_PATH, pattern=r"^[^\x00-\x1f\x7f]*$")]
+FilePaths = Annotated[
+    Annotated[tuple[FilePath, ...], Field(min_length=1, max_length=1000), Strict(False)],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=FilePath | tuple[FilePath, ...],
+    ),
+]
+"""A path or a list of paths, which may be patterns."""
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 TimeStep = Annotated[float, Field(ge=0.01, le=1000)]
 Kelvin = Annotated[float, Field(gt=0, lt=3000)]

@@ -144,7 +144,7 @@ def same_as_ase(atoms: Atoms, path: Path) -> None:
 
 
 def labelled(path: Path) -> None:
-    frames = read_labels(path, ["B", "H", "Li"], ["Li", "B", "H"]).frames
+    frames = read_labels({"labels": path}, ["B", "H", "Li"], ["Li", "B", "H"]).frames
     assert all(np.isfinite(values).all() for values in frames.arrays().values())
     if path.suffix != ".extxyz":
         return

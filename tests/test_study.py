@@ -298,6 +298,23 @@ def test_a_file_without_permission_is_named(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ("old/*/vasprun.xml", "no file in the study's folder matches (got 'old/*/vasprun.xml')."),
+        ("[]", ""),
+        ("[../*.extxyz]", "no file in the study's folder matches (got '../*.extxyz')."),
+        ("[/etc/*]", "no file in the study's folder matches (got '/etc/*')."),
+        ("[/etc/passwd]", "must be a file in the study's own folder (got '/etc/passwd')."),
+        ("study.yaml", "study.yaml: unknown kind of file. Use .extxyz (extended XYZ), .cfg (MLIP)"),
+        ("structures", "structures: no such file in the study's folder."),
+    ],
+)
+def test_labels_that_cannot_be_had(folder: Path, names: str, says: str) -> None:
+    (said,) = messages(write(folder, f"{MINIMAL}training_set: {{labels: {{PBE-D3: {names}}}}}\n"))
+    assert f"training_set.labels.PBE-D3: {says}" in said
+
+
 def test_no_study_reaches_a_python_object(folder: Path) -> None:
     text = MINIMAL + f"relax: !!python/object/apply:os.mkdir ['{folder}/owned']\n"
     messages(write(folder, text))

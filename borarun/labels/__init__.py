@@ -4,37 +4,31 @@ read and checked once, so that a training learns from nothing that is not a labe
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import Path
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
 from borarun.labels import gate
 from borarun.labels.cfg_file import of_cfg
 from borarun.labels.extended_xyz import of_extended_xyz, unlabelled
+from borarun.labels.packed import content_of, name_of, unpacked
 from borarun.labels.sifted import Sifted, wrong
 from borarun.structure_files.text import decoded
 
-__all__ = ["Labels", "read_configurations", "read_labels", "without"]
-
-LARGEST_FILE_B = 60_000_000
-"""Six thousand configurations of a hundred atoms."""
-
-PACKED: dict[str, Callable[[Path], Any]] = {
-    ".xz": lzma.open,
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-}
-"""What opens a compressed file, by the end of its name."""
+__all__ = ["Labels", "OutputReader", "read_configurations", "read_labels", "without"]
 
 FEWEST = 2
 """One to learn, and one to judge by."""
+
+MOST_REMARKS = 20
+"""On a set of many files."""
+
+EXTENDED_XYZ = {".extxyz", ".xyz"}
+
+OutputReader = Callable[[Path], Sifted]
+"""Reads the labels of the output of a program."""
 
 
 @dataclass(frozen=True)
@@ -52,42 +46,99 @@ class Labels:
     remarks: tuple[str, ...]
 
 
-def read_labels(path: Path, elements: Sequence[str], cfg_elements: Sequence[str] | None) -> Labels:
-    """The labelled configurations of an extended XYZ or cfg file, checked.
+def read_labels(
+    files: Mapping[str, Path],
+    elements: Sequence[str],
+    cfg_elements: Sequence[str] | None = None,
+    read_output: OutputReader | None = None,
+) -> Labels:
+    """The labelled configurations of files, checked as one set.
 
     Parameters
     ----------
-    path : file; the kind is told by its name (``.extxyz``, ``.xyz``; ``.cfg``), which may end in
-        ``.xz``, ``.gz`` or ``.bz2`` where it is compressed
+    files : by the names that messages call them; the kind is told by the file's own name: extended
+        XYZ (``.extxyz``, ``.xyz``), MLIP's cfg (``.cfg``), else the output of a program. All may be
+        compressed: ``.xz``, ``.gz``, ``.bz2``
     elements : of the material; every one must occur, and no other
     cfg_elements : elements of the types 0, 1, 2 ... of a cfg file
+    read_output : reads the output of a program; of several, one without a label is left out
 
     Returns
     -------
     Labels : without those that did not converge, isolated atoms and doubles, which are counted in
         its remarks. The energy is the free energy, of which forces are the derivative, where every
-        configuration has it
+        configuration of a file has it
 
     Raises
     ------
     StudyError
-        Where the file is missing or unreadable, a configuration has no cell, no energy, no forces
+        Where a file is missing or unreadable, a configuration has no cell, no energy, no forces
         or no stress, a number is none or of another unit, labels are a potential's or of several
-        settings, or the elements are not those of the material.
+        settings, or the elements are not those of the material. Of several files, the message
+        names the one.
 
     Source: conventions of ASE's extended XYZ, and of MLIP-3's cfg (``borarun.mtp.cfg``).
     """
-    try:
-        suffix, text = _text(path)
-        if suffix == ".cfg":
-            sifted = of_cfg(text, cfg_elements)
-        elif suffix in {".extxyz", ".xyz"}:
-            sifted = of_extended_xyz(text)
-        else:
-            raise wrong("unknown kind of file. Use .extxyz (extended XYZ) or .cfg (MLIP).")
-    except StudyError as error:
-        raise wrong(error.problems[0].message) from error
-    return _checked(sifted, elements)
+    parts: dict[str, Sifted] = {}
+    remarks: list[str] = []
+    for name, path in files.items():
+        suffix = name_of(path).suffix.lower()
+        try:
+            if suffix in EXTENDED_XYZ:
+                parts[name] = of_extended_xyz(decoded(content_of(path)))
+            elif suffix == ".cfg":
+                parts[name] = of_cfg(decoded(content_of(path)), cfg_elements)
+            elif read_output is not None:
+                with unpacked(path) as file:
+                    parts[name] = read_output(file)
+            else:
+                raise wrong("unknown kind of file. Use .extxyz (extended XYZ) or .cfg (MLIP).")
+        except StudyError as error:
+            said = error.problems[0].message
+            if len(files) == 1:
+                raise wrong(said) from error
+            if suffix in EXTENDED_XYZ | {".cfg"} or not path.is_file():
+                raise wrong(f"{name}: {said}") from error
+            remarks.append(f"{name}: left out: {said}")
+    if not parts:
+        raise wrong(f"no file of {len(files)} has a label. {remarks[0]}")
+    named = len(files) > 1
+    remarks += [
+        f"{name}: {remark}" if named else remark
+        for name, part in parts.items()
+        for remark in part.remarks
+    ]
+    found = _checked(_together(parts), elements, remarks)
+    if len(found.remarks) > MOST_REMARKS:
+        more = len(found.remarks) - MOST_REMARKS
+        return Labels(found.frames, (*found.remarks[:MOST_REMARKS], f"and {more} more like these"))
+    return found
+
+
+def _together(parts: Mapping[str, Sifted]) -> Sifted:
+    """The labels of all files as one set.
+
+    Raises
+    ------
+    StudyError
+        Where they are of several settings.
+    """
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    first: dict[str, tuple[str, str]] = {}
+    for name, part in parts.items():
+        for key, value in part.setting.items():
+            other, was = first.setdefault(key, (name, value))
+            if was != value:
+                raise wrong(
+                    f"labels of two settings: {key} is {was} in {other}, and {value} in {name}. "
+                    "Keep those of one, or compute the others again."
+                )
+    return Sifted(
+        frames=Frames.of([frame for part in parts.values() for frame in part.frames]),
+        numbers=[f"{number} of {name}" for name, part in parts.items() for number in part.numbers],
+        remarks=(),
+    )
 
 
 def read_configurations(path: Path, elements: Sequence[str]) -> Labels:
@@ -109,10 +160,9 @@ def read_configurations(path: Path, elements: Sequence[str]) -> Labels:
         an element that the material does not have.
     """
     try:
-        suffix, text = _text(path)
-        if suffix not in {".extxyz", ".xyz"}:
+        if name_of(path).suffix.lower() not in EXTENDED_XYZ:
             raise wrong("unknown kind of file. Use .extxyz (extended XYZ).")
-        sifted = unlabelled(text)
+        sifted = unlabelled(decoded(content_of(path)))
     except StudyError as error:
         raise wrong(error.problems[0].message) from error
     frames, remarks = sifted.frames, list(sifted.remarks)
@@ -124,8 +174,7 @@ def read_configurations(path: Path, elements: Sequence[str]) -> Labels:
     kept = gate.distinct(frames)
     if doubles := len(frames) - len(kept):
         remarks.append(
-            f"{doubles} of {len(frames)} configurations are in the file more than once; each is "
-            "labelled once"
+            f"{doubles} of {len(frames)} configurations occur more than once; each is labelled once"
         )
     return Labels(frames.take(kept), tuple(remarks))
 
@@ -138,38 +187,6 @@ def without(frames: Frames, labelled: Frames) -> Frames:
     )
 
 
-def _text(path: Path) -> tuple[str, str]:
-    """The end of a file's name that tells its kind, and its text, unpacked where it is compressed.
-
-    Raises
-    ------
-    StudyError
-        Where it is missing, unreadable, damaged or too large.
-    """
-    if not path.is_file():
-        raise wrong("no such file in the study's folder.")
-    name = PurePath(path.name)
-    opened = PACKED.get(name.suffix.lower())
-    try:
-        with opened(path) if opened else path.open("rb") as file:
-            content = file.read(LARGEST_FILE_B + 1)
-    except (lzma.LZMAError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise wrong(f"is damaged ({error}). Compress it again.") from error
-    except OSError as error:
-        if opened and error.errno is None:  # what bz2 says of a damaged file
-            raise wrong(f"is damaged ({error}). Compress it again.") from error
-        raise wrong(
-            f"cannot be read ({error.strerror}). Check the path and its permissions."
-        ) from error
-    if len(content) > LARGEST_FILE_B:
-        size = "more" if opened else f"{path.stat().st_size / 1e6:.0f} MB"
-        raise wrong(
-            f"too large (got {size}, at most {LARGEST_FILE_B / 1e6:.0f} MB"
-            f"{' unpacked' if opened else ''}). Keep fewer configurations, which differ more."
-        )
-    return (PurePath(name.stem) if opened else name).suffix.lower(), decoded(content)
-
-
 def _of_the_material(there: set[str], elements: Sequence[str]) -> None:
     """Refuse elements that the material does not have."""
     if strange := sorted(there - set(elements)):
@@ -179,9 +196,9 @@ def _of_the_material(there: set[str], elements: Sequence[str]) -> None:
         )
 
 
-def _checked(sifted: Sifted, elements: Sequence[str]) -> Labels:
-    """What no reader checks."""
-    frames, numbers, remarks = sifted.frames, sifted.numbers, list(sifted.remarks)
+def _checked(sifted: Sifted, elements: Sequence[str], remarks: list[str]) -> Labels:
+    """What no reader checks. ``remarks`` are those of the readers, and are added to."""
+    frames, numbers = sifted.frames, sifted.numbers
     if len(frames) < FEWEST:
         left_out = f" ({'; '.join(remarks)})" if remarks else ""
         raise wrong(
@@ -200,8 +217,7 @@ def _checked(sifted: Sifted, elements: Sequence[str]) -> Labels:
     kept = gate.distinct(frames)
     if doubles := len(frames) - len(kept):
         remarks.append(
-            f"{doubles} of {len(frames)} configurations are in the file more than once; each "
-            "counts once"
+            f"{doubles} of {len(frames)} configurations occur more than once; each counts once"
         )
         if len(kept) < FEWEST:
             raise wrong(

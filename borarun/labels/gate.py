@@ -49,7 +49,7 @@ SIMILAR_FORCES = 2.0
 """Configurations whose energy is truly so much higher have larger forces, too."""
 
 
-def findings(frames: Frames, numbers: Sequence[int] | None = None) -> Iterator[str]:
+def findings(frames: Frames, numbers: Sequence[int] | Sequence[str] | None = None) -> Iterator[str]:
     """What is wrong with labelled configurations of any origin: nothing of it may be learnt.
 
     Parameters
@@ -96,7 +96,7 @@ def findings(frames: Frames, numbers: Sequence[int] | None = None) -> Iterator[s
             )
 
 
-def mixture(frames: Frames, numbers: Sequence[int]) -> Iterator[str]:
+def mixture(frames: Frames, numbers: Sequence[int] | Sequence[str]) -> Iterator[str]:
     """Signs that labels of a file are of several settings, or not in the units that they need.
 
     Parameters

@@ -5,8 +5,8 @@ out.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
@@ -34,13 +34,16 @@ class Sifted:
     Attributes
     ----------
     frames : with energies, forces and stresses
-    numbers : the place of each in the file, from 1
+    numbers : what messages call each: its place in the file, from 1
     remarks : what was left out, and how many
+    setting : what the file tells of the settings of its labels, by their names; labels of one set
+        agree in it
     """
 
     frames: Frames
-    numbers: Sequence[int]
+    numbers: Sequence[int] | Sequence[str]
     remarks: Sequence[str]
+    setting: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_potential(origin: str) -> bool:
@@ -87,6 +90,20 @@ def too_many() -> StudyError:
     return wrong(
         f"holds more than {MOST:,} configurations. Keep fewer, which differ more from each other."
     )
+
+
+def left_out_of(reasons: Mapping[str, int], whole: int) -> list[str]:
+    """Remarks on configurations of an output that are left out, by the reason.
+
+    Raises
+    ------
+    StudyError
+        Where none is left.
+    """
+    said = [f"{n} of {whole} configurations {why}" for why, n in reasons.items() if n]
+    if whole and sum(reasons.values()) == whole:
+        raise wrong(f"has no label: {'; '.join(said)}. Leave the file out.")
+    return [f"{each} and are left out" for each in said]
 
 
 def wrong(message: str) -> StudyError:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import as_file, files
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from ase import Atoms
 from pydantic import ValidationError
 
 from borarun.dynamics import as_far_as_known
+from borarun.engines import outputs
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 from borarun.labels import Labels, read_configurations, read_labels
@@ -38,6 +41,12 @@ __all__ = ["Study", "init_study", "load_study", "study_schema"]
 
 NEEDS = {subject.name: subject.needs for subject in SUBJECTS if subject.needs}
 """Section -> the section that it builds on."""
+
+WILD = re.compile(r"[*?\[]")
+"""What a pattern has and a path has not."""
+
+MOST_FILES = 5000
+"""That a pattern may match."""
 
 SCHEMA_NAME = "study.schema.json"
 """Beside a new study, whose first line names it."""
@@ -118,8 +127,9 @@ def study_files(path: Path) -> dict[str, Path]:
     labels, place = root.along(("training_set", "labels"))
     if len(place) == 2:
         named += [
-            (Path(node.file).parent, node.value, (*place, functional))
+            (Path(node.file).parent, name, (*place, functional))
             for functional, node in labels.value.items()
+            for name in _matching(Path(node.file).parent, _names(node))
         ]
     for key in (("training_set", "configurations"), ("compare", "file")):
         node, place = root.along(key)
@@ -314,15 +324,22 @@ def _read_labels(
     of them; what is wrong with them.
     """
     section = study.section(TrainingSet) or TrainingSet()
-    for functional, name in section.labels.items():
+    for functional, names in section.labels.items():
         place = ("training_set", "labels", functional)
 
-        def read(file: Path, elements: list[str], functional: str = functional) -> Labels:
-            found = read_labels(file, elements, section.cfg_elements)
+        def read(
+            files: Mapping[str, Path], elements: list[str], functional: str = functional
+        ) -> Labels:
+            reader = outputs.reader(functional, study.reference)
+            brought = outputs.without_twins(files)
+            found = read_labels(brought, elements, section.cfg_elements, reader)
             labels[functional] = Given(found.frames)
+            if twins := len(files) - len(brought):
+                said = f"{twins} OUTCAR beside the vasprun.xml of the same run not read"
+                return Labels(found.frames, (*found.remarks, said))
             return found
 
-        yield from _read_brought(root, study, place, name, read, remarks)
+        yield from _read_brought(root, study, place, names, read, remarks)
 
 
 def _read_configurations(
@@ -333,41 +350,81 @@ def _read_configurations(
     """
     section = study.section(TrainingSet) or TrainingSet()
 
-    def read(file: Path, elements: list[str]) -> Labels:
+    def read(files: Mapping[str, Path], elements: list[str]) -> Labels:
+        (file,) = files.values()
         found = read_configurations(file, elements)
         configurations.append(found.frames)
         return found
 
     if section.configurations is not None:
         place = ("training_set", "configurations")
-        yield from _read_brought(root, study, place, section.configurations, read, remarks)
+        yield from _read_brought(root, study, place, (section.configurations,), read, remarks)
 
 
 def _read_brought(
     root: Node,
     study: Study,
     place: KeyPath,
-    name: str,
-    read: Callable[[Path, list[str]], Labels],
+    names: Sequence[str],
+    read: Callable[[Mapping[str, Path], list[str]], Labels],
     remarks: list[str],
 ) -> Iterator[Problem]:
-    """Read a file of configurations in the study's folder, and add what was left out of it to the
-    remarks; what is wrong with it.
+    """Read files of configurations in the study's folder, and add what was left out of them to the
+    remarks; what is wrong with them.
     """
     try:
         elements = sorted(composition(study.material.formula))
     except StudyError:  # told where the formula is checked
         return
-    file = _inside(Path(root.along(place)[0].file).parent, name)
-    if file is None:
-        yield root.problem(place, _outside(name))
+    folder = Path(root.along(place)[0].file).parent
+    files: dict[str, Path] = {}
+    for pattern in names:
+        matching = _matching(folder, (pattern,))
+        if not matching:
+            yield root.problem(
+                place, f"no file in the study's folder matches (got {pattern!r:.80})."
+            )
+        if len(matching) > MOST_FILES:
+            yield root.problem(
+                place, f"{pattern!r:.80} matches more than {MOST_FILES:,} files. Name fewer."
+            )
+            return
+        for name in matching:
+            file = _inside(folder, name)
+            if file is None or Path(name).is_absolute():
+                yield root.problem(place, _outside(name))
+                return
+            files[name] = file
+    if not files:
         return
+    called = ", ".join(names)[:MAX_PATH]
     try:
-        found = read(file, elements)
+        found = read(files, elements)
     except StudyError as error:
-        yield from (root.problem(place, f"{name}: {problem.message}") for problem in error.problems)
+        yield from (
+            root.problem(place, f"{called}: {problem.message}") for problem in error.problems
+        )
     else:
-        remarks += [f"{'.'.join(map(str, place))}: {name}: {each}" for each in found.remarks]
+        remarks += [f"{'.'.join(map(str, place))}: {called}: {each}" for each in found.remarks]
+
+
+def _names(node: Node) -> list[str]:
+    """The paths of a node that is one or a list of them."""
+    return [each.value for each in node.value] if isinstance(node.value, list) else [node.value]
+
+
+def _matching(folder: Path, names: Iterable[str]) -> list[str]:
+    """The names, and in place of each that is a pattern the files that it matches, in order."""
+    found: dict[str, None] = {}
+    for name in names:
+        if not WILD.search(name) or (folder / name).is_file():
+            found[name] = None
+        elif not (Path(name).is_absolute() or ".." in Path(name).parts):
+            matches = islice(folder.glob(name), MOST_FILES + 1)
+            found |= dict.fromkeys(
+                sorted(path.relative_to(folder).as_posix() for path in matches if path.is_file())
+            )
+    return list(found)
 
 
 def _read_published(root: Node, study: Study, published: list[Published]) -> Iterator[Problem]:

@@ -59,7 +59,7 @@ def read(
     tmp_path: Path, text: str, name: str = "labels.extxyz", cfg_elements: list[str] | None = None
 ) -> Frames:
     (tmp_path / name).write_text(text)
-    return read_labels(tmp_path / name, ELEMENTS, cfg_elements).frames
+    return read_labels({"labels": tmp_path / name}, ELEMENTS, cfg_elements).frames
 
 
 def complaint(
@@ -100,7 +100,7 @@ def test_a_run_of_vasp_is_read_as_ase_writes_it(tmp_path: Path) -> None:
     with gzip.open(TESTS / "engines/data/vasp/npt/OUTCAR.gz") as outcar:
         (tmp_path / "OUTCAR").write_bytes(outcar.read())
     write(tmp_path / "labels.extxyz", ase.io.read(tmp_path / "OUTCAR", ":"))
-    found = read_labels(tmp_path / "labels.extxyz", ["Li", "P", "S"], None).frames
+    found = read_labels({"labels": tmp_path / "labels.extxyz"}, ["Li", "P", "S"], None).frames
     assert len(found) == 10 and found.energy[-1] == pytest.approx(-369.08286247)
     np.testing.assert_allclose(found.forces[-84], [0.048189, -0.058655, 0.060345])
     np.testing.assert_allclose(
@@ -169,9 +169,9 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert complaint(tmp_path, text, "labels.json").startswith("unknown kind of file")
     (tmp_path / "binary.xyz").write_bytes(bytes(range(256)))
     with pytest.raises(StudyError, match="is not text"):
-        read_labels(tmp_path / "binary.xyz", ELEMENTS, None)
+        read_labels({"labels": tmp_path / "binary.xyz"}, ELEMENTS, None)
     with pytest.raises(StudyError, match="no such file"):
-        read_labels(tmp_path / "absent.xyz", ELEMENTS, None)
+        read_labels({"labels": tmp_path / "absent.xyz"}, ELEMENTS, None)
 
 
 def test_cfg_files_that_say_too_little(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_study_tells_of_its_labels_by_file_and_line(mini_study: Path) -> None:
         (
             "c1_not_converged.cfg",
             "holds 1 configuration to learn from (1 of 4 configurations did not converge and are "
-            "left out; 2 of 3 configurations are in the file more than once; each counts once)",
+            "left out; 2 of 3 configurations occur more than once; each counts once)",
         ),
         ("c2_virial.cfg", "configuration 1 has no PlusStress. It has Virial, whose sign"),
         ("c2b_stress.cfg", "configuration 1 has no PlusStress. It has Stress, whose sign"),
@@ -233,8 +233,8 @@ def test_a_study_tells_of_its_labels_by_file_and_line(mini_study: Path) -> None:
         ),
         (
             "l6_dupl.extxyz",
-            "holds 1 configuration to learn from (9 of 10 configurations are in the file more "
-            "than once; each counts once). At least 2 different ones are needed",
+            "holds 1 configuration to learn from (9 of 10 configurations occur more than "
+            "once; each counts once). At least 2 different ones are needed",
         ),
         (
             "l7_two_zero_points.extxyz",
@@ -250,18 +250,18 @@ def test_a_study_tells_of_its_labels_by_file_and_line(mini_study: Path) -> None:
 )
 def test_labels_that_would_be_learnt_wrongly_are_refused(name: str, says: str) -> None:
     with pytest.raises(StudyError) as caught:
-        read_labels(DATA / name, ELEMENTS, ["Li", "B", "H"])
+        read_labels({"labels": DATA / name}, ELEMENTS, ["Li", "B", "H"])
     assert caught.value.problems[0].message.startswith(says)
 
 
 def test_isolated_atoms_are_left_out_and_counted() -> None:
-    found = read_labels(DATA / "l4_isolated.extxyz", ELEMENTS, None)
+    found = read_labels({"labels": DATA / "l4_isolated.extxyz"}, ELEMENTS, None)
     assert len(found.frames) == 3
     assert found.remarks[0].startswith("1 of 4 configurations are isolated atoms and are left out")
 
 
 def test_six_numbers_are_a_stress_in_the_order_of_voigt() -> None:
-    found = read_labels(DATA / "l5_voigt6.extxyz", ELEMENTS, None).frames
+    found = read_labels({"labels": DATA / "l5_voigt6.extxyz"}, ELEMENTS, None).frames
     np.testing.assert_array_equal(found.stress, np.tile([0.001, 0.001, 0.001, 0, 0, 0], (3, 1)))
 
 
@@ -275,7 +275,7 @@ def test_every_file_of_data_is_tried() -> None:
 
 def remarks(tmp_path: Path, text: str, name: str = "labels.extxyz") -> tuple[str, ...]:
     (tmp_path / name).write_text(text)
-    return read_labels(tmp_path / name, ELEMENTS, ["Li", "B", "H"]).remarks
+    return read_labels({"labels": tmp_path / name}, ELEMENTS, ["Li", "B", "H"]).remarks
 
 
 def test_unconverged_configurations_are_left_out_of_either_format(tmp_path: Path) -> None:
@@ -307,11 +307,9 @@ def test_labels_of_a_potential_are_refused(tmp_path: Path, note: str) -> None:
 def test_doubles_count_once(tmp_path: Path) -> None:
     text = frames(3).to_extxyz()
     (tmp_path / "a.extxyz").write_text(text + text)
-    found = read_labels(tmp_path / "a.extxyz", ELEMENTS, None)
+    found = read_labels({"labels": tmp_path / "a.extxyz"}, ELEMENTS, None)
     np.testing.assert_array_equal(found.frames.energy, frames(3).energy)
-    assert found.remarks == (
-        "3 of 6 configurations are in the file more than once; each counts once",
-    )
+    assert found.remarks == ("3 of 6 configurations occur more than once; each counts once",)
 
 
 def test_a_gap_between_energies_is_two_settings(tmp_path: Path) -> None:
@@ -369,7 +367,7 @@ def test_deuterium_is_told_once(tmp_path: Path) -> None:
 def test_a_compressed_file_is_read_as_it_was(tmp_path: Path, ending: str, pack: Any) -> None:
     file = tmp_path / f"labels.extxyz.{ending}"
     file.write_bytes(pack.compress(frames().to_extxyz().encode()))
-    found = read_labels(file, ELEMENTS, None).frames
+    found = read_labels({"labels": file}, ELEMENTS, None).frames
     np.testing.assert_array_equal(found.forces, read(tmp_path, frames().to_extxyz()).forces)
 
 
@@ -381,14 +379,14 @@ def test_a_damaged_compressed_file_is_told(tmp_path: Path, ending: str) -> None:
     for content in (b"no archive", whole[: len(whole) // 2], whole[:99] + bytes(50) + whole[149:]):
         file.write_bytes(content)
         with pytest.raises(StudyError, match="is damaged"):
-            read_labels(file, ELEMENTS, None)
+            read_labels({"labels": file}, ELEMENTS, None)
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "labels.extxyz.xz"
     file.write_bytes(lzma.compress(bytes(61_000_000), preset=0))
     with pytest.raises(StudyError, match=r"too large \(got more, at most 60 MB unpacked\)"):
-        read_labels(file, ELEMENTS, None)
+        read_labels({"labels": file}, ELEMENTS, None)
 
 
 def test_configurations_to_label_need_no_labels(tmp_path: Path) -> None:
@@ -407,9 +405,7 @@ def test_labels_of_configurations_to_label_are_not_believed(tmp_path: Path) -> N
 def test_configurations_to_label_come_once(tmp_path: Path) -> None:
     found = configurations(tmp_path, frames().to_extxyz() + frames(1).to_extxyz())
     assert len(found.frames) == 3
-    assert found.remarks == (
-        "1 of 4 configurations are in the file more than once; each is labelled once",
-    )
+    assert found.remarks == ("1 of 4 configurations occur more than once; each is labelled once",)
 
 
 @pytest.mark.parametrize(

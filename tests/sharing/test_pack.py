@@ -36,6 +36,7 @@ from borarun.sharing.pack import (
 from borarun.sharing.unpack import unpack
 from borarun.store import Store
 from borarun.study import Study, load_study
+from borarun.study.load import study_files
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating.results import HeatingFound
 from borarun.task import Result, Task
@@ -138,6 +139,23 @@ def test_one_more_temperature_runs_only_that(group: Group, tmp_path: Path) -> No
         if task.key not in store
     ]
     assert left == ["PBE-D3, 250 K, 0 vacancies", "PBE-D3, 250 K, 1 vacancy"]
+
+
+def test_files_that_a_pattern_matches_go_with_the_study(mini_study: Path, tmp_path: Path) -> None:
+    labels = labelled(load_study(mini_study), 4, seed=1)
+    for name, part in (("a", [0, 1]), ("b", [2, 3])):
+        (mini_study.parent / "old" / name).mkdir(parents=True)
+        text = labels.take(part).to_extxyz()
+        (mini_study.parent / "old" / name / "labels.extxyz").write_text(text)
+    mini_study.write_text(
+        mini_study.read_text().replace(
+            "training_set:\n", "training_set:\n  labels: {PBE-D3: [old/*/labels.extxyz]}\n"
+        )
+    )
+    assert set(study_files(mini_study)) >= {"old/a/labels.extxyz", "old/b/labels.extxyz"}
+    found = load_study(mini_study).labels("PBE-D3")
+    assert found is not None
+    np.testing.assert_array_equal(found.frames.forces, labels.forces)
 
 
 def test_labels_that_a_study_brings_along_go_with_it(mini_study: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _ENERGY = re.compile(
     r"^!\s+total energy\s+=\s*(\S+) Ry$(?:(?!^!).)*?^\s+convergence has been achieved in",
     re.MULTILINE | re.DOTALL,
 )
-_PSEUDOPOTENTIAL = re.compile(
+PSEUDOPOTENTIAL = re.compile(
     r"PseudoPot\. #\s*\d+ for (\w+)\s+read from file:\s*\n\s*(\S+)\s*\n\s*MD5 check sum: "
     r"([0-9a-f]{32})"
 )
@@ -64,7 +64,7 @@ def read_output(file: Path) -> Output:
         ),
         pseudopotentials={
             element: {"file": Path(path).name, "md5": md5}
-            for element, path, md5 in _PSEUDOPOTENTIAL.findall(text)
+            for element, path, md5 in PSEUDOPOTENTIAL.findall(text)
         },
         energy=np.array([float(energy) for energy in _ENERGY.findall(text)]) * Ry,
     )

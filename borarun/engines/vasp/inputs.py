@@ -100,6 +100,7 @@ MANY_BODY: tuple[str, ...] = (
 """How the names of such algorithms begin."""
 
 OTHER_RUNS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "ML_LMLFF": (bool, "a run with VASP's machine-learned force field (ML_LMLFF)"),
     "LEPSILON": (bool, "a run of linear response (LEPSILON)"),
     "LCALCEPS": (bool, "a run in finite electric fields (LCALCEPS)"),
     "LCHIMAG": (bool, "a run of NMR shieldings (LCHIMAG)"),

@@ -230,7 +230,7 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
             "holds no step: VASP ended before its first energy",
             evidence=_tail(directory / "OUTCAR"),
         )
-    tags = _tags(xml)
+    tags = tags_in_force(xml)
     if absent := {"NELECT", "NELM", "IBRION"} - tags.keys():
         raise ParseError(file, f"does not tell {', '.join(sorted(absent))}")
     if len(outcar.energy) != steps:
@@ -264,12 +264,18 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
         energy=xml.energy,
         forces=xml.forces,
         stress=xml.stress,
-        converged=(xml.cycles < tags["NELM"]) & _settled(xml, tags),
+        converged=converged(xml, tags),
         kind=kind_of_run({**xml.incar, **xml.parameters}),
         temperature=_temperatures(directory / "OSZICAR", steps)
         if tags["IBRION"] == 0
         else np.zeros(steps),
     )
+
+
+def converged(xml: Vasprun, tags: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """(F,) whether the electronic cycle of each step converged, as ``Run`` has it."""
+    found: NDArray[np.bool_] = (xml.cycles < tags["NELM"]) & _settled(xml, tags)
+    return found
 
 
 def _settled(xml: Vasprun, tags: Mapping[str, Any]) -> NDArray[np.bool_]:
@@ -349,7 +355,7 @@ def _potcars(run: Run, asked: Asked) -> Iterator[str]:
 def _settings(run: Run, asked: Asked) -> Iterator[str]:
     for tag in SCIENCE:
         wanted, found = asked.tags.get(tag, UNSET.get(tag)), run.tags.get(tag, UNSET.get(tag))
-        if wanted is not None and not _same(wanted, found):
+        if wanted is not None and not same(wanted, found):
             yield f"{tag} = {found} instead of {wanted}"
     if run.mesh != asked.mesh:
         yield f"a mesh of {run.mesh} k-points instead of {asked.mesh}"
@@ -409,7 +415,8 @@ GATE: dict[str, Callable[[Run, Asked], Iterator[str]]] = {
 """Checks of a run by name; that the cell moves is checked over all runs of molecular dynamics."""
 
 
-def _same(wanted: Any, found: Any) -> bool:
+def same(wanted: Any, found: Any) -> bool:
+    """Whether a tag in force is the one that was asked for."""
     if isinstance(wanted, str) or isinstance(found, str):
         one, other = str(wanted).strip().upper(), str(found).strip().upper()
         return one == other or (
@@ -420,7 +427,7 @@ def _same(wanted: Any, found: Any) -> bool:
     return bool(np.isclose(float(wanted), float(found), rtol=1e-6, atol=1e-8))
 
 
-def _tags(xml: Vasprun) -> dict[str, Any]:
+def tags_in_force(xml: Vasprun) -> dict[str, Any]:
     """Every tag that matters, from the parameters in force, or from the INCAR as VASP read it where
     these are silent.
     """

@@ -55,6 +55,7 @@ class Vasprun:
     parameters : tags in force, the same
     mesh : divisions of the mesh of k-points; empty where they were listed
     symbols : (N,) chemical symbols
+    titels : element -> TITEL of its POTCAR, where it is told
     cell : (F, 3, 3) angstrom
     fractional : (F, N, 3)
     energy : (F,) eV, ``e_fr_energy``, which is the OUTCAR's TOTEN; not a number where VASP printed
@@ -70,6 +71,7 @@ class Vasprun:
     parameters: Mapping[str, Json]
     mesh: tuple[int, ...]
     symbols: tuple[str, ...]
+    titels: Mapping[str, str]
     cell: NDArray[np.float64]
     fractional: NDArray[np.float64]
     energy: NDArray[np.float64]
@@ -110,6 +112,7 @@ def read_vasprun(file: Path) -> Vasprun:
     head: dict[str, Element] = {}
     steps: list[_Step] = []
     symbols: tuple[str, ...] = ()
+    titels: dict[str, str] = {}
     try:
         if file.stat().st_size == 0:
             raise ParseError(file, "is empty: VASP ended before it wrote anything")
@@ -117,7 +120,7 @@ def read_vasprun(file: Path) -> Vasprun:
             if part.tag == "calculation":
                 steps.append(_step(part, len(symbols), cycles))
             elif part.tag == "atominfo":
-                symbols = _symbols(part)
+                symbols, titels = _symbols(part), _titels(part)
             else:
                 head.setdefault(
                     part.tag, part
@@ -155,6 +158,7 @@ def read_vasprun(file: Path) -> Vasprun:
         parameters=parameters,
         mesh=mesh,
         symbols=symbols,
+        titels=titels,
         cell=np.array([step.cell for step in steps]).reshape(-1, 3, 3),
         fractional=np.array([step.fractional for step in steps]).reshape(-1, n, 3),
         energy=np.array([step.energy for step in steps]),
@@ -284,15 +288,29 @@ def _value(item: Element) -> Json:
         return None
 
 
+def _titels(atominfo: Element) -> dict[str, str]:
+    """Element -> TITEL of its POTCAR."""
+    found = {}
+    for row in atominfo.iterfind("array[@name='atomtypes']/set/rc"):
+        if name := _element(row):
+            found[name] = " ".join((row.findtext("c[5]") or "").split())
+    return found
+
+
+def _element(row: Element) -> str:
+    """The element that the TITEL of a type of atom names; empty where it names none."""
+    words = (row.findtext("c[5]") or "").split()
+    name = re.split("[_.]", words[1])[0] if len(words) > 1 else ""
+    return name if name in chemical_symbols[1:] else ""
+
+
 def _symbols(atominfo: Element) -> tuple[str, ...]:
     """Of every atom, by the name of its POTCAR where that is there: some POTCARs have a wrong
     VRHFIN, from which VASP takes the symbol.
     """
     of_type = {}
     for number, row in enumerate(atominfo.iterfind("array[@name='atomtypes']/set/rc"), 1):
-        words = (row.findtext("c[5]") or "").split()
-        name = re.split("[_.]", words[1])[0] if len(words) > 1 else ""
-        if name in chemical_symbols[1:]:
+        if name := _element(row):
             of_type[str(number)] = name
     symbols = []
     for row in atominfo.iterfind("array[@name='atoms']/set/rc"):

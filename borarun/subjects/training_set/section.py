@@ -26,6 +26,7 @@ from borarun.values import (
     Count,
     Counts,
     FilePath,
+    FilePaths,
     Functional,
     Kelvins,
     Positive,
@@ -85,12 +86,13 @@ class Aimd(Sampled):
 class TrainingSet(RunsDynamics):
     """The first labelled configurations."""
 
-    labels: dict[Functional, FilePath] = Field(
+    labels: dict[Functional, FilePaths] = Field(
         default={},
         description="Labelled configurations that you have, by the functional that they were "
-        "computed with, in this study's folder, e.g. `{PBE-D3: labels.extxyz}`: "
-        "extended XYZ (eV, eV/angstrom, eV/angstrom^3 with ASE's sign) or MLIP's "
-        "cfg, also compressed (`.xz`, `.gz`, `.bz2`). They must come from the settings of "
+        "computed with: a file in this study's folder, or a list of files and patterns, e.g. "
+        "`{PBE-D3: [labels.extxyz, old/*/vasprun.xml]}`. Read are extended XYZ (eV, eV/angstrom, "
+        "eV/angstrom^3 with ASE's sign), MLIP's cfg, VASP's vasprun.xml and OUTCAR, and the output "
+        "of pw.x, also compressed (`.xz`, `.gz`, `.bz2`). They must come from the settings of "
         "`reference`, which labels what is added.",
     )
     cfg_elements: (

@@ -99,6 +99,12 @@ class Cause(StrEnum):
     FAILED = "failed", Action.GIVE_UP, "See the program's last lines."
     BUG = "bug", Action.GIVE_UP, "Please report it."
     ENDED_EARLY = "ended early", Action.GIVE_UP, "See how the run ended."
+    FRAMEWORK_BROKEN = (
+        "framework broken",
+        Action.GIVE_UP,
+        "The potential is wrong there, or the material decomposes. Let active learning explore "
+        "hotter and longer, or take a lower temperature, then submit again.",
+    )
 
     @property
     def may_pass(self) -> bool:

@@ -484,6 +484,7 @@ def submit(
     from borarun.run.relay import relay, start_in_job
     from borarun.run.workers import WorkersLostError
     from borarun.store import Store
+    from borarun.verdicts import Verdicts
 
     study = _study(study_file)
     site = _site(site_file)
@@ -524,19 +525,29 @@ def submit(
             _tell(str(error))
             held.close()  # or this process, begun again, would find itself at work on the study
             begin_again()
-        if outcome.done or not (places.study / "report" / "report.html").exists():
+        verdicts = Verdicts(study, Store(places.store))
+        if (
+            outcome.done
+            or not (places.study / "report" / "report.html").exists()
+            or not all(verdicts.known(task, record) for task, record in outcome.recorded)
+        ):
             _write_report(study, Store(places.store), places.study / "report")
         _say(f"report: {places.study / 'report' / 'report.html'}")
         # Said while the claim is held: who follows this driver from elsewhere stops listening when
         # it is gone.
-        if outcome.ok:
+        unusable = [
+            (task, failure)
+            for task, record in outcome.recorded
+            if (failure := verdicts.unusable(task, record)) is not None
+        ]
+        if outcome.ok and not unusable:
             _say(
                 "All tasks are done."
                 if outcome.done
                 else "All tasks were done already; nothing was started."
             )
             return
-        for task, failure in (*outcome.failed, *outcome.early):
+        for task, failure in (*outcome.failed, *unusable):
             _say(f"failed: {task.name}: {failure.message}")
         if outcome.blocked:
             _say(f"{len(outcome.blocked)} tasks could not start, because what they need failed.")

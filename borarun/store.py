@@ -269,6 +269,29 @@ class Store:
         with replacing(self._failure_path(task.key)) as file:
             file.write(json.dumps(content, indent=2).encode())
 
+    def verdict(self, key: str) -> tuple[Json, Failure | None] | None:
+        """What was found when the record was looked at: of what, and why it is of no use. None
+        where nobody looked, or the file is damaged.
+        """
+        try:
+            kept = json.loads(self._verdict_path(key).read_bytes())
+            failure = kept["failure"]
+            return kept["of"], None if failure is None else Failure.from_json(failure)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def write_verdict(self, key: str, of: Json, failure: Failure | None) -> None:
+        """Store what was found when the record was looked at.
+
+        Raises
+        ------
+        StoreError
+            Where the disk is full or not writable.
+        """
+        content = {"of": of, "failure": None if failure is None else asdict(failure)}
+        with replacing(self._verdict_path(key)) as file:
+            file.write(json.dumps(content, indent=2).encode())
+
     def check(self, key: str) -> None:
         """Check every part of a record that came from elsewhere; whoever reads an item of it has
         that item checked alone.
@@ -287,6 +310,7 @@ class Store:
         """
         with suppress(FileNotFoundError):  # another driver was quicker
             self.path(key).rename(self.root / f"{key}.damaged.zip")
+        self._verdict_path(key).unlink(missing_ok=True)
 
     def adopt(self, key: str, file: Path) -> list[Path]:
         """Take over a record's file from elsewhere, once it was found good, unless there is one
@@ -306,6 +330,9 @@ class Store:
     def path(self, key: str) -> Path:
         """The file of a record."""
         return self.root / f"{key}.zarr.zip"
+
+    def _verdict_path(self, key: str) -> Path:
+        return self.root / f"{key}.verdict.json"
 
     def _failure_path(self, key: str) -> Path:
         return self.root / f"{key}.failure.json"

@@ -20,6 +20,7 @@ from borarun.store import Store
 from borarun.study import Study
 from borarun.subjects import PRODUCTION, SUBJECTS
 from borarun.task import Task
+from borarun.verdicts import Verdicts
 
 _PREFERRED = ("rev-vdW-DF2", "PBE-D3", "PBE")
 
@@ -28,6 +29,7 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
     """Everything that the report shows, as far as the store has it.
 
     What is missing, damaged or failed becomes a `Gap` with its reason; nothing missing raises.
+    Whether finished production runs can be used is kept in the store (`Verdicts`).
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ def collect(study: Study, tasks: Sequence[Task], store: Store) -> Results:
     lost: dict[str, str] = {}
     while True:
         try:
-            return _collect(study, tasks, Source(tasks, store, lost))
+            return _collect(study, tasks, Source(tasks, store, lost, whole=True))
         # seen only where an array is read: all begins anew without this record, so that nothing
         # half read stays
         except DamagedError as error:
@@ -78,6 +80,9 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         part = subject.part("collect")
         if part is not None:
             results = results.having(part.collect(study, source, results))
+    verdicts = Verdicts(study, source.store)
+    for key, failure in source.verdicts.items():
+        verdicts.keep(key, failure)
     return replace(results, checks=tuple(source.checks), gaps=tuple(source.gaps))
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from borarun.dynamics import cut_short
+from borarun.causes import Cause
 from borarun.errors import StoreError
 from borarun.report.checks.results import Check
 from borarun.report.provenance.results import Gap
 from borarun.store import Store
-from borarun.task import Json, Record, Task
+from borarun.task import Failure, Json, Record, Task
+from borarun.verdicts import broken, ended_early
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,27 @@ class Source:
     tasks : every task of the study that is known by now
     store : its records
     lost : what is wrong with records that turned out to be damaged, by key
+    whole : whether production runs that ended early are left out
 
     Attributes
     ----------
     done : tasks that succeeded, in the plan's order
     checks : of the runs that were read so far
     gaps : one for each task that did not, with the reason
+    verdicts : why finished production runs cannot be used, None where they can, by key
     """
 
     def __init__(
-        self, tasks: Sequence[Task], store: Store, lost: Mapping[str, str] = MappingProxyType({})
+        self,
+        tasks: Sequence[Task],
+        store: Store,
+        lost: Mapping[str, str] = MappingProxyType({}),
+        *,
+        whole: bool = False,
     ) -> None:
         self.store = store
         self.checks: list[Check] = []
+        self.verdicts: dict[str, Failure | None] = {}
         tasks = list({task.key: task for task in tasks}.values())
         records: dict[str, Record | None] = {}
         damaged = dict(lost)
@@ -62,17 +71,26 @@ class Source:
                 records[task.key] = None
                 damaged[task.key] = str(error)
         names = {task.key: task.name for task in tasks}
+        early = {
+            task.key: failure
+            for task in tasks
+            if whole
+            and (record := records[task.key]) is not None
+            and (failure := ended_early(task, record)) is not None
+        }
         self.done = [
             Done(task, record.facts)
             for task in tasks
-            if (record := records[task.key]) is not None and record.done
+            if (record := records[task.key]) is not None and record.done and task.key not in early
         ]
         self.gaps = [
             Gap(task.stage, task.label, True, damaged[task.key])
             if task.key in damaged
+            else _failed(task, early[task.key])
+            if task.key in early
             else _gap(task, records, names)
             for task in tasks
-            if (record := records[task.key]) is None or not record.done
+            if (record := records[task.key]) is None or not record.done or task.key in early
         ]
 
     def of(self, stage: str, **about: Json) -> list[Done]:
@@ -84,25 +102,32 @@ class Source:
             and all(d.task.about.get(name) == value for name, value in about.items())
         ]
 
-    def checked(self, check: Check) -> bool:
+    def checked(self, done: Done, check: Check) -> bool:
         """Keep the check of a run; whether its framework held."""
         self.checks.append(check)
+        self._judge(done, None if check.intact else broken(check.verdict))
         return check.intact
 
     def unusable(self, done: Done, reason: str, remedy: str = "") -> None:
         """Note a finished task whose record cannot be used; the first reason given is kept."""
-        why = cut_short(done.facts)
-        early = f"; the run ended early: {why}" if why else ""
-        gap = Gap(done.task.stage, done.task.label, True, f"{reason}{early}.", remedy)
-        if not any((known.stage, known.label) == (gap.stage, gap.label) for known in self.gaps):
-            self.gaps.append(gap)
+        self._judge(done, Failure(Cause.FAILED, f"{reason}.", remedy))
+
+    def _judge(self, done: Done, failure: Failure | None) -> None:
+        if self.verdicts.get(done.key) is not None:
+            return
+        self.verdicts[done.key] = failure
+        if failure is not None:
+            self.gaps.append(_failed(done.task, failure))
+
+
+def _failed(task: Task, failure: Failure) -> Gap:
+    return Gap(task.stage, task.label, True, failure.message, failure.remedy, failure.evidence)
 
 
 def _gap(task: Task, records: Mapping[str, Record | None], names: Mapping[str, str]) -> Gap:
     record = records[task.key]
     if record is not None and record.failure is not None:
-        failure = record.failure
-        return Gap(task.stage, task.label, True, failure.message, failure.remedy, failure.evidence)
+        return _failed(task, record.failure)
     for key in sorted(task.needs):
         needed = records.get(key)
         if needed is not None and needed.failure is not None:

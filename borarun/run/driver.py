@@ -25,14 +25,13 @@ from borarun.plan import Plan, Planner
 from borarun.run.board import Board
 from borarun.run.claim import SILENCE_S
 from borarun.run.control import STOP, claim_of
-from borarun.run.ended_early import ended_early
 from borarun.run.interrupts import asked, shielded
 from borarun.run.retries import Tries
 from borarun.run.workers import Workers, WorkersLostError, failure_of
 from borarun.site import Site, jobs
 from borarun.store import Store
 from borarun.study import Study
-from borarun.task import Failure, Task
+from borarun.task import Failure, Record, Task
 
 log = logging.getLogger(__name__)
 
@@ -95,21 +94,21 @@ class Outcome:
     ----------
     done : tasks that succeeded in this run
     failed : tasks that failed, with the reason
-    early : finished runs that ended early, with the reason: no result is taken from them
+    recorded : tasks of the study that have a record, each with it
     blocked : known tasks that could not start, because what they need failed
     stuck : stages that cannot go on, with the reason
     """
 
     done: list[Task] = field(default_factory=list)
     failed: list[tuple[Task, Failure]] = field(default_factory=list)
-    early: list[tuple[Task, Failure]] = field(default_factory=list)
+    recorded: list[tuple[Task, Record]] = field(default_factory=list)
     blocked: list[Task] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        """Whether the study is complete."""
-        return not (self.failed or self.early or self.blocked or self.stuck)
+        """Whether every task has a record."""
+        return not (self.failed or self.blocked or self.stuck)
 
 
 @contextmanager
@@ -273,12 +272,7 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
     outcome.blocked = [
         task for task in plan.tasks if task.key not in done and task.key not in failed
     ]
-    outcome.early = [
-        (task, failure)
-        for task in plan.tasks
-        if task.key in done
-        if (failure := ended_early(task, records[task.key])) is not None
-    ]
+    outcome.recorded = [(task, records[task.key]) for task in plan.tasks if task.key in done]
     outcome.stuck = plan.stuck
     return outcome
 

@@ -15,12 +15,12 @@ from borarun.plan import Planner
 from borarun.run.claim import Watch
 from borarun.run.clock import Clock
 from borarun.run.control import claim_of as driver_claim
-from borarun.run.ended_early import ended_early
 from borarun.run.work import claim_of, progress, running_keys
 from borarun.site import Site, jobs
 from borarun.store import Store
 from borarun.study import Study
 from borarun.task import Failure, Task
+from borarun.verdicts import Verdicts
 
 Condition = Literal["done", "running", "failed", "blocked", "waiting"]
 
@@ -31,7 +31,7 @@ class TaskState:
 
     Attributes
     ----------
-    condition : ``failed`` also where it is done and ended early, so that its results are not used;
+    condition : ``failed`` also where it is done and cannot be used;
         ``blocked`` where something that it needs failed, ``waiting`` where it has only not begun
     part : of a running task, how much is done, 0..1; None where its program does not say
     where : process that works on it
@@ -108,7 +108,7 @@ class State:
     ----------
     driver : process that runs it, or job that will; empty where none does
     stages : in the order of the science
-    failed : tasks that failed and do not run again now, and production runs that ended early
+    failed : tasks that failed and do not run again now, and production runs that cannot be used
     stuck : stages that cannot go on although nothing of them is left to run, with the reason
     left_s : time left at the least, if all of the site works on it, s
     trained, explored : how the potential is made, as far as it is
@@ -148,6 +148,7 @@ class Observer:
         self._records = StoredRecords(self.store)
         self._known = Planner(study, self._records)
         self._forecast = Planner(study, self._records, forecast=True)
+        self._verdicts = Verdicts(study, self.store)
         self._clock = Clock(site)
         self._timed: set[str] = set()
         self._claim = driver_claim(places.study)
@@ -174,7 +175,7 @@ class Observer:
         early = {
             key: failure
             for key, (task, record) in done.items()
-            if (failure := ended_early(task, record)) is not None
+            if (failure := self._verdicts.unusable(task, record)) is not None
         }
         states = {
             task.key: TaskState(task, "failed" if task.key in early else "done")

@@ -95,14 +95,14 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
             runs.append(_run(done, run))
             if runs[-1].check.intact:
                 found.append(places(study, run))
-            if turning is not None:
+            if turning is not None and runs[-1].check.intact:
                 turns.append(turns_of(run, turning.plotted_anions))
         if not runs:
             continue
         point = _transport(study, runs)
         transport.append(point)
         for each in runs:
-            source.checked(each.check)
+            source.checked(each.done, each.check)
         if turns:
             turned.append(reorientation(point, turns))
         if found:

@@ -37,7 +37,7 @@ def ramps(study: Study, source: Source) -> tuple[OrderBranch, ...]:
             continue
         if run is None:
             continue
-        intact = source.checked(check(done, run, constant=False))
+        intact = source.checked(done, check(done, run, constant=False))
         if (
             not is_slowest(source, done)
             or done.about("run") > 0

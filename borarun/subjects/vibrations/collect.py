@@ -26,7 +26,7 @@ def collect(study: Study, source: Source, results: Results) -> VibrationsFound:
             continue
         if run is None:
             continue
-        if source.checked(check(done, run, constant=True)):
+        if source.checked(done, check(done, run, constant=True)):
             spectra.append(_spectrum(study, source, done, run))
     return VibrationsFound(tuple(spectra))
 

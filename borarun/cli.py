@@ -24,6 +24,7 @@ from borarun.causes import cause_of_error
 from borarun.display import Lines, LiveTable, Terminal, duration, size
 from borarun.errors import BorarunError, Problem, StudyError
 from borarun.file import let_nobody_else_write, make_folder, refused, replacing
+from borarun.printable import on_one_line
 from borarun.published import published_schema, read_published
 from borarun.renamed import in_words
 from borarun.run.interrupts import EXIT_CODE, asked, leave, listening
@@ -548,11 +549,11 @@ def submit(
             )
             return
         for task, failure in (*outcome.failed, *unusable):
-            _say(f"failed: {task.name}: {failure.message}")
+            _say(f"failed: {task.name}: {on_one_line(failure.message)}")
         if outcome.blocked:
             _say(f"{len(outcome.blocked)} tasks could not start, because what they need failed.")
         for reason in outcome.stuck:
-            _say(f"stuck: {reason}")
+            _say(f"stuck: {on_one_line(reason)}")
         _say(f"Causes and remedies: {_command('why', study_file, runs)}")
         raise typer.Exit(1)
 
@@ -817,12 +818,13 @@ def unpack(
         f"{where / 'store'}{before}{whole}"
     )
     for needed in found.licensed:
-        _say(f"Made with a {needed.what} ({needed.hash}), which is not in it.")
+        _say(on_one_line(f"Made with a {needed.what} ({needed.hash}), which is not in it."))
     if idle:
         others = (
             " and ".join(differing_versions(known.tasks, idle, store))
             or f"it was packed by borarun {found.borarun}, this is {__version__}"
         )
+        others = on_one_line(others)
         _say(
             f"{plural(len(idle), 'result')} of no task that the study has here: {others}. To "
             "go on from here, install those versions."

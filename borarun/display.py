@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from borarun.plan import Plan
-from borarun.printable import printable
+from borarun.printable import on_one_line, printable
 from borarun.run.clock import Clock
 from borarun.run.work import progress
 from borarun.site import Site
@@ -134,7 +134,10 @@ class Lines:
 
     def _say(self, text: str, *, markup: bool = False) -> None:
         self._console.print(
-            f"{time.strftime('%H:%M:%S')}  {text}", markup=markup, highlight=False, soft_wrap=True
+            f"{time.strftime('%H:%M:%S')}  {on_one_line(text)}",
+            markup=markup,
+            highlight=False,
+            soft_wrap=True,
         )
 
 

@@ -12,7 +12,7 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
@@ -22,6 +22,9 @@ from borarun.errors import StoreError
 ABANDONED_S = 86_400
 """Silence after which the unfinished file of a process on another host is taken for a dead one's.
 """
+
+MANY = 500
+"""Files from which on all that the system has not written yet is flushed at once."""
 
 OTHERS_WRITE = 0o022
 """Permissions of group and others to write."""
@@ -178,8 +181,7 @@ def appearing(path: Path) -> Iterator[Path]:
         try:
             unfinished.mkdir()
             yield unfinished
-            for each in [unfinished, *unfinished.rglob("*")]:
-                _flush(each)
+            _flush_all([unfinished, *unfinished.rglob("*")])
             unfinished.rename(path)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -246,6 +248,15 @@ def _is_alive(process: int) -> bool:
     except PermissionError:  # another user's
         return True
     return True
+
+
+def _flush_all(paths: Sequence[Path]) -> None:
+    """Have files and directories on the disk: many at once, because each waits for the disk."""
+    if len(paths) > MANY:
+        os.sync()
+        return
+    for path in paths:
+        _flush(path)
 
 
 def _flush(path: Path) -> None:

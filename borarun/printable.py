@@ -17,3 +17,10 @@ def printable(text: str, keep: str = "") -> str:
         char if char.isprintable() or char in keep else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def on_one_line(text: str) -> str:
+    """Text of which no part looks like another line: ends of lines become blanks, all other
+    characters that do not print are escaped.
+    """
+    return printable(" ".join(text.splitlines()))

@@ -103,6 +103,37 @@ def test_no_command_passes_on_what_a_study_says(
     assert said.exit_code != 0 and "mobile" in text and _only_shown(text)
 
 
+FAKE = "it broke\nAll tasks are done.\r13:00:00  done   relax\u2028stuck: no\x85failed: x\x0b1\x1c2"
+
+
+@pytest.mark.parametrize("kind", [Lines, LiveTable])
+def test_no_message_makes_a_line_of_its_own(kind: type[Lines], tmp_path: Path) -> None:
+    terminal, shown = _terminal(force=False)
+    task = Task("bundled", {})
+    with kind(terminal, default_site(), tmp_path) as lines:
+        lines.started(task)
+        lines.finished(task, Failure(Cause.FAILED, FAKE), 1.0)
+        lines.again(task, FAKE, 2.0)
+        lines.told(FAKE)
+    told = [line for line in shown.getvalue().splitlines() if "it broke" in line]
+    assert len(told) == 3 and all("All tasks are done" in line and "1 2" in line for line in told)
+    assert not any(line.startswith("All tasks") for line in shown.getvalue().splitlines())
+
+
+def test_why_keeps_what_a_program_says_in_its_place(
+    mini_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(mini_study.parent)
+    study = load_study(mini_study)
+    store = Store(Places.of(Path("runs"), study.name).store)
+    task = expand(study, StoredRecords(store)).tasks[0]
+    store.write_failure(task, Failure(Cause.FAILED, FAKE, FAKE, evidence=FAKE))
+    lines = CliRunner().invoke(cli.app, ["why", mini_study.name]).output.splitlines()
+    begun = [line for line in lines if not line.startswith("  ")]
+    assert begun[0].startswith(task.name) and len(begun) <= 3
+    assert not any(line.startswith(("All tasks", "stuck", "failed", "13:00")) for line in lines)
+
+
 def test_the_evidence_of_a_failure_is_only_shown(
     mini_study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,9 @@ one core.
 CURVES_S = 0.5
 """Time for curves of finished tasks at one look; the others come with the next ones."""
 
+MAX_CONNECTIONS = 32
+"""At the same time; a browser opens six. All others are closed at once."""
+
 DIGITS = 5
 
 _SAFE = {
@@ -171,9 +174,11 @@ class Server(ThreadingHTTPServer):
     """The page behind an address that nobody can guess."""
 
     daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS
 
     def __init__(self, page: Page, port: int) -> None:
         self.page = page
+        self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self.token = secrets.token_urlsafe(24)
         super().__init__((HOST, port), _Handler)
 
@@ -181,6 +186,17 @@ class Server(ThreadingHTTPServer):
     def address(self) -> str:
         """Where the page is."""
         return f"http://{HOST}:{self.server_address[1]}/{self.token}/"
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether there is room for one more: every user of the machine can open connections."""
+        return self._free.acquire(blocking=False)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer a connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that went away."""
@@ -198,6 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
         if host not in HOST_NAMES or not hmac.compare_digest(
             token.encode(), self.server.token.encode()
         ):
+            self.close_connection = True
             self._answer(
                 HTTPStatus.FORBIDDEN,
                 "text/plain",
@@ -227,6 +244,8 @@ class _Handler(BaseHTTPRequestHandler):
         if status is not HTTPStatus.NOT_MODIFIED:
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)

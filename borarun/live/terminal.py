@@ -10,6 +10,7 @@ from rich.text import Text
 
 from borarun.display import duration
 from borarun.live.curves import Curve, figures
+from borarun.printable import on_one_line
 from borarun.report.measured import Array
 from borarun.run.state import Failed, State
 from borarun.stage import plural
@@ -66,16 +67,17 @@ def failures_of(state: State) -> Iterator[str]:
     for each in state.failed:
         yield from _failure(each)
     for reason in state.stuck:
-        yield f"stuck: {reason}"
+        yield f"stuck: {on_one_line(reason)}"
 
 
 def _failure(each: Failed) -> Iterator[str]:
     failure, waiting = each.failure, each.waiting
-    yield f"{each.task.name} ({each.task.key})\n  cause: {failure.cause}: {failure.message}"
+    yield f"{each.task.name} ({each.task.key})"
+    yield f"  cause: {failure.cause}: {on_one_line(failure.message)}"
     if failure.evidence:
         yield "  evidence:\n" + "\n".join(f"    {line}" for line in failure.evidence.splitlines())
     if failure.remedy:
-        yield f"  what to do: {failure.remedy}"
+        yield f"  what to do: {on_one_line(failure.remedy)}"
     if waiting:
         more = " and more" if len(waiting) > MOST_WAITING else ""
         yield f"  waiting for it: {', '.join(waiting[:MOST_WAITING])}{more}"

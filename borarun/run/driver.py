@@ -22,6 +22,7 @@ from borarun.errors import BusyError, DamagedError, StoreError, TimeUpError
 from borarun.job_time import seconds_left
 from borarun.places import Places, StoredRecords
 from borarun.plan import Plan, Planner
+from borarun.printable import on_one_line
 from borarun.run.board import Board
 from borarun.run.claim import SILENCE_S
 from borarun.run.control import STOP, claim_of
@@ -235,7 +236,9 @@ def drive(study: Study, site: Site, places: Places, listener: Listener) -> Outco
                     done.add(task.key)
                     board.finished(task.key)
                 else:
-                    log.warning("%s: %s: %s", task.name, failure.cause, failure.message)
+                    log.warning(
+                        "%s: %s: %s", task.name, failure.cause, on_one_line(failure.message)
+                    )
                     if lost := records.lost(
                         task.needs
                     ):  # it may have found a damaged record, which is gone now

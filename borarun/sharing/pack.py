@@ -50,6 +50,13 @@ MANIFEST = "manifest.json"
 STUDY, STORE = "study/", "runs/store/"
 RECORD = re.compile(rf"{STORE}(?P<key>[0-9a-f]{{24}})\.zarr\.zip")
 
+MAX_MEMBERS, MAX_STUDY_FILES = 200_000, 2_000
+"""Members of a pack, and those of them that are files of the study."""
+
+MAX_MANIFEST_B = 100_000_000
+MANIFEST_B_A_MEMBER = 1_000
+"""Twice the longest name, its size and its hash."""
+
 STUDY_FILE = "the study, or a file that it names"
 
 TRAJECTORIES = "trajectories"
@@ -161,6 +168,7 @@ def pack(
     stays = _stages(without, plan)
     done = [task for task in plan.tasks if task.key in records]
     chosen = [task for task in done if task.stage not in stays]
+    _must_fit(file, len(contents), len(chosen))
     members: dict[str, crate.File] = {}
     with replacing(output) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
@@ -205,6 +213,37 @@ def pack(
         Counter(task.stage for task in done if task.stage in stays),
         len(plan.tasks) - len(done),
     )
+
+
+def _must_fit(file: Path, n_files: int, n_records: int) -> None:
+    """Refuse to write what `unpack` would refuse.
+
+    Raises
+    ------
+    StudyError
+        Where there are more files or records than a pack may hold.
+    """
+    if n_files > MAX_STUDY_FILES:
+        raise StudyError(
+            Problem(
+                str(file),
+                0,
+                "",
+                f"names {n_files} files, and a pack holds at most {MAX_STUDY_FILES}. Join its "
+                "label files into fewer ones.",
+            )
+        )
+    most = MAX_MEMBERS - n_files - 2  # of which one is the manifest, and one describes the pack
+    if n_records > most:
+        raise StudyError(
+            Problem(
+                str(file),
+                0,
+                "",
+                f"has {n_records} records, and a pack holds at most {most}. Leave some stages out: "
+                "--without STAGE, or --without trajectories.",
+            )
+        )
 
 
 def study_contents(file: Path) -> dict[str, bytes]:

@@ -22,6 +22,10 @@ from borarun.sharing import crate
 from borarun.sharing.pack import (
     FORMAT,
     MANIFEST,
+    MANIFEST_B_A_MEMBER,
+    MAX_MANIFEST_B,
+    MAX_MEMBERS,
+    MAX_STUDY_FILES,
     RECORD,
     STORE,
     STUDY,
@@ -38,10 +42,6 @@ from borarun.store import Store
 from borarun.study import load_study
 from borarun.task import Task
 from borarun.zip_file import OddZipError, odd, opened_zip
-
-MAX_MEMBERS = 200_000
-MAX_MANIFEST_B = 100_000_000
-"""Larger than any study needs: a pack of so many records has a manifest of a third of this."""
 
 PIECE_B = 1 << 20
 FORGED = "borarun packs nothing like it: do not use it."
@@ -178,6 +178,8 @@ def _checked(file: Path, archive: zipfile.ZipFile) -> Manifest:
             f"its member {name!r:.200} is "
             f"{'not in the manifest' if name in sizes else 'missing'}: it was changed. {AGAIN}",
         )
+    if (n_files := sum(name.startswith(STUDY) for name in sizes)) > MAX_STUDY_FILES:
+        raise _refuse(file, f"its study has {n_files} files, most are {MAX_STUDY_FILES}. {FORGED}")
     for name, member in manifest.members.items():
         if not (RECORD.fullmatch(name) or name.startswith(STUDY) or name == crate.NAME):
             raise _refuse(file, f"its member {name!r:.200} has no place in a pack. {FORGED}")
@@ -202,10 +204,12 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
             f"is no pack, or is cut short: it has no {MANIFEST}. Give a file that `borarun "
             "pack` wrote, whole.",
         )
-    if entry.file_size > MAX_MANIFEST_B:
+    most_B = min(MAX_MANIFEST_B, MANIFEST_B_A_MEMBER * (len(archive.infolist()) + 100))
+    if entry.file_size > most_B:
         raise _refuse(
             file,
-            f"its {MANIFEST} is larger than any study needs (got {entry.file_size} B). {FORGED}",
+            f"its {MANIFEST} is larger than its members need (got {entry.file_size} B, most "
+            f"{most_B} B). {FORGED}",
         )
     content = b"".join(_pieces(file, archive, MANIFEST))
     try:

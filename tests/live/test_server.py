@@ -8,7 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +22,7 @@ from filled import fill
 from borarun.causes import Cause
 from borarun.errors import BorarunError
 from borarun.live import curves
-from borarun.live.server import Server, make_server
+from borarun.live.server import MAX_CONNECTIONS, Server, make_server
 from borarun.places import Places
 from borarun.plan import expand
 from borarun.run.state import Observer
@@ -242,6 +245,65 @@ def test_a_bug_in_one_look_is_told_and_not_the_end(
             in get(found, "state.json").json["error"]
         )
     assert get(found, "state.json").json["name"] == "mini"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\0" * 1000,
+        b"\r\n" * 1000,
+        b"GET " + b"/" * 1_000_000,
+        b"GET /" + b"%ff" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /\xff\xfe/state.json HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 10_000 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999999\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    ],
+    ids=range(13),
+)
+def test_whatever_is_sent_without_the_token_is_told_nothing(
+    serving: Serving, capsys: pytest.CaptureFixture[str], sent: bytes
+) -> None:
+    found = serving()
+    got = b""
+    with (
+        socket.create_connection(found.server_address[:2], timeout=20) as client,
+        suppress(OSError),  # it may close before all is sent
+    ):
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        while piece := client.recv(65536):
+            got += piece
+    assert b" 200 " not in got and b"mini" not in got and found.token.encode() not in got
+    assert get(found, "").status == 200
+    assert capsys.readouterr() == ("", "")
+
+
+def test_many_connections_are_closed_and_not_kept(serving: Serving) -> None:
+    found = serving()
+    before = threading.active_count()
+    clients = [socket.create_connection(found.server_address[:2], timeout=20) for _ in range(100)]
+    closed = 0
+    for client in clients[MAX_CONNECTIONS:]:
+        with suppress(ConnectionError):
+            assert client.recv(1) == b""
+        closed += 1
+    assert closed == 100 - MAX_CONNECTIONS
+    assert threading.active_count() <= before + MAX_CONNECTIONS
+    for client in clients:
+        client.close()
+    for _ in range(3000):
+        with suppress(OSError):  # until the threads of the others have ended
+            assert get(found, "").status == 200
+            break
+        time.sleep(0.01)
+    else:
+        pytest.fail("nobody is answered any more")
 
 
 def test_a_client_that_goes_away_does_no_harm(

@@ -110,7 +110,7 @@ def test_a_failure_is_told_with_its_evidence(study: Study, places: Places) -> No
     told = "\n".join(text(failures_of(state)))
     for part in (
         f"{task.name} ({task.key})",
-        "cause: EngineError: it broke",
+        "cause: failed: it broke",
         "    its last line",
         "what to do: mend it",
         "waiting for it: potential",

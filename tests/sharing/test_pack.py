@@ -21,6 +21,7 @@ from borarun.errors import DamagedError, StoreError, StudyError
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.report import collect, files
+from borarun.sharing import pack as module
 from borarun.sharing.crate import NAME as CRATE
 from borarun.sharing.crate import Terms
 from borarun.sharing.pack import (
@@ -276,6 +277,27 @@ def test_what_cannot_stay_behind_is_told(group: Group, tmp_path: Path) -> None:
         r"heating\?",
     ):
         packed(group, tmp_path, "heatin")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "says"),
+    [
+        ("MAX_MEMBERS", 10, r"holds at most [45]\. Leave some stages out: --without STAGE"),
+        ("MAX_STUDY_FILES", 1, r"a pack holds at most 1\. Join its label files"),
+    ],
+)
+def test_what_unpack_would_refuse_is_not_packed(
+    group: Group,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    value: int,
+    says: str,
+) -> None:
+    monkeypatch.setattr(module, limit, value)
+    with pytest.raises(StudyError, match=says):
+        packed(group, tmp_path)
+    assert not list(tmp_path.glob("*.zip"))
 
 
 def test_what_is_not_done_is_counted(group: Group, tmp_path: Path) -> None:

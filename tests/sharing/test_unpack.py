@@ -212,7 +212,25 @@ def test_a_manifest_without_end(
 ) -> None:
     monkeypatch.setattr(module, "MAX_MANIFEST_B", 1000)
     contents.manifest["borarun"] = "x" * 1000
-    refused(contents, place, r"its manifest\.json is larger than any study needs")
+    refused(contents, place, r"its manifest\.json is larger than its members need")
+
+
+def test_a_manifest_of_members_that_are_not_there_is_not_read(
+    contents: Contents, place: Path
+) -> None:
+    contents.fitting = False
+    none = {"size_B": 0, "sha256": "0" * 64}
+    contents.manifest["members"] = {f"study/{number}": none for number in range(5000)}
+    refused(contents, place, r"its manifest\.json is larger than its members need")
+
+
+def test_too_many_files_of_a_study(
+    contents: Contents, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_STUDY_FILES", 10)
+    contents.members += [(f"study/more/{number}", b"") for number in range(9)]
+    refused(contents, place, "its study has 11 files, most are 10")
+    assert not place.exists()
 
 
 # records that are none

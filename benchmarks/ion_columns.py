@@ -30,7 +30,8 @@ os.environ |= peers.ONE_THREAD  # before they load
 import numpy as np
 import zarr
 
-from borarun.operations.base import TRAJECTORY, Quantity
+from borarun.operations.base import Facts
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.store import RESOLUTION_A, Store
 from borarun.task import Result, Task
 
@@ -60,6 +61,12 @@ def motion() -> Array:
     return out
 
 
+class Positions(Facts):
+    """A record of positions alone."""
+
+    POSITIONS = MolecularDynamics.POSITIONS
+
+
 def main() -> None:
     """Write all files, read the ions from each, and write the table."""
     parser = argparse.ArgumentParser(
@@ -75,9 +82,8 @@ def main() -> None:
         right = positions[ions]
         by_frame = np.ascontiguousarray(np.moveaxis(positions, 2, 0))
         store = Store(root / "store")
-        store.write(
-            TASK, Result(arrays={"positions": Quantity(positions, "angstrom", TRAJECTORY)}), {}
-        )
+        arrays = {Positions.POSITIONS: Positions.POSITIONS.of(positions)}
+        store.write(TASK, Result(Positions(), arrays=arrays), {})
 
         def frame_wise() -> peers.Job:
             array = zarr.create_array(

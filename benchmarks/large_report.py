@@ -55,7 +55,9 @@ def build(root: Path, n_frames: int) -> None:
     import numpy as np
     from scipy.spatial.transform import Rotation
 
-    from borarun.operations.base import TRAJECTORY, Quantity
+    from borarun.frames import Frames
+    from borarun.operations.base import quantities
+    from borarun.operations.dynamics import MolecularDynamics
     from borarun.store import Store
     from borarun.task import Result
 
@@ -98,22 +100,35 @@ def build(root: Path, n_frames: int) -> None:
         places[atom] = np.zeros(0)
     cell = (REPEAT * EDGE_A * np.eye(3))[None] * scale.astype(float)[:, None, None]
     step = INTERVAL_FS * np.arange(n_frames)
-    frame = ("frame",)
-    facts = {
-        "stop": "completed", "reason": "", "steps": int(step[-1]), "time_fs": float(step[-1]), "n_frames": n_frames, "n_candidates": 0,  # noqa: E501
-        "n_torn": 0, "grade_max": 1.5, "min_distance_A": 1.1, "segments": ["produce"],
-    }  # fmt: skip
+    facts = MolecularDynamics(
+        stop="completed",
+        reason="",
+        steps=int(step[-1]),
+        time_fs=float(step[-1]),
+        n_frames=n_frames,
+        n_candidates=0,
+        n_torn=0,
+        grade_max=1.5,
+        min_distance_A=1.1,
+        segments=("produce",),
+    )
     arrays = {
-        "step": Quantity(step, "", frame),
-        "segment": Quantity(np.zeros(n_frames, np.int32), "", frame),
-        "cell": Quantity(cell, "angstrom", ("frame", "vector", "axis")),
-        "positions": Quantity(positions, "angstrom", TRAJECTORY),
-        "numbers": Quantity(np.array(numbers, np.int32), "", ("atom",)),
-        "thermo/temperature": Quantity(np.full(n_frames, 700.0), "K", frame),
-        "grade/step": Quantity(step, "", ("look",)),
-        "grade/value": Quantity(np.full(n_frames, 1.5), "", ("look",)),
+        MolecularDynamics.STEP: step,
+        MolecularDynamics.SEGMENT: np.zeros(n_frames, np.int32),
+        MolecularDynamics.CELL: cell,
+        MolecularDynamics.POSITIONS: positions,
+        MolecularDynamics.NUMBERS: np.array(numbers, np.int32),
+        MolecularDynamics.TEMPERATURE: np.full(n_frames, 700.0),
+        MolecularDynamics.POTENTIAL_ENERGY: np.zeros(n_frames),
+        MolecularDynamics.PRESSURE: np.zeros(n_frames),
+        MolecularDynamics.VOLUME: np.linalg.det(cell),
+        MolecularDynamics.GRADE_STEP: step,
+        MolecularDynamics.GRADE_VALUE: np.full(n_frames, 1.5),
     }
-    Store(root).write(task(), Result(facts=facts, arrays=arrays), {"borarun": "0"})
+    none = Frames.of([])
+    frames = {MolecularDynamics.CANDIDATES: none, MolecularDynamics.LAST: none}
+    result = Result(facts, arrays=quantities(arrays), frames=frames)
+    Store(root).write(task(), result, {"borarun": "0"})
 
 
 def bytes_read() -> int:

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.frames import Frames
-from borarun.operations.base import TRAJECTORY, Quantity
+from borarun.operations.base import Facts, quantities
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.store import RESOLUTION_A, Store
 from borarun.structure_files import read_structure
 from borarun.task import Result, Task
@@ -97,20 +98,28 @@ def text_bytes(positions: Array, numbers: NDArray[np.int32], cell: NDArray[np.fl
     return size
 
 
+class Positions(Facts):
+    """A record of positions alone."""
+
+    POSITIONS = MolecularDynamics.POSITIONS
+
+
+class Run(Positions):
+    """A record of positions, cells and atomic numbers."""
+
+    CELL, NUMBERS = MolecularDynamics.CELL, MolecularDynamics.NUMBERS
+
+
 def stored(root: Path, every: int, result: Result) -> tuple[int, float, float]:
     """Bytes of the record of every so many frames, those of the text, and the largest error in
     angstrom.
     """
     positions = result.arrays["positions"].values[:, :, ::every]
     cell, numbers = result.arrays["cell"].values[::every], result.arrays["numbers"].values
-    arrays = {
-        "positions": Quantity(positions, "angstrom", TRAJECTORY),
-        "cell": Quantity(cell, "angstrom", ("frame", "vector", "axis")),
-        "numbers": Quantity(numbers, "", ("atom",)),
-    }
+    arrays = quantities({Run.POSITIONS: positions, Run.CELL: cell, Run.NUMBERS: numbers})
     task = Task("lammps", {"every": every})
     store = Store(root)
-    store.write(task, Result(arrays=arrays), {})
+    store.write(task, Result(Run(), arrays=arrays), {})
     error = float(np.abs(store.array(task.key, "positions") - positions).max())
     return (
         (root / f"{task.key}.zarr.zip").stat().st_size,
@@ -137,7 +146,7 @@ def reading(root: Path, result: Result) -> list[str]:
     numbers = np.tile(result.arrays["numbers"].values, REPEAT**3)
     ions = np.flatnonzero(numbers == 3)
     task, store = Task("lammps", {}), Store(root)
-    store.write(task, Result(arrays={"positions": Quantity(positions, "angstrom", TRAJECTORY)}), {})
+    store.write(task, Result(Positions(), arrays=quantities({Run.POSITIONS: positions})), {})
     by_frame = np.ascontiguousarray(np.moveaxis(positions, 2, 0))
     plain = zarr.create_array(root / "plain.zarr", data=by_frame, chunks=(1, *by_frame.shape[1:]))
     jobs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from borarun.messages import Section, WithheldError
 from borarun.protocol import Header
-from borarun.task import Json
 from borarun.units import FS_PER_PS
 
 Place = tuple[str, ...]
@@ -295,14 +294,6 @@ def _frames(study: Header, phases: Phases, place: Place, section: Dynamics) -> I
                 f"{section.sample_every_fs:g} fs (got {value:g}). At least {FEWEST_FRAMES} are "
                 "needed: run longer or sample more often.",
             )
-
-
-def cut_short(facts: Mapping[str, Json]) -> str:
-    """Why a run ended before its time, from its record; empty where it ran to its end, as all do
-    that do not say how they stopped.
-    """
-    stop = facts.get("stop", "completed")
-    return "" if stop == "completed" else str(facts.get("reason") or stop)
 
 
 CHECKS: tuple[Callable[[Header, Phases, Place, Dynamics], Iterator[Finding]], ...] = (

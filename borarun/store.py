@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from borarun.errors import DamagedError, EngineError, ForeignError, StoreError
 from borarun.file import replacing
@@ -120,7 +121,7 @@ class Store:
             _check_format(path, failed)
         if key in self:  # asked last: a success is stored before its failure is removed
             attributes = self.attributes(key)
-            return _record(key, attributes["task"], facts=attributes["facts"])
+            return _record(key, attributes["task"], stored=attributes["facts"])
         return (
             _record(key, failed["task"], failure=Failure.from_json(failed["failure"]))
             if failed
@@ -239,13 +240,17 @@ class Store:
         StoreError
             Where the disk is full or not writable.
         EngineError
-            Where a fact is no JSON value: NaN and infinity are none, an engine says None or a
-            reason instead.
+            Where the result is not as its operation declares it.
         """
+        if wrong := result.misfits():
+            raise EngineError(
+                f"{task.engine}: {type(result.facts).__name__}: {'; '.join(wrong)}.",
+                remedy="Please report it: the engine must give what its operation declares.",
+            )
         attributes = {
             "borarun_store": FORMAT,
             "task": _describe(task),
-            "facts": _plain(result.facts, f"{task.engine}: facts"),
+            "facts": result.facts.stored(),
             "provenance": _plain(provenance, f"{task.engine}: provenance"),
         }
         entries = _encode(result, attributes)
@@ -512,11 +517,11 @@ def _record(
     key: str,
     task: Mapping[str, Json],
     *,
-    facts: Mapping[str, Json] | None = None,
+    stored: Mapping[str, JsonValue] | None = None,
     failure: Failure | None = None,
 ) -> Record:
     engine = current_name(task["engine"])
-    return Record(key, engine, task["stage"], task["label"], facts or {}, failure)
+    return Record(key, engine, task["stage"], task["label"], stored or {}, failure)
 
 
 def _describe(task: Task) -> dict[str, Json]:

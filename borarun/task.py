@@ -9,14 +9,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from borarun.causes import Cause
-from borarun.errors import EngineError
+from borarun.errors import DamagedError, EngineError
 from borarun.frames import Frames
-from borarun.operations.base import Quantity
+from borarun.operations.base import Facts, Quantity, misfits, mistakes
 
 Json = Any
 """A value that JSON can hold: str, int, float, bool, None, lists and dicts of these."""
@@ -33,6 +33,9 @@ def current_name(engine: Any) -> Any:
 
 
 _IN_KEYS = {name: former for former, name in FORMER_NAMES.items()}
+
+
+Found = TypeVar("Found", bound=Facts)
 
 
 class Settings(BaseModel):
@@ -178,16 +181,20 @@ class Result:
 
     Attributes
     ----------
-    facts : small JSON values: counts, errors, reasons; stages decide on these alone
+    facts : counts, errors, reasons, by the class of its operation; stages decide on these alone
     texts : named texts, e.g. ``potential`` -> the .mtp file
     arrays : named arrays with units
     frames : named ``Frames``, e.g. ``labels``, ``candidates``
     """
 
-    facts: dict[str, Json] = field(default_factory=dict)
+    facts: Facts
     texts: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, Quantity] = field(default_factory=dict)
     frames: dict[str, Frames] = field(default_factory=dict)
+
+    def misfits(self) -> list[str]:
+        """What of it is not as its operation declares it, one sentence each."""
+        return misfits(self.facts, self.arrays, self.frames, self.texts)
 
 
 _OF_CLASS = {
@@ -241,14 +248,37 @@ class Failure:
 
 @dataclass(frozen=True)
 class Record:
-    """What a task left: its facts, or why it failed. The arrays stay in the store."""
+    """What a task left: its facts, or why it failed. The arrays stay in the store.
+
+    Attributes
+    ----------
+    stored : the facts as the store has them; ``facts`` reads them
+    """
 
     key: str
     engine: str
     stage: str
     label: str
-    facts: Mapping[str, Json] = field(default_factory=dict)
+    stored: Mapping[str, JsonValue] = field(default_factory=dict)
     failure: Failure | None = None
+
+    def facts(self, kind: type[Found]) -> Found:
+        """Its facts, as those of an operation or of what several have in common.
+
+        Raises
+        ------
+        DamagedError
+            Where a fact is missing, or is not what it must be.
+        """
+        try:
+            return kind.model_validate(self.stored)
+        except ValidationError as error:
+            raise DamagedError(
+                f"{self.stage} {self.label}: the facts of its record are not those of "
+                f"{kind.__name__} ({mistakes(error)}). Remove {self.key}.zarr.zip from the store "
+                "and submit again: the task is then done anew.",
+                self.key,
+            ) from error
 
     @property
     def done(self) -> bool:

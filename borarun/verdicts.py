@@ -11,12 +11,13 @@ from __future__ import annotations
 from contextlib import suppress
 
 from borarun.causes import Cause
-from borarun.dynamics import cut_short
 from borarun.errors import BorarunError
+from borarun.operations.dynamics import Ended
 from borarun.store import Store
 from borarun.study import Study
 from borarun.subjects import PRODUCTION
 from borarun.task import Failure, Json, Record, Task
+from borarun.units import FS_PER_PS
 
 _REMEDIES = {
     "extrapolation": "The run left the region that the potential knows. Let active learning "
@@ -32,14 +33,14 @@ def ended_early(task: Task, record: Record) -> Failure | None:
     """
     if task.stage not in PRODUCTION or not record.done:
         return None
-    why = cut_short(record.facts)
-    if not why:
+    ended = record.facts(Ended)
+    if not (why := ended.cut_short):
         return None
-    after = f" after {record.facts['time_fs'] / 1000:.4g} ps" if "time_fs" in record.facts else ""
+    after = "" if ended.time_fs is None else f" after {ended.time_fs / FS_PER_PS:.4g} ps"
     return Failure(
         cause=Cause.ENDED_EARLY,
         message=f"the run ended early{after}: {why}. Its results are not used.",
-        remedy=_REMEDIES.get(record.facts["stop"], Cause.ENDED_EARLY.remedy),
+        remedy=_REMEDIES[ended.stop],
     )
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
+from records import dynamics
 
 from borarun.frames import Frames
-from borarun.operations.base import TRAJECTORY, Quantity
+from borarun.operations.base import quantities
+from borarun.operations.potential import PARITY, Errors, ErrorsOfSets, Ranges, Selected, Trained
+from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.store import Store
@@ -67,66 +70,74 @@ def result(study: Study, task: Task) -> Result:
         return training()
     if operation == "select":
         return Result(
-            {"n_candidates": 3, "n_selected": 2, "grades": [4.0, 3.0]},
-            frames={"selected": labelled(study, 2, seed)},
+            Selected(n_candidates=3, n_selected=2, grades=(4.0, 3.0)),
+            frames={Selected.SELECTED: labelled(study, 2, seed)},
         )
     if operation == "relax":
         structure = labelled(study, 1, seed)
         cell = structure[0].cell
-        facts = {
-            "energy_eV_per_atom": -5.2, "lattice_A": cell.lengths().tolist(), "angles_deg": cell.angles().tolist(), "volume_A3": float(cell.volume),  # noqa: E501
-            "max_force_eV_per_A": 0.004, "space_group": "Pa-3 (205)", "steps": 12,
-        }  # fmt: skip
-        return Result(facts, frames={"structure": structure})
-    count = 2 if operation == "label" else 10
+        facts = Relaxed(
+            energy_eV_per_atom=-5.2,
+            lattice_A=tuple(cell.lengths()),
+            angles_deg=tuple(cell.angles()),
+            volume_A3=float(cell.volume),
+            max_force_eV_per_A=0.004,
+            space_group="Pa-3 (205)",
+            steps=12,
+        )
+        return Result(facts, frames={Relaxed.STRUCTURE: structure})
+    if operation == "label":
+        return Result(Labelled(n_labels=2), frames={Labelled.LABELS: labelled(study, 2, seed)})
     return Result(
-        {"n_labels": count, "temperature_K": 600.0, "steps": 40},
-        frames={"labels": labelled(study, count, seed)},
+        Sampled(n_labels=10, temperature_K=600.0, steps=40),
+        frames={Sampled.LABELS: labelled(study, 10, seed)},
     )
 
 
 def training() -> Result:
     """A fit of no quality."""
     rng = np.random.default_rng(0)
-    errors = {"energy_meV_per_atom": 1.0, "forces_eV_per_A": 0.1, "stress_kbar": 1.0}
-    units = {"energy": "eV/atom", "forces": "eV/angstrom", "stress": "eV/angstrom^3"}
+    errors = Errors(energy_meV_per_atom=1.0, forces_eV_per_A=0.1, stress_kbar=1.0)
+    facts = Trained(
+        level=8,
+        n_parameters=163,
+        n_train=16,
+        n_valid=4,
+        evaluations=9,
+        converged=True,
+        errors=ErrorsOfSets(train=errors, valid=errors),
+        ranges=Ranges(
+            energy_eV_per_atom=(-5.3, -5.1),
+            forces_eV_per_A=(-9.0, 9.0),
+            stress_kbar=(-50.0, 50.0),
+        ),
+    )
+    arrays = {array: rng.normal(size=(2, 24)) for array in PARITY.values()}
     return Result(
-        facts={
-            "level": 8, "n_parameters": 163, "n_train": 16, "n_valid": 4, "evaluations": 9, "converged": True,  # noqa: E501
-            "errors": {"train": errors, "valid": errors},
-            "ranges": {"energy_eV_per_atom": [-5.3, -5.1], "forces_eV_per_A": [-9.0, 9.0], "stress_kbar": [-50.0, 50.0]},  # noqa: E501
-        },
-        texts={"potential": POTENTIAL},
-        arrays={
-            "loss": Quantity(np.geomspace(10, 0.1, 9), "1", ("iteration",)),
-            **{f"parity/{name}": Quantity(rng.normal(size=(2, 24)), unit, ("source", name)) for name, unit in units.items()},  # noqa: E501
-        },
-    )  # fmt: skip
+        facts,
+        texts={Trained.POTENTIAL: POTENTIAL},
+        arrays=quantities({**arrays, Trained.LOSS: np.geomspace(10, 0.1, 9)}),
+    )
 
 
 def trajectory(study: Study, seed: int, segments: list[str], candidates: int) -> Result:
     """A run in which atoms jitter and the cell warms up."""
     atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
     rng = np.random.default_rng(seed)
-    n_frames, frame = 60, ("frame",)
+    n_frames = 60
     swell = np.linspace(1.0, 1.01, n_frames)
     positions = (
         atoms.positions[:, :, None] + rng.normal(scale=0.05, size=(len(atoms), 3, n_frames))
     ) * swell
-    return Result(
-        facts={
-            "stop": "completed", "reason": "", "steps": 295, "time_fs": 295.0, "n_frames": n_frames, "n_candidates": candidates, "n_torn": 0,  # noqa: E501
-            "grade_max": 1.5, "min_distance_A": 1.1, "segments": segments,
-        },
-        arrays={
-            "step": Quantity(np.arange(n_frames) * 5, "", frame),
-            "segment": Quantity(np.full(n_frames, len(segments) - 1, np.int32), "", frame),
-            "cell": Quantity(atoms.cell.array * swell[:, None, None], "angstrom", ("frame", "vector", "axis")),  # noqa: E501
-            "positions": Quantity(positions, "angstrom", TRAJECTORY),
-            "numbers": Quantity(atoms.numbers.astype(np.int32), "", ("atom",)),
-            "thermo/temperature": Quantity(np.linspace(50, 250, n_frames), "K", frame),
-            "grade/step": Quantity(np.arange(0, 300, 50), "", ("look",)),
-            "grade/value": Quantity(np.full(6, 1.5), "", ("look",)),
-        },
-        frames={"candidates": labelled(study, candidates, seed)},
-    )  # fmt: skip
+    return dynamics(
+        atoms,
+        positions,
+        atoms.cell.array * swell[:, None, None],
+        np.arange(n_frames) * 5,
+        np.full(n_frames, len(segments) - 1),
+        temperature_K=np.linspace(50, 250, n_frames),
+        grades=(np.arange(0, 300, 50), np.full(6, 1.5)),
+        candidates=labelled(study, candidates, seed),
+        grade_max=1.5,
+        segments=tuple(segments),
+    )

@@ -8,17 +8,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
 from ase import Atoms
+from records import dynamics
 from scipy.spatial.transform import Rotation
 
 from borarun.causes import Cause
+from borarun.engines.lammps import engine as lammps_engine
+from borarun.engines.lammps.deck import Grade, Segment
 from borarun.frames import Frames
-from borarun.operations.base import Quantity
+from borarun.operations.base import quantities
+from borarun.operations.dynamics import Stop
+from borarun.operations.potential import PARITY, Errors, ErrorsOfSets, Ranges, Selected, Trained
+from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.report import Results, collect
 from borarun.store import Store
+from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.heating.section import Heating
@@ -111,38 +119,27 @@ def lammps(
     cell: np.ndarray,
     segment: str,
     temperature_K: np.ndarray,
-    stop: str = "completed",
+    stop: Stop = "completed",
 ) -> Result:
     """A record as the lammps engine leaves it, one step a femtosecond."""
     n_frames = positions.shape[2]
     step = (np.arange(n_frames) * INTERVAL_FS).astype(np.int64)
     looks = np.arange(0, step[-1] + 1, 250)
     grade = 1.0 + 0.5 * np.sin(looks / 3000.0) ** 2
-    frame = ("frame",)
-    return Result(
-        facts={
-            "stop": stop,
-            "reason": "" if stop == "completed" else "the extrapolation grade reached 14.2",
-            "steps": int(step[-1]),
-            "time_fs": float(step[-1]),
-            "n_frames": n_frames,
-            "n_candidates": 0 if stop == "completed" else 7,
-            "grade_max": float(grade.max()) if stop == "completed" else 14.2,
-            "min_distance_A": 1.1,
-            "segments": ["heat", segment],
-        },
-        arrays={
-            "step": Quantity(step, "", frame),
-            "segment": Quantity(np.ones(n_frames, np.int32), "", frame),
-            "cell": Quantity(cell, "angstrom", ("frame", "vector", "axis")),
-            "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
-            "numbers": Quantity(atoms.numbers.astype(np.int32), "", ("atom",)),
-            "thermo/temperature": Quantity(temperature_K, "K", frame),
-            "grade/step": Quantity(looks, "", ("look",)),
-            "grade/value": Quantity(
-                grade if stop == "completed" else np.geomspace(0.5, 14.2, len(looks)), "", ("look",)
-            ),
-        },
+    whole = stop == "completed"
+    return dynamics(
+        atoms,
+        positions,
+        cell,
+        step,
+        np.ones(n_frames),
+        temperature_K=temperature_K,
+        grades=(looks, grade if whole else np.geomspace(0.5, 14.2, len(looks))),
+        candidates=Frames.of([] if whole else [atoms] * 7),
+        stop=stop,
+        reason="" if whole else "the extrapolation grade reached 14.2",
+        grade_max=float(grade.max()) if whole else 14.2,
+        segments=("heat", segment),
     )
 
 
@@ -184,40 +181,45 @@ def make_study(**changes: Json) -> Study:
 def training(number: int, n_train: int, n_valid: int) -> Result:
     """A fit whose errors fall with its number."""
     rng = np.random.default_rng(number)
-    energy, forces, stress = 2.0 / (number + 1), 0.12 / (number + 1) ** 0.5, 2.0 / (number + 1)
-    errors = {"energy_meV_per_atom": energy, "forces_eV_per_A": forces, "stress_kbar": stress}
+    errors = Errors(
+        energy_meV_per_atom=2.0 / (number + 1),
+        forces_eV_per_A=0.12 / (number + 1) ** 0.5,
+        stress_kbar=2.0 / (number + 1),
+    )
     truth = {
         "energy": rng.uniform(-5.20, -5.05, n_valid),
         "forces": rng.normal(0, 1.5, n_valid * 312),
         "stress": rng.normal(0, 0.01, n_valid * 6),
     }
-    noise = {"energy": energy / 1e3, "forces": forces, "stress": 6e-4}
-    units = {"energy": "eV/atom", "forces": "eV/angstrom", "stress": "eV/angstrom^3"}
+    noise = {
+        "energy": errors.energy_meV_per_atom / 1e3,
+        "forces": errors.forces_eV_per_A,
+        "stress": 6e-4,
+    }
     parity = {
-        f"parity/{name}": Quantity(
-            np.stack([x, x + rng.normal(0, noise[name], len(x))]), units[name], ("side", "sample")
-        )
+        PARITY[name]: np.stack([x, x + rng.normal(0, noise[name], len(x))])
         for name, x in truth.items()
     }
+    facts = Trained(
+        level=8,
+        n_parameters=163,
+        n_train=n_train,
+        n_valid=n_valid,
+        evaluations=40,
+        errors=ErrorsOfSets(
+            train=Errors(**{name: 0.8 * value for name, value in dict(errors).items()}),
+            valid=errors,
+        ),
+        ranges=Ranges(
+            energy_eV_per_atom=(-5.21, -5.04),
+            forces_eV_per_A=(-9.1, 8.7),
+            stress_kbar=(-55.0, 61.0),
+        ),
+    )
     return Result(
-        facts={
-            "level": 8,
-            "n_parameters": 163,
-            "n_train": n_train,
-            "n_valid": n_valid,
-            "evaluations": 40,
-            "errors": {
-                "train": {name: 0.8 * value for name, value in errors.items()},
-                "valid": errors,
-            },
-            "ranges": {
-                "energy_eV_per_atom": [-5.21, -5.04],
-                "forces_eV_per_A": [-9.1, 8.7],
-                "stress_kbar": [-55.0, 61.0],
-            },
-        },
-        texts={"potential": "MTP"},
-        arrays={**parity, "loss": Quantity(np.geomspace(10, 0.1, 40), "", ("iteration",))},
+        facts,
+        texts={Trained.POTENTIAL: "MTP"},
+        arrays=quantities({**parity, Trained.LOSS: np.geomspace(10, 0.1, 40)}),
     )
 
 
@@ -233,8 +235,14 @@ def build(
     """
     store = Store(directory)
     tasks: list[Task] = []
-    settings_md = {"timestep_fs": 1.0, "seed": 7, "cell": {"supercell": [1, 1, 1]}}
-    grade = {"every": 10, "threshold_save": 2.1, "threshold_break": 11.0}
+    grade = Grade(every=10, threshold_save=2.1, threshold_break=11.0)
+
+    def run_of(label: str, *segments: Segment) -> dict[str, Any]:
+        cell = Cell(seed=crc32(label.encode()))  # a key of its own
+        run = lammps_engine.Settings(
+            cell=cell, segments=segments, timestep_fs=1.0, seed=7, grade=grade
+        )
+        return run.model_dump(mode="json")
 
     def add(
         result: Result,
@@ -246,23 +254,34 @@ def build(
         *needs: Task,
     ) -> Task:
         inputs = {"potential": tuple(Ref(task.key, "potential") for task in needs)} if needs else {}
-        task = Task(engine, {**settings, "for": label}, inputs, "1", stage, label, about)
+        settings = settings if engine == "lammps" else {**settings, "for": label}
+        task = Task(engine, settings, inputs, "1", stage, label, about)
         store.write(task, result, PROVENANCE)
         tasks.append(task)
         return task
 
     functional = {"functional": "PBE-D3"}
-    cell_facts = {
-        "energy_eV_per_atom": -5.195,
-        "lattice_A": [9.576] * 3,
-        "angles_deg": [90.0] * 3,
-        "volume_A3": 878.1,
-    }
-    relaxed = {**cell_facts, "max_force_eV_per_A": 0.004, "space_group": "Pa-3 (205)", "steps": 12}
-    add(Result(relaxed), "bundled", "relax", "Pa-3, PBE-D3", {"phase": "Pa-3", **functional}, {})
+    relaxed = Relaxed(
+        energy_eV_per_atom=-5.195,
+        lattice_A=(9.576, 9.576, 9.576),
+        angles_deg=(90.0, 90.0, 90.0),
+        volume_A3=878.1,
+        max_force_eV_per_A=0.004,
+        space_group="Pa-3 (205)",
+        steps=12,
+    )
+    labels = {Labelled.LABELS: Frames.of([crystal()])}
+    add(
+        Result(relaxed, frames={Relaxed.STRUCTURE: Frames.of([crystal()])}),
+        "bundled",
+        "relax",
+        "Pa-3, PBE-D3",
+        {"phase": "Pa-3", **functional},
+        {},
+    )
     first = {"temperature_K": 1000.0, "vacancies": 0, **functional}
     add(
-        Result({"n_labels": 40, "temperature_K": 990.0, "steps": 400}),
+        Result(Sampled(n_labels=40, temperature_K=990.0, steps=400), frames=labels),
         "bundled",
         "training_set",
         "PBE-D3, 1000 K",
@@ -277,7 +296,7 @@ def build(
         {**functional, "round": 0, "operation": "train"},
         {"seed": 5},
     )
-    segments = [{"name": "heat", "time_ps": 60.0, "from_K": 10.0, "to_K": 1000.0}]
+    heat = Segment(name="heat", time_ps=60.0, from_K=10.0, to_K=1000.0)
     for number, stop in enumerate(("extrapolation", "completed")):
         atoms, positions, cell = walk(600, 0, 200, False, number)
         about = {**functional, "round": number}
@@ -290,13 +309,13 @@ def build(
             "active_learning",
             f"{label}, exploration",
             explored,
-            {**settings_md, "segments": segments, "grade": grade},
+            run_of(label, heat),
             fit,
         )
         if stop != "completed":
-            selected = {"n_candidates": 7, "n_selected": 5, "grades": [14.2] * 5}
+            selected = Selected(n_candidates=7, n_selected=5, grades=(14.2,) * 7)
             add(
-                Result(selected),
+                Result(selected, frames={Selected.SELECTED: Frames.of([crystal()])}),
                 "borarun-mtp",
                 "active_learning",
                 f"{label}, selection",
@@ -305,7 +324,7 @@ def build(
                 fit,
             )
             add(
-                Result({"n_labels": 5}),
+                Result(Labelled(n_labels=5), frames=labels),
                 "bundled",
                 "active_learning",
                 f"{label}, labels",
@@ -338,12 +357,8 @@ def build(
                 a = 9.53 + 1.2e-4 * (T - 300) + 0.25 / (1 + np.exp(-(T - half) / 8))
                 cell = cell * (a / 9.58)[:, None, None]
                 run = lammps(atoms, positions * (a / 9.58), cell, branch, T)
-                span = {
-                    "name": branch,
-                    "time_ps": (n_ramp - 1) * INTERVAL_FS / 1000,
-                    "from_K": ends[0],
-                    "to_K": ends[1],
-                }
+                time_ps = (n_ramp - 1) * INTERVAL_FS / 1000
+                span = Segment(name=branch, time_ps=time_ps, from_K=ends[0], to_K=ends[1])
                 about = {
                     **functional,
                     "branch": branch,
@@ -358,7 +373,7 @@ def build(
                     "heating",
                     label,
                     about,
-                    {**settings_md, "segments": [span], "grade": grade},
+                    run_of(label, span),
                     fit,
                 )
     if study.section(Diffusion) is not None:
@@ -369,6 +384,9 @@ def build(
                     temperature_K, vacancies, n_frames, turns, int(temperature_K) + vacancies
                 )
                 run = lammps(atoms, positions, cell, "produce", np.full(n_frames, temperature_K))
+                held_K = {"from_K": temperature_K, "to_K": temperature_K}
+                time_ps = n_frames * INTERVAL_FS / 1000
+                produce = Segment(name="produce", time_ps=time_ps, **held_K)
                 about = {
                     **functional,
                     "temperature_K": float(temperature_K),
@@ -382,7 +400,7 @@ def build(
                     "diffusion",
                     label,
                     about,
-                    {**settings_md, "segments": [], "grade": grade},
+                    run_of(label, produce),
                     fit,
                 )
     return Made(study, tasks, store)

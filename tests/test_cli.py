@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 from conftest import largest_file
 from filled import fill
+from records import anything
 
 from borarun.causes import Cause
 from borarun.cli import main
@@ -22,7 +23,7 @@ from borarun.plan import expand
 from borarun.run.work import claim_of
 from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Failure, Result
+from borarun.task import Failure
 
 
 class Answer(NamedTuple):
@@ -278,13 +279,10 @@ def test_what_was_made_under_licence_is_named_where_it_is_missing(
     mini_study.write_text(mini_study.read_text().split("potential:")[0])
     study, store = load_study(mini_study), Store(Places.of(Path("runs"), "mini").store)
     for task in fill(study, store):
-        facts = {
-            **store.attributes(task.key)["facts"],
-            "potcars": {
-                "Li": {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}
-            },
-        }
-        store.write(task, Result(facts), {})
+        potcar = {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}
+        store.write(
+            task, anything({**store.record(task.key).stored, "potcars": {"Li": potcar}}), {}
+        )
     assert borarun("pack", "mini.yaml").code == 0
     line = (
         f"Made with a POTCAR of Li, PAW_PBE Li_sv 10Sep2004 (sha256 {'a' * 64}), which is not in "

@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,7 @@ from conftest import MINI_STUDY, STUDIES
 from filled import POTENTIAL, fill, labelled, result
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from records import anything
 from ruamel.yaml import YAML
 
 from borarun import errors
@@ -265,13 +266,9 @@ def with_store(folder: Path) -> tuple[Path, str]:
         "almtp": Quantity(np.frombuffer(b"almtp", np.uint8), "1", ("byte",)),
         "positions": Quantity(np.zeros((2, 3, 4)), "angstrom", TRAJECTORY),
     }
-    store.write(
-        training,
-        replace(
-            made, arrays={**made.arrays, **arrays}, frames={"structure": labelled(study, 1, seed=1)}
-        ),
-        {},
-    )
+    frames = {"structure": labelled(study, 1, seed=1)}
+    whole = anything(made.facts.stored(), made.texts, {**made.arrays, **arrays}, frames)
+    store.write(training, whole, {})
     pack(home / "study.yaml", study, store, home / "NAME.borarun.zip", terms=Terms())
     with gzip.open(ROOT / "tests/engines/data/vasp/npt/OUTCAR.gz") as outcar:
         (home / "OUTCAR").write_bytes(outcar.read())

@@ -11,6 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from borarun.endings import result_of
 from borarun.frames import Frames
+from borarun.operations.reference import Labelled
 from borarun.places import Places
 from borarun.plan import expand
 from borarun.store import Store
@@ -66,7 +67,8 @@ def test_a_task_that_waits_is_written_once_its_inputs_are_there(mini_study: Path
         atoms, energy=-1.0, forces=np.zeros((len(atoms), 3)), stress=np.zeros(6)
     )
     for task in needed:
-        store.write(task, Result(facts={"n_labels": 1}, frames={"labels": Frames.of([atoms])}), {})
+        labels = Result(Labelled(n_labels=1), frames={Labelled.LABELS: Frames.of([atoms])})
+        store.write(task, labels, {})
     done = render(mini_study, "--task", waiting.key)
     assert done.returncode == 0, done.stderr
     assert (mini_study.parent / done.stdout.strip() / "train.extxyz").exists()

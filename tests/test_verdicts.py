@@ -10,11 +10,13 @@ from pathlib import Path
 import filled
 import numpy as np
 import pytest
+from records import ran, record_of
 
 from borarun.causes import Cause
 from borarun.cli import main
 from borarun.live.terminal import failures_of
 from borarun.operations.base import TRAJECTORY, Quantity
+from borarun.operations.reference import Sampled
 from borarun.places import Places, StoredRecords
 from borarun.plan import expand
 from borarun.report.collecting import collect
@@ -22,7 +24,7 @@ from borarun.run.state import Observer
 from borarun.site import default_site
 from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Record, Task
+from borarun.task import Task
 from borarun.verdicts import Verdicts, broken, ended_early
 
 
@@ -30,12 +32,11 @@ def test_only_production_runs_that_stopped_are_failures(mini_study: Path) -> Non
     plan = expand(load_study(mini_study), {}, forecast=True)
     told = {}
     for task in plan.tasks:
-        facts = {"stop": "exploded", "reason": "an anion came apart", "time_fs": 620.0}
-        record = Record(task.key, task.engine, task.stage, task.label, facts)
+        record = record_of(task, ran(stop="exploded", reason="an anion came apart", time_fs=620.0))
         if (failure := ended_early(task, record)) is not None:
             told[task.stage] = failure
-            for whole in ({"stop": "completed"}, {}):
-                assert ended_early(task, Record(task.key, "", "", "", whole)) is None
+            for whole in (ran(), Sampled(n_labels=2, temperature_K=300.0, steps=9)):
+                assert ended_early(task, record_of(task, whole)) is None
     assert set(told) == {"heating", "diffusion"}
     failure = told["diffusion"]
     assert failure.cause is Cause.ENDED_EARLY
@@ -55,7 +56,7 @@ def test_status_and_why_tell_it(mini_study: Path, tmp_path: Path) -> None:
     broken = next(task for task in tasks if task.stage == "diffusion")
     made = filled.result(study, broken)
     store.path(broken.key).unlink()
-    facts = {**made.facts, "stop": "extrapolation", "reason": "grade 12.3"}
+    facts = made.facts.model_copy(update={"stop": "extrapolation", "reason": "grade 12.3"})
     store.write(broken, replace(made, facts=facts), filled.PROVENANCE)
     state = Observer(study, default_site(), places).look()
     assert [each.task.key for each in state.failed] == [broken.key]

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
 
 from borarun.errors import ParseError
+from borarun.operations.base import Facts, mistakes
+
+Found = TypeVar("Found", bound=Facts)
 
 
 def read_bytes(file: Path) -> bytes:
@@ -19,6 +25,20 @@ def read_bytes(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise unreadable(file, error) from error
+
+
+def read_facts(kind: type[Found], values: object, file: Path) -> Found:
+    """The facts of an operation, as a program left them.
+
+    Raises
+    ------
+    ParseError
+        Where one is missing, or is not what it must be.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ParseError(file, f"is damaged ({mistakes(error)})") from error
 
 
 def unreadable(file: Path, error: OSError) -> ParseError:

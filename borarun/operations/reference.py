@@ -16,7 +16,7 @@ class Potcar(BaseModel):
 
     titel: str
     sha256: str
-    zval: float | None = None
+    zval: float
 
 
 class Pseudopotential(BaseModel):

@@ -11,21 +11,31 @@ from borarun.errors import StoreError
 from borarun.report.checks.results import Check
 from borarun.report.provenance.results import Gap
 from borarun.store import Store
-from borarun.task import Failure, Json, Record, Task
+from borarun.task import Failure, Found, Json, Record, Task
 from borarun.verdicts import broken, ended_early
 
 
 @dataclass(frozen=True)
 class Done:
-    """A task with its facts."""
+    """A finished task with its record."""
 
     task: Task
-    facts: Mapping[str, Json]
+    record: Record
 
     @property
     def key(self) -> str:
         """Key of its record."""
         return self.task.key
+
+    def facts(self, kind: type[Found]) -> Found:
+        """The facts of its record, as those of an operation.
+
+        Raises
+        ------
+        DamagedError
+            Where they are not.
+        """
+        return self.record.facts(kind)
 
     def about(self, name: str) -> Json:
         """What the task is about, e.g. ``temperature_K``."""
@@ -79,7 +89,7 @@ class Source:
             and (failure := ended_early(task, record)) is not None
         }
         self.done = [
-            Done(task, record.facts)
+            Done(task, record)
             for task in tasks
             if (record := records[task.key]) is not None and record.done and task.key not in early
         ]

@@ -21,7 +21,7 @@ from ase.data import atomic_masses, chemical_symbols
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds, grown_together, together
 from borarun.analysis.framework import check_framework
-from borarun.dynamics import cut_short
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.checks.results import Check
 from borarun.report.measured import Array
 from borarun.report.source import Done, Source
@@ -190,7 +190,7 @@ def read(
     """
     store = source.store
     frames = _frames(source, done, segment)
-    step = store.array(done.key, "step")[frames]
+    step = store.array(done.key, MolecularDynamics.STEP)[frames]
     if len(step) < FEWEST_FRAMES:
         why = f"its part {segment} kept {len(step)} frames, at least {FEWEST_FRAMES} are needed"
         source.unusable(
@@ -200,7 +200,8 @@ def read(
             "may help.",
         )
         return None
-    cells, numbers = store.array(done.key, "cell"), store.array(done.key, "numbers")
+    cells = store.array(done.key, MolecularDynamics.CELL)
+    numbers = store.array(done.key, MolecularDynamics.NUMBERS)
     cell, masses = cells[frames], atomic_masses[numbers]
     blocks = _Blocks(source, done, frames)
     first = Atoms(numbers, blocks.first, cell=cell[0], pbc=True)
@@ -284,16 +285,15 @@ def still_atoms(source: Source, done: Done, segment: str, run: Trajectory) -> It
     drift of the framework; read anew.
     """
     for _, positions in source.store.atom_blocks(
-        done.key, "positions", _frames(source, done, segment)
+        done.key, MolecularDynamics.POSITIONS, _frames(source, done, segment)
     ):
         yield from trajectory.without_drift(trajectory.unwrap(positions, run.cell), run.framework)
 
 
 def _frames(source: Source, done: Done, segment: str) -> slice:
     """The frames of a segment, which follow each other."""
-    inside = np.flatnonzero(
-        source.store.array(done.key, "segment") == done.facts["segments"].index(segment)
-    )
+    index = done.facts(MolecularDynamics).segments.index(segment)
+    inside = np.flatnonzero(source.store.array(done.key, MolecularDynamics.SEGMENT) == index)
     return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
 
 
@@ -309,7 +309,7 @@ class _Blocks:
 
     def __init__(self, source: Source, done: Done, frames: slice) -> None:
         self._store, self._key = source.store, done.key
-        chunk = source.store.chunk_frames(done.key, "positions")
+        chunk = source.store.chunk_frames(done.key, MolecularDynamics.POSITIONS)
         self._rest = slice(min((frames.start // chunk + 1) * chunk, frames.stop), frames.stop)
         begin = (
             0 if frames.start < chunk else frames.start
@@ -326,7 +326,7 @@ class _Blocks:
             yield rows, np.concatenate([self._head.pop(0), rest], axis=2)
 
     def _read(self, frames: slice) -> Iterator[tuple[slice, Array]]:
-        return self._store.atom_blocks(self._key, "positions", frames)
+        return self._store.atom_blocks(self._key, MolecularDynamics.POSITIONS, frames)
 
 
 class _Waiting:
@@ -386,7 +386,8 @@ def check(done: Done, run: Trajectory, *, constant: bool) -> Check:
         if framework.moves:
             remarks.append(framework.reason)
     intact = not remarks
-    if why := cut_short(done.facts):
+    facts = done.facts(MolecularDynamics)
+    if why := facts.cut_short:
         remarks.append(f"the run stopped early: {why}")
     return Check(
         stage=done.task.stage,
@@ -394,7 +395,7 @@ def check(done: Done, run: Trajectory, *, constant: bool) -> Check:
         bonds_A=lengths,
         displacement_A=displacement,
         unwrap_difference_percent=difference,
-        grade_max=done.facts["grade_max"],
+        grade_max=facts.grade_max,
         intact=intact,
         verdict="; ".join(remarks),
     )

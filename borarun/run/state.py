@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from borarun.errors import StoreError
+from borarun.operations import potential
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.places import Places, StoredRecords
 from borarun.plan import Planner
 from borarun.run.claim import Watch
@@ -262,20 +264,29 @@ class Observer:
             operation = task.about.get("operation")
             if record is None or operation not in ("train", "explore"):
                 continue
-            about, facts = task.about, record.facts
+            about = task.about
             if operation == "train":
+                fit = record.facts(potential.Trained)
                 trained.append(
                     Trained(
                         about["functional"],
                         about["round"],
-                        facts["n_train"],
-                        **facts["errors"]["valid"],
+                        fit.n_train,
+                        **dict(fit.errors.valid),
                     )
                 )
             else:
-                run = (about[name] for name in ("functional", "round", "vacancies", "run"))
+                end = record.facts(MolecularDynamics)
                 explored.append(
-                    Explored(*run, *(facts[name] for name in ("stop", "reason", "grade_max")))
+                    Explored(
+                        about["functional"],
+                        about["round"],
+                        about["vacancies"],
+                        about["run"],
+                        end.stop,
+                        end.reason,
+                        end.grade_max,
+                    )
                 )
         return tuple(trained), tuple(explored)
 

@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from pydantic import BaseModel, ValidationError
+
 from borarun import __version__, endings
 from borarun.causes import Cause, cause_of_error, cause_of_exit
 from borarun.engines.base import Files, Program
@@ -27,12 +29,13 @@ from borarun.engines.registry import ENGINES
 from borarun.errors import BorarunError, DamagedError, EngineError, TimeUpError
 from borarun.file import replacing, write_files
 from borarun.job_time import TIME_UP, job_length, seconds_left
+from borarun.operations.base import mistakes
 from borarun.run.claim import Claim, Holder
 from borarun.run.interrupts import asked, shielded
 from borarun.site.batch_systems.keys import cpus_per_task
 from borarun.site.surroundings import surroundings
 from borarun.store import Store
-from borarun.task import Failure, Json, Task
+from borarun.task import Failure, Json, Result, Task
 from borarun.tether import end_with_parent
 from borarun.units import S_PER_HOUR
 
@@ -155,6 +158,24 @@ def rendered(task: Task, program: Program, store: Store) -> tuple[Files, list[st
     )
 
 
+def _parsed(name: str, settings: BaseModel, directory: Path) -> Result:
+    """What a program left.
+
+    Raises
+    ------
+    EngineError
+        Where it is not read, or a fact of it is not what it must be.
+    """
+    try:
+        return ENGINES[name].parse(settings, directory)
+    except ValidationError as error:
+        raise EngineError(
+            f"{name}: {error.title}: {mistakes(error)}.",
+            remedy=f"Look at what the program left in {directory}; where that is sound, please "
+            "report it.",
+        ) from error
+
+
 def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Watch) -> None:
     engine = ENGINES[task.engine]
     settings = engine.Settings(**task.settings)
@@ -168,7 +189,7 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     if provenance is not None:  # its worker was killed before the record
         result = None
         with suppress(Exception):  # unreadable, after a crash of the machine for one: run it again
-            result = engine.parse(settings, directory)
+            result = _parsed(task.engine, settings, directory)
         if result is not None:
             store.write(task, result, provenance)
             return
@@ -201,7 +222,7 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     ):
         file.write(json.dumps(provenance).encode())
     try:
-        result = engine.parse(settings, directory)
+        result = _parsed(task.engine, settings, directory)
     except EngineError as error:
         (directory / PROVENANCE).unlink(missing_ok=True)
         if code:

@@ -33,6 +33,7 @@ from borarun import __version__
 from borarun.errors import DamagedError, Problem, StudyError
 from borarun.file import must_be_new, replacing
 from borarun.messages import did_you_mean
+from borarun.operations.reference import Computed
 from borarun.places import StoredRecords
 from borarun.plan import Plan, expand
 from borarun.sharing import crate
@@ -349,16 +350,16 @@ def _refuse(error: DamagedError) -> None:
 def _licensed(records: Iterable[Record]) -> list[Licensed]:
     """The files under licence that records name, each once."""
     found: set[tuple[str, str]] = set()
-    for facts in (record.facts for record in records):
+    for facts in (record.facts(Computed) for record in records):
         found |= {
-            (f"POTCAR of {element}, {each['titel']}", f"sha256 {each['sha256']}")
-            for element, each in facts.get("potcars", {}).items()
+            (f"POTCAR of {element}, {each.titel}", f"sha256 {each.sha256}")
+            for element, each in facts.potcars.items()
         }
         found |= {
-            (f"pseudopotential of {element}, {each['file']}", f"md5 {each['md5']}")
-            for element, each in facts.get("pseudopotentials", {}).items()
+            (f"pseudopotential of {element}, {each.file}", f"md5 {each.md5}")
+            for element, each in facts.pseudopotentials.items()
         }
-        if kernel := facts.get("vdw_kernel_sha256"):
+        if kernel := facts.vdw_kernel_sha256:
             found.add(("van der Waals kernel of VASP", f"sha256 {kernel}"))
     return [Licensed(what=what, hash=hashed) for what, hashed in sorted(found)]
 

@@ -18,6 +18,7 @@ from borarun.errors import ParseError
 from borarun.file import write_files
 from borarun.frames import Frames
 from borarun.mtp.potential import Potential
+from borarun.operations.potential import Trained
 from borarun.task import Result
 
 DATA = Path(__file__).parent.parent.parent / "benchmarks" / "data"
@@ -140,24 +141,11 @@ def test_the_command_starts_the_program_with_its_cores() -> None:
 
 def test_training_leaves_what_the_contract_names(result: Result, labels: Frames) -> None:
     facts = result.facts
-    p = facts["n_parameters"]
+    p = facts.n_parameters
     potential = Potential.read(result.texts["potential"])
-    assert (facts["level"], potential.level, potential.n_parameters) == (6, 6, p)
-    assert facts["n_train"] + facts["n_valid"] == len(labels)
-    for part in ("train", "valid"):
-        assert set(facts["errors"][part]) == {
-            "energy_meV_per_atom",
-            "forces_eV_per_A",
-            "stress_kbar",
-        }
-    assert set(facts["ranges"]) == {"energy_eV_per_atom", "forces_eV_per_A", "stress_kbar"}
-    assert set(result.arrays) == {
-        "active_set",
-        "loss",
-        "parity/energy",
-        "parity/forces",
-        "parity/stress",
-    }
+    assert (facts.level, potential.level, potential.n_parameters) == (6, 6, p)
+    assert facts.n_train + facts.n_valid == len(labels)
+    assert isinstance(facts, Trained) and result.misfits() == []
     assert result.arrays["active_set"].values.shape == (p, p)
     assert (np.diff(result.arrays["loss"].values) < 0.0).all()
 
@@ -169,16 +157,16 @@ def test_errors_and_ranges_are_those_of_the_parity_data(result: Result, labels: 
         ("stress", "stress_kbar", 1602.1766),
     ):
         reference, ours = result.arrays[f"parity/{name}"].values
-        assert result.facts["errors"]["valid"][fact] == pytest.approx(
+        assert getattr(result.facts.errors.valid, fact) == pytest.approx(
             factor * np.sqrt(np.mean((ours - reference) ** 2)), rel=1e-5
         )
     assert labels.energy is not None and labels.forces is not None
     np.testing.assert_allclose(
-        result.facts["ranges"]["energy_eV_per_atom"],
+        result.facts.ranges.energy_eV_per_atom,
         [labels.energy.min() / 104, labels.energy.max() / 104],
     )
     np.testing.assert_allclose(
-        result.facts["ranges"]["forces_eV_per_A"], [labels.forces.min(), labels.forces.max()]
+        result.facts.ranges.forces_eV_per_A, [labels.forces.min(), labels.forces.max()]
     )
 
 
@@ -199,15 +187,15 @@ def test_training_goes_on_from_an_earlier_potential(
     fit.main()
     again = borarun_mtp.parse(settings, tmp_path)
     assert again.arrays["loss"].values[0] <= result.arrays["loss"].values[-1] * 1.5
-    assert again.facts["level"] == 6
+    assert again.facts.level == 6
 
 
 def test_selection_takes_what_is_new(selected: Path, labels: Frames) -> None:
     found = borarun_mtp.parse(SELECT, selected)
-    assert found.facts["n_candidates"] == len(found.facts["grades"]) == 4
-    assert found.facts["n_selected"] == len(found.frames["selected"]) == 2
+    assert found.facts.n_candidates == len(found.facts.grades) == 4
+    assert found.facts.n_selected == len(found.frames["selected"]) == 2
     assert found.frames["selected"].grade == pytest.approx(
-        [found.facts["grades"][1], found.facts["grades"][3]]
+        [found.facts.grades[1], found.facts.grades[3]]
     )
     volumes = np.abs(np.linalg.det(found.frames["selected"].cell))
     assert volumes.max() < np.abs(np.linalg.det(labels.cell)).min() * 0.93**3 * 1.3

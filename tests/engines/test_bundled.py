@@ -160,14 +160,14 @@ def test_a_relaxation_by_the_command_keeps_the_space_group(tmp_path: Path) -> No
     )
     result = bundled.parse(task, tmp_path)
     facts, structure = result.facts, result.frames["structure"]
-    assert facts["space_group"] == "Pa-3 (205)"
-    assert facts["lattice_A"] == pytest.approx([facts["lattice_A"][0]] * 3, abs=1e-4)
-    assert facts["angles_deg"] == pytest.approx([90.0] * 3, abs=1e-3)
-    assert 9.2 < facts["lattice_A"][0] < 9.8
-    assert facts["max_force_eV_per_A"] < 0.05
+    assert facts.space_group == "Pa-3 (205)"
+    assert facts.lattice_A == pytest.approx([facts.lattice_A[0]] * 3, abs=1e-4)
+    assert facts.angles_deg == pytest.approx([90.0] * 3, abs=1e-3)
+    assert 9.2 < facts.lattice_A[0] < 9.8
+    assert facts.max_force_eV_per_A < 0.05
     assert len(structure) == 1 and structure.labelled
-    assert facts["volume_A3"] == pytest.approx(np.linalg.det(structure.cell[0]), rel=1e-6)
-    assert facts["energy_eV_per_atom"] == pytest.approx(
+    assert facts.volume_A3 == pytest.approx(np.linalg.det(structure.cell[0]), rel=1e-6)
+    assert facts.energy_eV_per_atom == pytest.approx(
         structure[0].get_potential_energy() / 104, abs=1e-6
     )
     assert structure.stress is not None and np.abs(structure.stress).max() * EV_PER_A3_IN_KBAR < 1

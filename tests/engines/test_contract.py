@@ -13,7 +13,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,15 @@ import pytest
 from ase.build import bulk
 from ase.io import read
 
-from borarun.engines.borarun_mtp import engine as borarun_mtp
-from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.reference import base as reference
 from borarun.engines.registry import ENGINES
 from borarun.errors import EngineError
 from borarun.frames import Frames
+from borarun.operations.base import Facts
+from borarun.operations.dynamics import MolecularDynamics
+from borarun.operations.phonons import Displaced
+from borarun.operations.potential import Trained
+from borarun.operations.reference import Labelled
 from borarun.sharing.disclosure import licensed, without_paths
 
 DATA = Path(__file__).parent / "data"
@@ -68,49 +71,44 @@ class Case:
     recorded : directory of the output; files that end in .gz are unpacked
     settings : of the task
     inputs : results of earlier tasks that it reads
-    facts : what its record must say
+    facts : the operation
     files : every file whose damage must be noticed
     """
 
     recorded: Path
     settings: dict[str, Any]
     inputs: Callable[[], dict[str, Any]]
-    facts: set[str]
+    facts: type[Facts]
     files: tuple[str, ...]
-    items: tuple[str, ...] = field(default=("labels",))
 
 
 REFERENCE = ("ending.json", "labels.extxyz")
 LABEL = {"operation": "label", "functional": "PBE-D3"}
 
 CASES = {
-    "bundled": Case(
-        DATA / "bundled", LABEL, lambda: {"frames": lih()}, reference.FACTS["label"], REFERENCE
-    ),
-    "sevennet": Case(
-        DATA / "sevennet", LABEL, lambda: {"frames": lih()}, reference.FACTS["label"], REFERENCE
-    ),
+    "bundled": Case(DATA / "bundled", LABEL, lambda: {"frames": lih()}, Labelled, REFERENCE),
+    "sevennet": Case(DATA / "sevennet", LABEL, lambda: {"frames": lih()}, Labelled, REFERENCE),
     "quantum-espresso": Case(
         DATA / "qe" / "label",
         settings_of(DATA / "qe" / "label"),
         lambda: {
             "frames": Frames.from_extxyz((DATA / "qe" / "label" / "frames.extxyz").read_text())
         },
-        reference.FACTS["label"] | {"program", "pseudopotentials"},
+        Labelled,
         (*REFERENCE, "pw.out"),
     ),
     "vasp": Case(
         DATA / "vasp" / "label",
         settings_of(DATA / "vasp" / "label"),
         lambda: {"frames": lih()},
-        reference.FACTS["label"] | {"program", "potcars", "vdw_kernel_sha256", "corrections"},
+        Labelled,
         ("ending.json", "run-1/OUTCAR", "run-1/vasprun.xml"),
     ),
     "borarun-mtp": Case(
         DATA / "borarun-mtp",
         settings_of(DATA / "borarun-mtp"),
         lambda: mlip_3_recording().inputs(),
-        borarun_mtp.FACTS["train"],
+        Trained,
         (
             "ending.json",
             "potential.mtp",
@@ -120,13 +118,12 @@ CASES = {
             "parity_forces.npy",
             "parity_stress.npy",
         ),
-        ("potential", "active_set", "loss", "parity/energy", "parity/forces", "parity/stress"),
     ),
     "mlip-3": Case(
         DATA / "mlip-3" / "train",
         mlip_3_recording().TRAIN.model_dump(mode="json"),
         lambda: mlip_3_recording().inputs(),
-        borarun_mtp.FACTS["train"] | {"program"},
+        Trained,
         (
             "train.log",
             "trained.almtp",
@@ -135,15 +132,6 @@ CASES = {
             "efs_valid.cfg",
             "errors_train.txt",
             "errors_valid.txt",
-        ),
-        (
-            "potential",
-            "almtp",
-            "active_set",
-            "loss",
-            "parity/energy",
-            "parity/forces",
-            "parity/stress",
         ),
     ),
     "lammps": Case(
@@ -154,31 +142,8 @@ CASES = {
             "structure": lih(),
             "active_set": np.eye(2),
         },
-        {
-            "program",
-            "stop",
-            "reason",
-            "steps",
-            "time_fs",
-            "n_frames",
-            "n_candidates",
-            "n_torn",
-            "grade_max",
-            "min_distance_A",
-            "segments",
-        },
+        MolecularDynamics,
         ("frames.bin", "thermo.txt", "watch.txt", "candidates.extxyz", "ending.json", "md.json"),
-        (
-            "step",
-            "segment",
-            "cell",
-            "positions",
-            "numbers",
-            "thermo/temperature",
-            "grade/value",
-            "candidates",
-            "last",
-        ),
     ),
     "phonopy": Case(
         DATA / "phonopy" / "displace",
@@ -186,9 +151,8 @@ CASES = {
         lambda: {
             "structure": Frames.of([read(DATA / "phonopy" / "POSCAR-unitcell", format="vasp")])
         },
-        phonopy.FACTS["displace"],
+        Displaced,
         ("ending.json", "displaced.extxyz"),
-        ("displaced",),
     ),
 }
 
@@ -277,9 +241,9 @@ def test_what_a_run_left_is_read_to_the_agreed_names_and_finite_numbers(
 ) -> None:
     engine, case = ENGINES[name], CASES[name]
     result = engine.parse(engine.Settings(**case.settings), directory)
-    assert set(result.facts) == case.facts
-    json.dumps(result.facts, allow_nan=False)
-    assert set(case.items) <= {*result.texts, *result.arrays, *result.frames}
+    assert type(result.facts) is case.facts and result.misfits() == []
+    stored = json.loads(json.dumps(result.facts.stored(), allow_nan=False))
+    assert case.facts.model_validate(stored) == result.facts
     for frames in result.frames.values():
         assert all(np.isfinite(values).all() for values in frames.arrays().values())
     for quantity in result.arrays.values():
@@ -293,7 +257,7 @@ def test_a_result_can_leave_its_site(name: str, directory: Path) -> None:
     engine = ENGINES[name]
     result = engine.parse(engine.Settings(**CASES[name].settings), directory)
     assert set(result.texts) <= {"potential"}
-    told = json.dumps([result.facts, *result.texts.values()])
+    told = json.dumps([result.facts.stored(), *result.texts.values()])
     assert (
         str(directory) not in told and without_paths(told) == told and not licensed(told.encode())
     )

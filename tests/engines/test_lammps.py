@@ -249,10 +249,10 @@ class TestParse:
             "time_fs": 40.0,
             "n_frames": 7,
             "n_candidates": 2,
-            "segments": ["heat", "hold"],
+            "segments": ("heat", "hold"),
         }
-        assert facts.items() <= found.facts.items()
-        assert found.facts["grade_max"] == found.arrays["grade/value"].values.max()
+        assert facts.items() <= dict(found.facts).items()
+        assert found.facts.grade_max == found.arrays["grade/value"].values.max()
         assert len(found.frames["candidates"]) == 2 and found.frames["candidates"].grade is not None
         assert len(found.frames["last"]) == 1 and not found.frames["last"].labelled
 
@@ -298,11 +298,11 @@ class TestParse:
     def test_the_log_says_which_lammps_it_was(
         self, recorded: lammps.Settings, directory: Path
     ) -> None:
-        assert lammps.parse(recorded, directory).facts["program"] == ""
+        assert lammps.parse(recorded, directory).facts.program == ""
         (directory / "log.lammps").write_text(
             "LAMMPS (22 Jul 2025 - Update 4)\nOMP_NUM_THREADS environment is not set.\n"
         )
-        assert lammps.parse(recorded, directory).facts["program"] == "LAMMPS 22 Jul 2025 - Update 4"
+        assert lammps.parse(recorded, directory).facts.program == "LAMMPS 22 Jul 2025 - Update 4"
 
     def test_lammps_own_words(self, recorded: lammps.Settings, directory: Path) -> None:
         """Where LAMMPS said why it failed, that is the message."""

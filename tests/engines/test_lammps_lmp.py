@@ -114,10 +114,7 @@ def test_every_flavour_makes_the_same_run(
     settings, program = lammps.Settings(segments=[HOLD]), site(flavour)
     lay_out(tmp_path, crystal, settings, program)
     found = run(tmp_path, settings, program)
-    assert (
-        found.facts["stop"] == "completed"
-        and found.facts["n_frames"] == embedded.facts["n_frames"] == 31
-    )
+    assert found.facts.stop == "completed" and found.facts.n_frames == embedded.facts.n_frames == 31
     for name in ("positions", "cell", "thermo/temperature", "thermo/potential_energy"):
         np.testing.assert_allclose(
             found.arrays[name].values, embedded.arrays[name].values, atol=2e-5
@@ -142,11 +139,11 @@ def test_a_run_that_leaves_the_known_region_keeps_what_it_met(
         "mlip": "Breaking threshold exceeded (MV-grade: ",
         "mtp": "ERROR on proc 0: Exceeded Break Threshold: ",
     }[flavour]
-    assert found.facts["stop"] == "extrapolation" and str(found.facts["reason"]).startswith(words)
-    assert len(found.frames["candidates"]) == found.facts["n_candidates"] >= 1
+    assert found.facts.stop == "extrapolation" and str(found.facts.reason).startswith(words)
+    assert len(found.frames["candidates"]) == found.facts.n_candidates >= 1
     assert (
         found.frames["candidates"].grade is not None
-        and found.facts["grade_max"] == found.frames["candidates"].grade.max() > 3.0
+        and found.facts.grade_max == found.frames["candidates"].grade.max() > 3.0
     )
     np.testing.assert_allclose(
         np.sort(found.frames["candidates"][0].numbers), np.sort(crystal.numbers)
@@ -177,7 +174,7 @@ def test_pieces_that_the_wall_cut_are_the_whole_run_to_the_last_bit(
     )
     halt(pieces, 130)  # 0 to 130, 100 to 230, 220 to 350, 320 to the end
     one, other = (run(directory, settings, program) for directory in (whole, pieces))
-    assert other.facts["stop"] == "completed" and one.facts == other.facts
+    assert other.facts.stop == "completed" and one.facts == other.facts
     assert "read_restart restart.b" in (pieces / "log.lammps").read_text()
     assert float((pieces / "progress").read_text()) == pytest.approx(320 / 360, abs=1e-4)
     for name, quantity in one.arrays.items():
@@ -196,10 +193,10 @@ def test_a_crystal_that_evaporates_ends_its_run(
     )
     lay_out(tmp_path, crystal, settings, program)
     found = run(tmp_path, settings, program)
-    assert found.facts["stop"] == "exploded" and "fix-id evaporated" in str(found.facts["reason"])
-    [step, volume] = re.findall(
-        r"met on step (\d+) with value ([\d.]+)", str(found.facts["reason"])
-    )[0]
+    assert found.facts.stop == "exploded" and "fix-id evaporated" in str(found.facts.reason)
+    [step, volume] = re.findall(r"met on step (\d+) with value ([\d.]+)", str(found.facts.reason))[
+        0
+    ]
     assert 0 < int(step) < settings.steps and 2.0 < float(volume) / crystal.get_volume() < 3.0
 
 
@@ -246,7 +243,7 @@ def test_a_run_that_failed_is_begun_again_when_it_is_asked_for_again(
     with pytest.raises(EngineError) as caught:
         run(tmp_path, settings, site("mlip", command=str(lmp)))
     assert caught.value.cause.may_pass == passing
-    assert run(tmp_path, settings, site("mlip")).facts["n_frames"] == embedded.facts["n_frames"]
+    assert run(tmp_path, settings, site("mlip")).facts.n_frames == embedded.facts.n_frames
 
 
 def test_the_end_of_the_job_limits_the_run(
@@ -259,7 +256,7 @@ def test_the_end_of_the_job_limits_the_run(
         run(tmp_path, settings, program)
     assert caught.value.returncode == TIME_UP and not (tmp_path / "log.lammps").exists()
     monkeypatch.setitem(ENVIRONMENT, JOB_ENDS, str(time.time() + 3600))
-    assert run(tmp_path, settings, program).facts["stop"] == "completed"
+    assert run(tmp_path, settings, program).facts.stop == "completed"
     assert re.search(r"timer timeout 0:5\d:\d\d every 100", (tmp_path / "log.lammps").read_text())
 
 
@@ -436,10 +433,8 @@ def test_output_cut_short_is_never_a_result(crystal: Atoms, tmp_path: Path) -> N
             with pytest.raises(ParseError):
                 lammps.parse(settings, tmp_path)
         (tmp_path / name).write_bytes(content)
-    assert (
-        lammps.parse(settings, tmp_path).facts["steps"]
-        == json.loads(content)["result"]["last_step"]
-    )
+    steps = json.loads(content)["result"]["last_step"]
+    assert lammps.parse(settings, tmp_path).facts.steps == steps
 
 
 class TestDeck:

@@ -152,7 +152,7 @@ class TestForces:
             name: found.arrays[f"thermo/{name}"].values
             for name in ("temperature", "potential_energy", "pressure", "volume")
         }
-        for frame in range(found.facts["n_frames"]):
+        for frame in range(found.facts.n_frames):
             there = evaluator.evaluate(
                 found.arrays["positions"].values[:, :, frame].astype(float),
                 found.arrays["cell"].values[frame],
@@ -222,8 +222,8 @@ def test_npt_at_300_k_keeps_the_material(crystal: Atoms, tmp_path: Path) -> None
     run = settings((0.4, 600, 300, None), (0.8, 300, 300, 5.0))
     lay_out(tmp_path, run, crystal)
     found = finish(tmp_path, run)
-    assert found.facts["stop"] == "completed"
-    assert found.facts["steps"] == 2400
+    assert found.facts.stop == "completed"
+    assert found.facts.steps == 2400
     assert found.arrays["thermo/temperature"].values.mean() == pytest.approx(300, abs=45)
     assert abs(found.arrays["thermo/pressure"].values.mean()) < 4000
     assert set(found.arrays["segment"].values) == {1}
@@ -311,14 +311,14 @@ class TestKilled:
             program.join()
             assert program.exitcode in (0, -signal.SIGKILL, 128 + signal.SIGTERM)
         found = finish(tmp_path, self.RUN)
-        assert found.facts["stop"] == "completed"
+        assert found.facts.stop == "completed"
         assert found.arrays["step"].values.tolist() == [*range(0, 301, 4), *range(400, 1001, 8)]
         moves = np.abs(np.diff(found.arrays["positions"].values, axis=2)).max(axis=(0, 1))
         assert moves[np.diff(found.arrays["step"].values) <= 8].max() < 0.3
         assert RESUMED in (tmp_path / "log.lammps").read_text()
         looks = found.arrays["grade/step"].values
         assert set(range(0, 1001, 10)) <= set(looks) and len(set(looks)) == len(looks)
-        assert found.facts["n_candidates"] == 101
+        assert found.facts.n_candidates == 101
         for name, quantity in whole.arrays.items():
             assert np.array_equal(quantity.values, found.arrays[name].values), name
         assert np.array_equal(found.frames["last"].positions, whole.frames["last"].positions)
@@ -367,8 +367,8 @@ class TestStops:
         lay_out(tmp_path, run, crystal, active_set=known)
         found = finish(tmp_path, run)
         grades, candidates = found.arrays["grade/value"].values, found.frames["candidates"]
-        assert found.facts["stop"] == "extrapolation"
-        assert found.facts["grade_max"] == grades[-1] > end >= grades[:-1].max()
+        assert found.facts.stop == "extrapolation"
+        assert found.facts.grade_max == grades[-1] > end >= grades[:-1].max()
         between = np.flatnonzero((grades > 1) & (grades <= save))[
             ::5
         ]  # of the way to the break every fifth look is kept as well
@@ -376,9 +376,9 @@ class TestStops:
         assert len(between) and np.sort(
             [atoms.info["grade"] for atoms in candidates]
         ) == pytest.approx(kept, rel=1e-4)
-        assert found.facts["n_candidates"] == len(candidates)
+        assert found.facts.n_candidates == len(candidates)
         assert (
-            found.facts["steps"]
+            found.facts.steps
             == found.arrays["grade/step"].values[-1]
             == found.arrays["step"].values[-1]
         )
@@ -399,12 +399,12 @@ class TestStops:
         )
         lay_out(tmp_path, run, crystal, active_set=known)
         found = finish(tmp_path, run)
-        assert found.facts["stop"] == "exploded"
-        assert "two atoms came within" in found.facts["reason"]
-        assert found.facts["min_distance_A"] >= 1.12
-        assert found.facts["n_frames"] == found.facts["steps"] + 1 > 1
+        assert found.facts.stop == "exploded"
+        assert "two atoms came within" in found.facts.reason
+        assert found.facts.min_distance_A >= 1.12
+        assert found.facts.n_frames == found.facts.steps + 1 > 1
         assert (
-            len(found.frames["candidates"]) >= found.facts["steps"] % 50
+            len(found.frames["candidates"]) >= found.facts.steps % 50
         )  # those since the last look are kept as well
         assert all(np.isfinite(quantity.values).all() for quantity in found.arrays.values())
         assert np.isfinite(found.frames["last"].positions).all()
@@ -427,16 +427,16 @@ class TestStops:
         run = settings((1.0, 900, 900, 2.5), grade=watch)
         lay_out(tmp_path, run, crystal, active_set=known)
         found = finish(tmp_path, run)
-        assert (found.facts["stop"], found.facts["reason"]) == ("exploded", "an anion came apart")
-        assert 0 < found.facts["steps"] < 1000
-        assert found.facts["grade_max"] < 1e6
+        assert (found.facts.stop, found.facts.reason) == ("exploded", "an anion came apart")
+        assert 0 < found.facts.steps < 1000
+        assert found.facts.grade_max < 1e6
 
     def test_a_crystal_that_evaporates(self, crystal: Atoms, tmp_path: Path) -> None:
         """Pulled apart from all sides; the last frame is still below twice the first volume."""
         run = settings((2.0, 300, 300, 0.5), pressure_bar=-500_000)
         lay_out(tmp_path, run, crystal)
         found = finish(tmp_path, run)
-        assert (found.facts["stop"], found.facts["reason"]) == (
+        assert (found.facts.stop, found.facts.reason) == (
             "exploded",
             f"the volume passed {2 * crystal.get_volume():.0f} A3",
         )
@@ -450,7 +450,7 @@ class TestStops:
         run = settings((0.1, 300, 300, 5.0))
         lay_out(tmp_path, run, atoms)
         found = finish(tmp_path, run)
-        assert (found.facts["stop"], found.facts["steps"], found.facts["n_frames"]) == (
+        assert (found.facts.stop, found.facts.steps, found.facts.n_frames) == (
             "exploded",
             0,
             0,
@@ -518,6 +518,6 @@ def test_command(crystal: Atoms, tmp_path: Path) -> None:
             lammps.command(run, 1, lammps.Program()), cwd=tmp_path, env=ENVIRONMENT, check=True
         )
         seen = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
-    assert lammps.parse(run, tmp_path).facts["stop"] == "completed"
+    assert lammps.parse(run, tmp_path).facts.stop == "completed"
     assert float((tmp_path / "progress").read_text()) == 1.0
     assert seen["ending.json"] == max(seen.values())

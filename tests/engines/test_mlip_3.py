@@ -199,13 +199,13 @@ def test_training_leaves_what_the_contract_names(recorded: Result) -> None:
     facts, arrays = recorded.facts, recorded.arrays
     potential = Potential.read(recorded.texts["potential"])
     p = potential.n_parameters
-    assert (facts["level"], facts["n_parameters"], facts["n_train"], facts["n_valid"]) == (
+    assert (facts.level, facts.n_parameters, facts.n_train, facts.n_valid) == (
         6,
         p,
         6,
         4,
     )
-    assert (facts["evaluations"], facts["converged"]) == (15, False)
+    assert (facts.evaluations, facts.converged) == (15, False)
     assert potential.species == (3, 1)
     assert set(arrays) == {
         "almtp",
@@ -224,9 +224,9 @@ def test_errors_are_those_of_the_report(recorded: Result) -> None:
     """The report's numbers, by eye: errors_train.txt; a force is a vector there, and a component
     here.
     """
-    found = recorded.facts["errors"]["train"]
-    assert found["energy_meV_per_atom"] == pytest.approx(1e3 * 0.0255278, rel=1e-4)
-    assert found["forces_eV_per_A"] == pytest.approx(1.04833 / np.sqrt(3.0), rel=1e-4)
+    found = recorded.facts.errors.train
+    assert found.energy_meV_per_atom == pytest.approx(1e3 * 0.0255278, rel=1e-4)
+    assert found.forces_eV_per_A == pytest.approx(1.04833 / np.sqrt(3.0), rel=1e-4)
 
 
 def test_what_mlp_computed_is_what_borarun_computes(recorded: Result) -> None:
@@ -248,10 +248,10 @@ def test_selection_takes_the_most_valuable_first(selection: Path) -> None:
     name = "cut" if (selection / "pieces.cfg").exists() else "whole"
     found = mlip_3.parse(record.SELECT[name], selection)
     frames = found.frames["selected"]
-    assert found.facts["n_candidates"] == len(found.facts["grades"]) == 5
-    assert found.facts["n_selected"] == len(frames) == 3
+    assert found.facts.n_candidates == len(found.facts.grades) == 5
+    assert found.facts.n_selected == len(frames) == 3
     assert frames.grade is not None and max(frames.grade) == pytest.approx(
-        max(found.facts["grades"]), rel=1e-5
+        max(found.facts.grades), rel=1e-5
     )
     if name == "whole":
         candidates = cfg.read((selection / "candidates.cfg").read_text(), (3, 1))
@@ -370,8 +370,8 @@ def squeezed(frames: Frames) -> Frames:
 
 @real
 def test_real_training_learns(trained: Result) -> None:
-    assert (trained.facts["level"], trained.facts["evaluations"]) == (6, 20)
-    assert trained.facts["errors"]["valid"]["forces_eV_per_A"] < 1.0  # forces scatter by 1.3 eV/A
+    assert (trained.facts.level, trained.facts.evaluations) == (6, 20)
+    assert trained.facts.errors.valid.forces_eV_per_A < 1.0  # forces scatter by 1.3 eV/A
     assert (
         almtp.read(
             trained.arrays["almtp"].values.tobytes(), Potential.read(trained.texts["potential"])
@@ -487,8 +487,8 @@ def test_real_selection_takes_what_is_new(
         {"almtp": trained.arrays["almtp"].values, "candidates": [squeezed(labels)]},
         tmp_path / "select",
     )
-    grades, selected = found.facts["grades"], found.frames["selected"]
-    assert found.facts["n_selected"] == len(selected) == 2
+    grades, selected = found.facts.grades, found.frames["selected"]
+    assert found.facts.n_selected == len(selected) == 2
     assert selected.grade is not None and sorted(selected.grade) == pytest.approx(
         sorted([grades[1], grades[3]]), rel=1e-4
     )
@@ -517,7 +517,7 @@ def test_training_that_was_killed_goes_on_with_the_iterations_left(
     assert again.returncode == 0, told.decode()
     found = mlip_3.parse(settings, tmp_path)
     losses = found.arrays["loss"].values
-    assert len(losses) == found.facts["evaluations"] == 30
+    assert len(losses) == found.facts.evaluations == 30
     assert losses[before] < losses[0] / 5.0, "it began again from the start"
     assert (
         not (tmp_path / "progress").exists()
@@ -539,7 +539,7 @@ def test_what_mlp_says_reaches_the_user(labels: Frames, tmp_path: Path) -> None:
 
 def test_which_mlp_it_was_is_kept_by_the_hash_of_its_file(labels: Frames, tmp_path: Path) -> None:
     assert (
-        mlip_3.parse(TRAIN, DATA / "train").facts["program"] == "MLIP-3"
+        mlip_3.parse(TRAIN, DATA / "train").facts.program == "MLIP-3"
     )  # recorded before it was noted
     (tmp_path / "bin").mkdir()
     mlp = tmp_path / "bin" / "mlp"
@@ -553,7 +553,7 @@ def test_which_mlp_it_was_is_kept_by_the_hash_of_its_file(labels: Frames, tmp_pa
         TRAIN, directory, Program(train_command=f"nice {mlp}")
     ).communicate()  # all is there, nothing is left to do
     assert (
-        mlip_3.parse(TRAIN, directory).facts["program"]
+        mlip_3.parse(TRAIN, directory).facts.program
         == f"MLIP-3, mlp {hashlib.sha256(mlp.read_bytes()).hexdigest()[:12]}"
     )
     other = tmp_path / "other"

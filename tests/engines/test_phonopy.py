@@ -24,6 +24,7 @@ from borarun.engines.phonopy import program as phonons
 from borarun.errors import EngineError, ParseError
 from borarun.file import write_files
 from borarun.frames import Frames
+from borarun.operations.phonons import Displaced
 from borarun.task import Result
 from borarun.units import KJ_PER_MOL_IN_EV, PER_CM_IN_MEV, THZ_IN_MEV
 
@@ -137,7 +138,7 @@ def test_forces_come_back_in_the_order_of_the_displacements(nacl: Frames) -> Non
 def test_nacl_needs_two_displacements(nacl: Frames, displaced: Path) -> None:
     result = phonopy.parse(DISPLACE, displaced)
     perfect = nacl[0].repeat((2, 2, 2))
-    assert result.facts == {"n_displacements": 2} and len(result.frames["displaced"]) == 2
+    assert result.facts == Displaced(n_displacements=2) and len(result.frames["displaced"]) == 2
     assert phonopy.count_displacements(nacl.to_extxyz(), (2, 2, 2)) == 2
     for atoms in result.frames["displaced"]:
         assert len(atoms) == len(perfect) == 64 and atoms.get_volume() == pytest.approx(
@@ -148,25 +149,23 @@ def test_nacl_needs_two_displacements(nacl: Frames, displaced: Path) -> None:
 def test_nacl_has_the_frequencies_that_phonopy_publishes(solved: Path) -> None:
     result = phonopy.parse(PHONONS, solved)
     facts, arrays = result.facts, result.arrays
-    assert facts["highest_THz"] == pytest.approx(6.26, abs=0.05)
-    assert facts["zero_point_energy_eV_per_atom"] * 2 / KJ_PER_MOL_IN_EV == pytest.approx(
+    assert facts.highest_THz == pytest.approx(6.26, abs=0.05)
+    assert facts.zero_point_energy_eV_per_atom * 2 / KJ_PER_MOL_IN_EV == pytest.approx(
         4.847, abs=0.02
     )
-    assert (facts["n_imaginary"], facts["n_atoms_primitive"], facts["elements"]) == (
+    assert (facts.n_imaginary, facts.n_atoms_primitive, facts.elements) == (
         0,
         2,
-        ["Na", "Cl"],
+        ("Na", "Cl"),
     )
-    assert (
-        facts["lowest_THz"] == pytest.approx(0, abs=1e-3) and facts["acoustic_sum_eV_per_A2"] < 0.1
-    )
+    assert facts.lowest_THz == pytest.approx(0, abs=1e-3) and facts.acoustic_sum_eV_per_A2 < 0.1
     dos = arrays["dos/total"].values
     assert np.trapezoid(dos, arrays["dos/frequency"].values) == pytest.approx(6, abs=1e-6)
     np.testing.assert_allclose(arrays["dos/projected"].values.sum(axis=0), dos)
     each = np.trapezoid(arrays["dos/projected"].values, arrays["dos/frequency"].values)
     np.testing.assert_allclose(each, [3, 3], atol=1e-3)
     assert arrays["gamma"].values.shape == (6,) and arrays["band/frequency"].values.shape[1] == 6
-    assert facts["band_labels"][:2] == ["G", "X"] and len(facts["band_labels"]) == len(
+    assert facts.band_labels[:2] == ("G", "X") and len(facts.band_labels) == len(
         arrays["band/corner"].values
     )
 
@@ -263,7 +262,7 @@ def test_a_crystal_of_springs_has_born_s_frequencies(tmp_path: Path) -> None:
     )  # sqrt(eV/angstrom^2/amu)
     at_x = np.sort(result.arrays["band/frequency"].values[-1])
     np.testing.assert_allclose(at_x, unit_THz * np.sqrt(np.array([4, 4, 8]) * k / mass), rtol=1e-3)
-    assert result.facts["n_imaginary"] == 0
+    assert result.facts.n_imaginary == 0
 
 
 def test_a_crystal_that_is_no_minimum_has_imaginary_modes(tmp_path: Path) -> None:
@@ -274,7 +273,7 @@ def test_a_crystal_that_is_no_minimum_has_imaginary_modes(tmp_path: Path) -> Non
     result = frequencies(
         structure, lambda: Springs(2.0, 1.05 * 3.0), tmp_path, supercell=(2, 2, 2), mesh=(2, 2, 2)
     )
-    assert result.facts["n_imaginary"] > 0 and result.facts["lowest_THz"] < -0.5
+    assert result.facts.n_imaginary > 0 and result.facts.lowest_THz < -0.5
 
 
 def test_units_of_frequencies() -> None:

@@ -26,6 +26,7 @@ from borarun.engines.quantum_espresso.output import read_output
 from borarun.engines.reference import base as reference
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
+from borarun.operations.reference import Labelled, Pseudopotential
 from borarun.structure import Cell
 from borarun.units import EV_PER_A3_IN_KBAR
 
@@ -217,8 +218,8 @@ class TestSocket:
         images = [lih(), lih(4.2, 0.1), lih().repeat((2, 1, 1)), lih(4.0)]
         result = engine.parse(settings(), run(settings(), stand_in(), tmp_path, images))
         labels = result.frames["labels"]
-        assert result.facts["n_labels"] == 4 and result.facts["program"] == "PWSCF 0.stand-in"
-        assert result.facts["pseudopotentials"]["H"] == {"file": "H.UPF", "md5": f"{2:032x}"}
+        assert result.facts.n_labels == 4 and result.facts.program == "PWSCF 0.stand-in"
+        assert result.facts.pseudopotentials["H"] == Pseudopotential(file="H.UPF", md5=f"{2:032x}")
         text = (tmp_path / "pw.out").read_text()
         assert text.count("Program PWSCF") == text.count("JOB DONE") == 3
         assert json.loads((tmp_path / "pw.json").read_text())["inputs"] == ["pw-1.in", "pw-2.in"]
@@ -263,7 +264,7 @@ class TestSocket:
         run(
             task, stand_in(), tmp_path, images
         )  # tried again, it goes on from the label that it has
-        assert engine.parse(task, tmp_path).facts["n_labels"] == 3
+        assert engine.parse(task, tmp_path).facts.n_labels == 3
         assert (tmp_path / "pw.out").read_text().count("convergence has been achieved") == 1 + 3
 
     def test_a_program_that_is_no_pw_is_told_as_it_is(self, tmp_path: Path) -> None:
@@ -274,7 +275,7 @@ class TestSocket:
     def test_nothing_to_label_starts_nothing(self, tmp_path: Path) -> None:
         assert engine.parse(
             settings(), run(settings(), engine.Program(command="false"), tmp_path, [])
-        ).facts == {"n_labels": 0}
+        ).facts == Labelled(n_labels=0)
 
     @pytest.mark.parametrize("operation", ["relax", "aimd"])
     def test_other_operations(self, operation: str, tmp_path: Path) -> None:
@@ -286,7 +287,8 @@ class TestSocket:
             max_steps=100,
         )
         result = engine.parse(task, run(task, stand_in(), tmp_path, []))
-        assert result.facts.keys() == reference.FACTS[operation] | {"program", "pseudopotentials"}
+        assert type(result.facts) is reference.OPERATIONS[operation]
+        assert {"program", "pseudopotentials"} <= result.facts.model_fields_set
         assert (tmp_path / "pw.out").read_text().count("Program PWSCF") == 1
 
     def test_a_label_without_evidence_is_refused(self, tmp_path: Path) -> None:
@@ -305,10 +307,10 @@ class TestSocket:
 
     def test_a_version_that_the_study_asks_for_is_that_of_every_run(self, tmp_path: Path) -> None:
         directory = run(settings(), stand_in(), tmp_path, [lih()])
-        assert engine.parse(settings(version="0"), directory).facts["program"] == "PWSCF 0.stand-in"
+        assert engine.parse(settings(version="0"), directory).facts.program == "PWSCF 0.stand-in"
         text = (directory / "pw.out").read_text()
         (directory / "pw.out").write_text(text.replace("v.0.stand-in", "v.7.2") + text)
-        assert engine.parse(settings(), directory).facts["program"] == "PWSCF 7.2, PWSCF 0.stand-in"
+        assert engine.parse(settings(), directory).facts.program == "PWSCF 7.2, PWSCF 0.stand-in"
         with pytest.raises(EngineError, match=r"asks for PWSCF 7\.2 \(got 0\.stand-in\)") as caught:
             engine.parse(settings(version="7.2"), directory)
         assert str(directory) in caught.value.remedy and not caught.value.cause.may_pass
@@ -426,8 +428,8 @@ class TestRealProgram:
             max_stress_kbar=0.5,
         )
         facts = engine.parse(task, run(task, program(), tmp_path, [])).facts
-        assert facts["lattice_A"][0] * np.sqrt(2) == pytest.approx(3.992, abs=0.005)
-        assert facts["space_group"] == "Fm-3m (225)"
+        assert facts.lattice_A[0] * np.sqrt(2) == pytest.approx(3.992, abs=0.005)
+        assert facts.space_group == "Fm-3m (225)"
 
     def test_a_cycle_that_is_stopped_early_is_an_error(self, tmp_path: Path) -> None:
         task = settings(ecutwfc_Ry=30, ecutrho_Ry=240, espresso={"electron_maxstep": 2})

@@ -22,6 +22,7 @@ from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
+from borarun.operations.reference import Labelled, Sampled
 from borarun.structure import Cell
 from borarun.structure_files import read_structure
 
@@ -84,10 +85,10 @@ def test_settings_that_cannot_run_are_refused(keys: dict[str, float]) -> None:
 
 def test_a_run_gives_its_facts_and_labels(finished: tuple[bundled.Settings, Path]) -> None:
     result = reference.parse(*finished)
-    assert result.facts.keys() == reference.FACTS["aimd"]
-    assert result.facts["n_labels"] == 4 and result.facts["steps"] == 12
-    assert 300 < result.facts["temperature_K"] < 1500
-    assert result.facts["ensemble"] == program.ENSEMBLE
+    assert type(result.facts) is Sampled
+    assert result.facts.n_labels == 4 and result.facts.steps == 12
+    assert 300 < result.facts.temperature_K < 1500
+    assert result.facts.ensemble == program.ENSEMBLE
     labels = result.frames["labels"]
     assert len(labels) == 4 and labels.labelled
     volumes = np.linalg.det(labels.cell)
@@ -182,7 +183,7 @@ def test_labelling_keeps_number_and_order_of_different_cells(tmp_path: Path) -> 
     directory = prepare(tmp_path / "label", task, frames=frames)
     program.run(directory)
     result = reference.parse(task, directory)
-    assert result.facts == {"n_labels": 3}
+    assert result.facts == Labelled(n_labels=3)
     labels = result.frames["labels"]
     np.testing.assert_array_equal(labels.offsets, frames.offsets)
     np.testing.assert_array_equal(labels.numbers, frames.numbers)
@@ -193,7 +194,7 @@ def test_nothing_to_label_is_no_error(tmp_path: Path) -> None:
     task = settings(operation="label")
     directory = prepare(tmp_path / "none", task, frames=Frames.of([]))
     program.run(directory)
-    assert reference.parse(task, directory).facts == {"n_labels": 0}
+    assert reference.parse(task, directory).facts == Labelled(n_labels=0)
 
 
 def test_a_relaxation_that_does_not_end_says_so(tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_the_force_told_of_a_relaxation_is_the_one_that_was_tested(
             program.relax(bulk("Cu", cubic=True), Crooked(), job, output)
         return
     facts = program.relax(bulk("Cu", cubic=True), Crooked(), job, output)
-    assert facts["max_force_eV_per_A"] < 0.002
+    assert facts.max_force_eV_per_A < 0.002
     label = Frames.from_extxyz((tmp_path / "labels.partial.extxyz").read_text())[0]
     assert np.linalg.norm(label.get_forces(), axis=1).max() > 0.01, (
         "the label has the forces as they are"
@@ -319,5 +320,5 @@ def test_the_ensemble_has_the_temperature_and_pressure_that_were_asked_for(tmp_p
     assert labels.stress is not None
     virial_part = labels.stress[len(labels) // 2 :, :3].mean()
     kinetic_part = -104 * units.kB * 300 / np.linalg.det(labels.cell).mean()
-    assert result.facts["temperature_K"] == pytest.approx(300, rel=0.1)
+    assert result.facts.temperature_K == pytest.approx(300, rel=0.1)
     assert abs(virial_part + kinetic_part) < 0.004  # eV/A^3; the kinetic part alone is 0.003

@@ -49,6 +49,7 @@ from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
+from borarun.operations.reference import Potcar
 from borarun.run.claim import Holder
 from borarun.run.work import perform
 from borarun.sharing.records import share
@@ -369,11 +370,16 @@ def as_asked(run: vasp_output.Run, file: Path) -> vasp_output.Asked:
     )
 
 
-NOTED: dict[str, Any] = {
-    "potcars": {"Li": {"zval": 3.0}, "H": {"zval": 1.0}, "Si": {"zval": 4.0}},
-    "corrections": [],
-    "stopped": False,
-}
+def potcar(zval: float) -> Potcar:
+    """A POTCAR of which only the number of electrons counts."""
+    return Potcar(titel="", sha256="", zval=zval)
+
+
+NOTED = vasp_output.Noted(
+    stopped=False,
+    potcars={"Li": potcar(3.0), "H": potcar(1.0), "Si": potcar(4.0)},
+    corrections=(),
+)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -620,7 +626,7 @@ def test_a_contcar_that_the_wall_cut_short_is_passed_over(silicon: Path) -> None
 
 def test_electrons_are_counted_by_species_with_a_hash(tmp_path: Path) -> None:
     (tmp_path / "POSCAR").write_text(POSCAR)
-    potcars = {"Li": {"zval": 3.0}, "H": {"zval": 1.0}}
+    potcars = {"Li": potcar(3.0), "H": potcar(1.0)}
     assert program._electrons(tmp_path / "POSCAR", potcars) == 4.0
 
 
@@ -731,16 +737,14 @@ class TestLabel:
         assert_allclose(label.get_potential_energy(), own(atoms).get_potential_energy(), atol=1e-6)
         assert_allclose(label.get_forces(), own(atoms).get_forces(), atol=1e-6)
         assert_allclose(label.get_stress(), own(atoms).get_stress(), atol=1e-9)
-        assert result.facts["vdw_kernel_sha256"] is None
+        assert result.facts.vdw_kernel_sha256 is None
         assert (
-            result.facts["n_labels"] == 1
-            and result.facts["corrections"] == []
-            and result.facts["program"] == "VASP 5.4.4-standin"
+            result.facts.n_labels == 1
+            and result.facts.corrections == ()
+            and result.facts.program == "VASP 5.4.4-standin"
         )
-        assert {
-            element: noted["titel"] for element, noted in result.facts["potcars"].items()
-        } == TITELS
-        assert all(len(noted["sha256"]) == 64 for noted in result.facts["potcars"].values())
+        assert {element: noted.titel for element, noted in result.facts.potcars.items()} == TITELS
+        assert all(len(noted.sha256) == 64 for noted in result.facts.potcars.values())
 
     def test_a_version_that_the_study_asks_for_is_the_one_that_ran(
         self, potcars: Path, tmp_path: Path
@@ -772,7 +776,7 @@ class TestLabel:
         result = finished(
             tmp_path / "good", task, potcars, lih(), vdw_kernel=str(potcars / "vdw_kernel.bindat")
         )
-        assert result.facts["vdw_kernel_sha256"] == hashlib.sha256(b"made up\n").hexdigest()
+        assert result.facts.vdw_kernel_sha256 == hashlib.sha256(b"made up\n").hexdigest()
         monkeypatch.setenv("STANDIN_KILL", "1")
         with pytest.raises(EngineError):
             finished(tmp_path / "bad", settings(operation="relax", atoms=lih(), **LIH), potcars)
@@ -796,7 +800,7 @@ class TestLabel:
 
     def test_a_charged_cell_says_its_electrons(self, potcars: Path, tmp_path: Path) -> None:
         result = finished(tmp_path / "label", settings(charge=-1.0, **LIH), potcars, lih())
-        assert result.facts["n_labels"] == 1
+        assert result.facts.n_labels == 1
         assert Incar.from_file(tmp_path / "label" / "run-1" / "INCAR")["NELECT"] == 4 * (3 + 1) + 1
 
     def test_an_error_that_custodian_knows_is_mended_and_noted(
@@ -804,11 +808,11 @@ class TestLabel:
     ) -> None:
         monkeypatch.setenv("STANDIN_FAIL", "WARNING in EDDRMM: call to ZHEGV failed")
         result = finished(tmp_path / "label", settings(**LIH), potcars, lih())
-        (correction,) = result.facts["corrections"]
+        (correction,) = result.facts.corrections
         assert (
-            correction["handler"] == "VaspErrorHandler"
-            and correction["errors"] == ["eddrmm"]
-            and correction["actions"]
+            correction.handler == "VaspErrorHandler"
+            and correction.errors == ("eddrmm",)
+            and correction.actions
         )
 
     def test_a_correction_that_changes_what_the_label_means_fails_the_gate(
@@ -838,14 +842,13 @@ class TestRelax:
         relaxed = result.frames["structure"][0]
         runs = sorted((tmp_path / "relax").glob("run-*"))
         steps = [len(Oszicar(run / "OSZICAR").ionic_steps) for run in runs]
-        assert steps[0] > 1 and steps[-1] == 1 and result.facts["steps"] == sum(steps)
-        assert result.facts["max_force_eV_per_A"] <= 0.02
+        assert steps[0] > 1 and steps[-1] == 1 and result.facts.steps == sum(steps)
+        assert result.facts.max_force_eV_per_A <= 0.02
         assert_allclose(
-            own(relaxed).get_potential_energy() / 8, result.facts["energy_eV_per_atom"], atol=1e-7
+            own(relaxed).get_potential_energy() / 8, result.facts.energy_eV_per_atom, atol=1e-7
         )
-        assert result.facts["volume_A3"] == pytest.approx(relaxed.get_volume()) and result.facts[
-            "lattice_A"
-        ] == pytest.approx(relaxed.cell.lengths())
+        assert result.facts.volume_A3 == pytest.approx(relaxed.get_volume())
+        assert result.facts.lattice_A == pytest.approx(tuple(relaxed.cell.lengths()))
         assert relaxed.numbers.tolist() == lih().numbers.tolist()
 
     def test_what_never_settles_is_told(
@@ -890,13 +893,11 @@ class TestMolecularDynamics:
         result = engine.parse(task, directory)
         labels = result.frames["labels"]
         assert (
-            len(labels) == result.facts["n_labels"] == 4
-            and result.facts["steps"] == 12
-            and result.facts["unconverged"] == 0
+            len(labels) == result.facts.n_labels == 4
+            and result.facts.steps == 12
+            and result.facts.unconverged == 0
         )
-        assert (
-            np.ptp(labels.cell, axis=0).max() > 1e-4 and 300 < result.facts["temperature_K"] < 1200
-        )
+        assert np.ptp(labels.cell, axis=0).max() > 1e-4 and 300 < result.facts.temperature_K < 1200
         for label in labels:
             assert label.numbers.tolist() == pa3().numbers.tolist()
             assert_allclose(
@@ -950,7 +951,7 @@ class TestMolecularDynamics:
             finished(tmp_path / "aimd", task, potcars)
         assert caught.value.cause is Cause.KILLED
         monkeypatch.delenv("STANDIN_KILL")
-        assert finished(tmp_path / "aimd", task, potcars).facts["n_labels"] == 4
+        assert finished(tmp_path / "aimd", task, potcars).facts.n_labels == 4
 
     def test_a_vasp_without_a_moving_cell_is_found_out(
         self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -971,7 +972,7 @@ class TestMolecularDynamics:
         steps[4] = one * 100 + steps[4]  # step 4 is the sample at 3 fs
         xml.write_text(" <calculation>\n".join(steps))
         result = engine.parse(task, tmp_path / "aimd")
-        assert result.facts["unconverged"] == 1 and result.facts["n_labels"] == 3
+        assert result.facts.unconverged == 1 and result.facts.n_labels == 3
 
     @pytest.mark.parametrize("name", ["vasprun.xml", "OUTCAR", "OSZICAR"])
     def test_an_output_cut_short_is_an_error_and_never_a_number(
@@ -1142,7 +1143,7 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
         "text": text_of(read_structure(ROOT / "studies" / "structures" / "Li2B12H12-Pa-3.cif"))
     }
     relax, record = done("relax", {}, cell=start, fmax_eV_per_A=0.05, ionic_tolerance_eV=0.01)
-    assert record.facts["space_group"] == "Pa-3 (205)"
+    assert record.facts.space_group == "Pa-3 (205)"
     aimd, record = done(
         "aimd",
         {"structure": Ref(relax.key, "structure")},
@@ -1150,7 +1151,7 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
         time_ps=0.004,
         sample_every_fs=2.0,
     )
-    assert record.facts["n_labels"] == 2
+    assert record.facts.n_labels == 2
     label, _ = done("label", {"frames": Ref(aimd.key, "labels")}, part=(1, 2))
     sample = store.get(Ref(aimd.key, "labels"))[1]
     (labelled,) = store.get(Ref(label.key, "labels"))

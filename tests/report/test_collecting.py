@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from records import anything
 from synthetic import Made, make_study
 
+from borarun.frames import Frames
 from borarun.operations.base import Quantity
+from borarun.operations.reference import Labelled
 from borarun.report import Results, collect
 from borarun.report.measured import Measured
 from borarun.report.provenance.collect import provenance
@@ -268,7 +271,11 @@ def test_labels_of_a_round_in_several_tasks_add_up(
     second = replace(first, settings={**first.settings, "part": 2}, label="more labels")
     for task in (explored, first):
         (tmp_path / f"{task.key}.zarr.zip").hardlink_to(made.store.root / f"{task.key}.zarr.zip")
-    store.write(second, Result({"n_labels": 3}), {"borarun": "0.1"})
+    store.write(
+        second,
+        Result(Labelled(n_labels=3), frames={Labelled.LABELS: Frames.of([])}),
+        {"borarun": "0.1"},
+    )
     (part,) = collect(made.study, [explored, first, second], store).of(PotentialFound).learning
     assert part.rounds[0].n_labelled == 8
 
@@ -279,9 +286,9 @@ def test_a_run_that_broke_off_before_production_is_a_gap_with_its_cause(
     task = next(task for task in made.tasks if task.stage == "diffusion")
     record = made.store.record(task.key)
     arrays = {name: Quantity(np.zeros(0, np.int64), "", ("frame",)) for name in ("step", "segment")}
-    facts = {**record.facts, "stop": "exploded", "reason": "the temperature reached 9000 K"}
+    facts = {**record.stored, "stop": "exploded", "reason": "the temperature reached 9000 K"}
     store = Store(tmp_path)
-    store.write(task, Result(facts=facts, arrays=arrays), {"borarun": "0.1"})
+    store.write(task, anything(facts, arrays=arrays), {"borarun": "0.1"})
     (gap,) = collect(made.study, [task], store).gaps
     assert gap.failed
     assert "the temperature reached 9000 K" in gap.reason
@@ -326,7 +333,7 @@ def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_pa
                 * np.array([1, 0, 0])[None, :, None]
             )
         arrays[item] = Quantity(values, "", tuple(f"axis{i}" for i in range(values.ndim)))
-    store.write(tasks[0], Result(facts=dict(record.facts), arrays=arrays), {"borarun": "0.1"})
+    store.write(tasks[0], anything(record.stored, arrays=arrays), {"borarun": "0.1"})
     results = collect(made.study, tasks, store)
     (point,) = results.of(DiffusionFound).transport
     assert point.conductivity_S_cm is None

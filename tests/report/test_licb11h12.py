@@ -8,16 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps.deck import Segment
 from borarun.frames import Frames
 from borarun.report import Results, collect, summary, write_report
 from borarun.report.comparison.compare import compare
 from borarun.store import Store
-from borarun.structure import find_anions, whole_anions
+from borarun.structure import Cell, find_anions, whole_anions
 from borarun.structure_files import read_structure
 from borarun.study import Study
 from borarun.subjects.diffusion.results import DiffusionFound
@@ -152,15 +155,11 @@ def found(
         stage: str,
         label: str,
         about: dict[str, Any],
-        segments: list[dict[str, Any]],
+        segment: Segment,
     ) -> None:
-        settings = {
-            "timestep_fs": 1.0,
-            "seed": 11,
-            "cell": {"supercell": [1, 1, 1]},
-            "segments": segments,
-            "for": label,
-        }
+        cell = Cell(seed=crc32(label.encode()))  # a key of its own
+        run = lammps.Settings(cell=cell, segments=(segment,), timestep_fs=1.0, seed=11)
+        settings = run.model_dump(mode="json")
         task = Task(
             "lammps",
             settings,
@@ -192,19 +191,15 @@ def found(
             box[None] * scale[:, None, :],
             crystal.moved(n, 0.0, librating(n, 1), 1) * scale.T[None],
         )
-        span = {
-            "name": branch,
-            "time_ps": (n - 1) * INTERVAL_FS / 1000,
-            "from_K": ends[0],
-            "to_K": ends[1],
-        }
+        time_ps = (n - 1) * INTERVAL_FS / 1000
+        span = Segment(name=branch, time_ps=time_ps, from_K=ends[0], to_K=ends[1])
         about = {"branch": branch, "heating_K_per_ps": 10.0, "run": 0}
         add(
             lammps_record(crystal.atoms, positions, cell, branch, T),
             "heating",
             branch,
             about,
-            [span],
+            span,
         )
     n = 1200
     for phase, temperatures_K in TEMPERATURES_K.items():
@@ -228,7 +223,8 @@ def found(
                 "produce",
                 np.full(n, T),
             )
-            add(run, "diffusion", f"{T:g} K", {"temperature_K": T, "run": 0}, [])
+            held = Segment(name="produce", time_ps=n * INTERVAL_FS / 1000, from_K=T, to_K=T)
+            add(run, "diffusion", f"{T:g} K", {"temperature_K": T, "run": 0}, held)
     return collect(study, tasks, store)
 
 

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.data import atomic_masses
+from records import record_of
 from synthetic import crystal, lammps, make_study, walk
 
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds
-from borarun.operations.base import Quantity
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.source import Done, Source
 from borarun.report.trajectory import elements_at_centre, read, still_atoms, vertices_of
 from borarun.store import Store
 from borarun.structure import find_anions
 from borarun.structure_files import read_structure
-from borarun.task import Result, Task
+from borarun.task import Task
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -85,12 +86,13 @@ def store_run(store: Store, label: str, order: np.ndarray, n_cells: int) -> Done
     segments = np.repeat([0, 1], [40, n_frames - 40]).astype(np.int32)
     store.write(
         task,
-        Result(
-            result.facts, arrays={**result.arrays, "segment": Quantity(segments, "", ("frame",))}
+        replace(
+            result,
+            arrays={**result.arrays, "segment": MolecularDynamics.SEGMENT.of(segments)},
         ),
         {},
     )
-    return Done(task, result.facts)
+    return Done(task, record_of(task, result.facts))
 
 
 @pytest.mark.parametrize("frames_per_chunk", [8192, 64, 32])

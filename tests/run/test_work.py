@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from records import anything
 
 from borarun.causes import Cause
 from borarun.engines.base import Program
@@ -40,7 +41,7 @@ class _Settings(Settings):
 
 def _parse(settings: _Settings, directory: Path) -> Result:
     try:
-        return Result(facts={"answer": (directory / "answer").read_text()})
+        return anything(facts={"answer": (directory / "answer").read_text()})
     except FileNotFoundError:
         raise ParseError(directory / "answer", "is missing") from None
 
@@ -79,7 +80,7 @@ def test_a_success_leaves_a_record_with_provenance_and_no_directory(
     task = _task("open('answer', 'w').write('42')")
     assert _perform(task, tmp_path) is None
     record = Store(tmp_path / "store").record(task.key)
-    assert record is not None and record.done and record.facts == {"answer": "42"}
+    assert record is not None and record.done and record.stored == {"answer": "42"}
     assert list((tmp_path / "work").iterdir()) == []
 
 
@@ -110,14 +111,14 @@ def test_of_two_that_are_asked_for_a_task_at_once_one_does_it(engine: Any, tmp_p
 def test_inputs_come_from_the_store(engine: Any, tmp_path: Path) -> None:
     first = _task("open('answer', 'w').write('one')")
     assert _perform(first, tmp_path) is None
-    Store(tmp_path / "store").write(_task("other"), Result(texts={"greeting": "hello"}), {})
+    Store(tmp_path / "store").write(_task("other"), anything(texts={"greeting": "hello"}), {})
     second = _task(
         "open('answer', 'w').write(open('word.txt').read())",
         word=Ref(_task("other").key, "greeting"),
     )
     assert _perform(second, tmp_path) is None
     record = Store(tmp_path / "store").record(second.key)
-    assert record is not None and record.facts == {"answer": "hello"}
+    assert record is not None and record.stored == {"answer": "hello"}
 
 
 def test_a_program_that_fails_is_quoted(engine: Any, tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_leftovers_are_cleared_unless_the_engine_resumes(engine: Any, tmp_path: 
         (root / "work" / task.key / "left").touch()
         assert _perform(task, root) is None
         record = Store(root / "store").record(task.key)
-        assert record is not None and record.facts == {"answer": expected}
+        assert record is not None and record.stored == {"answer": expected}
 
 
 def test_what_could_not_be_read_is_not_gone_on_from(engine: Any, tmp_path: Path) -> None:
@@ -366,7 +367,7 @@ def test_a_program_starts_in_the_surroundings_that_its_section_asks_for(
         is None
     )
     record = Store(tmp_path / "store").record(_task("pass").key)
-    assert record is not None and record.facts == {"answer": "vasp and more 4 unlimited\n"}
+    assert record is not None and record.stored == {"answer": "vasp and more 4 unlimited\n"}
 
 
 def test_what_its_modules_said_is_told_of_a_program_that_is_not_found(
@@ -471,7 +472,7 @@ def test_a_program_that_ended_is_not_run_again_where_its_worker_was_killed_befor
     assert task.key not in store
     assert _perform(task, tmp_path) is None
     record = store.record(task.key)
-    assert record is not None and record.facts == {"answer": "42"}
+    assert record is not None and record.stored == {"answer": "42"}
     assert store.attributes(task.key)["provenance"]["seconds"] < 600
     assert witness.read_text() == "x" and not list((tmp_path / "work").iterdir())
 
@@ -547,7 +548,7 @@ def test_a_failed_program_is_run_again(engine: Any, tmp_path: Path) -> None:
     (tmp_path / "mended").touch()
     assert _perform(task, tmp_path) is None
     record = Store(tmp_path / "store").record(task.key)
-    assert record is not None and record.facts == {"answer": "new"}
+    assert record is not None and record.stored == {"answer": "new"}
 
 
 def test_a_worker_that_lost_its_claim_leaves_the_record_and_the_directory_of_the_other(
@@ -601,7 +602,7 @@ def test_training_that_meets_a_wall_goes_on_after_it_and_learns_the_same(
     monkeypatch.setenv("STANDIN_PAUSE", "0.2")
     losses = []
     for root in (tmp_path / "cut", tmp_path / "whole"):
-        Store(root / "store").write(labelling, Result(frames={"labels": labels}), {})
+        Store(root / "store").write(labelling, anything(frames={"labels": labels}), {})
         if root.name == "cut":
 
             def left(root: Path = root) -> float:

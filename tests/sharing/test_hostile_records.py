@@ -20,17 +20,18 @@ import numcodecs.pickles
 import numpy as np
 import pytest
 from packs import Contents, refused
+from records import anything
 
 from borarun.errors import ForeignError, StoreError
 from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.record_file import StrangeRecordError, opened_record
 from borarun.store import Store
-from borarun.task import Result, Task
+from borarun.task import Task
 
 TASK = Task("lammps", {"seed": 1})
 FRAMES = Frames(np.array([0, 2]), np.array([3, 5], np.int32), np.zeros((2, 3)), np.eye(3)[None])
-RESULT = Result(
+RESULT = anything(
     texts={"log": "nothing happened"},
     arrays={
         "positions": Quantity(

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from conftest import MINI_STUDY, STUDIES, largest_file
 from filled import HOST, PROVENANCE, fill, labelled
+from records import anything
 from rocrate.rocrate import ROCrate
 from synthetic import changed
 
 from borarun.errors import DamagedError, StoreError, StudyError
+from borarun.operations.reference import Correction, Relaxed
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.report import collect, files
@@ -246,7 +248,7 @@ def test_records_can_be_read_where_they_lie(group: Group, tmp_path: Path) -> Non
 
 def test_a_store_takes_what_it_lacks_and_keeps_what_it_has(group: Group, tmp_path: Path) -> None:
     store, task = Store(tmp_path / "store"), group.tasks[0]
-    store.write(task, Result({"ours": 1}), PROVENANCE)
+    store.write(task, anything({"ours": 1}), PROVENANCE)
     found = unpack(packed(group, tmp_path), tmp_path / "theirs", store)
     assert found.n_there == 1 and store.keys() == found.keys
     assert store.attributes(task.key)["facts"] == {"ours": 1}
@@ -315,10 +317,11 @@ def test_what_is_not_done_is_counted(group: Group, tmp_path: Path) -> None:
 
 def test_nothing_of_the_site_leaves(group: Group, tmp_path: Path) -> None:
     task = group.tasks[0]
-    facts = {
-        **group.store.attributes(task.key)["facts"],
-        "corrections": [{"actions": [f"read {tmp_path}/work/{task.key}/CONTCAR again"]}],
-    }
+    told = f"read {tmp_path}/work/{task.key}/CONTCAR again"
+    correction = Correction(handler="Reader", errors=(), actions=(told,))
+    facts = Relaxed.model_validate(
+        {**group.store.record(task.key).stored, "corrections": (correction,)}
+    )
     store = with_record(
         group,
         tmp_path,
@@ -332,7 +335,9 @@ def test_nothing_of_the_site_leaves(group: Group, tmp_path: Path) -> None:
         assert word.encode() not in everything
     unpack(path, tmp_path / "theirs")
     found = Store(tmp_path / "theirs" / STORE).attributes(task.key)
-    assert found["facts"]["corrections"] == [{"actions": ["read CONTCAR again"]}]
+    assert found["facts"]["corrections"] == [
+        {"handler": "Reader", "errors": [], "actions": ["read CONTCAR again"]}
+    ]
     assert found["provenance"] == {key: value for key, value in PROVENANCE.items() if key != "host"}
 
 
@@ -341,13 +346,8 @@ def test_a_record_with_a_file_under_licence_is_refused(
     group: Group, tmp_path: Path, text: str
 ) -> None:
     task = group.tasks[0]
-    facts, frames = (
-        group.store.attributes(task.key)["facts"],
-        {"structure": group.store.frames(task.key, "structure")},
-    )
-    store = with_record(
-        group, tmp_path, task, Result(dict(facts), {"input": "x" * 100 + text}, frames=frames)
-    )
+    facts = group.store.record(task.key).stored
+    store = with_record(group, tmp_path, task, anything(facts, {"input": "x" * 100 + text}))
     with pytest.raises(
         StoreError, match=r"holds a .* in texts/input\. Files under licence are not passed on"
     ):
@@ -370,12 +370,14 @@ def test_thereunder_licence_are_named_by_their_hashes(group: Group, tmp_path: Pa
         {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0},
     )
     upf = {"file": "B.UPF", "md5": "b" * 32}
-    facts = {
-        **group.store.attributes(task.key)["facts"],
-        "potcars": {"Li": potcar},
-        "pseudopotentials": {"B": upf},
-        "vdw_kernel_sha256": "c" * 64,
-    }
+    facts = Relaxed.model_validate(
+        {
+            **group.store.record(task.key).stored,
+            "potcars": {"Li": potcar},
+            "pseudopotentials": {"B": upf},
+            "vdw_kernel_sha256": "c" * 64,
+        }
+    )
     store = with_record(
         group,
         tmp_path,

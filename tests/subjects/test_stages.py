@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from filled import labelled
+from records import ran, record_of
 
 from borarun.frames import Frames
+from borarun.operations.base import Facts
+from borarun.operations.potential import Selected
 from borarun.plan import Plan, estimate, expand
 from borarun.study import Study, load_study
 from borarun.task import Given, Record, Ref, Task, items_of
@@ -27,8 +30,8 @@ def _edited(path: Path, *changes: tuple[str, str]) -> Study:
     return load_study(path)
 
 
-def _record(task: Task, **facts: Any) -> Record:
-    return Record(task.key, task.engine, task.stage, task.label, facts)
+def selected(count: int) -> Selected:
+    return Selected(n_candidates=count, n_selected=count, grades=(3.0,) * count)
 
 
 def _of(plan: Plan, stage: str, **about: Any) -> list[Task]:
@@ -41,7 +44,7 @@ def _explored(
     plan: Plan, number: int, candidates: int, stop: str = "completed"
 ) -> dict[str, Record]:
     tasks = _of(plan, "active_learning", operation="explore", round=number)
-    return {task.key: _record(task, n_candidates=candidates, stop=stop) for task in tasks}
+    return {task.key: record_of(task, ran(n_candidates=candidates, stop=stop)) for task in tasks}
 
 
 def _learned(plan: Plan, number: int) -> dict[str, Record]:
@@ -52,7 +55,7 @@ def _learned(plan: Plan, number: int) -> dict[str, Record]:
             ("label", number),
             ("train", number + 1),
         }:
-            found[task.key] = _record(task, n_selected=2)
+            found[task.key] = record_of(task, selected(2))
     return found
 
 
@@ -258,7 +261,7 @@ def test_candidates_are_selected_labelled_and_learned(study: Study) -> None:
     assert not _of(
         plan, "active_learning", operation="label"
     )  # how many there are to label is not known yet
-    records[select.key] = _record(select, n_selected=2)
+    records[select.key] = record_of(select, selected(2))
     plan = expand(study, records)
     [label] = _of(plan, "active_learning", operation="label")
     [first] = _of(plan, "potential")
@@ -297,7 +300,7 @@ def test_many_labels_are_spread_over_tasks(mini_study: Path) -> None:
     study = _edited(mini_study, ("{engine: bundled}", "{engine: bundled, labels_per_task: 10}"))
     records = _explored(expand(study, {}), 0, candidates=30)
     [select] = _of(expand(study, records), "active_learning", operation="select")
-    records[select.key] = _record(select, n_selected=25)
+    records[select.key] = record_of(select, selected(25))
     plan = expand(study, records)
     assert [task.settings["part"] for task in _of(plan, "active_learning", operation="label")] == [
         [0, 3],
@@ -317,7 +320,7 @@ def test_candidates_that_teach_nothing_end_the_learning(study: Study) -> None:
     """
     records = _explored(expand(study, {}), 0, candidates=3)
     [select] = _of(expand(study, records), "active_learning", operation="select")
-    plan = expand(study, records | {select.key: _record(select, n_selected=0)})
+    plan = expand(study, records | {select.key: record_of(select, selected(0))})
     assert _of(plan, "diffusion")
 
 
@@ -362,7 +365,7 @@ def test_close_contacts_are_learnt_by_every_training(mini_study: Path) -> None:
     assert items_of(train.inputs["selected"]) == contacts
     records = _explored(plan, 0, candidates=3)
     [select] = _of(expand(study, records), "active_learning", operation="select")
-    records[select.key] = _record(select, n_selected=2)
+    records[select.key] = record_of(select, selected(2))
     [again] = _of(expand(study, records), "active_learning", operation="train")
     assert items_of(again.inputs["selected"])[:3] == contacts
 
@@ -372,7 +375,7 @@ def _all_rounds(study: Study, stop: str) -> Plan:
     for number in range(3):
         records |= _explored(expand(study, records), number, candidates=1, stop=stop)
         [select] = _of(expand(study, records), "active_learning", operation="select", round=number)
-        records[select.key] = _record(select, n_selected=1)
+        records[select.key] = record_of(select, selected(1))
         records |= _learned(expand(study, records), number)
     return expand(study, records)
 
@@ -427,7 +430,7 @@ def test_cooling_starts_where_heating_ended(study: Study) -> None:
 def test_what_was_not_heated_to_the_end_is_not_cooled(study: Study, stop: str, cooled: int) -> None:
     records = _explored(expand(study, {}), 0, candidates=0)
     [heating] = _of(expand(study, records), "heating", branch="heating")
-    plan = expand(study, records | {heating.key: _record(heating, stop=stop)})
+    plan = expand(study, records | {heating.key: record_of(heating, ran(stop=stop))})
     assert (
         len(_of(plan, "heating", branch="heating")) == 1
         and len(_of(plan, "heating", branch="cooling")) == cooled
@@ -489,7 +492,7 @@ def test_another_seed_changes_every_random_run(mini_study: Path) -> None:
 def test_the_estimate_counts_what_is_done(study: Study) -> None:
     plan = expand(study, {}, forecast=True)
     first = plan.tasks[0]
-    records: Mapping[str, Record] = {first.key: _record(first)}
+    records: Mapping[str, Record] = {first.key: record_of(first, Facts())}
     rows = {row.stage: row for row in estimate(plan, records)}
     assert (rows["training_set"].done, rows["training_set"].tasks) == (1, 2)
     assert rows["diffusion"].core_hours == pytest.approx(

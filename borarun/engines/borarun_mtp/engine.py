@@ -28,29 +28,16 @@ from borarun.engines.moment_tensor import section as moment_tensor
 from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
 from borarun.engines.moment_tensor.export import exported as exported
 from borarun.engines.potential.training import TrainingSettings, split
-from borarun.engines.reading import read_bytes
+from borarun.engines.reading import read_bytes, read_facts
 from borarun.errors import ParseError
-from borarun.operations.base import Quantity
+from borarun.operations.base import Array, quantities
+from borarun.operations.potential import PARITY, Selected, Trained
 
 NAME = "borarun-mtp"
 Section = BorarunPotential
 RESUMABLE = True
 FORMATS = {"train": 2, "select": 1}
 """Raised by one when the same settings come to mean another result of the operation."""
-
-FACTS = {
-    "train": {
-        "level",
-        "n_parameters",
-        "n_train",
-        "n_valid",
-        "evaluations",
-        "converged",
-        "errors",
-        "ranges",
-    },
-    "select": {"n_candidates", "n_selected", "grades"},
-}
 
 
 class Settings(Keys, moment_tensor.Keys, TrainingSettings):
@@ -108,52 +95,35 @@ def parse(settings: Settings, directory: Path) -> Result:
     ParseError
         Where a file is missing, cut short or holds what is no number.
     """
-    facts = _facts(settings, directory)
+    file, told = directory / endings.NAME, endings.result_of(directory)
     if settings.operation == "select":
-        return Result(
-            facts=facts, frames={"selected": _selected(directory / "selected.extxyz", facts)}
-        )
+        selected = read_facts(Selected, told, file)
+        frames = _selected(directory / "selected.extxyz", selected.n_selected)
+        return Result(selected, frames={Selected.SELECTED: frames})
+    facts = read_facts(Trained, told, file)
     file = directory / "potential.mtp"
     text = read_bytes(file).decode(errors="replace")
     if not text.endswith("}\n") or "moment_coeffs" not in text:
         raise ParseError(file, "is cut short")
-    p = facts["n_parameters"]
-    arrays = {
-        "active_set": Quantity(
-            _array(directory / "active_set.npy", (p, p)), "1", ("neighbourhood", "parameter")
-        ),
-        "loss": Quantity(_array(directory / "loss.npy", (None,)), "1", ("iteration",)),
+    p = facts.n_parameters
+    arrays: dict[Array, NDArray[Any]] = {
+        Trained.ACTIVE_SET: _array(directory / "active_set.npy", (p, p)),
+        Trained.LOSS: _array(directory / "loss.npy", (None,)),
     }
-    for name, unit in (
-        ("energy", "eV/atom"),
-        ("forces", "eV/angstrom"),
-        ("stress", "eV/angstrom^3"),
-    ):
-        arrays[f"parity/{name}"] = Quantity(
-            _array(directory / f"parity_{name}.npy", (2, None)), unit, ("source", name)
-        )
-    return Result(facts=facts, texts={"potential": text}, arrays=arrays)
+    for name, array in PARITY.items():
+        arrays[array] = _array(directory / f"parity_{name}.npy", (2, None))
+    return Result(facts, texts={Trained.POTENTIAL: text}, arrays=quantities(arrays))
 
 
-def _facts(settings: Settings, directory: Path) -> dict[str, Any]:
-    file, result = directory / endings.NAME, endings.result_of(directory)
-    try:
-        return {name: result[name] for name in sorted(FACTS[settings.operation])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ParseError(file, f"is damaged ({error})") from error
-
-
-def _selected(file: Path, facts: dict[str, Any]) -> Frames:
+def _selected(file: Path, count: int) -> Frames:
     try:
         frames = Frames.from_extxyz(read_bytes(file).decode())
     except ParseError:
         raise
     except Exception as error:  # ASE raises whatever its reader stumbles over
         raise ParseError(file, f"is no extended XYZ ({error})") from error
-    if len(frames) != facts["n_selected"] or (len(frames) and frames.grade is None):
-        raise ParseError(
-            file, f"holds {len(frames)} graded configurations of {facts['n_selected']}"
-        )
+    if len(frames) != count or (len(frames) and frames.grade is None):
+        raise ParseError(file, f"holds {len(frames)} graded configurations of {count}")
     return frames
 
 

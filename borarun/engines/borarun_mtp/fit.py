@@ -23,6 +23,7 @@ from borarun.mtp.fit import State, best_start, fit, fit_to_part
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Weights, compare, errors, ranges
 from borarun.mtp.team import Team
+from borarun.operations.potential import Errors, ErrorsOfSets, Ranges, Trained
 
 BEGUN, STATE = "begun.mtp", "state.npz"
 """The start that the fit was begun from, and where it stands: an interrupted fit goes on from there
@@ -84,17 +85,17 @@ def main() -> None:
         "parity_stress": judged.stress.reshape(2, -1),
     }.items():
         np.save(here / f"{name}.npy", values)
-    result = {
-        "level": found.potential.level,
-        "n_parameters": found.potential.n_parameters,
-        "n_train": len(train),
-        "n_valid": len(valid),
-        "evaluations": found.evaluations,
-        "converged": found.converged,
-        "errors": {"train": errors(trained), "valid": errors(judged)},
-        "ranges": ranges(trained, judged),
-    }
-    Ending(result=result).write(here)
+    result = Trained(
+        level=found.potential.level,
+        n_parameters=found.potential.n_parameters,
+        n_train=len(train),
+        n_valid=len(valid),
+        evaluations=found.evaluations,
+        converged=found.converged,
+        errors=ErrorsOfSets(train=Errors(**errors(trained)), valid=Errors(**errors(judged))),
+        ranges=Ranges.model_validate(ranges(trained, judged)),
+    )
+    Ending(result=result.stored()).write(here)
 
 
 def _interrupted(here: Path) -> State | None:

@@ -19,6 +19,7 @@ from borarun.frames import Frames
 from borarun.mtp import active_set
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
+from borarun.operations.potential import Selected
 
 
 def main() -> None:
@@ -40,8 +41,8 @@ def main() -> None:
     selected = replace(candidates.take(chosen), grade=np.array([found[index] for index in chosen]))
     with replacing(here / "selected.extxyz") as file:
         file.write(selected.to_extxyz().encode())
-    result = {"n_candidates": len(candidates), "n_selected": len(chosen), "grades": found}
-    Ending(result=result).write(here)
+    result = Selected(n_candidates=len(candidates), n_selected=len(chosen), grades=tuple(found))
+    Ending(result=result.stored()).write(here)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ from borarun.engines.lammps.md_frames import read_frames
 from borarun.engines.potential.form import form
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
-from borarun.operations.base import Quantity
+from borarun.operations.base import quantities
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.structure import build, is_torn
 
 NAME = "lammps"
@@ -255,38 +256,35 @@ def parse(settings: Settings, directory: Path) -> Result:
             ]
         )
     nearest = float(looks[:, 2].min(initial=np.inf))
-    facts = {
-        "program": _program(directory),
-        "stop": outcome["stop"],
-        "reason": outcome["reason"],
-        "steps": max(last, 0),
-        "time_fs": max(last, 0) * settings.timestep_fs,
-        "n_frames": len(frames),
-        "n_candidates": len(candidates),
-        "n_torn": n_met - len(candidates),
-        "grade_max": float(grades.max()) if settings.grade and len(grades) else None,
-        "min_distance_A": nearest if np.isfinite(nearest) else None,
-        "segments": [part.name for part in settings.segments],
-    }
-    arrays = {
-        "step": Quantity(steps, "", ("frame",)),
-        "segment": Quantity(np.array(list(frames.values()), np.int32), "", ("frame",)),
-        "cell": Quantity(cell, "angstrom", ("frame", "vector", "axis")),
-        "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
-        "numbers": Quantity(numbers, "", ("atom",)),
-        "grade/step": Quantity(
-            looks[:, 0].astype(np.int64) if settings.grade else np.zeros(0, np.int64), "", ("look",)
-        ),
-        "grade/value": Quantity(looks[:, 1] if settings.grade else np.zeros(0), "", ("look",)),
-    }
-    columns = {
-        "temperature": "K",
-        "potential_energy": "eV",
-        "pressure": "bar",
-        "volume": "angstrom^3",
-    }
-    for column, (name, unit) in enumerate(columns.items(), 1):
-        arrays[f"thermo/{name}"] = Quantity(thermo[:, column], unit, ("frame",))
+    facts = MolecularDynamics(
+        program=_program(directory),
+        stop=outcome["stop"],
+        reason=outcome["reason"],
+        steps=max(last, 0),
+        time_fs=max(last, 0) * settings.timestep_fs,
+        n_frames=len(frames),
+        n_candidates=len(candidates),
+        n_torn=n_met - len(candidates),
+        grade_max=float(grades.max()) if settings.grade and len(grades) else None,
+        min_distance_A=nearest if np.isfinite(nearest) else None,
+        segments=tuple(part.name for part in settings.segments),
+    )
+    graded = looks if settings.grade else looks[:0]
+    arrays = quantities(
+        {
+            MolecularDynamics.STEP: steps,
+            MolecularDynamics.SEGMENT: np.array(list(frames.values()), np.int32),
+            MolecularDynamics.CELL: cell,
+            MolecularDynamics.POSITIONS: positions,
+            MolecularDynamics.NUMBERS: numbers,
+            MolecularDynamics.TEMPERATURE: thermo[:, 1],
+            MolecularDynamics.POTENTIAL_ENERGY: thermo[:, 2],
+            MolecularDynamics.PRESSURE: thermo[:, 3],
+            MolecularDynamics.VOLUME: thermo[:, 4],
+            MolecularDynamics.GRADE_STEP: graded[:, 0].astype(np.int64),
+            MolecularDynamics.GRADE_VALUE: graded[:, 1],
+        }
+    )
     for quantity in arrays.values():
         if not np.isfinite(quantity.values).all():
             raise ParseError(
@@ -309,7 +307,11 @@ def parse(settings: Settings, directory: Path) -> Result:
         end.reshape(-1, 3).astype(float),
         box,
     )
-    return Result(facts=facts, arrays=arrays, frames={"candidates": candidates, "last": final})
+    kept: dict[str, Frames] = {
+        MolecularDynamics.CANDIDATES: candidates,
+        MolecularDynamics.LAST: final,
+    }
+    return Result(facts, arrays=arrays, frames=kept)
 
 
 @dataclass(frozen=True)

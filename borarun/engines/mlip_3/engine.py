@@ -33,7 +33,8 @@ from borarun.engines.reading import read_bytes
 from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
 from borarun.mtp.potential import Potential
-from borarun.operations.base import Quantity
+from borarun.operations.base import quantities
+from borarun.operations.potential import Errors, ErrorsOfSets, Ranges, Selected, Trained
 
 if TYPE_CHECKING:
     from borarun.mtp.residuals import Comparison
@@ -215,9 +216,8 @@ def parse(settings: Settings, directory: Path) -> Result:
         _selected(settings, directory) if settings.operation == "select" else _trained(directory)
     )
     noted = directory / "program.txt"
-    return replace(
-        result, facts={"program": noted.read_text() if noted.exists() else "MLIP-3", **result.facts}
-    )
+    program = noted.read_text() if noted.exists() else "MLIP-3"
+    return replace(result, facts=result.facts.model_copy(update={"program": program}))
 
 
 def _trained(directory: Path) -> Result:
@@ -233,32 +233,31 @@ def _trained(directory: Path) -> Result:
     _of(file, lambda: almtp.read(content, potential))
     compared = {part: _compared(directory, part, potential.species) for part in PARTS}
     losses = _losses(directory / "train.log")
-    facts = {
-        "level": potential.level,
-        "n_parameters": potential.n_parameters,
-        **{f"n_{part}": len(compared[part].energy[0]) for part in PARTS},
-        "evaluations": len(losses),
-        "converged": "step limit reached"
-        not in read_bytes(directory / "train.log").decode(errors="replace"),
-        "errors": {part: errors(comparison) for part, comparison in compared.items()},
-        "ranges": ranges(*compared.values()),
-    }
+    log = read_bytes(directory / "train.log").decode(errors="replace")
+    facts = Trained(
+        level=potential.level,
+        n_parameters=potential.n_parameters,
+        n_train=len(compared["train"].energy[0]),
+        n_valid=len(compared["valid"].energy[0]),
+        evaluations=len(losses),
+        converged="step limit reached" not in log,
+        errors=ErrorsOfSets(
+            train=Errors(**errors(compared["train"])), valid=Errors(**errors(compared["valid"]))
+        ),
+        ranges=Ranges.model_validate(ranges(*compared.values())),
+    )
     p, parity = potential.n_parameters, compared["valid"]
-    arrays = {
-        "almtp": Quantity(np.frombuffer(content, np.uint8), "1", ("byte",)),
-        "active_set": Quantity(
-            _active_set(directory / "active_set.npy", p), "1", ("neighbourhood", "parameter")
-        ),
-        "loss": Quantity(losses, "1", ("iteration",)),
-        "parity/energy": Quantity(parity.energy, "eV/atom", ("source", "energy")),
-        "parity/forces": Quantity(
-            parity.forces.reshape(2, -1), "eV/angstrom", ("source", "forces")
-        ),
-        "parity/stress": Quantity(
-            parity.stress.reshape(2, -1), "eV/angstrom^3", ("source", "stress")
-        ),
-    }
-    return Result(facts=facts, texts={"potential": text}, arrays=arrays)
+    arrays = quantities(
+        {
+            Trained.ALMTP: np.frombuffer(content, np.uint8),
+            Trained.ACTIVE_SET: _active_set(directory / "active_set.npy", p),
+            Trained.LOSS: losses,
+            Trained.PARITY_ENERGY: parity.energy,
+            Trained.PARITY_FORCES: parity.forces.reshape(2, -1),
+            Trained.PARITY_STRESS: parity.stress.reshape(2, -1),
+        }
+    )
+    return Result(facts, texts={Trained.POTENTIAL: text}, arrays=arrays)
 
 
 def _compared(directory: Path, part: str, species: tuple[int, ...]) -> Comparison:
@@ -370,10 +369,8 @@ def _selected(settings: Settings, directory: Path) -> Result:
     pool_grades = pool.grade if pool.grade is not None else np.zeros(len(pool))
     ranked = sorted(rows, key=lambda index: (-rows[index], -pool_grades[index]))
     ranked = ranked[: settings.max_selected]
-    return Result(
-        facts={"n_candidates": len(candidates), "n_selected": len(ranked), "grades": grades},
-        frames={"selected": pool.take(ranked)},
-    )
+    facts = Selected(n_candidates=len(candidates), n_selected=len(ranked), grades=tuple(grades))
+    return Result(facts, frames={Selected.SELECTED: pool.take(ranked)})
 
 
 def _cfg(file: Path, species: tuple[int, ...]) -> Frames:

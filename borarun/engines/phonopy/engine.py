@@ -12,7 +12,7 @@ import zipfile
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
@@ -23,46 +23,29 @@ from borarun.engines.base import Cost, Files, Frames, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
-from borarun.engines.reading import read_bytes
+from borarun.engines.reading import read_bytes, read_facts
 from borarun.errors import ParseError
-from borarun.operations.base import Quantity
+from borarun.operations.base import Quantity, quantities
+from borarun.operations.phonons import Displaced, HarmonicPhonons
 
 NAME = "phonopy"
 RESUMABLE = False
 FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
 
-FACTS = {
-    "displace": {"n_displacements"},
-    "phonons": {
-        "n_displacements",
-        "n_atoms_primitive",
-        "elements",
-        "n_q_points",
-        "n_imaginary",
-        "lowest_THz",
-        "highest_THz",
-        "zero_point_energy_eV_per_atom",
-        "acoustic_sum_eV_per_A2",
-        "force_drift_eV_per_A",
-        "band_labels",
-    },
-}
-"""Facts of each operation's record."""
-
 ARRAYS = {
-    "dos/frequency": ("frequency", "THz", ("point",)),
-    "dos/total": ("total", "1/THz", ("point",)),
-    "dos/projected": ("projected", "1/THz", ("element", "point")),
-    "gamma": ("gamma", "THz", ("mode",)),
-    "band/frequency": ("band", "THz", ("q", "mode")),
-    "band/distance": ("band_distance", "1/angstrom", ("q",)),
-    "band/corner": ("band_corner", "1/angstrom", ("corner",)),
-    "thermal/temperature": ("temperature", "K", ("temperature",)),
-    "thermal/free_energy": ("free_energy", "eV/atom", ("temperature",)),
-    "thermal/heat_capacity": ("heat_capacity", "eV/K/atom", ("temperature",)),
+    HarmonicPhonons.DOS_FREQUENCY: "frequency",
+    HarmonicPhonons.DOS_TOTAL: "total",
+    HarmonicPhonons.DOS_PROJECTED: "projected",
+    HarmonicPhonons.GAMMA: "gamma",
+    HarmonicPhonons.BAND_FREQUENCY: "band",
+    HarmonicPhonons.BAND_DISTANCE: "band_distance",
+    HarmonicPhonons.BAND_CORNER: "band_corner",
+    HarmonicPhonons.TEMPERATURE: "temperature",
+    HarmonicPhonons.FREE_ENERGY: "free_energy",
+    HarmonicPhonons.HEAT_CAPACITY: "heat_capacity",
 }
-"""Array of the record -> its name in the program's file, unit, axes."""
+"""Array of the record -> its name in the program's file."""
 
 
 class Settings(base.Settings):
@@ -143,36 +126,34 @@ def parse(settings: Settings, directory: Path) -> Result:
     """
     file, result = directory / endings.NAME, endings.result_of(directory)
     try:
-        facts = {name: result["facts"][name] for name in sorted(FACTS[settings.operation])}
-        size = int(result["bytes"])
+        told, size = result["facts"], int(result["bytes"])
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})") from error
     if settings.operation == "displace":
-        return Result(
-            facts=facts,
-            frames={"displaced": _displaced(directory / "displaced.extxyz", size, facts)},
-        )
-    return Result(facts=facts, arrays=_arrays(directory / "phonons.npz", size))
+        facts = read_facts(Displaced, told, file)
+        frames = _displaced(directory / "displaced.extxyz", size, facts.n_displacements)
+        return Result(facts, frames={Displaced.DISPLACED: frames})
+    return Result(
+        read_facts(HarmonicPhonons, told, file), arrays=_arrays(directory / "phonons.npz", size)
+    )
 
 
-def _displaced(file: Path, size: int, facts: dict[str, Any]) -> Frames:
+def _displaced(file: Path, size: int, count: int) -> Frames:
     text = _whole(file, size)
     try:
         frames = Frames.from_extxyz(text.decode())
     except Exception as error:  # ASE raises whatever its reader stumbles over
         raise ParseError(file, f"is no extended XYZ ({error})") from error
-    if len(frames) != facts["n_displacements"] or len(frames) == 0:
-        raise ParseError(file, f"holds {len(frames)} of {facts['n_displacements']} displacements")
+    if len(frames) != count or len(frames) == 0:
+        raise ParseError(file, f"holds {len(frames)} of {count} displacements")
     return frames
 
 
 def _arrays(file: Path, size: int) -> dict[str, Quantity]:
     _whole(file, size)
-    arrays = {}
     try:
         with np.load(file, allow_pickle=False) as found:
-            for name, (inside, unit, dims) in ARRAYS.items():
-                arrays[name] = Quantity(np.asarray(found[inside]), unit, dims)
+            arrays = quantities({array: found[inside] for array, inside in ARRAYS.items()})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ParseError(file, f"is damaged ({error})") from error
     for name, quantity in arrays.items():

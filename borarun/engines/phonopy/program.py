@@ -30,6 +30,8 @@ from borarun.endings import Ending
 from borarun.errors import EngineError
 from borarun.file import replacing
 from borarun.frames import Frames
+from borarun.operations.base import Facts
+from borarun.operations.phonons import Displaced, HarmonicPhonons
 from borarun.units import KJ_PER_MOL_IN_EV
 
 Array = NDArray[np.float64]
@@ -173,7 +175,7 @@ def band_structure(phonons: Phonopy, path: str) -> tuple[dict[str, Array], list[
 
 def find(
     structure: Atoms, labels: Frames, job: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Array]]:
+) -> tuple[HarmonicPhonons, dict[str, Array]]:
     """Facts and arrays of the phonons."""
     phonons = displacing(structure, job)
     phonons.forces, drift = forces_of(phonons, labels)
@@ -204,19 +206,19 @@ def find(
     free = np.asarray(thermal.free_energy) * KJ_PER_MOL_IN_EV / n_atoms
     capacity = np.asarray(thermal.heat_capacity) / 1e3 * KJ_PER_MOL_IN_EV / n_atoms
     lowest = min(float(frequencies.min()), float(bands["band"].min()))
-    facts = {
-        "n_displacements": len(labels),
-        "n_atoms_primitive": n_atoms,
-        "elements": elements,
-        "n_q_points": len(counts),
-        "n_imaginary": int((frequencies < -job["imaginary_THz"]).sum()),
-        "lowest_THz": lowest,
-        "highest_THz": float(frequencies.max()),
-        "zero_point_energy_eV_per_atom": float(free[0]),
-        "acoustic_sum_eV_per_A2": residual,
-        "force_drift_eV_per_A": drift,
-        "band_labels": names,
-    }
+    facts = HarmonicPhonons(
+        n_displacements=len(labels),
+        n_atoms_primitive=n_atoms,
+        elements=tuple(elements),
+        n_q_points=len(counts),
+        n_imaginary=int((frequencies < -job["imaginary_THz"]).sum()),
+        lowest_THz=lowest,
+        highest_THz=float(frequencies.max()),
+        zero_point_energy_eV_per_atom=float(free[0]),
+        acoustic_sum_eV_per_A2=residual,
+        force_drift_eV_per_A=drift,
+        band_labels=tuple(names),
+    )
     gamma = np.flatnonzero(np.all(np.asarray(mesh.qpoints) == 0, axis=1))
     arrays = {
         "frequency": grid,
@@ -238,7 +240,7 @@ def run(directory: Path) -> None:
     try:
         if job["operation"] == "displace":
             cells = displaced(displacing(structure, job))
-            facts: dict[str, Any] = {"n_displacements": len(cells)}
+            facts: Facts = Displaced(n_displacements=len(cells))
             name, content = "displaced.extxyz", Frames.of(cells).to_extxyz().encode()
         else:
             facts, arrays = find(
@@ -252,7 +254,7 @@ def run(directory: Path) -> None:
     else:
         with replacing(directory / name) as file:
             file.write(content)
-        Ending(result={"facts": facts, "bytes": len(content)}).write(directory)
+        Ending(result={"facts": facts.stored(), "bytes": len(content)}).write(directory)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -356,14 +357,11 @@ def parse(settings: Settings, directory: Path) -> Result:
             raise ParseError(
                 file, f"has no converged cycle of the energy of label {index + 1}, {energy:.6f} eV"
             )
-    return Result(
-        {
-            **result.facts,
-            "program": ", ".join(printed.programs),
-            "pseudopotentials": printed.pseudopotentials,
-        },
-        frames=result.frames,
-    )
+    behind = {
+        "program": ", ".join(printed.programs),
+        "pseudopotentials": printed.pseudopotentials,
+    }
+    return replace(result, facts=result.facts.model_copy(update=behind))
 
 
 def _energies(labels: Frames) -> list[float]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from borarun.engines.reading import unreadable
 from borarun.errors import ParseError
-from borarun.task import Json
+from borarun.operations.reference import Pseudopotential
 
 _ENERGY = re.compile(
     r"^!\s+total energy\s+=\s*(\S+) Ry$(?:(?!^!).)*?^\s+convergence has been achieved in",
@@ -32,13 +32,13 @@ class Output:
     ----------
     programs : name and version of each that ran, e.g. ``PWSCF 6.7MaX``, once
     functionals : every exchange-correlation functional that it said it used, in capitals
-    pseudopotentials : element -> ``{"file": name, "md5": hash of what was read}``
+    pseudopotentials : element -> the file, and the hash of what was read
     energy : (n,) eV, of the electronic cycles that converged, one after the other
     """
 
     programs: tuple[str, ...]
     functionals: frozenset[str]
-    pseudopotentials: dict[str, Json]
+    pseudopotentials: dict[str, Pseudopotential]
     energy: NDArray[np.float64]
 
 
@@ -63,7 +63,7 @@ def read_output(file: Path) -> Output:
             name.upper() for name in re.findall(r"Exchange-correlation\s*=\s*(\S+)", text)
         ),
         pseudopotentials={
-            element: {"file": Path(path).name, "md5": md5}
+            element: Pseudopotential(file=Path(path).name, md5=md5)
             for element, path, md5 in PSEUDOPOTENTIAL.findall(text)
         },
         energy=np.array([float(energy) for energy in _ENERGY.findall(text)]) * Ry,

@@ -29,10 +29,11 @@ from borarun import endings
 from borarun.causes import Cause
 from borarun.contacts import Contacts, contacts
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
-from borarun.engines.reading import read_bytes
+from borarun.engines.reading import read_bytes, read_facts
 from borarun.errors import EngineError, ParseError
 from borarun.labels import gate
 from borarun.messages import Section
+from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.structure import Cell, build
 
 FORMAT = "1"
@@ -55,20 +56,12 @@ keys hold nothing of it.
 RELAX_STEPS = 60
 """Steps that a relaxation usually takes, for estimates."""
 
-FACTS = {
-    "relax": {
-        "energy_eV_per_atom",
-        "lattice_A",
-        "angles_deg",
-        "volume_A3",
-        "max_force_eV_per_A",
-        "space_group",
-        "steps",
-    },
-    "label": {"n_labels"},
-    "aimd": {"n_labels", "temperature_K", "steps", "ensemble"},
+OPERATIONS: dict[str, type[Relaxed | Labelled]] = {
+    "relax": Relaxed,
+    "label": Labelled,
+    "aimd": Sampled,
 }
-"""Facts of each operation's record."""
+"""What each operation leaves."""
 
 
 class ReferenceSection(Section):
@@ -272,15 +265,11 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     """
     file, result = directory / endings.NAME, endings.result_of(directory)
     try:
-        facts = {name: result["facts"][name] for name in FACTS[settings.operation]}
-        size, n_labels = int(result["bytes"]), int(result["facts"]["n_labels"])
+        told, size = result["facts"], int(result["bytes"])
+        n_labels = int(told["n_labels"])
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})") from error
-    numbers = np.concatenate(
-        [np.ravel(value) for value in facts.values() if not isinstance(value, str)]
-    )
-    if not np.isfinite(numbers.astype(float)).all():
-        raise ParseError(file, "holds a value that is no number")
+    facts = read_facts(OPERATIONS[settings.operation], told, file)
 
     file = directory / "labels.extxyz"
     text = read_bytes(file)
@@ -297,9 +286,8 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     if n_labels and not labels.labelled:
         raise ParseError(file, "holds a configuration without energy, forces or stress")
     admit(labels, file)
-    return Result(
-        facts=facts, frames={"structure" if settings.operation == "relax" else "labels": labels}
-    )
+    item = Relaxed.STRUCTURE if settings.operation == "relax" else Labelled.LABELS
+    return Result(facts, frames={item: labels})
 
 
 def admit(labels: Frames, file: Path) -> None:

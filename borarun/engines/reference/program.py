@@ -35,6 +35,8 @@ from borarun.causes import Cause
 from borarun.endings import Ending, is_complete
 from borarun.errors import EngineError
 from borarun.frames import Frames
+from borarun.operations.base import Facts
+from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.units import EV_PER_A3_IN_BAR, EV_PER_A3_IN_KBAR
 
 ENSEMBLE = "NPT: Langevin thermostat (BAOAB) and Langevin-Hoover barostat, the cell keeps its shape"
@@ -98,12 +100,12 @@ class Output:
             self._told = time.monotonic()
             self._replace("progress", f"{fraction:.4f}\n")
 
-    def finish(self, facts: dict[str, Any]) -> None:
+    def finish(self, facts: Facts) -> None:
         """Write the result and let the labels appear."""
-        facts = {"n_labels": self.n_labels, **facts}
+        told = {"n_labels": self.n_labels, **facts.stored()}
         size = self._partial.stat().st_size
         self._partial.replace(self.directory / "labels.extxyz")
-        Ending(result={"facts": facts, "bytes": size}).write(self.directory)
+        Ending(result={"facts": told, "bytes": size}).write(self.directory)
 
     def _replace(self, name: str, text: str) -> None:
         staged = self.directory / f"{name}.new"
@@ -136,9 +138,7 @@ def labelled(atoms: Atoms, calculator: BaseCalculator) -> Atoms:
     return image
 
 
-def relax(
-    start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output
-) -> dict[str, Any]:
+def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output) -> Relaxed:
     """Relax positions, and the cell unless it is fixed, until forces and stress are small; one
     label, the relaxed structure.
 
@@ -179,28 +179,26 @@ def relax(
     relaxed = labelled(atoms, calculator)
     output.append(relaxed)
     symmetry = check_symmetry(relaxed, symprec=SYMMETRY_TOLERANCE_A)
-    return {
-        "energy_eV_per_atom": relaxed.get_potential_energy() / len(relaxed),
-        "lattice_A": relaxed.cell.lengths().tolist(),
-        "angles_deg": relaxed.cell.angles().tolist(),
-        "volume_A3": float(relaxed.get_volume()),
-        "max_force_eV_per_A": largest,
-        "space_group": f"{symmetry.international} ({symmetry.number})",
-        "steps": optimiser.nsteps,
-    }
+    return Relaxed(
+        energy_eV_per_atom=relaxed.get_potential_energy() / len(relaxed),
+        lattice_A=tuple(relaxed.cell.lengths().tolist()),
+        angles_deg=tuple(relaxed.cell.angles().tolist()),
+        volume_A3=float(relaxed.get_volume()),
+        max_force_eV_per_A=largest,
+        space_group=f"{symmetry.international} ({symmetry.number})",
+        steps=optimiser.nsteps,
+    )
 
 
-def label(frames: Frames, calculator: BaseCalculator, output: Output) -> dict[str, Any]:
+def label(frames: Frames, calculator: BaseCalculator, output: Output) -> Labelled:
     """Label the configurations that are not labelled yet, one after the other."""
     for index in range(output.n_labels, len(frames)):
         output.append(labelled(frames[index], calculator))
         output.progress(output.n_labels / len(frames))
-    return {}
+    return Labelled(n_labels=output.n_labels)
 
 
-def aimd(
-    start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output
-) -> dict[str, Any]:
+def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output) -> Sampled:
     """Molecular dynamics at constant temperature and pressure from ``start`` with velocities of
     that temperature; samples are labels.
 
@@ -263,7 +261,9 @@ def aimd(
                 },
             )
         output.progress(step / steps)
-    return {"temperature_K": heat / steps, "steps": steps, "ensemble": ENSEMBLE}
+    return Sampled(
+        n_labels=output.n_labels, temperature_K=heat / steps, steps=steps, ensemble=ENSEMBLE
+    )
 
 
 def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
@@ -282,7 +282,7 @@ def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
     try:
         with _calculator(job["engine"])(directory, job["functional"], cores, command) as calculator:
             if job["operation"] == "label":
-                facts = label(frames, calculator, output)
+                facts: Facts = label(frames, calculator, output)
             elif job["operation"] == "relax":
                 facts = relax(frames[0], calculator, job, output)
             else:

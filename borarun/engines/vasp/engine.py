@@ -20,6 +20,7 @@ import json
 import re
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
@@ -44,8 +45,8 @@ from borarun.engines.vasp.inputs import (
 )
 from borarun.engines.vasp.section import Keys, VaspReference
 from borarun.errors import EngineError, ParseError
+from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.structure import build
-from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
 
 NAME = "vasp"
@@ -328,7 +329,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """VASP's own files, and ``job.json`` for the program that starts it."""
     atoms = _start(reference.configurations(settings, inputs))
     elements = vasp_inputs.elements(atoms)
-    job: dict[str, Json] = {
+    job = {
         "operation": settings.operation,
         "potcars": [
             str(vasp_inputs.potcar_path(program.potcar_directory or ".", settings.potcar[element]))
@@ -389,7 +390,7 @@ def parse(settings: Settings, directory: Path) -> Result:
         Where the wall was reached.
     """
     start = Frames.from_extxyz((directory / "start.extxyz").read_text())[0]
-    records = vasp_output.read_records(directory)
+    notes = vasp_output.read_notes(directory)
     asked = vasp_output.Asked(
         settings.tags(len(vasp_inputs.elements(start))),
         settings.potcar,
@@ -399,33 +400,35 @@ def parse(settings: Settings, directory: Path) -> Result:
         vasp_inputs.order(start.numbers),
     )
     runs = [
-        vasp_output.read_run(directory / f"run-{number}", record)
-        for number, record in enumerate(records, 1)
+        vasp_output.read_run(directory / f"run-{number}", noted)
+        for number, noted in enumerate(notes, 1)
     ]
     programs = list(dict.fromkeys(run.program for run in runs))
     reference.check_version(settings.version, programs, directory)
     for run in runs:
         vasp_output.gate(run, asked)
-    facts: dict[str, Json] = {
+    if settings.operation == "aimd":
+        result = _aimd(settings, runs, asked, directory)
+    else:
+        last = runs[-1].frames(asked, [len(runs[-1].energy) - 1])
+        if settings.operation == "label":
+            reference.admit(last, directory / "run-1" / "vasprun.xml")
+            result = Result(Labelled(n_labels=1), frames={Labelled.LABELS: last})
+        else:
+            result = _relaxed(settings, runs, last, directory)
+    behind = {
         "program": ", ".join(programs),
         "potcars": runs[-1].potcars,
-        "vdw_kernel_sha256": records[-1].get("vdw_kernel_sha256"),
-        "corrections": [correction for run in runs for correction in run.corrections],
+        "vdw_kernel_sha256": notes[-1].vdw_kernel_sha256,
+        "corrections": tuple(correction for run in runs for correction in run.corrections),
     }
-    if settings.operation == "aimd":
-        return _aimd(settings, runs, asked, facts, directory)
-    last = runs[-1].frames(asked, [len(runs[-1].energy) - 1])
-    if settings.operation == "label":
-        reference.admit(last, directory / "run-1" / "vasprun.xml")
-        return Result({"n_labels": 1, **facts}, frames={"labels": last})
-    return _relaxed(settings, runs, last, facts, directory)
+    return replace(result, facts=result.facts.model_copy(update=behind))
 
 
 def _aimd(
     settings: Settings,
     runs: list[vasp_output.Run],
     asked: vasp_output.Asked,
-    facts: dict[str, Json],
     directory: Path,
 ) -> Result:
     run = vasp_output.join(runs)
@@ -445,22 +448,20 @@ def _aimd(
         )
     labels = run.frames(asked, kept)
     reference.admit(labels, directory / "run-1" / "vasprun.xml")
-    temperature = float(run.temperature[1:].mean())
-    facts = {
-        "temperature_K": temperature,
-        "steps": settings.steps,
-        "ensemble": ENSEMBLE,
-        "unconverged": len(sampled) - len(kept),
-        **facts,
-    }
-    return Result({"n_labels": len(labels), **facts}, frames={"labels": labels})
+    facts = Sampled(
+        n_labels=len(labels),
+        temperature_K=float(run.temperature[1:].mean()),
+        steps=settings.steps,
+        ensemble=ENSEMBLE,
+        unconverged=len(sampled) - len(kept),
+    )
+    return Result(facts, frames={Sampled.LABELS: labels})
 
 
 def _relaxed(
     settings: Settings,
     runs: list[vasp_output.Run],
     last: Frames,
-    facts: dict[str, Json],
     directory: Path,
 ) -> Result:
     atoms, run = last[0], runs[-1]
@@ -483,18 +484,17 @@ def _relaxed(
     )  # loads scipy whole: a plan need not wait for it
 
     symmetry = check_symmetry(atoms, symprec=SYMMETRY_TOLERANCE_A)
-    facts = {
-        "energy_eV_per_atom": float(atoms.get_potential_energy()) / len(atoms),
-        "lattice_A": atoms.cell.lengths().tolist(),
-        "angles_deg": atoms.cell.angles().tolist(),
-        "volume_A3": float(atoms.get_volume()),
-        "max_force_eV_per_A": largest,
-        "max_stress_kbar": float(np.abs(atoms.get_stress()).max()) * EV_PER_A3_IN_KBAR,
-        "space_group": f"{symmetry.international} ({symmetry.number})",
-        "steps": steps,
-        **facts,
-    }
-    return Result(facts, frames={"structure": last})
+    facts = Relaxed(
+        energy_eV_per_atom=float(atoms.get_potential_energy()) / len(atoms),
+        lattice_A=tuple(atoms.cell.lengths().tolist()),
+        angles_deg=tuple(atoms.cell.angles().tolist()),
+        volume_A3=float(atoms.get_volume()),
+        max_force_eV_per_A=largest,
+        max_stress_kbar=float(np.abs(atoms.get_stress()).max()) * EV_PER_A3_IN_KBAR,
+        space_group=f"{symmetry.international} ({symmetry.number})",
+        steps=steps,
+    )
+    return Result(facts, frames={Relaxed.STRUCTURE: last})
 
 
 def cost(settings: Settings, n_atoms: int) -> Cost:

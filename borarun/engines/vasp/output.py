@@ -21,14 +21,15 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from borarun import endings
 from borarun.engines.base import Frames
 from borarun.engines.reading import read_bytes, unreadable
-from borarun.engines.vasp.inputs import kind_of_run
+from borarun.engines.vasp.inputs import Tag, kind_of_run
 from borarun.engines.vasp.output_xml import Vasprun, read_vasprun
 from borarun.errors import ParseError
-from borarun.task import Json
+from borarun.operations.reference import Correction, Potcar
 
 RAISE_NELM = "Raise NELM or change ALGO under reference.incar, or look at the structure."
 
@@ -80,7 +81,7 @@ custodian mended.
 ALIASES = {"ENCUT": "ENMAX"}
 """Names that the XML's parameters have for tags."""
 
-UNSET: dict[str, Json] = {
+UNSET: dict[str, Tag | None] = {
     "IVDW": 0,
     "LUSE_VDW": False,
     "METAGGA": "--",
@@ -88,6 +89,17 @@ UNSET: dict[str, Json] = {
     "PSTRESS": 0.0,
 }
 """What it means that a tag is absent, where that is a statement of its own."""
+
+
+class Noted(BaseModel):
+    """What the program notes of one run of VASP."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stopped: bool
+    potcars: dict[str, Potcar]
+    vdw_kernel_sha256: str | None = None
+    corrections: tuple[Correction, ...]
 
 
 @dataclass(frozen=True)
@@ -98,9 +110,9 @@ class Run:
     ----------
     directory : where it ran
     program : ``VASP 6.4.2``
-    potcars : element -> {``titel``, ``sha256``, ``zval``}, as the program found them
+    potcars : by element, as the program found them
     titels : TITEL of each POTCAR that VASP says it read
-    corrections : what custodian mended, each {``handler``, ``errors``, ``actions``}
+    corrections : what custodian mended
     stopped : whether the wall ended it
     tags : INCAR and parameters as VASP understood them, by the names of ``SCIENCE`` and NELECT,
         NELM
@@ -120,9 +132,9 @@ class Run:
 
     directory: Path
     program: str
-    potcars: Mapping[str, Json]
+    potcars: Mapping[str, Potcar]
     titels: Sequence[str]
-    corrections: Sequence[Json]
+    corrections: Sequence[Correction]
     stopped: bool
     tags: Mapping[str, Any]
     mdalgo: int | None
@@ -175,7 +187,7 @@ class Asked:
     order : (N,) atom i of the POSCAR is atom ``order[i]`` of ``start``
     """
 
-    tags: Mapping[str, Json]
+    tags: Mapping[str, Tag | None]
     titels: Mapping[str, str]
     charge: float
     mesh: tuple[int, int, int]
@@ -183,7 +195,7 @@ class Asked:
     order: NDArray[np.intp]
 
 
-def read_records(directory: Path) -> list[dict[str, Json]]:
+def read_notes(directory: Path) -> list[Noted]:
     """What the program noted of each run, in their order.
 
     Raises
@@ -195,24 +207,24 @@ def read_records(directory: Path) -> list[dict[str, Json]]:
     """
     file, result = directory / endings.NAME, endings.result_of(directory)
     try:
-        records: list[dict[str, Json]] = [
-            json.loads(read_bytes(directory / f"run-{number}" / "run.json"))
+        notes = [
+            Noted.model_validate_json(read_bytes(directory / f"run-{number}" / "run.json"))
             for number in range(1, result["runs"] + 1)
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise ParseError(file, f"is damaged ({error})") from error
-    if not records:
+    if not notes:
         raise ParseError(file, "names no run of VASP")
-    return records
+    return notes
 
 
-def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
+def read_run(directory: Path, noted: Noted) -> Run:
     """Read one run of VASP.
 
     Parameters
     ----------
     directory : where it ran
-    record : what the program noted: ``potcars``, ``corrections``, ``stopped``
+    noted : what the program noted of it
 
     Raises
     ------
@@ -251,10 +263,10 @@ def read_run(directory: Path, record: Mapping[str, Json]) -> Run:
     return Run(
         directory=directory,
         program=f"VASP {xml.version}",
-        potcars=record["potcars"],
+        potcars=noted.potcars,
         titels=outcar.titels,
-        corrections=record["corrections"],
-        stopped=bool(record["stopped"]),
+        corrections=noted.corrections,
+        stopped=noted.stopped,
         tags=tags,
         mdalgo=outcar.mdalgo,
         mesh=xml.mesh,
@@ -362,7 +374,7 @@ def _settings(run: Run, asked: Asked) -> Iterator[str]:
 
 
 def _charge(run: Run, asked: Asked) -> Iterator[str]:
-    electrons = sum(run.potcars[symbol]["zval"] for symbol in run.symbols) - asked.charge
+    electrons = sum(run.potcars[symbol].zval for symbol in run.symbols) - asked.charge
     if not np.isclose(run.tags["NELECT"], electrons, rtol=0, atol=1e-4):
         yield f"{run.tags['NELECT']:g} electrons instead of {electrons:g}"
 

@@ -23,8 +23,8 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
 from borarun.engines.reading import unreadable
+from borarun.engines.vasp.inputs import Tag
 from borarun.errors import ParseError
-from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR
 
 LARGEST = 1e12
@@ -38,7 +38,11 @@ KEPT = frozenset({"structure", "varray", "energy"})
 dropped at once.
 """
 
-CONVERT: dict[str, Callable[[str], Json]] = {"logical": "T".__eq__, "int": int, "string": str}
+CONVERT: dict[str, Callable[[str], bool | int | float | str]] = {
+    "logical": "T".__eq__,
+    "int": int,
+    "string": str,
+}
 """How a tag's text becomes a value, by its type; those without a type are floats."""
 
 Element = ElementTree.Element
@@ -67,8 +71,8 @@ class Vasprun:
     """
 
     version: str
-    incar: Mapping[str, Json]
-    parameters: Mapping[str, Json]
+    incar: Mapping[str, Tag | None]
+    parameters: Mapping[str, Tag | None]
     mesh: tuple[int, ...]
     symbols: tuple[str, ...]
     titels: Mapping[str, str]
@@ -261,11 +265,11 @@ def _numbers(text: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     return values.reshape(shape)
 
 
-def _tags(element: Element) -> dict[str, Json]:
+def _tags(element: Element) -> dict[str, Tag | None]:
     """Tags of all groups of a part. Of one that stands twice the last counts, but for those of
     linear response, which are never the run's own.
     """
-    tags: dict[str, Json] = {}
+    tags: dict[str, Tag | None] = {}
     for item in element:
         name = (
             item.get("name", "").strip().upper()
@@ -278,7 +282,7 @@ def _tags(element: Element) -> dict[str, Json]:
     return tags
 
 
-def _value(item: Element) -> Json:
+def _value(item: Element) -> Tag | None:
     text, convert = (item.text or "").strip(), CONVERT.get(item.get("type", ""), float)
     if "_" in text and convert in (int, float):
         return None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from ruamel.yaml import YAML
 
+from borarun.operations.base import Facts
 from borarun.report.provenance.results import Provenance, Run
 from borarun.report.source import Source
 from borarun.study import Study
@@ -44,9 +45,9 @@ def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenanc
     for name in {done.task.engine for done in source.done}:
         if told := sorted(
             {
-                str(done.facts["program"])
+                program
                 for done in source.done
-                if done.task.engine == name and done.facts.get("program")
+                if done.task.engine == name and (program := done.facts(Facts).program)
             }
         ):
             versions[f"program of {name}"] = ", ".join(told)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 
-from borarun.dynamics import cut_short
 from borarun.engines.potential.base import PotentialSection
+from borarun.operations.dynamics import MolecularDynamics
+from borarun.operations.potential import Selected
 from borarun.stage import (
     Expansion,
     Product,
@@ -84,28 +85,24 @@ class _Loop:
             explorations = self._explorations(number)
             if not self._finished(explorations, f"round {number} of exploration"):
                 return self.potential if forecast else None
-            facts = [self.records[task.key].facts for task in explorations]
-            if not any(fact["n_candidates"] for fact in facts):
-                if not any(cut_short(fact) for fact in facts):
+            facts = [self.records[task.key].facts(MolecularDynamics) for task in explorations]
+            if not any(fact.n_candidates for fact in facts):
+                if not any(fact.cut_short for fact in facts):
                     return self.potential
                 # an anion came apart and left nothing to learn from; runs of other seeds may
                 continue
             retrained = self._learn(
                 number,
-                [
-                    task
-                    for task, fact in zip(explorations, facts, strict=True)
-                    if fact["n_candidates"]
-                ],
+                [task for task, fact in zip(explorations, facts, strict=True) if fact.n_candidates],
             )
             if retrained is None:
                 return self.potential if forecast else None
             if retrained == self.potential:
                 return self.potential
             self.potential = retrained
-        if not any(cut_short(fact) for fact in facts):
+        if not any(fact.cut_short for fact in facts):
             return self.potential
-        if not any(fact["n_candidates"] for fact in facts):
+        if not any(fact.n_candidates for fact in facts):
             self.stuck = (
                 f"runs of round {number} ended early and left nothing to label but torn anions. "
                 "Lower active_learning.threshold_save, or give the training set more data; "
@@ -197,7 +194,7 @@ class _Loop:
         )
         if not self._finished([select], f"selection of round {number}"):
             return None
-        selected = self.records[select.key].facts["n_selected"]
+        selected = self.records[select.key].facts(Selected).n_selected
         if not selected:
             return self.potential
         parts = math.ceil(selected / self.study.reference.labels_per_task)

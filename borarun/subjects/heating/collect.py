@@ -10,6 +10,7 @@ from borarun.analysis import lattice, transition
 from borarun.analysis.lattice import Mean
 from borarun.analysis.transition import Branch as Fit
 from borarun.analysis.transition import Branches
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.measured import Array, Measured
 from borarun.report.results import Results
 from borarun.report.source import Done, Source
@@ -37,12 +38,14 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
         functional, vacancies, name, rate = (
             done.about(what) for what in ("functional", "vacancies", "branch", "heating_K_per_ps")
         )
-        temperature_K = set_temperature(done, source.store.array(done.key, "step"))
+        temperature_K = set_temperature(
+            done.task, source.store.array(done.key, MolecularDynamics.STEP)
+        )
         if len(temperature_K) < FEWEST_FRAMES:
             kept = f"it kept {len(temperature_K)} frames, at least {FEWEST_FRAMES} are needed"
             source.unusable(done, kept, "Lower heating.sample_every_fs, or see why it stopped.")
             continue
-        cell = source.store.array(done.key, "cell")
+        cell = source.store.array(done.key, MolecularDynamics.CELL)
         a = lattice.lattice_parameter(cell, study.supercell)
         fit = transition.fit_branch(temperature_K, a)
         group = fits.setdefault((functional, vacancies, rate), {"heating": [], "cooling": []})
@@ -92,7 +95,7 @@ def _branch(
     )
 
     def binned(values: Array) -> lattice.Binned:
-        return lattice.binned(temperature_K, values, width_K=bin_width_K(done))
+        return lattice.binned(temperature_K, values, width_K=bin_width_K(done.task))
 
     parameter, volume = binned(a), binned(a**3 / units)
     return Branch(
@@ -100,9 +103,9 @@ def _branch(
         vacancies=done.about("vacancies"),
         branch=done.about("branch"),
         run=done.about("run"),
-        rate_K_per_ps=ramp_rate(done),
+        rate_K_per_ps=ramp_rate(done.task),
         heating_K_per_ps=done.about("heating_K_per_ps"),
-        n_atoms=len(source.store.array(done.key, "numbers")),
+        n_atoms=len(source.store.array(done.key, MolecularDynamics.NUMBERS)),
         seed=done.task.settings["seed"],
         temperature_K=parameter.temperature_K,
         lattice_A=parameter.value,
@@ -114,7 +117,7 @@ def _branch(
         fit_lattice_A=fit.curve,
         half_height_K=_half_height(fit),
         statement=fit.reason,
-        stop=done.facts["stop"],
+        stop=done.facts(MolecularDynamics).stop,
         reached_K=float(temperature_K[-1]),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from borarun.analysis import lattice
 from borarun.engines.lammps import engine as lammps
 from borarun.live.curves import Curve, Look, curve_of
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.measured import Array
 from borarun.report.source import Done, Source
 from borarun.study import Study
@@ -25,18 +26,18 @@ def is_drawn(task: Task) -> bool:
 
 def of_record(study: Study, source: Source, done: Done) -> Curve | None:
     """The curve of a finished ramp."""
-    cell = source.store.array(done.key, "cell")
+    cell = source.store.array(done.key, MolecularDynamics.CELL)
     a = lattice.lattice_parameter(cell, study.supercell)
-    return _ramp(done, source.store.array(done.key, "step"), a)
+    return _ramp(done.task, source.store.array(done.key, MolecularDynamics.STEP), a)
 
 
 def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
     """The curve of a running ramp; None before it has a line of its log."""
     thermo = lammps.thermo_so_far(directory)
     a = np.cbrt(thermo[:, 4] / np.prod(study.supercell))
-    return _ramp(Done(task, {}), thermo[:, 0], a) if len(a) else None
+    return _ramp(task, thermo[:, 0], a) if len(a) else None
 
 
-def _ramp(done: Done, step: Array, a: Array) -> Curve:
-    binned = lattice.binned(set_temperature(done, step), a, width_K=bin_width_K(done))
-    return curve_of("lattice", done.task, binned.temperature_K, binned.value)
+def _ramp(task: Task, step: Array, a: Array) -> Curve:
+    binned = lattice.binned(set_temperature(task, step), a, width_K=bin_width_K(task))
+    return curve_of("lattice", task, binned.temperature_K, binned.value)

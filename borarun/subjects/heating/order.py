@@ -8,6 +8,7 @@ from borarun.analysis import lattice, occupancy
 from borarun.analysis.order import orientational_order, polar_order
 from borarun.analysis.sites import find_sites
 from borarun.errors import BorarunError
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.measured import Array
 from borarun.report.source import Done, Source
 from borarun.report.trajectory import Trajectory, check, read
@@ -52,7 +53,9 @@ def ramps(study: Study, source: Source) -> tuple[OrderBranch, ...]:
                 _branch(
                     done,
                     run,
-                    set_temperature(done, source.store.array(done.key, "step")),
+                    set_temperature(
+                        done.task, source.store.array(done.key, MolecularDynamics.STEP)
+                    ),
                     cold[group],
                 )
             )
@@ -74,7 +77,7 @@ def _branch(done: Done, run: Trajectory, temperature_K: Array, cold: Array) -> O
     turned = orientational_order(run.vertex_vectors, cold)
 
     def binned(values: Array) -> lattice.Binned:
-        return lattice.binned(temperature_K, values, width_K=bin_width_K(done))
+        return lattice.binned(temperature_K, values, width_K=bin_width_K(done.task))
 
     return OrderBranch(
         functional=done.about("functional"),

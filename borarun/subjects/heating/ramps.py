@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from borarun.engines.lammps import engine as lammps
 from borarun.report.measured import Array
 from borarun.report.source import Done, Source
 from borarun.subjects.heating.stage import NAME
+from borarun.task import Task
 from borarun.units import FS_PER_PS
 
 LEAST_BIN_K, LEAST_BIN_PS = 25.0, 0.5
@@ -25,19 +27,20 @@ def is_slowest(source: Source, done: Done) -> bool:
     )
 
 
-def set_temperature(done: Done, step: Array) -> Array:
+def set_temperature(task: Task, step: Array) -> Array:
     """(F,) K: the thermostat's temperature at each frame of a ramp."""
-    segment = done.task.settings["segments"][0]
-    part = step * done.task.settings["timestep_fs"] / FS_PER_PS / segment["time_ps"]
-    return np.asarray(segment["from_K"] + (segment["to_K"] - segment["from_K"]) * part)
+    run = lammps.Settings.model_validate(task.settings)
+    segment = run.segments[0]
+    part = step * run.timestep_fs / FS_PER_PS / segment.time_ps
+    return np.asarray(segment.from_K + (segment.to_K - segment.from_K) * part)
 
 
-def ramp_rate(done: Done) -> float:
+def ramp_rate(task: Task) -> float:
     """Heating or cooling rate of a ramp, K/ps."""
-    segment = done.task.settings["segments"][0]
-    return float(abs(segment["to_K"] - segment["from_K"]) / segment["time_ps"])
+    segment = lammps.Settings.model_validate(task.settings).segments[0]
+    return float(abs(segment.to_K - segment.from_K) / segment.time_ps)
 
 
-def bin_width_K(done: Done) -> float:
+def bin_width_K(task: Task) -> float:
     """Width of the bins of temperature that a ramp is averaged in, K."""
-    return max(LEAST_BIN_K, LEAST_BIN_PS * ramp_rate(done))
+    return max(LEAST_BIN_K, LEAST_BIN_PS * ramp_rate(task))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from borarun.dynamics import cut_short
+from borarun.operations.dynamics import MolecularDynamics
 from borarun.stage import (
     Expansion,
     Products,
@@ -89,7 +89,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 )
                 tasks.append(task)
                 record = records.get(task.key)
-                if record is not None and record.done and cut_short(record.facts):
+                if record is not None and record.done and record.facts(MolecularDynamics).cut_short:
                     # what is left of it is no crystal at the temperature from which to cool
                     break
                 place = {}

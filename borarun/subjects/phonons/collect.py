@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from borarun.analysis import functionals, neutron
+from borarun.operations.base import Item
+from borarun.operations.phonons import HarmonicPhonons as Found
 from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.study import Study
@@ -40,17 +42,17 @@ def phonons(study: Study, source: Source, atoms_per_formula: int) -> tuple[Phono
 def _phonons(
     source: Source, done: Done, atoms_per_formula: int, measured: tuple[float, ...]
 ) -> Phonons:
-    def array(name: str) -> functionals.Array:
+    def array(name: Item) -> functionals.Array:
         return source.store.array(done.key, name)
 
-    facts, settings = done.facts, done.task.settings
-    frequency = array("dos/frequency") * THZ_IN_MEV
-    units = facts["n_atoms_primitive"] / atoms_per_formula
-    total = array("dos/total") / THZ_IN_MEV / units
+    facts, settings = done.facts(Found), done.task.settings
+    frequency = array(Found.DOS_FREQUENCY) * THZ_IN_MEV
+    units = facts.n_atoms_primitive / atoms_per_formula
+    total = array(Found.DOS_TOTAL) / THZ_IN_MEV / units
     ours = functionals.peaks(frequency, total)
     projected = {
         element: values / THZ_IN_MEV / units
-        for element, values in zip(facts["elements"], array("dos/projected"), strict=True)
+        for element, values in zip(facts.elements, array(Found.DOS_PROJECTED), strict=True)
     }
     seen = neutron.weighted(projected)
     return Phonons(
@@ -60,23 +62,23 @@ def _phonons(
         mesh=tuple(settings["mesh"]),
         displacement_A=settings["displacement_A"],
         width_meV=settings["width_THz"] * THZ_IN_MEV,
-        n_displacements=facts["n_displacements"],
+        n_displacements=facts.n_displacements,
         frequency_meV=frequency,
         dos=total,
         projected=projected,
-        band_distance=array("band/distance"),
-        band_meV=array("band/frequency") * THZ_IN_MEV,
-        corners=tuple(zip(array("band/corner").tolist(), facts["band_labels"], strict=True)),
-        n_imaginary=facts["n_imaginary"],
-        n_q_points=facts["n_q_points"],
-        lowest_meV=round(facts["lowest_THz"] * THZ_IN_MEV, 3)
+        band_distance=array(Found.BAND_DISTANCE),
+        band_meV=array(Found.BAND_FREQUENCY) * THZ_IN_MEV,
+        corners=tuple(zip(array(Found.BAND_CORNER).tolist(), facts.band_labels, strict=True)),
+        n_imaginary=facts.n_imaginary,
+        n_q_points=facts.n_q_points,
+        lowest_meV=round(facts.lowest_THz * THZ_IN_MEV, 3)
         + 0.0,  # what is left of the acoustic modes' zero is noise, its sign too
-        zero_point_eV=facts["zero_point_energy_eV_per_atom"] * atoms_per_formula,
+        zero_point_eV=facts.zero_point_energy_eV_per_atom * atoms_per_formula,
         free_energy_eV=tuple(
             (float(T), float(F) * atoms_per_formula)
-            for T, F in zip(array("thermal/temperature"), array("thermal/free_energy"), strict=True)
+            for T, F in zip(array(Found.TEMPERATURE), array(Found.FREE_ENERGY), strict=True)
         ),
-        acoustic_sum_eV_per_A2=facts["acoustic_sum_eV_per_A2"],
+        acoustic_sum_eV_per_A2=facts.acoustic_sum_eV_per_A2,
         peaks_meV=ours,
         match=functionals.match(ours, measured) if measured else None,
         seen=seen,

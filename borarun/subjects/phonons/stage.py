@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from borarun.engines.phonopy.engine import count_displacements
+from borarun.operations.phonons import Displaced
 from borarun.stage import Expansion, Product, Products, Records, make_task, reference_task
 from borarun.study import Study
 from borarun.subjects.phonons.section import Phonons
@@ -33,7 +34,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
             tasks.append(displace)
             record = records.get(displace.key)
             if record is not None and record.done:
-                count: int = record.facts["n_displacements"]
+                count = record.facts(Displaced).n_displacements
             elif forecast:
                 count = count_displacements(study.phase_text(phase), section.supercell)
             else:

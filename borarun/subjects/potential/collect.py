@@ -6,6 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from borarun.operations import potential as operations
+from borarun.operations.base import Item
+from borarun.operations.dynamics import MolecularDynamics
+from borarun.operations.potential import PARITY, Selected, Trained
+from borarun.operations.reference import Labelled
 from borarun.report.measured import Array
 from borarun.report.results import Results
 from borarun.report.source import Done, Source
@@ -21,7 +26,6 @@ from borarun.subjects.potential.results import (
     Training,
 )
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import Json
 from borarun.units import EV_PER_A3_IN_KBAR, FS_PER_PS
 
 PARITY_POINTS = 3000
@@ -61,9 +65,9 @@ def learning(study: Study, source: Source, functional: str) -> Learning:
     return Learning(
         functional=functional,
         n_given=n_given,
-        n_initial=n_given + sum(d.facts["n_labels"] for d in first),
+        n_initial=n_given + sum(d.facts(Labelled).n_labels for d in first),
         n_pushed=sum(
-            d.facts["n_labels"]
+            d.facts(Labelled).n_labels
             for d in source.of("training_set", functional=functional, operation="contacts")
         ),
         trainings=trainings,
@@ -73,34 +77,32 @@ def learning(study: Study, source: Source, functional: str) -> Learning:
 
 
 def _training(done: Done) -> Training:
-    facts = done.facts
+    facts = done.facts(Trained)
     return Training(
         functional=done.about("functional"),
         number=done.about("round"),
-        n_train=facts["n_train"],
-        n_valid=facts["n_valid"],
-        level=facts["level"],
-        n_parameters=facts["n_parameters"],
-        evaluations=facts["evaluations"],
-        train=_errors(facts["errors"]["train"]),
-        valid=_errors(facts["errors"]["valid"]),
-        ranges={name: (low, high) for name, (low, high) in facts["ranges"].items()},
+        n_train=facts.n_train,
+        n_valid=facts.n_valid,
+        level=facts.level,
+        n_parameters=facts.n_parameters,
+        evaluations=facts.evaluations,
+        train=_errors(facts.errors.train),
+        valid=_errors(facts.errors.valid),
+        ranges=dict(facts.ranges),
     )
 
 
-def _errors(facts: Mapping[str, Json]) -> Errors:
-    return Errors(facts["energy_meV_per_atom"], facts["forces_eV_per_A"], facts["stress_kbar"])
+def _errors(found: operations.Errors) -> Errors:
+    return Errors(found.energy_meV_per_atom, found.forces_eV_per_A, found.stress_kbar)
 
 
 def _round(
     source: Source, functional: str, number: int, trainings: Mapping[int, Training]
 ) -> Round:
-    def facts(operation: str, name: str) -> int | None:
-        found = source.of(
-            "active_learning", functional=functional, round=number, operation=operation
-        )
-        return sum(int(d.facts[name]) for d in found) if found else None
-
+    selected, labelled = (
+        source.of("active_learning", functional=functional, round=number, operation=operation)
+        for operation in ("select", "label")
+    )
     explorations = tuple(
         exploration(source, d)
         for d in source.of(
@@ -113,8 +115,8 @@ def _round(
         round=number,
         explorations=explorations,
         n_candidates=sum(run.n_candidates for run in explorations),
-        n_selected=facts("select", "n_selected"),
-        n_labelled=facts("label", "n_labels"),
+        n_selected=sum(d.facts(Selected).n_selected for d in selected) if selected else None,
+        n_labelled=sum(d.facts(Labelled).n_labels for d in labelled) if labelled else None,
         before=before.valid if before else None,
         after=after.valid if after else None,
     )
@@ -122,10 +124,10 @@ def _round(
 
 def exploration(source: Source, done: Done) -> Exploration:
     """A finished exploration with its grades against time."""
-    settings, facts = done.task.settings, done.facts
+    settings, facts = done.task.settings, done.facts(MolecularDynamics)
     steps, values = (
-        source.store.array(done.key, "grade/step"),
-        source.store.array(done.key, "grade/value"),
+        source.store.array(done.key, MolecularDynamics.GRADE_STEP),
+        source.store.array(done.key, MolecularDynamics.GRADE_VALUE),
     )
     time_ps, grade = peaks(steps * settings["timestep_fs"] / FS_PER_PS, values)
     return Exploration(
@@ -133,12 +135,12 @@ def exploration(source: Source, done: Done) -> Exploration:
         round=done.about("round"),
         vacancies=done.about("vacancies"),
         run=done.about("run"),
-        stop=facts["stop"],
-        reason=facts["reason"],
-        time_ps=facts["time_fs"] / FS_PER_PS,
+        stop=facts.stop,
+        reason=facts.reason,
+        time_ps=facts.time_fs / FS_PER_PS,
         planned_ps=sum(segment["time_ps"] for segment in settings["segments"]),
-        grade_max=facts["grade_max"],
-        n_candidates=facts["n_candidates"],
+        grade_max=facts.grade_max,
+        n_candidates=facts.n_candidates,
         grade_time_ps=time_ps,
         grade=grade,
         threshold_save=settings["grade"]["threshold_save"],
@@ -147,18 +149,18 @@ def exploration(source: Source, done: Done) -> Exploration:
 
 
 def _parity(source: Source, done: Done) -> Parity:
-    energy, forces, stress = (
-        _parity_points(source, done, name) for name in ("energy", "forces", "stress")
+    points = {name: _parity_points(source, done, array) for name, array in PARITY.items()}
+    return Parity(
+        done.about("functional"),
+        points["energy"],
+        points["forces"],
+        points["stress"] * EV_PER_A3_IN_KBAR,
     )
-    return Parity(done.about("functional"), energy, forces, stress)
 
 
-def _parity_points(source: Source, done: Done, name: str) -> Array:
-    """(2, n) in the report's units, at most ``PARITY_POINTS`` of them, drawn with a fixed seed."""
-    item = f"parity/{name}"
-    values = source.store.array(done.key, item).reshape(2, -1)
-    if source.store.unit(done.key, item) == "eV/angstrom^3":
-        values = values * EV_PER_A3_IN_KBAR
+def _parity_points(source: Source, done: Done, array: Item) -> Array:
+    """(2, n) in the record's units, at most ``PARITY_POINTS`` of them, drawn with a fixed seed."""
+    values = source.store.array(done.key, array)
     if values.shape[1] <= PARITY_POINTS:
         return values
     return values[

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from borarun.analysis.functionals import lattice_deviation, phases_below
 from borarun.frames import Frames
+from borarun.operations.reference import Relaxed
 from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.study import Study
@@ -41,9 +42,9 @@ def cells(
     found = source.of("relax")
     energies: dict[str, dict[str, float]] = {}
     for done in found:
-        energies.setdefault(done.about("functional"), {})[done.about("phase")] = done.facts[
-            "energy_eV_per_atom"
-        ]
+        energies.setdefault(done.about("functional"), {})[done.about("phase")] = done.facts(
+            Relaxed
+        ).energy_eV_per_atom
     return tuple(
         _cell(study, done, energies[done.about("functional")], measured, atoms_per_formula)
         for done in found
@@ -58,23 +59,23 @@ def _cell(
     atoms_per_formula: int,
 ) -> RelaxedCell:
     asked = study.section(Relax) or Relax()
-    phase, facts = done.about("phase"), done.facts
+    phase, facts = done.about("phase"), done.facts(Relaxed)
     relative = 1e3 * (energies[phase] - energies[study.phase]) if study.phase in energies else None
     wrong = asked.ground_state is not None and phase in phases_below(energies, asked.ground_state)
     return RelaxedCell(
         phase=phase,
         functional=done.about("functional"),
-        space_group=facts["space_group"],
+        space_group=facts.space_group,
         formula_units=len(Frames.from_extxyz(study.phase_text(phase))[0]) // atoms_per_formula,
-        lattice_A=tuple(facts["lattice_A"]),
-        angles_deg=tuple(facts["angles_deg"]),
-        volume_A3=facts["volume_A3"],
-        energy_eV_per_atom=facts["energy_eV_per_atom"],
+        lattice_A=facts.lattice_A,
+        angles_deg=facts.angles_deg,
+        volume_A3=facts.volume_A3,
+        energy_eV_per_atom=facts.energy_eV_per_atom,
         relative_meV=None if relative is None else relative * atoms_per_formula,
         relative_meV_per_atom=relative,
-        max_force_eV_per_A=facts["max_force_eV_per_A"],
+        max_force_eV_per_A=facts.max_force_eV_per_A,
         below=asked.ground_state or "" if wrong else "",
-        deviation_percent=lattice_deviation(facts["lattice_A"], measured[phase])
+        deviation_percent=lattice_deviation(facts.lattice_A, measured[phase])
         if phase in measured
         else None,
     )

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from borarun.frames import Frames
-from borarun.operations.base import Quantity
+from borarun.operations.base import quantities
+from borarun.operations.phonons import Displaced, HarmonicPhonons
+from borarun.operations.reference import Labelled, Relaxed
 from borarun.plan import expand
 from borarun.report import Results, collect, write_report
 from borarun.store import Store
@@ -53,15 +55,16 @@ BELOW = {"PBE": -5.21, "PBE-D3": -5.18}
 
 def relaxed(task: Task) -> Result:
     energy = -5.2 if task.about["phase"] == "Pa-3" else BELOW[task.about["functional"]]
-    edges = [9.595] * 3
-    facts = {
-        "energy_eV_per_atom": energy,
-        "lattice_A": edges,
-        "angles_deg": [90.0] * 3,
-        "volume_A3": 880.0,
-        "max_force_eV_per_A": 0.001,
-    }
-    return Result({**facts, "space_group": "Pa-3 (205)", "steps": 9})
+    facts = Relaxed(
+        energy_eV_per_atom=energy,
+        lattice_A=(9.595, 9.595, 9.595),
+        angles_deg=(90.0, 90.0, 90.0),
+        volume_A3=880.0,
+        max_force_eV_per_A=0.001,
+        space_group="Pa-3 (205)",
+        steps=9,
+    )
+    return Result(facts, frames={Relaxed.STRUCTURE: Frames.of([])})
 
 
 def phonons(task: Task) -> Result:
@@ -71,38 +74,32 @@ def phonons(task: Task) -> Result:
     dos = np.exp(-0.5 * (frequency - (PEAKS_MEV + shift)[:, None]) ** 2).sum(axis=0)
     unstable = task.about["functional"] == "PBE"
     bands = np.tile(np.array([-3.0 if unstable else 0.0, 25.0, 60.0, 310.0]) / THZ_IN_MEV, (5, 1))
-    facts = {
-        "n_displacements": 26,
-        "n_atoms_primitive": 104,
-        "elements": ["Li", "B", "H"],
-        "n_q_points": 11,
-        "n_imaginary": int(unstable),
-    }
-    facts |= {
-        "lowest_THz": float(bands.min()),
-        "highest_THz": float(bands.max()),
-        "zero_point_energy_eV_per_atom": 0.17,
-    }
-    facts |= {
-        "acoustic_sum_eV_per_A2": 1e-3,
-        "force_drift_eV_per_A": 1e-5,
-        "band_labels": ["G", "X", "M"],
-    }
+    facts = HarmonicPhonons(
+        n_displacements=26,
+        n_atoms_primitive=104,
+        elements=("Li", "B", "H"),
+        n_q_points=11,
+        n_imaginary=int(unstable),
+        lowest_THz=float(bands.min()),
+        highest_THz=float(bands.max()),
+        zero_point_energy_eV_per_atom=0.17,
+        acoustic_sum_eV_per_A2=1e-3,
+        force_drift_eV_per_A=1e-5,
+        band_labels=("G", "X", "M"),
+    )
     arrays = {
-        "dos/frequency": Quantity(frequency / THZ_IN_MEV, "THz", ("point",)),
-        "dos/total": Quantity(dos * THZ_IN_MEV, "1/THz", ("point",)),
-        "dos/projected": Quantity(
-            np.stack([0.1 * dos, 0.4 * dos, 0.5 * dos]) * THZ_IN_MEV, "1/THz", ("element", "point")
-        ),
-        "gamma": Quantity(bands[0], "THz", ("mode",)),
-        "band/frequency": Quantity(bands, "THz", ("q", "mode")),
-        "band/distance": Quantity(np.array([0.0, 0.25, 0.5, 0.5, 1.0]), "1/angstrom", ("q",)),
-        "band/corner": Quantity(np.array([0.0, 0.5, 1.0]), "1/angstrom", ("corner",)),
-        "thermal/temperature": Quantity(np.array([300.0]), "K", ("temperature",)),
-        "thermal/free_energy": Quantity(np.array([0.15]), "eV/atom", ("temperature",)),
-        "thermal/heat_capacity": Quantity(np.array([1e-4]), "eV/K/atom", ("temperature",)),
+        HarmonicPhonons.DOS_FREQUENCY: frequency / THZ_IN_MEV,
+        HarmonicPhonons.DOS_TOTAL: dos * THZ_IN_MEV,
+        HarmonicPhonons.DOS_PROJECTED: np.stack([0.1 * dos, 0.4 * dos, 0.5 * dos]) * THZ_IN_MEV,
+        HarmonicPhonons.GAMMA: bands[0],
+        HarmonicPhonons.BAND_FREQUENCY: bands,
+        HarmonicPhonons.BAND_DISTANCE: np.array([0.0, 0.25, 0.5, 0.5, 1.0]),
+        HarmonicPhonons.BAND_CORNER: np.array([0.0, 0.5, 1.0]),
+        HarmonicPhonons.TEMPERATURE: np.array([300.0]),
+        HarmonicPhonons.FREE_ENERGY: np.array([0.15]),
+        HarmonicPhonons.HEAT_CAPACITY: np.array([1e-4]),
     }
-    return Result(facts, arrays=arrays)
+    return Result(facts, arrays=quantities(arrays))
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +123,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         else:
             store.write(
                 task,
-                Result(
-                    {"n_displacements": 26}
-                    if task.about["operation"] == "displace"
-                    else {"n_labels": 26}
-                ),
+                Result(Displaced(n_displacements=26), frames={"displaced": Frames.of([])})
+                if task.about["operation"] == "displace"
+                else Result(Labelled(n_labels=26), frames={"labels": Frames.of([])}),
                 PROVENANCE,
             )
     return collect(study, tasks, store)

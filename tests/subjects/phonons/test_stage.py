@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from records import record_of
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
+from borarun.operations.phonons import Displaced
 from borarun.plan import Plan, expand
 from borarun.structure_files import read_structure
 from borarun.study import Study, load_study
@@ -48,7 +50,7 @@ def of(plan: Plan, operation: str, **about: Any) -> list[Task]:
 
 
 def record(task: Task, **facts: Any) -> dict[str, Record]:
-    return {task.key: Record(task.key, task.engine, task.stage, task.label, facts)}
+    return {task.key: record_of(task, Displaced(**facts))}
 
 
 def test_the_first_phase_is_displaced_with_every_functional_and_the_rest_waits(

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from records import dynamics
 
 from borarun.frames import Frames
-from borarun.operations.base import Quantity
 from borarun.report import Results, collect
 from borarun.store import Store
 from borarun.subjects.vibrations.figures import densities
 from borarun.subjects.vibrations.results import VibrationsFound
 from borarun.subjects.vibrations.section import Vibrations
-from borarun.task import Result, Task
+from borarun.task import Task
 from borarun.units import THZ_IN_MEV
 
 FREQUENCY_THZ = {3: 10.0, 5: 25.0, 1: 74.0}
@@ -41,24 +41,6 @@ def results(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Results:
     )
     turns = frequency * 1e-3 * INTERVAL_FS * np.arange(FRAMES) + rng.random((len(atoms), 3, 1))
     positions = atoms.positions[:, :, None] + amplitude * np.cos(2 * np.pi * turns)
-    frame = ("frame",)
-    arrays = {
-        "step": Quantity(INTERVAL_FS * np.arange(FRAMES), "", frame),
-        "segment": Quantity(np.full(FRAMES, 2, np.int32), "", frame),
-        "cell": Quantity(
-            np.repeat(atoms.cell.array[None], FRAMES, axis=0),
-            "angstrom",
-            ("frame", "vector", "axis"),
-        ),
-        "positions": Quantity(positions, "angstrom", ("atom", "axis", "frame")),
-        "numbers": Quantity(atoms.numbers.astype(np.int32), "", ("atom",)),
-    }
-    facts = {
-        "stop": "completed",
-        "reason": "",
-        "grade_max": None,
-        "segments": ["heat", "equilibrate", "produce"],
-    }
     about = {"functional": "PBE-D3", "temperature_K": 300.0, "vacancies": 0}
     task = Task(
         "lammps",
@@ -70,7 +52,15 @@ def results(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Results:
         about,
     )
     store = Store(tmp_path_factory.mktemp("store"))
-    store.write(task, Result(facts=facts, arrays=arrays), {"borarun": "0.1"})
+    run = dynamics(
+        atoms,
+        positions,
+        np.repeat(atoms.cell.array[None], FRAMES, axis=0),
+        INTERVAL_FS * np.arange(FRAMES),
+        np.full(FRAMES, 2),
+        segments=("heat", "equilibrate", "produce"),
+    )
+    store.write(task, run, {"borarun": "0.1"})
     return collect(study, [task], store)
 
 

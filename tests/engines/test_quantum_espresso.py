@@ -74,6 +74,23 @@ def text_of(task: engine.Settings, atoms: Atoms) -> str:
     return str(engine.render(task, {"frames": Frames.of([atoms])}, program())["pw-1.in"])
 
 
+def test_atoms_that_are_alike_follow_each_other_and_the_largest_cell_is_first() -> None:
+    """Else the cutoff of a larger cell would be lower than that of the settings."""
+    small, large, other = lih(), lih(), lih()
+    large.set_cell(large.cell.array * 1.02, scale_atoms=True)
+    del other[0]
+    files = engine.render(
+        settings(operation="label"),
+        {"frames": Frames.of([small, other, large, small])},
+        program(),
+    )
+    frames = Frames.from_extxyz(str(files["frames.extxyz"]))
+    assert [len(atoms) for atoms in frames] == [2, 2, 2, 1]
+    volumes = [atoms.get_volume() for atoms in frames]
+    assert volumes[0] > volumes[1] == pytest.approx(small.get_volume())
+    assert {"pw-1.in", "pw-2.in"} <= files.keys() and "pw-3.in" not in files
+
+
 def test_it_offers_what_pw_has_and_says_so() -> None:
     with pytest.raises(
         ValidationError, match=r"quantum-espresso has PBE and PBE-D3 .* \(got r2SCAN\+rVV10\)"
@@ -341,10 +358,9 @@ def test_recorded_outputs_are_read_as_ase_reads_them(name: str) -> None:
     )  # older values of the Rydberg
     assert found.programs == ("PWSCF 6.7MaX",)
     assert found.functionals == {"VDW-DF2-B86R" if name.endswith("rev") else "PBE"}
-    assert found.pseudopotentials["Li"] == {
-        "file": FILES["Li"],
-        "md5": "859015b7cfe8ffa064b4dbcc5a9071b6",
-    }
+    assert found.pseudopotentials["Li"] == Pseudopotential(
+        file=FILES["Li"], md5="859015b7cfe8ffa064b4dbcc5a9071b6"
+    )
 
 
 @pytest.mark.dft

@@ -266,7 +266,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The input files: one ``pw-N.in`` for each list of atoms, ``pw.json``, and those of the
     reference program.
     """
-    frames = reference.configurations(settings, inputs)
+    frames = _largest_first(reference.configurations(settings, inputs))
     files = reference.render(settings, frames)
     starts: dict[tuple[int, ...], Atoms] = {}
     for atoms in frames:
@@ -276,6 +276,23 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         for number, atoms in enumerate(starts.values(), 1)
     }
     return {**files, **texts, "pw.json": json.dumps({"inputs": list(texts)}, indent=1) + "\n"}
+
+
+def _largest_first(frames: Frames) -> Frames:
+    """Configurations of the same atoms after one another, the largest cell first.
+
+    pw.x keeps the plane waves of its first cell until the volume has changed by a tenth, so that
+    the cutoff of the others is that of the settings or higher, never lower.
+    """
+    images = list(frames)
+    first: dict[tuple[int, ...], int] = {}
+    for index, atoms in enumerate(images):
+        first.setdefault(tuple(atoms.numbers), index)
+    order = sorted(
+        range(len(images)),
+        key=lambda i: (first[tuple(images[i].numbers)], -round(images[i].get_volume(), 6)),
+    )
+    return frames.take(order)
 
 
 def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:

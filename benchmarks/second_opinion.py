@@ -41,10 +41,10 @@ CASES = {
 }
 
 
-def kinisi(positions: Array, seed: int) -> tuple[float, float]:
+def kinisi(positions: Array, seed: int, interval_fs: float = INTERVAL_FS) -> tuple[float, float]:
     """D and its standard error, cm^2/s, from kinisi's sampler."""
     n_ions, _, n_frames = positions.shape
-    first = onset_frames(n_frames, INTERVAL_FS, 500.0)
+    first = onset_frames(n_frames, interval_fs, 500.0)
     lags = np.unique(np.linspace(first, n_frames // 4, LAGS).round().astype(int))
     squares = [((positions[:, :, lag:] - positions[:, :, :-lag]) ** 2).sum(axis=1) for lag in lags]
     observed = n_ions * n_frames / lags
@@ -55,7 +55,7 @@ def kinisi(positions: Array, seed: int) -> tuple[float, float]:
         unit="angstrom**2",
     )
     coords = {
-        "time interval": sc.array(dims=["time interval"], values=lags * INTERVAL_FS, unit="fs"),
+        "time interval": sc.array(dims=["time interval"], values=lags * interval_fs, unit="fs"),
         "n_samples": sc.array(dims=["time interval"], values=observed),
     }
     group = sc.DataGroup(
@@ -64,7 +64,7 @@ def kinisi(positions: Array, seed: int) -> tuple[float, float]:
     np.random.seed(seed)
     found = Diffusion(group)
     found.bayesian_regression(
-        start_dt=sc.scalar(float(lags[0] * INTERVAL_FS), unit="fs"), progress=False
+        start_dt=sc.scalar(float(lags[0] * interval_fs), unit="fs"), progress=False
     )
     values = np.asarray(found.gradient.values) / 6 * 0.1  # angstrom^2/fs in cm^2/s
     return float(values.mean()), float(values.std(ddof=1))

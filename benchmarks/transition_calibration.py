@@ -198,6 +198,7 @@ def main() -> None:
     )
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--output", type=Path)
     chosen = parser.parse_args()
     lines = [
@@ -220,12 +221,12 @@ def main() -> None:
         lines.append(row)
         print(row, flush=True)
 
-    for case in CASES:
+    for case in (case for case in CASES if chosen.only in case.name):
         tell(
             f"{case.name}, step of {case.height_A:g} Å, noise {case.noise_A:g} Å",
             calibrate(case, chosen.trials, chosen.seed),
         )
-    for pair in PAIRS:
+    for pair in (pair for pair in PAIRS if chosen.only in pair.name):
         for name, result in zip(
             ("transition", "hysteresis"),
             calibrate_pairs(pair, chosen.trials, chosen.seed),

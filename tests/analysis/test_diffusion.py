@@ -135,6 +135,14 @@ def test_runs_that_know_little_are_judged_together(rng):
     assert pool.low < true < pool.high
 
 
+def test_vacancies_that_have_jumped_a_few_times_are_held_by_the_interval(rng):
+    """Seven jumps a vacancy: most returns are yet to come, and D is still a fifth too high."""
+    case = next(c for c in walks.CASES if c.name == "8 vacancies, 0.006 jumps/ps each")
+    found = [case.answer(rng) for _ in range(20)]
+    assert np.mean([d.value for d in found]) > case.true
+    assert sum(d.low <= case.true <= d.high for d in found) >= 16
+
+
 def test_an_uncertain_run_counts_for_the_hops_that_its_error_is_worth(rng):
     uncertain = next(
         d

@@ -311,6 +311,11 @@ def test_parity_is_in_the_units_of_the_report(results: Results) -> None:
     parity = results.of(PotentialFound).learning[0].parity
     assert parity is not None
     assert np.abs(parity.stress_kbar).max() == pytest.approx(0.03 * 1602, rel=0.7)
+    found = results.of(PotentialFound).learning[0].deviations
+    forces = found["forces"]
+    assert forces.norm_rmse == pytest.approx(3**0.5 * forces.rmse)
+    away = parity.forces_eV_per_A[1] - parity.forces_eV_per_A[0]
+    assert forces.rmse == pytest.approx(float(np.sqrt(np.mean(away**2))), rel=0.1)
 
 
 def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_path: Path) -> None:

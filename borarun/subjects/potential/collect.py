@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from borarun.analysis.deviations import Deviations, deviations
 from borarun.operations import potential as operations
 from borarun.operations.base import Item
 from borarun.operations.dynamics import MolecularDynamics
@@ -73,6 +74,7 @@ def learning(study: Study, source: Source, functional: str) -> Learning:
         trainings=trainings,
         rounds=tuple(_round(source, functional, number, by_number) for number in numbers),
         parity=_parity(source, trained[-1]) if trained else None,
+        deviations=_deviations(source, trained[-1]) if trained else {},
     )
 
 
@@ -156,6 +158,23 @@ def _parity(source: Source, done: Done) -> Parity:
         points["forces"],
         points["stress"] * EV_PER_A3_IN_KBAR,
     )
+
+
+_PARITY: dict[str, Item] = {str(name): item for name, item in PARITY.items()}
+
+
+def _deviations(source: Source, done: Done) -> dict[str, Deviations]:
+    """In the report's units."""
+    found = {}
+    for name, shape, factor in (
+        ("energy", (2, -1), 1e3),
+        ("forces", (2, -1, 3), 1.0),
+        ("stress", (2, -1, 6), EV_PER_A3_IN_KBAR),
+    ):
+        values = source.store.array(done.key, _PARITY[name]).reshape(shape)
+        if values.shape[1]:
+            found[name] = deviations(*(factor * values))
+    return found
 
 
 def _parity_points(source: Source, done: Done, array: Item) -> Array:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from borarun.analysis.deviations import Deviations
 from borarun.report.measured import Array
 
 
@@ -99,6 +100,8 @@ class Learning:
 
     Attributes
     ----------
+    deviations : of the final potential on all configurations held out: ``energy`` (meV/atom),
+        ``forces`` (eV/angstrom) and ``stress`` (kbar)
     n_given : configurations that the study brought along
     n_initial : configurations of the first training set, those among them
     n_pushed : those of them with ions pushed together or bonds strained; all of these are fitted,
@@ -112,6 +115,7 @@ class Learning:
     trainings: tuple[Training, ...]
     rounds: tuple[Round, ...]
     parity: Parity | None
+    deviations: Mapping[str, Deviations] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from borarun.report import text
 from borarun.report.blocks import Block, Card, Section
-from borarun.report.parts import present
+from borarun.report.parts import optional, present
 from borarun.report.provenance.results import Gap
 from borarun.report.results import Results
 from borarun.subjects.potential import figures as potential_figures
@@ -31,6 +31,7 @@ def sections(results: Results) -> list[Section]:
     blocks = present(
         gaps,
         ("Training statistics", potential_tables.training_statistics(results)),
+        *optional(potential_tables.errors(results)),
         ("Learning curve", potential_figures.learning_curve(learning)),
         ("Parity plots", potential_figures.parity(learning)),
     )

@@ -69,6 +69,44 @@ def _published_statistics(item: Statistics) -> dict[str, str]:
     }
 
 
+def errors(results: Results) -> Table | None:
+    """Errors of the final potentials, by the definitions that are in use."""
+    units = {"energy": "meV/atom", "forces": "eV/Å", "stress": "kbar"}
+    rows: list[list[Value]] = [
+        [
+            part.functional,
+            f"{name}, {units[name]}",
+            found.rmse,
+            found.norm_rmse,
+            found.mae,
+            found.median,
+            found.most,
+            found.largest,
+        ]
+        for part in results.of(PotentialFound).learning
+        for name, found in part.deviations.items()
+    ]
+    if not rows:
+        return None
+    columns = (
+        Column("functional"),
+        Column("quantity"),
+        Column("RMSE of components", "", 3),
+        Column("RMSE of length", "", 3),
+        Column("mean absolute", "", 3),
+        Column("median", "", 3),
+        Column("95 % below", "", 3),
+        Column("largest", "", 3),
+    )
+    caption = (
+        "On the configurations held out of the fit, which are drawn at random: neighbours in time "
+        "of what was fitted may be among them, so that these errors are lower bounds of those on "
+        "new trajectories. The length is that of force vectors, larger by √3, and the Frobenius "
+        "norm of stress tensors: what MLIP-3's check_errors gives. Compare like with like."
+    )
+    return Table("errors", "Errors by both definitions", columns, rows, caption)
+
+
 _STOPS = {"completed": "ran to its end", "extrapolation": "grade passed the upper threshold"}
 """Of a run that exploded, its record has the words."""
 

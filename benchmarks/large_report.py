@@ -36,17 +36,14 @@ HOP_EVERY_FS, MEMORY_GOAL_MB = 20_000, 2000
 
 def task() -> Any:
     """The run's task: one of the study, as far as the report asks."""
+    from borarun.engines.lammps.deck import Grade, Segment, Settings
+    from borarun.subjects.diffusion.stage import DiffusionRun
     from borarun.task import Task
 
-    segments = [{"name": "produce", "time_ps": 1000.0, "from_K": 700.0, "to_K": 700.0}]
-    settings = {
-        "timestep_fs": 1.0,
-        "seed": 1,
-        "cell": {},
-        "segments": segments,
-        "grade": {"every": 10, "threshold_save": 2.1, "threshold_break": 11.0},
-    }
-    about = {"functional": "rev-vdW-DF2", "temperature_K": 700.0, "vacancies": 0}
+    produce = Segment(name="produce", time_ps=1000.0, from_K=700.0, to_K=700.0)
+    grade = Grade(every=10, threshold_save=2.1, threshold_break=11.0)
+    settings = Settings(segments=(produce,), timestep_fs=1.0, grade=grade).model_dump(mode="json")
+    about = DiffusionRun(functional="rev-vdW-DF2", temperature_K=700.0, vacancies=0, run=0)
     return Task("lammps", settings, {}, "1", "diffusion", "rev-vdW-DF2, 700 K", about)
 
 

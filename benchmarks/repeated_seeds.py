@@ -31,6 +31,7 @@ from borarun.report.source import Source
 from borarun.report.trajectory import read
 from borarun.store import Store
 from borarun.study import load_study
+from borarun.subjects.diffusion.stage import DiffusionRun
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "repeated_seeds.md"
@@ -63,7 +64,7 @@ def runs_of() -> dict[tuple[float, int], list[Diffusivity]]:
     store = Store(runs() / "store")
     source = Source(expand(study, StoredRecords(store)).tasks, store)
     groups: dict[tuple[float, int], list[Diffusivity]] = {}
-    for done in source.of("diffusion"):
+    for done in source.of(DiffusionRun):
         try:
             run = read(
                 study, source, done, "produce", directions=False, bonds=False, toroidal=False
@@ -72,7 +73,7 @@ def runs_of() -> dict[tuple[float, int], list[Diffusivity]]:
             print(f"{done.task.label} is left out: {error}", file=sys.stderr)
             continue
         assert run is not None, done.task.label
-        point = (done.about("temperature_K"), done.about("vacancies"))
+        point = (done.about.temperature_K, done.about.vacancies)
         groups.setdefault(point, []).append(diffusivity(run.ions, run.interval_fs))
     return groups
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from borarun.dynamics import Held
 from borarun.engines.potential.base import PotentialSection
@@ -15,7 +15,7 @@ from borarun.frames import Frames
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import Input, Json, Record, Ref, Task, ref_of
+from borarun.task import About, Input, Json, Record, Ref, Task, ref_of
 
 Records = Mapping[str, Record]
 """The records that exist, by task key; failures among them."""
@@ -74,7 +74,7 @@ def make_task(
     *,
     stage: str,
     label: str,
-    about: Mapping[str, Json],
+    about: About,
     n_atoms: int,
     inputs: Mapping[str, Product] | None = None,
     cores: int = 1,
@@ -92,7 +92,7 @@ def make_task(
         version=module.version(complete),
         stage=stage,
         label=label,
-        about=dict(about),
+        about=about,
         cores=cores,
         cost=module.cost(complete, n_atoms, **priced_by),
     )
@@ -224,6 +224,13 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
 
 
+class Training(About):
+    """A training of a functional's potential."""
+
+    round: int
+    operation: Literal["train"] = "train"
+
+
 def train_task(
     study: Study,
     functional: str,
@@ -258,7 +265,7 @@ def train_task(
         inputs=inputs,
         stage=stage,
         label=f"{functional}, training {number}",
-        about={"functional": functional, "round": number, "operation": "train"},
+        about=Training(functional=functional, round=number),
         n_atoms=study.n_atoms((1, 1, 1)),
         cores=2,
     )
@@ -271,7 +278,7 @@ def select_task(
     *,
     stage: str,
     label: str,
-    about: Mapping[str, Json],
+    about: About,
 ) -> Task:
     """Selection among ``candidates`` of those that ``potential`` should learn, by the engine that
     trained it.

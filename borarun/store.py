@@ -26,6 +26,7 @@ from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.record_file import BLOSC_B, DOCUMENT, RecordFile, StrangeRecordError, opened_record
 from borarun.task import (
+    About,
     Failure,
     Given,
     Input,
@@ -151,7 +152,7 @@ class Store:
             task["version"],
             task["stage"],
             task["label"],
-            task["about"],
+            About.model_validate(task["about"]),
         )
 
     def has(self, key: str, item: str) -> bool:
@@ -535,7 +536,7 @@ def _describe(task: Task) -> dict[str, Json]:
         },
         "stage": task.stage,
         "label": task.label,
-        "about": dict(task.about),
+        "about": task.about.stored(),
     }
 
 

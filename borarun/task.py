@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
@@ -42,6 +42,25 @@ class Settings(BaseModel):
     """Base of every engine's settings and of their parts: frozen, no unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        """The settings of a task of this engine."""
+        return cls.model_validate(task.settings)
+
+
+class About(BaseModel):
+    """What a task is about, for the report: never part of a key. Each kind of task has a class of
+    its own, beside the stage that asks for it.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    functional: str = ""
+
+    def stored(self) -> dict[str, JsonValue]:
+        """The same as JSON values, as a record holds them."""
+        return self.model_dump(mode="json")
 
 
 @dataclass(frozen=True)
@@ -115,19 +134,18 @@ class Task:
     version : version of the program and of the engine's file format
     stage : section of the study that asked for it
     label : what it is, for people, e.g. ``PBE-D3/700 K/1 vacancy``
-    about : the same as values, for the report, e.g. ``{"functional": "PBE-D3", "temperature_K":
-        700, "vacancies": 1}``
+    about : the same as values, for the report
     cores : cores that it can use
     cost : estimate
     """
 
     engine: str
-    settings: Mapping[str, Json]
+    settings: Mapping[str, JsonValue]
     inputs: Mapping[str, Input | tuple[Input, ...]] = field(default_factory=dict)
     version: str = ""
     stage: str = ""
     label: str = ""
-    about: Mapping[str, Json] = field(default_factory=dict)
+    about: About = field(default_factory=About)
     cores: int = 1
     cost: Cost = Cost()
 

@@ -65,7 +65,9 @@ def result(study: Study, task: Task) -> Result:
     operation, seed = task.settings.get("operation"), int(task.key[:8], 16)
     if task.engine == "lammps":
         names = [segment["name"] for segment in task.settings["segments"]]
-        return trajectory(study, seed, names, candidates=3 if task.about.get("round") == 0 else 0)
+        return trajectory(
+            study, seed, names, candidates=3 if task.about.stored().get("round") == 0 else 0
+        )
     if operation == "train":
         return training()
     if operation == "select":

@@ -25,12 +25,18 @@ from borarun.operations.dynamics import Stop
 from borarun.operations.potential import PARITY, Errors, ErrorsOfSets, Ranges, Selected, Trained
 from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.report import Results, collect
+from borarun.stage import Training
 from borarun.store import Store
 from borarun.structure import Cell
 from borarun.study import Study
+from borarun.subjects.active_learning.stage import Exploration, Labelling, Selection
 from borarun.subjects.diffusion.section import Diffusion
+from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.heating.section import Heating
-from borarun.task import Failure, Json, Ref, Result, Task
+from borarun.subjects.heating.stage import Ramp
+from borarun.subjects.relax.stage import Relaxation
+from borarun.subjects.training_set.stage import Sampling
+from borarun.task import About, Failure, Json, Ref, Result, Task
 from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 
 EA_EV = 0.34
@@ -249,7 +255,7 @@ def build(
         engine: str,
         stage: str,
         label: str,
-        about: dict[str, Json],
+        about: About,
         settings: dict[str, Json],
         *needs: Task,
     ) -> Task:
@@ -260,7 +266,6 @@ def build(
         tasks.append(task)
         return task
 
-    functional = {"functional": "PBE-D3"}
     relaxed = Relaxed(
         energy_eV_per_atom=-5.195,
         lattice_A=(9.576, 9.576, 9.576),
@@ -276,10 +281,10 @@ def build(
         "bundled",
         "relax",
         "Pa-3, PBE-D3",
-        {"phase": "Pa-3", **functional},
+        Relaxation(functional="PBE-D3", phase="Pa-3"),
         {},
     )
-    first = {"temperature_K": 1000.0, "vacancies": 0, **functional}
+    first = Sampling(functional="PBE-D3", temperature_K=1000.0, vacancies=0)
     add(
         Result(Sampled(n_labels=40, temperature_K=990.0, steps=400), frames=labels),
         "bundled",
@@ -293,16 +298,16 @@ def build(
         "borarun-mtp",
         "potential",
         "PBE-D3, training 0",
-        {**functional, "round": 0, "operation": "train"},
+        Training(functional="PBE-D3", round=0),
         {"seed": 5},
     )
     heat = Segment(name="heat", time_ps=60.0, from_K=10.0, to_K=1000.0)
     for number, stop in enumerate(("extrapolation", "completed")):
         atoms, positions, cell = walk(600, 0, 200, False, number)
-        about = {**functional, "round": number}
+        about = {"functional": "PBE-D3", "round": number}
         label = f"PBE-D3, round {number}"
         run = lammps(atoms, positions, cell, "hold", np.full(200, 600.0), stop)
-        explored = {**about, "operation": "explore", "vacancies": 0, "run": 0}
+        explored = Exploration(**about, vacancies=0, run=0)
         add(
             run,
             "lammps",
@@ -319,7 +324,7 @@ def build(
                 "borarun-mtp",
                 "active_learning",
                 f"{label}, selection",
-                {**about, "operation": "select"},
+                Selection(**about),
                 {},
                 fit,
             )
@@ -328,11 +333,11 @@ def build(
                 "bundled",
                 "active_learning",
                 f"{label}, labels",
-                {**about, "operation": "label"},
+                Labelling(**about, part=0),
                 {},
                 fit,
             )
-            trained = {**functional, "round": number + 1, "operation": "train"}
+            trained = Training(functional="PBE-D3", round=number + 1)
             fit = add(
                 training(1, 40, 5),
                 "borarun-mtp",
@@ -359,13 +364,9 @@ def build(
                 run = lammps(atoms, positions * (a / 9.58), cell, branch, T)
                 time_ps = (n_ramp - 1) * INTERVAL_FS / 1000
                 span = Segment(name=branch, time_ps=time_ps, from_K=ends[0], to_K=ends[1])
-                about = {
-                    **functional,
-                    "branch": branch,
-                    "vacancies": 0,
-                    "heating_K_per_ps": rate,
-                    "run": 0,
-                }
+                about = Ramp(
+                    functional="PBE-D3", branch=branch, vacancies=0, heating_K_per_ps=rate, run=0
+                )
                 label = f"PBE-D3, 0 vacancies, {branch} at {rate:g} K/ps"
                 add(
                     run,
@@ -387,12 +388,9 @@ def build(
                 held_K = {"from_K": temperature_K, "to_K": temperature_K}
                 time_ps = n_frames * INTERVAL_FS / 1000
                 produce = Segment(name="produce", time_ps=time_ps, **held_K)
-                about = {
-                    **functional,
-                    "temperature_K": float(temperature_K),
-                    "vacancies": vacancies,
-                    "run": 0,
-                }
+                about = DiffusionRun(
+                    functional="PBE-D3", temperature_K=temperature_K, vacancies=vacancies, run=0
+                )
                 label = f"PBE-D3, {temperature_K:g} K, {vacancies} vacancies"
                 add(
                     run,

@@ -51,8 +51,13 @@ class Squeeze(Section):
 from borarun.stage import Expansion, Products, Records, reference_task
 from borarun.study import Study
 from borarun.subjects.squeeze.section import Squeeze
+from borarun.task import About
 
 NAME = "squeeze"
+
+
+class Squeezing(About):
+    """A functional."""
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
@@ -77,7 +82,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 },
                 stage=NAME,
                 label=functional,
-                about={"functional": functional},
+                about=Squeezing(functional=functional),
                 n_atoms=study.n_atoms(),
             )
             for functional in study.functionals
@@ -103,18 +108,19 @@ class SqueezeFound:
 import numpy as np
 
 from borarun.analysis.spread import spread
+from borarun.operations.reference import Sampled
 from borarun.report.results import Results
 from borarun.report.source import Source
 from borarun.study import Study
 from borarun.subjects.squeeze.results import SqueezeFound
-from borarun.subjects.squeeze.stage import NAME
+from borarun.subjects.squeeze.stage import Squeezing
 
 
 def collect(study: Study, source: Source, results: Results) -> SqueezeFound:
     """Of every run."""
     found = tuple(
-        (done.about("functional"), np.array(source.store.frames(done.key, "labels").energy))
-        for done in source.of(NAME)
+        (done.about.functional, np.array(source.store.frames(done.key, Sampled.LABELS).energy))
+        for done in source.of(Squeezing)
     )
     return SqueezeFound(found, tuple(spread(energy) for _, energy in found))
 ''',
@@ -158,6 +164,7 @@ def energies(results: Results) -> Figure | None:
 import numpy as np
 
 from borarun.live.curves import Look, curve_of
+from borarun.operations.reference import Sampled
 
 FIGURES = {"squeezed": Look("Squeezed energies", "frame", "eV")}
 
@@ -167,7 +174,7 @@ def is_drawn(task):
 
 
 def of_record(study, source, done):
-    energy = np.array(source.store.frames(done.key, "labels").energy)
+    energy = np.array(source.store.frames(done.key, Sampled.LABELS).energy)
     return curve_of("squeezed", done.task, np.arange(len(energy)), energy)
 
 

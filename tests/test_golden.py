@@ -79,7 +79,7 @@ def rendered(study: Study) -> dict[str, str]:
     """Text of every file that is kept, by its place."""
     site, results, found = load_site(GOLDEN / "site.yaml"), stand_ins(study), {}
     for task in expand(study, {}, forecast=True).tasks:
-        if task.stage in WANTED and WANTED[task.stage](task.about):
+        if task.stage in WANTED and WANTED[task.stage](task.about.stored()):
             engine, program, settings = (
                 ENGINES[task.engine],
                 site.program(task.engine),

@@ -25,7 +25,7 @@ from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.operations.reference import Labelled
 from borarun.store import FORMAT, RESOLUTION_A, Store, trajectory_chunks
-from borarun.task import Failure, Ref, Result, Task
+from borarun.task import About, Failure, Ref, Result, Task
 
 TASK = Task(
     engine="lammps",
@@ -34,7 +34,7 @@ TASK = Task(
     version="2025.7",
     stage="heating",
     label="PBE/heating",
-    about={"functional": "PBE"},
+    about=About(functional="PBE"),
 )
 FAILURE = Failure(Cause.FAILED, "no licence", "buy one", "FLEXlm: -5")
 RNG = np.random.default_rng(0)

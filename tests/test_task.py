@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from borarun.causes import Cause
 from borarun.frames import Frames
 from borarun.operations.base import Quantity
-from borarun.task import Cost, Failure, Given, Record, Ref, Settings, Task
+from borarun.task import About, Cost, Failure, Given, Record, Ref, Settings, Task
 
 TASK = Task(
     engine="lammps",
@@ -45,7 +45,7 @@ def test_what_changes_the_result_changes_the_key(change: dict[str, object]) -> N
     [
         {"stage": "diffusion"},
         {"label": "PBE/700 K"},
-        {"about": {"temperature_K": 700}},
+        {"about": About(functional="PBE")},
         {"cores": 64},
         {"cost": Cost(1e6, 1e9)},
         {"settings": dict(reversed(TASK.settings.items()))},

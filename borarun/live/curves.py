@@ -132,5 +132,5 @@ def _live(task: Task) -> Any:
 
 def curve_of(figure: str, task: Task, x: Array, y: Array) -> Curve:
     """The curve of a task, called by what its label says beside the functional."""
-    functional = task.about["functional"]
+    functional = task.about.functional
     return Curve(figure, functional, task.label.removeprefix(f"{functional}, "), x, y)

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Generic, TypeVar, cast
 
 from borarun.causes import Cause
 from borarun.errors import StoreError
 from borarun.report.checks.results import Check
 from borarun.report.provenance.results import Gap
 from borarun.store import Store
-from borarun.task import Failure, Found, Json, Record, Task
+from borarun.task import About, Failure, Found, Record, Task
 from borarun.verdicts import broken, ended_early
+
+Kind = TypeVar("Kind", bound=About, covariant=True)
 
 
 @dataclass(frozen=True)
-class Done:
-    """A finished task with its record."""
+class Done(Generic[Kind]):
+    """A finished task with its record, and what it is about."""
 
     task: Task
     record: Record
+    about: Kind
 
     @property
     def key(self) -> str:
@@ -36,10 +40,6 @@ class Done:
             Where they are not.
         """
         return self.record.facts(kind)
-
-    def about(self, name: str) -> Json:
-        """What the task is about, e.g. ``temperature_K``."""
-        return self.task.about[name]
 
 
 class Source:
@@ -89,7 +89,7 @@ class Source:
             and (failure := ended_early(task, record)) is not None
         }
         self.done = [
-            Done(task, record)
+            Done(task, record, task.about)
             for task in tasks
             if (record := records[task.key]) is not None and record.done and task.key not in early
         ]
@@ -103,26 +103,21 @@ class Source:
             if (record := records[task.key]) is None or not record.done or task.key in early
         ]
 
-    def of(self, stage: str, **about: Json) -> list[Done]:
-        """Finished tasks of a stage whose ``about`` holds these values."""
-        return [
-            d
-            for d in self.done
-            if d.task.stage == stage
-            and all(d.task.about.get(name) == value for name, value in about.items())
-        ]
+    def of(self, kind: type[Kind]) -> list[Done[Kind]]:
+        """Finished tasks of a kind, by the class of what they are about."""
+        return [cast(Done[Kind], done) for done in self.done if isinstance(done.about, kind)]
 
-    def checked(self, done: Done, check: Check) -> bool:
+    def checked(self, done: Done[About], check: Check) -> bool:
         """Keep the check of a run; whether its framework held."""
         self.checks.append(check)
         self._judge(done, None if check.intact else broken(check.verdict))
         return check.intact
 
-    def unusable(self, done: Done, reason: str, remedy: str = "") -> None:
+    def unusable(self, done: Done[About], reason: str, remedy: str = "") -> None:
         """Note a finished task whose record cannot be used; the first reason given is kept."""
         self._judge(done, Failure(Cause.FAILED, f"{reason}.", remedy))
 
-    def _judge(self, done: Done, failure: Failure | None) -> None:
+    def _judge(self, done: Done[About], failure: Failure | None) -> None:
         if self.verdicts.get(done.key) is not None:
             return
         self.verdicts[done.key] = failure

@@ -21,6 +21,7 @@ from ase.data import atomic_masses, chemical_symbols
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds, grown_together, together
 from borarun.analysis.framework import check_framework
+from borarun.engines.lammps import engine as lammps
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.checks.results import Check
 from borarun.report.measured import Array
@@ -28,6 +29,7 @@ from borarun.report.source import Done, Source
 from borarun.report.thinning import thin
 from borarun.structure import find_anions, whole_anions
 from borarun.study import Study
+from borarun.task import About
 
 FEWEST_FRAMES = 20
 
@@ -169,7 +171,7 @@ def vertices_of(anions: Array, numbers: Array, at_centre: frozenset[int] = froze
 def read(
     study: Study,
     source: Source,
-    done: Done,
+    done: Done[About],
     segment: str,
     *,
     directions: bool = True,
@@ -266,7 +268,7 @@ def read(
         anions=anions,
         vertices=vertices,
         mobile=mobile,
-        interval_fs=float(np.median(np.diff(step))) * done.task.settings["timestep_fs"],
+        interval_fs=float(np.median(np.diff(step))) * lammps.Settings.of(done.task).timestep_fs,
         start=blocks.start,
         start_cell=cells[0],
         ions=ions,
@@ -280,7 +282,9 @@ def read(
     )
 
 
-def still_atoms(source: Source, done: Done, segment: str, run: Trajectory) -> Iterator[Array]:
+def still_atoms(
+    source: Source, done: Done[About], segment: str, run: Trajectory
+) -> Iterator[Array]:
     """Every atom of a segment that was read, (3, F) angstrom, unwrapped in the mean cell, without
     drift of the framework; read anew.
     """
@@ -290,7 +294,7 @@ def still_atoms(source: Source, done: Done, segment: str, run: Trajectory) -> It
         yield from trajectory.without_drift(trajectory.unwrap(positions, run.cell), run.framework)
 
 
-def _frames(source: Source, done: Done, segment: str) -> slice:
+def _frames(source: Source, done: Done[About], segment: str) -> slice:
     """The frames of a segment, which follow each other."""
     index = done.facts(MolecularDynamics).segments.index(segment)
     inside = np.flatnonzero(source.store.array(done.key, MolecularDynamics.SEGMENT) == index)
@@ -307,7 +311,7 @@ class _Blocks:
     start : (N, 3) angstrom, in the first frame of all
     """
 
-    def __init__(self, source: Source, done: Done, frames: slice) -> None:
+    def __init__(self, source: Source, done: Done[About], frames: slice) -> None:
         self._store, self._key = source.store, done.key
         chunk = source.store.chunk_frames(done.key, MolecularDynamics.POSITIONS)
         self._rest = slice(min((frames.start // chunk + 1) * chunk, frames.stop), frames.stop)
@@ -360,7 +364,7 @@ class _Waiting:
             )
 
 
-def check(done: Done, run: Trajectory, *, constant: bool) -> Check:
+def check(done: Done[About], run: Trajectory, *, constant: bool) -> Check:
     """Bonds of the anions, and whether they stayed apart; at constant temperature also the
     framework and the two ways to unwrap.
     """

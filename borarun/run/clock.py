@@ -57,7 +57,7 @@ class Pace:
 
 def kind_of(task: Task) -> str:
     """Tasks whose estimates are wrong alike: one program at one piece of work."""
-    return f"{task.engine} {task.about.get('operation', '')}"
+    return f"{task.engine} {task.settings.get('operation', '')}"
 
 
 class Clock:

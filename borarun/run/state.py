@@ -19,8 +19,10 @@ from borarun.run.clock import Clock
 from borarun.run.control import claim_of as driver_claim
 from borarun.run.work import claim_of, progress, running_keys
 from borarun.site import Site, jobs
+from borarun.stage import Training
 from borarun.store import Store
 from borarun.study import Study
+from borarun.subjects.active_learning.stage import Exploration
 from borarun.task import Failure, Task
 from borarun.verdicts import Verdicts
 
@@ -261,33 +263,18 @@ class Observer:
         trained, explored = [], []
         for task in tasks:
             record = self._records.get(task.key)
-            operation = task.about.get("operation")
-            if record is None or operation not in ("train", "explore"):
-                continue
             about = task.about
-            if operation == "train":
+            if record is None:
+                continue
+            if isinstance(about, Training):
                 fit = record.facts(potential.Trained)
                 trained.append(
-                    Trained(
-                        about["functional"],
-                        about["round"],
-                        fit.n_train,
-                        **dict(fit.errors.valid),
-                    )
+                    Trained(about.functional, about.round, fit.n_train, **dict(fit.errors.valid))
                 )
-            else:
+            elif isinstance(about, Exploration):
                 end = record.facts(MolecularDynamics)
-                explored.append(
-                    Explored(
-                        about["functional"],
-                        about["round"],
-                        about["vacancies"],
-                        about["run"],
-                        end.stop,
-                        end.reason,
-                        end.grade_max,
-                    )
-                )
+                which = about.functional, about.round, about.vacancies, about.run
+                explored.append(Explored(*which, end.stop, end.reason, end.grade_max))
         return tuple(trained), tuple(explored)
 
 

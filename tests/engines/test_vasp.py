@@ -57,7 +57,7 @@ from borarun.stage import make_task
 from borarun.store import Store
 from borarun.structure import Cell
 from borarun.structure_files import read_structure
-from borarun.task import Ref, Result
+from borarun.task import About, Ref, Result
 from borarun.units import EV_PER_A3_IN_KBAR
 
 ROOT = Path(__file__).parents[2]
@@ -760,7 +760,7 @@ class TestLabel:
                 {**LIH, "operation": "label", "functional": "PBE", **keys},
                 stage="",
                 label="",
-                about={},
+                about=About(),
                 n_atoms=8,
             ).key
 
@@ -1131,7 +1131,7 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
             {"operation": operation, **common, **keys},
             stage="test",
             label=operation,
-            about={},
+            about=About(),
             n_atoms=104,
             inputs=inputs,
         )

@@ -16,6 +16,7 @@ from borarun.places import Places, StoredRecords
 from borarun.plan import expand
 from borarun.store import Store
 from borarun.study import Study
+from borarun.subjects.active_learning.stage import Exploration
 from borarun.task import Task
 
 EDGE_A = 10.0
@@ -28,8 +29,8 @@ def tasks(study: Study, places: Places) -> dict[str, Task]:
     """An exploration, a heating run and a run at constant temperature of the study."""
     known = expand(study, StoredRecords(Store(places.store)), forecast=True).tasks
     return {
-        "explore": next(task for task in known if task.about.get("operation") == "explore"),
-        "heating": next(task for task in known if task.about.get("branch") == "heating"),
+        "explore": next(task for task in known if isinstance(task.about, Exploration)),
+        "heating": next(task for task in known if getattr(task.about, "branch", "") == "heating"),
         "diffusion": next(task for task in known if task.stage == "diffusion"),
     }
 

@@ -24,6 +24,7 @@ from borarun.report.measured import Measured
 from borarun.report.provenance.collect import provenance
 from borarun.report.source import Source
 from borarun.store import Store
+from borarun.subjects.active_learning.stage import Exploration, Labelling
 from borarun.subjects.diffusion.arrhenius import lines, with_phases
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating import figures as heating_figures
@@ -266,8 +267,8 @@ def test_labels_of_a_round_in_several_tasks_add_up(
     results: Results, made: Any, tmp_path: Path
 ) -> None:
     store = Store(tmp_path)
-    first = next(task for task in made.tasks if task.about.get("operation") == "label")
-    explored = next(task for task in made.tasks if task.about.get("operation") == "explore")
+    first = next(task for task in made.tasks if isinstance(task.about, Labelling))
+    explored = next(task for task in made.tasks if isinstance(task.about, Exploration))
     second = replace(first, settings={**first.settings, "part": 2}, label="more labels")
     for task in (explored, first):
         (tmp_path / f"{task.key}.zarr.zip").hardlink_to(made.store.root / f"{task.key}.zarr.zip")
@@ -323,8 +324,8 @@ def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_pa
         task
         for task in made.tasks
         if task.stage == "diffusion"
-        and task.about["temperature_K"] == 600
-        and task.about["vacancies"] == 1
+        and task.about.temperature_K == 600
+        and task.about.vacancies == 1
     ]
     store = Store(tmp_path)
     record = made.store.record(tasks[0].key)

@@ -24,10 +24,12 @@ from borarun.structure import Cell, find_anions, whole_anions
 from borarun.structure_files import read_structure
 from borarun.study import Study
 from borarun.subjects.diffusion.results import DiffusionFound
+from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.heating import tables as heating_tables
 from borarun.subjects.heating.results import HeatingFound
+from borarun.subjects.heating.stage import Ramp
 from borarun.subjects.reorientation.results import ReorientationFound
-from borarun.task import Result, Task
+from borarun.task import About, Result, Task
 from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 
 ROOT = Path(__file__).parents[2]
@@ -154,7 +156,7 @@ def found(
         result: Result,
         stage: str,
         label: str,
-        about: dict[str, Any],
+        about: About,
         segment: Segment,
     ) -> None:
         cell = Cell(seed=crc32(label.encode()))  # a key of its own
@@ -167,7 +169,7 @@ def found(
             "1",
             stage,
             label,
-            {"functional": "PBE-D3", "vacancies": 0, **about},
+            about,
         )
         store.write(task, result, {"borarun": "0.1"})
         tasks.append(task)
@@ -193,7 +195,7 @@ def found(
         )
         time_ps = (n - 1) * INTERVAL_FS / 1000
         span = Segment(name=branch, time_ps=time_ps, from_K=ends[0], to_K=ends[1])
-        about = {"branch": branch, "heating_K_per_ps": 10.0, "run": 0}
+        about = Ramp(functional="PBE-D3", branch=branch, vacancies=0, heating_K_per_ps=10.0, run=0)
         add(
             lammps_record(crystal.atoms, positions, cell, branch, T),
             "heating",
@@ -224,7 +226,8 @@ def found(
                 np.full(n, T),
             )
             held = Segment(name="produce", time_ps=n * INTERVAL_FS / 1000, from_K=T, to_K=T)
-            add(run, "diffusion", f"{T:g} K", {"temperature_K": T, "run": 0}, held)
+            about = DiffusionRun(functional="PBE-D3", temperature_K=T, vacancies=0, run=0)
+            add(run, "diffusion", f"{T:g} K", about, held)
     return collect(study, tasks, store)
 
 

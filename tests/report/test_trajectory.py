@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from synthetic import crystal, lammps, make_study, walk
 
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds
+from borarun.engines.lammps.deck import Segment, Settings
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.source import Done, Source
 from borarun.report.trajectory import elements_at_centre, read, still_atoms, vertices_of
 from borarun.store import Store
-from borarun.structure import find_anions
+from borarun.structure import Cell, find_anions
 from borarun.structure_files import read_structure
+from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.task import Task
 
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -78,7 +81,10 @@ def store_run(store: Store, label: str, order: np.ndarray, n_cells: int) -> Done
     shifts = np.einsum("r,fi->rif", np.arange(n_cells), cell[:, 0])
     positions = np.concatenate([positions + shift for shift in shifts])[order]
     cell = cell * np.array([n_cells, 1, 1])[:, None]
-    task = Task("lammps", {"timestep_fs": 1.0, "for": label}, {}, "1", "diffusion", label, {})
+    segment = Segment(name="produce", time_ps=15.0, from_K=600.0, to_K=600.0)
+    run = Settings(segments=(segment,), timestep_fs=1.0, cell=Cell(seed=crc32(label.encode())))
+    about = DiffusionRun(functional="PBE", temperature_K=600.0, vacancies=0, run=0)
+    task = Task("lammps", run.model_dump(mode="json"), {}, "1", "diffusion", label, about)
     numbers = np.tile(atoms.numbers, n_cells)[order]
     result = lammps(
         Atoms(numbers, positions[:, :, 0]), positions, cell, "produce", np.full(n_frames, 600.0)
@@ -92,7 +98,7 @@ def store_run(store: Store, label: str, order: np.ndarray, n_cells: int) -> Done
         ),
         {},
     )
-    return Done(task, record_of(task, result.facts))
+    return Done(task, record_of(task, result.facts), about)
 
 
 @pytest.mark.parametrize("frames_per_chunk", [8192, 64, 32])

@@ -53,7 +53,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
     last = next(
         task
         for task in tasks
-        if task.about.get("operation") == "train" and task.about["round"] == 1
+        if task.about.stored().get("operation") == "train" and task.about.round == 1
     )
     made = training()
     almtp = Quantity(np.frombuffer(b"almtp \xff", np.uint8), "1", ("byte",))
@@ -121,7 +121,7 @@ def test_training_sets_are_those_of_the_fit_with_every_digit(exported: tuple[Pat
     fit = [
         task
         for task in expand(study, StoredRecords(store)).tasks
-        if task.about.get("operation") == "train"
+        if task.about.stored().get("operation") == "train"
     ][-1]
     expected = split(store.inputs(fit), ENGINES["borarun-mtp"].Settings(**fit.settings))
     species = Potential.read(POTENTIAL).species

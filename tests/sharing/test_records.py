@@ -15,7 +15,7 @@ from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.sharing.records import share, verify
 from borarun.store import Store
-from borarun.task import Ref, Task
+from borarun.task import About, Ref, Task
 
 TASK = Task(
     "lammps",
@@ -24,7 +24,7 @@ TASK = Task(
     "2025.7",
     "heating",
     "PBE/heating",
-    {"functional": "PBE"},
+    About(functional="PBE"),
 )
 RNG = np.random.default_rng(0)
 RESULT = anything(

@@ -35,9 +35,8 @@ def selected(count: int) -> Selected:
 
 
 def _of(plan: Plan, stage: str, **about: Any) -> list[Task]:
-    return [
-        task for task in plan.tasks if task.stage == stage and about.items() <= task.about.items()
-    ]
+    tasks = [task for task in plan.tasks if task.stage == stage]
+    return [task for task in tasks if about.items() <= task.about.stored().items()]
 
 
 def _explored(
@@ -50,7 +49,7 @@ def _explored(
 def _learned(plan: Plan, number: int) -> dict[str, Record]:
     found = {}
     for task in _of(plan, "active_learning"):
-        if (task.about["operation"], task.about["round"]) in {
+        if (task.about.operation, task.about.round) in {
             ("select", number),
             ("label", number),
             ("train", number + 1),
@@ -452,7 +451,7 @@ def test_another_rate_adds_its_ramps_and_changes_no_other_key(mini_study: Path) 
     )
     plan = expand(study, {}, forecast=True)
     assert before < {task.key for task in plan.tasks} and len(plan.tasks) - len(before) == 2
-    ramps = {(t.about["heating_K_per_ps"], t.about["branch"]): t for t in _of(plan, "heating")}
+    ramps = {(t.about.heating_K_per_ps, t.about.branch): t for t in _of(plan, "heating")}
     assert [
         ramps[rate, "cooling"].settings["segments"][0]["time_ps"] for rate in (500, 1000)
     ] == pytest.approx([0.8, 0.2])
@@ -470,8 +469,8 @@ def test_repeated_ramps_change_no_other_key(mini_study: Path) -> None:
     )
     plan = expand(study, {}, forecast=True)
     assert before < {task.key for task in plan.tasks} and len(plan.tasks) - len(before) == 4
-    heated = [t for t in _of(plan, "heating") if t.about["branch"] == "heating"]
-    assert [t.about["run"] for t in heated] == [0, 1, 2]
+    heated = [t for t in _of(plan, "heating") if t.about.branch == "heating"]
+    assert [t.about.run for t in heated] == [0, 1, 2]
     assert len({t.settings["seed"] for t in heated}) == 3
     assert len({t.label for t in heated}) == 3
 

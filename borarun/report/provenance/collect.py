@@ -15,6 +15,11 @@ from borarun.study import Study
 from borarun.task import Task
 
 
+def _seed(task: Task) -> int | None:
+    seed = task.settings.get("seed")
+    return seed if isinstance(seed, int) else None
+
+
 def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenance:
     """The study as it was understood, and what answered."""
     text = io.StringIO()
@@ -25,7 +30,7 @@ def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenanc
             d.task.label,
             d.task.engine,
             d.task.version,
-            d.task.settings.get("seed"),
+            _seed(d.task),
             d.key,
         )
         for d in source.done

@@ -13,6 +13,7 @@ from borarun.report.measured import Array
 from borarun.report.source import Done, Source
 from borarun.report.thinning import peaks
 from borarun.study import Study
+from borarun.subjects.active_learning.stage import Exploration
 from borarun.subjects.potential.collect import exploration
 from borarun.task import Task
 from borarun.units import FS_PER_PS
@@ -25,10 +26,10 @@ MOST_POINTS = 200
 
 def is_drawn(task: Task) -> bool:
     """Explorations are; labels and trainings are not."""
-    return task.about.get("operation") == "explore"
+    return isinstance(task.about, Exploration)
 
 
-def of_record(study: Study, source: Source, done: Done) -> Curve | None:
+def of_record(study: Study, source: Source, done: Done[Exploration]) -> Curve | None:
     """The curve of a finished exploration."""
     found = exploration(source, done)
     return _graded(done.task, found.grade_time_ps, found.grade)
@@ -36,7 +37,7 @@ def of_record(study: Study, source: Source, done: Done) -> Curve | None:
 
 def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
     """The curve of an exploration as far as it has come."""
-    timestep_fs = lammps.Settings(**task.settings).timestep_fs
+    timestep_fs = lammps.Settings.of(task).timestep_fs
     grades = lammps.grades_so_far(directory)
     return _graded(task, grades[:, 0] * timestep_fs / FS_PER_PS, grades[:, 1])
 
@@ -44,4 +45,5 @@ def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
 def _graded(task: Task, time_ps: Array, grade: Array) -> Curve:
     whole = np.isfinite(grade)
     curve = curve_of("grade", task, *peaks(time_ps[whole], grade[whole], MOST_POINTS))
-    return replace(curve, limit=float(task.settings["grade"]["threshold_break"]))
+    watched = lammps.Settings.of(task).grade
+    return curve if watched is None else replace(curve, limit=watched.threshold_break)

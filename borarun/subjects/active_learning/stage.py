@@ -11,6 +11,7 @@ the loop.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from borarun.engines.potential.base import PotentialSection
 from borarun.operations.dynamics import MolecularDynamics
@@ -31,10 +32,34 @@ from borarun.stage import (
 )
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
-from borarun.task import Ref, Task, items_of, ref_of
+from borarun.task import About, Ref, Task, items_of, ref_of
 from borarun.units import PS_PER_NS
 
 NAME = "active_learning"
+
+
+class Exploration(About):
+    """A run that searches for configurations that the potential does not know."""
+
+    round: int
+    operation: Literal["explore"] = "explore"
+    vacancies: int
+    run: int
+
+
+class Selection(About):
+    """The selection of a round."""
+
+    round: int
+    operation: Literal["select"] = "select"
+
+
+class Labelling(About):
+    """A part of the labels of a round."""
+
+    round: int
+    operation: Literal["label"] = "label"
+    part: int
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
@@ -165,13 +190,9 @@ class _Loop:
                     stage=NAME,
                     label=f"{self.functional}, round {number}, exploration with "
                     f"{plural(vacancies, 'vacancy')}, run {run}",
-                    about={
-                        "functional": self.functional,
-                        "round": number,
-                        "operation": "explore",
-                        "vacancies": vacancies,
-                        "run": run,
-                    },
+                    about=Exploration(
+                        functional=self.functional, round=number, vacancies=vacancies, run=run
+                    ),
                     n_atoms=self.study.n_atoms(section.supercell),
                 )
                 tasks.append(task)
@@ -183,14 +204,13 @@ class _Loop:
         """
         section = self.study.section(ActiveLearning)
         assert section is not None
-        about = {"functional": self.functional, "round": number}
         select = select_task(
             self.study,
             self.potential,
             tuple(Ref(task.key, "candidates") for task in explorations),
             stage=NAME,
             label=f"{self.functional}, round {number}, selection",
-            about={**about, "operation": "select"},
+            about=Selection(functional=self.functional, round=number),
         )
         if not self._finished([select], f"selection of round {number}"):
             return None
@@ -205,7 +225,7 @@ class _Loop:
                 inputs={"frames": Ref(select.key, "selected")},
                 stage=NAME,
                 label=f"{self.functional}, round {number}, labels {part + 1} of {parts}",
-                about={**about, "operation": "label", "part": part},
+                about=Labelling(functional=self.functional, round=number, part=part),
                 n_atoms=self.study.n_atoms(section.supercell) * math.ceil(selected / parts),
             )
             for part in range(parts)

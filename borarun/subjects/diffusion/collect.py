@@ -21,6 +21,7 @@ from borarun.analysis.diffusion import (
 )
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.regression import Regression, regression
+from borarun.engines.lammps import engine as lammps
 from borarun.errors import BorarunError
 from borarun.report.checks.results import Check
 from borarun.report.measured import Array, Measured
@@ -31,7 +32,7 @@ from borarun.report.trajectory import Trajectory, check, read
 from borarun.study import Study
 from borarun.subjects.diffusion.arrhenius import barriers, lines, with_phases
 from borarun.subjects.diffusion.results import DiffusionFound, Transport
-from borarun.subjects.diffusion.stage import NAME
+from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.diffusion.structure.collect import Places, local_structure, places
 from borarun.subjects.diffusion.structure.results import LocalStructure
 from borarun.subjects.heating.results import HeatingFound
@@ -48,7 +49,7 @@ PARTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 class _Run:
     """What one run contributes."""
 
-    done: Done
+    done: Done[DiffusionRun]
     check: Check
     n_atoms: int
     n_mobile: int
@@ -67,10 +68,10 @@ class _Run:
 def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
     """Every temperature and vacancy count that has a usable run."""
     turning = study.section(Reorientation)
-    groups: dict[tuple[str, float, int], list[Done]] = {}
-    for done in source.of(NAME):
+    groups: dict[tuple[str, float, int], list[Done[DiffusionRun]]] = {}
+    for done in source.of(DiffusionRun):
         groups.setdefault(
-            (done.about("functional"), done.about("temperature_K"), done.about("vacancies")), []
+            (done.about.functional, done.about.temperature_K, done.about.vacancies), []
         ).append(done)
     transport: list[Transport] = []
     turned: list[Rotation] = []
@@ -123,7 +124,7 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
     )
 
 
-def _run(done: Done, run: Trajectory) -> _Run:
+def _run(done: Done[DiffusionRun], run: Trajectory) -> _Run:
     ions = run.ions
     tracer = diffusivity(ions, run.interval_fs)
     return _Run(
@@ -152,9 +153,8 @@ def _run(done: Done, run: Trajectory) -> _Run:
 
 def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
     first = runs[0]
-    functional, temperature_K, vacancies = (
-        first.done.about(name) for name in ("functional", "temperature_K", "vacancies")
-    )
+    about = first.done.about
+    functional, temperature_K, vacancies = about.functional, about.temperature_K, about.vacancies
     units = study.formula_units(study.supercell)
     n_frames = min(run.n_frames for run in runs)
     lags = thin_log(max(n_frames // 2, 2))
@@ -186,7 +186,7 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         n_blocks=tracer.n_blocks,
         freedom=tracer.freedom,
         relative_error=tracer.error / tracer.value if tracer.value > 0 else inf,
-        seeds=tuple(run.done.task.settings["seed"] for run in runs),
+        seeds=tuple(lammps.Settings.of(run.done.task).seed for run in runs),
         volume_A3=volume,
         lag_ps=lags * first.interval_fs / FS_PER_PS,
         msd_A2=np.mean([run.msd[lags] for run in runs], axis=0),

@@ -16,6 +16,7 @@ from borarun.report.source import Done, Source
 from borarun.report.thinning import thin_log
 from borarun.report.trajectory import FEWEST_FRAMES, read
 from borarun.study import Study
+from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.task import Task
 from borarun.units import FS_PER_PS
 
@@ -29,7 +30,7 @@ def is_drawn(task: Task) -> bool:
     return True
 
 
-def of_record(study: Study, source: Source, done: Done) -> Curve | None:
+def of_record(study: Study, source: Source, done: Done[DiffusionRun]) -> Curve | None:
     """The curve of a finished run; None where it has too few frames."""
     run = read(study, source, done, "produce", directions=False, bonds=False, toroidal=False)
     return None if run is None else _moved(done.task, run.ions, run.interval_fs)
@@ -37,7 +38,7 @@ def of_record(study: Study, source: Source, done: Done) -> Curve | None:
 
 def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
     """The curve of a run as far as it has come; None where it has too few frames."""
-    settings = lammps.Settings(**task.settings)
+    settings = lammps.Settings.of(task)
     found = lammps.frames_so_far(settings, directory, "produce", MOST_FRAMES)
     if found is None or len(found.steps) < FEWEST_FRAMES:
         return None

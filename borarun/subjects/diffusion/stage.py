@@ -15,8 +15,17 @@ from borarun.stage import (
 )
 from borarun.study import Study
 from borarun.subjects.diffusion.section import Diffusion
+from borarun.task import About
 
 NAME = "diffusion"
+
+
+class DiffusionRun(About):
+    """A run at constant temperature."""
+
+    temperature_K: float
+    vacancies: int
+    run: int
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
@@ -39,12 +48,12 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}"
                     + (f", run {run}" if section.runs > 1 else ""),
-                    about={
-                        "functional": functional,
-                        "temperature_K": temperature,
-                        "vacancies": vacancies,
-                        "run": run,
-                    },
+                    about=DiffusionRun(
+                        functional=functional,
+                        temperature_K=temperature,
+                        vacancies=vacancies,
+                        run=run,
+                    ),
                 )
                 tasks.append(task)
     return Expansion(tuple(tasks))

@@ -10,6 +10,7 @@ from borarun.analysis import lattice, transition
 from borarun.analysis.lattice import Mean
 from borarun.analysis.transition import Branch as Fit
 from borarun.analysis.transition import Branches
+from borarun.engines.lammps import engine as lammps
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.measured import Array, Measured
 from borarun.report.results import Results
@@ -18,7 +19,7 @@ from borarun.study import Study
 from borarun.subjects.heating.order import ramps
 from borarun.subjects.heating.ramps import bin_width_K, is_slowest, ramp_rate, set_temperature
 from borarun.subjects.heating.results import Branch, HeatingFound, LatticePoint, Transition
-from borarun.subjects.heating.stage import NAME
+from borarun.subjects.heating.stage import Ramp
 
 FEWEST_FRAMES = 50
 ROOM_K = 300.0
@@ -34,10 +35,9 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
     values: dict[tuple[str, int, float], list[tuple[Mean, Mean]]] = {}
     fits: dict[tuple[str, int, float], dict[str, list[Fit]]] = {}
     units = study.formula_units((1, 1, 1))
-    for done in source.of(NAME):
-        functional, vacancies, name, rate = (
-            done.about(what) for what in ("functional", "vacancies", "branch", "heating_K_per_ps")
-        )
+    for done in source.of(Ramp):
+        functional, vacancies = done.about.functional, done.about.vacancies
+        name, rate = done.about.branch, done.about.heating_K_per_ps
         temperature_K = set_temperature(
             done.task, source.store.array(done.key, MolecularDynamics.STEP)
         )
@@ -86,7 +86,7 @@ def _measured(mean: Mean) -> Measured:
 
 
 def _branch(
-    study: Study, source: Source, done: Done, temperature_K: Array, cell: Array, fit: Fit
+    study: Study, source: Source, done: Done[Ramp], temperature_K: Array, cell: Array, fit: Fit
 ) -> Branch:
     units = study.formula_units((1, 1, 1))
     a, edges = (
@@ -99,14 +99,14 @@ def _branch(
 
     parameter, volume = binned(a), binned(a**3 / units)
     return Branch(
-        functional=done.about("functional"),
-        vacancies=done.about("vacancies"),
-        branch=done.about("branch"),
-        run=done.about("run"),
+        functional=done.about.functional,
+        vacancies=done.about.vacancies,
+        branch=done.about.branch,
+        run=done.about.run,
         rate_K_per_ps=ramp_rate(done.task),
-        heating_K_per_ps=done.about("heating_K_per_ps"),
+        heating_K_per_ps=done.about.heating_K_per_ps,
         n_atoms=len(source.store.array(done.key, MolecularDynamics.NUMBERS)),
-        seed=done.task.settings["seed"],
+        seed=lammps.Settings.of(done.task).seed,
         temperature_K=parameter.temperature_K,
         lattice_A=parameter.value,
         error_A=parameter.error,

@@ -14,6 +14,7 @@ from borarun.report.measured import Array
 from borarun.report.source import Done, Source
 from borarun.study import Study
 from borarun.subjects.heating.ramps import bin_width_K, set_temperature
+from borarun.subjects.heating.stage import Ramp
 from borarun.task import Task
 
 FIGURES = {"lattice": Look("Lattice parameter on ramps", "temperature, K", "a, Å")}
@@ -24,7 +25,7 @@ def is_drawn(task: Task) -> bool:
     return True
 
 
-def of_record(study: Study, source: Source, done: Done) -> Curve | None:
+def of_record(study: Study, source: Source, done: Done[Ramp]) -> Curve | None:
     """The curve of a finished ramp."""
     cell = source.store.array(done.key, MolecularDynamics.CELL)
     a = lattice.lattice_parameter(cell, study.supercell)

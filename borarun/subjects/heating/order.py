@@ -15,7 +15,7 @@ from borarun.report.trajectory import Trajectory, check, read
 from borarun.study import Study
 from borarun.subjects.heating.ramps import bin_width_K, is_slowest, set_temperature
 from borarun.subjects.heating.results import OrderBranch
-from borarun.subjects.heating.stage import NAME
+from borarun.subjects.heating.stage import Ramp
 
 COLD_PART = 20
 """Orientations are compared with their mean over so small a part of the heating run, at its cold
@@ -29,8 +29,8 @@ def ramps(study: Study, source: Source) -> tuple[OrderBranch, ...]:
     """
     order: list[OrderBranch] = []
     cold: dict[tuple[str, int], Array] = {}
-    for done in source.of(NAME):
-        branch, group = done.about("branch"), (done.about("functional"), done.about("vacancies"))
+    for done in source.of(Ramp):
+        branch, group = done.about.branch, (done.about.functional, done.about.vacancies)
         try:
             run = read(study, source, done, branch, toroidal=False)
         except BorarunError as error:
@@ -41,7 +41,7 @@ def ramps(study: Study, source: Source) -> tuple[OrderBranch, ...]:
         intact = source.checked(done, check(done, run, constant=False))
         if (
             not is_slowest(source, done)
-            or done.about("run") > 0
+            or done.about.run > 0
             or not intact
             or run.anions.shape[1] == 1
         ):  # a single atom has no orientation
@@ -69,7 +69,7 @@ def _cold_orientation(run: Trajectory) -> Array:
     )
 
 
-def _branch(done: Done, run: Trajectory, temperature_K: Array, cold: Array) -> OrderBranch:
+def _branch(done: Done[Ramp], run: Trajectory, temperature_K: Array, cold: Array) -> OrderBranch:
     """Shares of the sites and order of the orientations on a ramp, in bins of temperature."""
     sites = find_sites(run.centres.mean(axis=2), run.mean_cell)
     site = occupancy.nearest_site(run.ions, sites, run.mean_cell)
@@ -80,9 +80,9 @@ def _branch(done: Done, run: Trajectory, temperature_K: Array, cold: Array) -> O
         return lattice.binned(temperature_K, values, width_K=bin_width_K(done.task))
 
     return OrderBranch(
-        functional=done.about("functional"),
-        vacancies=done.about("vacancies"),
-        branch=done.about("branch"),
+        functional=done.about.functional,
+        vacancies=done.about.vacancies,
+        branch=done.about.branch,
         n_atoms=len(run.numbers),
         n_anions=len(run.anions),
         n_frames=run.n_frames,

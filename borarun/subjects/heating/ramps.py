@@ -7,7 +7,7 @@ import numpy as np
 from borarun.engines.lammps import engine as lammps
 from borarun.report.measured import Array
 from borarun.report.source import Done, Source
-from borarun.subjects.heating.stage import NAME
+from borarun.subjects.heating.stage import Ramp
 from borarun.task import Task
 from borarun.units import FS_PER_PS
 
@@ -17,19 +17,21 @@ about a picosecond.
 """
 
 
-def is_slowest(source: Source, done: Done) -> bool:
+def is_slowest(source: Source, done: Done[Ramp]) -> bool:
     """Whether a ramp, or the heating before it, is the slowest that is done with the same cell and
     functional.
     """
-    same = source.of(NAME, functional=done.about("functional"), vacancies=done.about("vacancies"))
-    return bool(
-        done.about("heating_K_per_ps") == min(other.about("heating_K_per_ps") for other in same)
+    ours = done.about
+    return ours.heating_K_per_ps == min(
+        other.about.heating_K_per_ps
+        for other in source.of(Ramp)
+        if (other.about.functional, other.about.vacancies) == (ours.functional, ours.vacancies)
     )
 
 
 def set_temperature(task: Task, step: Array) -> Array:
     """(F,) K: the thermostat's temperature at each frame of a ramp."""
-    run = lammps.Settings.model_validate(task.settings)
+    run = lammps.Settings.of(task)
     segment = run.segments[0]
     part = step * run.timestep_fs / FS_PER_PS / segment.time_ps
     return np.asarray(segment.from_K + (segment.to_K - segment.from_K) * part)
@@ -37,7 +39,7 @@ def set_temperature(task: Task, step: Array) -> Array:
 
 def ramp_rate(task: Task) -> float:
     """Heating or cooling rate of a ramp, K/ps."""
-    segment = lammps.Settings.model_validate(task.settings).segments[0]
+    segment = lammps.Settings.of(task).segments[0]
     return float(abs(segment.to_K - segment.from_K) / segment.time_ps)
 
 

@@ -19,9 +19,18 @@ from borarun.stage import (
 )
 from borarun.study import Study
 from borarun.subjects.heating.section import Heating
-from borarun.task import Json, Ref
+from borarun.task import About, Json, Ref
 
 NAME = "heating"
+
+
+class Ramp(About):
+    """A heating run, or the cooling run after it; the rate is that of the heating."""
+
+    branch: str
+    vacancies: int
+    heating_K_per_ps: float
+    run: int
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
@@ -78,13 +87,13 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     inputs=inputs,
                     stage=NAME,
                     label=f"{what}, {branch}{at}{which}",
-                    about={
-                        "functional": functional,
-                        "branch": branch,
-                        "vacancies": vacancies,
-                        "heating_K_per_ps": heating,
-                        "run": run,
-                    },
+                    about=Ramp(
+                        functional=functional,
+                        branch=branch,
+                        vacancies=vacancies,
+                        heating_K_per_ps=heating,
+                        run=run,
+                    ),
                     n_atoms=study.n_atoms(study.supercell),
                 )
                 tasks.append(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from borarun.analysis import functionals, neutron
+from borarun.engines.phonopy import engine as phonopy
 from borarun.operations.base import Item
 from borarun.operations.phonons import HarmonicPhonons as Found
 from borarun.report.results import Results
@@ -10,6 +11,7 @@ from borarun.report.source import Done, Source
 from borarun.study import Study
 from borarun.subjects.phonons import section as study_section
 from borarun.subjects.phonons.results import Phonons, PhononsFound
+from borarun.subjects.phonons.stage import Frequencies
 from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
 
 
@@ -31,21 +33,18 @@ def measured_peaks(study: Study) -> tuple[float, ...]:
 def phonons(study: Study, source: Source, atoms_per_formula: int) -> tuple[Phonons, ...]:
     """Phonons phase by phase, with every functional."""
     measured = measured_peaks(study)
-    found = [
-        _phonons(source, done, atoms_per_formula, measured)
-        for done in source.of("phonons", operation="phonons")
-    ]
+    found = [_phonons(source, done, atoms_per_formula, measured) for done in source.of(Frequencies)]
     phases = list(study.material.phases)
     return tuple(sorted(found, key=lambda one: phases.index(one.phase)))
 
 
 def _phonons(
-    source: Source, done: Done, atoms_per_formula: int, measured: tuple[float, ...]
+    source: Source, done: Done[Frequencies], atoms_per_formula: int, measured: tuple[float, ...]
 ) -> Phonons:
     def array(name: Item) -> functionals.Array:
         return source.store.array(done.key, name)
 
-    facts, settings = done.facts(Found), done.task.settings
+    facts, settings = done.facts(Found), phonopy.Settings.of(done.task)
     frequency = array(Found.DOS_FREQUENCY) * THZ_IN_MEV
     units = facts.n_atoms_primitive / atoms_per_formula
     total = array(Found.DOS_TOTAL) / THZ_IN_MEV / units
@@ -56,12 +55,12 @@ def _phonons(
     }
     seen = neutron.weighted(projected)
     return Phonons(
-        phase=done.about("phase"),
-        functional=done.about("functional"),
-        supercell=tuple(settings["supercell"]),
-        mesh=tuple(settings["mesh"]),
-        displacement_A=settings["displacement_A"],
-        width_meV=settings["width_THz"] * THZ_IN_MEV,
+        phase=done.about.phase,
+        functional=done.about.functional,
+        supercell=settings.supercell,
+        mesh=settings.mesh,
+        displacement_A=settings.displacement_A,
+        width_meV=settings.width_THz * THZ_IN_MEV,
         n_displacements=facts.n_displacements,
         frequency_meV=frequency,
         dos=total,

@@ -5,17 +5,39 @@ the frequencies.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from borarun.engines.phonopy.engine import count_displacements
 from borarun.operations.phonons import Displaced
 from borarun.stage import Expansion, Product, Products, Records, make_task, reference_task
 from borarun.study import Study
 from borarun.subjects.phonons.section import Phonons
-from borarun.task import Ref, Task
+from borarun.task import About, Ref, Task
 from borarun.units import THZ_IN_MEV
 
 NAME = "phonons"
+
+
+class Displacements(About):
+    """The displacements of a phase."""
+
+    phase: str
+    operation: Literal["displace"] = "displace"
+
+
+class Forces(About):
+    """A part of the forces of the displacements."""
+
+    phase: str
+    operation: Literal["label"] = "label"
+    part: int
+
+
+class Frequencies(About):
+    """The frequencies that follow from the forces."""
+
+    phase: str
+    operation: Literal["phonons"] = "phonons"
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
@@ -72,6 +94,7 @@ def _task(
             "path": section.band_path or "",
             "temperatures_K": section.temperatures_K,
         }
+    about = Displacements if operation == "displace" else Frequencies
     return make_task(
         "phonopy",
         settings,
@@ -79,7 +102,7 @@ def _task(
         stage=NAME,
         label=f"{phase} with {functional}, "
         f"{'displacements' if operation == 'displace' else 'frequencies'}",
-        about={"phase": phase, "functional": functional, "operation": operation},
+        about=about(functional=functional, phase=phase),
         n_atoms=study.n_atoms(section.supercell),
     )
 
@@ -95,7 +118,7 @@ def _labels(study: Study, displace: Task, phase: str, functional: str, count: in
             inputs={"frames": Ref(displace.key, "displaced")},
             stage=NAME,
             label=f"{phase} with {functional}, forces {part + 1} of {parts}",
-            about={"phase": phase, "functional": functional, "operation": "label", "part": part},
+            about=Forces(functional=functional, phase=phase, part=part),
             n_atoms=study.n_atoms(section.supercell) * math.ceil(count / parts),
         )
         for part in range(parts)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 
+from borarun import stage
 from borarun.analysis.deviations import Deviations, deviations
+from borarun.engines.lammps import engine as lammps
 from borarun.operations import potential as operations
 from borarun.operations.base import Item
 from borarun.operations.dynamics import MolecularDynamics
@@ -17,6 +20,7 @@ from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.report.thinning import peaks
 from borarun.study import Study
+from borarun.subjects.active_learning import stage as rounds
 from borarun.subjects.potential.results import (
     Errors,
     Exploration,
@@ -27,9 +31,13 @@ from borarun.subjects.potential.results import (
     Training,
 )
 from borarun.subjects.training_set.section import TrainingSet
+from borarun.subjects.training_set.stage import Contacts, FirstLabels, Sampling
+from borarun.task import About
 from borarun.units import EV_PER_A3_IN_KBAR, FS_PER_PS
 
 PARITY_POINTS = 3000
+
+Kind = TypeVar("Kind", rounds.Exploration, rounds.Selection, rounds.Labelling)
 
 
 def collect(study: Study, source: Source, results: Results) -> PotentialFound:
@@ -41,17 +49,11 @@ def collect(study: Study, source: Source, results: Results) -> PotentialFound:
 
 def learning(study: Study, source: Source, functional: str) -> Learning:
     """How the potential of a functional came to be, as far as it did."""
-    trained = source.of("potential", functional=functional) + source.of(
-        "active_learning", functional=functional, operation="train"
-    )
-    trained.sort(key=lambda d: d.about("round"))
+    trained = [d for d in source.of(stage.Training) if d.about.functional == functional]
+    trained.sort(key=lambda d: d.about.round)
     trainings = tuple(_training(d) for d in trained)
     numbers = sorted(
-        {
-            d.about("round")
-            for d in source.of("active_learning", functional=functional)
-            if d.about("operation") == "explore"
-        }
+        {d.about.round for d in source.of(rounds.Exploration) if d.about.functional == functional}
     )
     by_number = {training.number: training for training in trainings}
     given = study.labels(functional)
@@ -60,17 +62,14 @@ def learning(study: Study, source: Source, functional: str) -> Learning:
     labelled_again = section is not None and section.dynamics.is_labelled_again(study.reference)
     first = [
         d
-        for d in source.of("training_set", functional=functional)
-        if not (labelled_again and d.task.settings["operation"] == "aimd")
+        for d in source.of(FirstLabels)
+        if d.about.functional == functional and not (labelled_again and type(d.about) is Sampling)
     ]
     return Learning(
         functional=functional,
         n_given=n_given,
         n_initial=n_given + sum(d.facts(Labelled).n_labels for d in first),
-        n_pushed=sum(
-            d.facts(Labelled).n_labels
-            for d in source.of("training_set", functional=functional, operation="contacts")
-        ),
+        n_pushed=sum(d.facts(Labelled).n_labels for d in first if isinstance(d.about, Contacts)),
         trainings=trainings,
         rounds=tuple(_round(source, functional, number, by_number) for number in numbers),
         parity=_parity(source, trained[-1]) if trained else None,
@@ -78,11 +77,11 @@ def learning(study: Study, source: Source, functional: str) -> Learning:
     )
 
 
-def _training(done: Done) -> Training:
+def _training(done: Done[stage.Training]) -> Training:
     facts = done.facts(Trained)
     return Training(
-        functional=done.about("functional"),
-        number=done.about("round"),
+        functional=done.about.functional,
+        number=done.about.round,
         n_train=facts.n_train,
         n_valid=facts.n_valid,
         level=facts.level,
@@ -101,16 +100,13 @@ def _errors(found: operations.Errors) -> Errors:
 def _round(
     source: Source, functional: str, number: int, trainings: Mapping[int, Training]
 ) -> Round:
-    selected, labelled = (
-        source.of("active_learning", functional=functional, round=number, operation=operation)
-        for operation in ("select", "label")
-    )
-    explorations = tuple(
-        exploration(source, d)
-        for d in source.of(
-            "active_learning", functional=functional, round=number, operation="explore"
-        )
-    )
+    def of(kind: type[Kind]) -> list[Done[Kind]]:
+        """Tasks of the round."""
+        found = source.of(kind)
+        return [d for d in found if (d.about.functional, d.about.round) == (functional, number)]
+
+    selected, labelled = of(rounds.Selection), of(rounds.Labelling)
+    explorations = tuple(exploration(source, d) for d in of(rounds.Exploration))
     before, after = trainings.get(number), trainings.get(number + 1)
     return Round(
         functional=functional,
@@ -124,36 +120,37 @@ def _round(
     )
 
 
-def exploration(source: Source, done: Done) -> Exploration:
+def exploration(source: Source, done: Done[rounds.Exploration]) -> Exploration:
     """A finished exploration with its grades against time."""
-    settings, facts = done.task.settings, done.facts(MolecularDynamics)
+    settings, facts = lammps.Settings.of(done.task), done.facts(MolecularDynamics)
+    assert settings.grade is not None
     steps, values = (
         source.store.array(done.key, MolecularDynamics.GRADE_STEP),
         source.store.array(done.key, MolecularDynamics.GRADE_VALUE),
     )
-    time_ps, grade = peaks(steps * settings["timestep_fs"] / FS_PER_PS, values)
+    time_ps, grade = peaks(steps * settings.timestep_fs / FS_PER_PS, values)
     return Exploration(
-        functional=done.about("functional"),
-        round=done.about("round"),
-        vacancies=done.about("vacancies"),
-        run=done.about("run"),
+        functional=done.about.functional,
+        round=done.about.round,
+        vacancies=done.about.vacancies,
+        run=done.about.run,
         stop=facts.stop,
         reason=facts.reason,
         time_ps=facts.time_fs / FS_PER_PS,
-        planned_ps=sum(segment["time_ps"] for segment in settings["segments"]),
+        planned_ps=sum(segment.time_ps for segment in settings.segments),
         grade_max=facts.grade_max,
         n_candidates=facts.n_candidates,
         grade_time_ps=time_ps,
         grade=grade,
-        threshold_save=settings["grade"]["threshold_save"],
-        threshold_break=settings["grade"]["threshold_break"],
+        threshold_save=settings.grade.threshold_save,
+        threshold_break=settings.grade.threshold_break,
     )
 
 
-def _parity(source: Source, done: Done) -> Parity:
+def _parity(source: Source, done: Done[About]) -> Parity:
     points = {name: _parity_points(source, done, array) for name, array in PARITY.items()}
     return Parity(
-        done.about("functional"),
+        done.about.functional,
         points["energy"],
         points["forces"],
         points["stress"] * EV_PER_A3_IN_KBAR,
@@ -163,7 +160,7 @@ def _parity(source: Source, done: Done) -> Parity:
 _PARITY: dict[str, Item] = {str(name): item for name, item in PARITY.items()}
 
 
-def _deviations(source: Source, done: Done) -> dict[str, Deviations]:
+def _deviations(source: Source, done: Done[About]) -> dict[str, Deviations]:
     """In the report's units."""
     found = {}
     for name, shape, factor in (
@@ -177,7 +174,7 @@ def _deviations(source: Source, done: Done) -> dict[str, Deviations]:
     return found
 
 
-def _parity_points(source: Source, done: Done, array: Item) -> Array:
+def _parity_points(source: Source, done: Done[About], array: Item) -> Array:
     """(2, n) in the record's units, at most ``PARITY_POINTS`` of them, drawn with a fixed seed."""
     values = source.store.array(done.key, array)
     if values.shape[1] <= PARITY_POINTS:

@@ -9,6 +9,7 @@ from borarun.engines.potential.training import TrainingSettings, split
 from borarun.engines.registry import ENGINES, potential_engine
 from borarun.report.page import File
 from borarun.report.text import file_name
+from borarun.stage import Training
 from borarun.store import Store
 from borarun.task import Task
 
@@ -25,18 +26,14 @@ def export(done: Sequence[Task], store: Store) -> dict[str, File]:
 
 def _last_trainings(done: Sequence[Task]) -> list[Task]:
     """The last training of each functional; production runs with its potential."""
-    trained = [task for task in done if task.about.get("operation") == "train"]
-    return list(
-        {
-            task.about["functional"]: task
-            for task in sorted(trained, key=lambda task: int(task.about["round"]))
-        }.values()
-    )
+    trained = [(task.about, task) for task in done if isinstance(task.about, Training)]
+    trained.sort(key=lambda one: one[0].round)
+    return list({about.functional: task for about, task in trained}.values())
 
 
 def _training(task: Task, store: Store) -> dict[str, File]:
     """The potential that a training gave, and what it learnt from and was judged by."""
-    functional = task.about["functional"]
+    functional = task.about.functional
     name = file_name(functional)
     settings = cast(TrainingSettings, ENGINES[task.engine].Settings(**task.settings))
     parts = dict(zip(("train", "valid"), split(store.inputs(task), settings), strict=True))

@@ -12,6 +12,7 @@ from borarun.report.source import Done, Source
 from borarun.study import Study
 from borarun.subjects.relax.results import RelaxedCell, RelaxFound
 from borarun.subjects.relax.section import Relax
+from borarun.subjects.relax.stage import Relaxation
 
 Edges = tuple[float, float, float]
 
@@ -39,32 +40,32 @@ def cells(
     study: Study, source: Source, measured: Mapping[str, Edges], atoms_per_formula: int
 ) -> tuple[RelaxedCell, ...]:
     """Relaxed cells in the order of the tasks; energies relative to the study's first phase."""
-    found = source.of("relax")
+    found = source.of(Relaxation)
     energies: dict[str, dict[str, float]] = {}
     for done in found:
-        energies.setdefault(done.about("functional"), {})[done.about("phase")] = done.facts(
+        energies.setdefault(done.about.functional, {})[done.about.phase] = done.facts(
             Relaxed
         ).energy_eV_per_atom
     return tuple(
-        _cell(study, done, energies[done.about("functional")], measured, atoms_per_formula)
+        _cell(study, done, energies[done.about.functional], measured, atoms_per_formula)
         for done in found
     )
 
 
 def _cell(
     study: Study,
-    done: Done,
+    done: Done[Relaxation],
     energies: Mapping[str, float],
     measured: Mapping[str, Edges],
     atoms_per_formula: int,
 ) -> RelaxedCell:
     asked = study.section(Relax) or Relax()
-    phase, facts = done.about("phase"), done.facts(Relaxed)
+    phase, facts = done.about.phase, done.facts(Relaxed)
     relative = 1e3 * (energies[phase] - energies[study.phase]) if study.phase in energies else None
     wrong = asked.ground_state is not None and phase in phases_below(energies, asked.ground_state)
     return RelaxedCell(
         phase=phase,
-        functional=done.about("functional"),
+        functional=done.about.functional,
         space_group=facts.space_group,
         formula_units=len(Frames.from_extxyz(study.phase_text(phase))[0]) // atoms_per_formula,
         lattice_A=facts.lattice_A,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from borarun.report.page import File
 from borarun.report.text import file_name
 from borarun.store import Store
-from borarun.subjects.relax.stage import NAME
+from borarun.subjects.relax.stage import Relaxation
 from borarun.task import Task
 
 
@@ -19,12 +19,12 @@ def export(done: Sequence[Task], store: Store) -> dict[str, File]:
 
     found: dict[str, File] = {}
     for task in done:
-        if task.stage != NAME:
+        if not isinstance(task.about, Relaxation):
             continue
         atoms = store.frames(task.key, "structure")[-1]
         atoms.calc = None
         text = str(CifWriter(AseAtomsAdaptor.get_structure(atoms), significant_figures=12))
-        name = f"{file_name(task.about['phase'])}_{file_name(task.about['functional'])}"
+        name = f"{file_name(task.about.phase)}_{file_name(task.about.functional)}"
         path = f"structures/{name}.cif"
         if path in found:  # phases whose names differ in what file names do not have
             path = f"structures/{name}_{task.key[:8]}.cif"

@@ -5,9 +5,15 @@ from __future__ import annotations
 from borarun.stage import Expansion, Product, Products, Records, reference_task
 from borarun.study import Study
 from borarun.subjects.relax.section import Relax
-from borarun.task import Ref
+from borarun.task import About, Ref
 
 NAME = "relax"
+
+
+class Relaxation(About):
+    """A phase with a functional."""
+
+    phase: str
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
@@ -30,7 +36,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 },
                 stage=NAME,
                 label=f"{phase} with {functional}",
-                about={"phase": phase, "functional": functional},
+                about=Relaxation(functional=functional, phase=phase),
                 n_atoms=study.n_atoms((1, 1, 1)),
             )
             tasks.append(task)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 from borarun.stage import (
     Expansion,
@@ -20,9 +21,41 @@ from borarun.stage import (
 )
 from borarun.study import Study
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import Given, Input, Ref, Task
+from borarun.task import About, Given, Input, Ref, Task
 
 NAME = "training_set"
+
+
+class FirstLabels(About):
+    """A task of the first training data."""
+
+
+class Sampling(FirstLabels):
+    """A run of molecular dynamics with the reference."""
+
+    temperature_K: float
+    vacancies: int
+
+
+class Labelling(FirstLabels):
+    """A part of the configurations that the study brings along."""
+
+    operation: Literal["label"] = "label"
+    part: int
+
+
+class LabellingAgain(Sampling):
+    """A part of the configurations of a run."""
+
+    operation: Literal["label"] = "label"
+    part: int
+
+
+class Contacts(FirstLabels):
+    """A part of the close contacts and strained bonds."""
+
+    operation: Literal["contacts"] = "contacts"
+    part: int
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
@@ -68,11 +101,9 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     inputs=inputs,
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
-                    about={
-                        "functional": functional,
-                        "temperature_K": temperature,
-                        "vacancies": vacancies,
-                    },
+                    about=Sampling(
+                        functional=functional, temperature_K=temperature, vacancies=vacancies
+                    ),
                     n_atoms=study.n_atoms(aimd.supercell),
                 )
                 tasks.append(task)
@@ -109,7 +140,7 @@ def _labelling(study: Study, functional: str) -> list[Task]:
             inputs={"frames": Given(batch)},
             stage=NAME,
             label=f"{functional}, configurations {part + 1} of {len(batches)}",
-            about={"functional": functional, "operation": "label", "part": part},
+            about=Labelling(functional=functional, part=part),
             n_atoms=len(batch.numbers),
         )
         for part, batch in enumerate(batches)
@@ -129,7 +160,7 @@ def _again(study: Study, functional: str, dynamics: Task) -> list[Task]:
             inputs={"frames": Ref(dynamics.key, "labels")},
             stage=NAME,
             label=f"{dynamics.label}, labels {part + 1} of {parts}",
-            about={**dynamics.about, "operation": "label", "part": part},
+            about=LabellingAgain(**dict(dynamics.about), part=part),
             n_atoms=study.n_atoms(aimd.supercell) * math.ceil(aimd.n_samples / parts),
         )
         for part in range(parts)
@@ -171,7 +202,7 @@ def _contacts(
             inputs=inputs,
             stage=NAME,
             label=f"{functional}, {what} {part + 1} of {parts}",
-            about={"functional": functional, "operation": "contacts", "part": part},
+            about=Contacts(functional=functional, part=part),
             n_atoms=study.n_atoms(section.dynamics.supercell) * math.ceil(number / parts),
         )
         for part in range(parts)

@@ -11,14 +11,14 @@ from borarun.report.source import Done, Source
 from borarun.report.trajectory import Trajectory, check, read, still_atoms
 from borarun.study import Study
 from borarun.subjects.vibrations.results import Vibrations, VibrationsFound
-from borarun.subjects.vibrations.stage import NAME
+from borarun.subjects.vibrations.stage import VibrationsRun
 from borarun.units import THZ_IN_MEV
 
 
 def collect(study: Study, source: Source, results: Results) -> VibrationsFound:
     """Every dense run that is done, and its checks; one whose framework broke has no spectrum."""
     spectra: list[Vibrations] = []
-    for done in source.of(NAME):
+    for done in source.of(VibrationsRun):
         try:
             run = read(study, source, done, "produce", directions=False)
         except BorarunError as error:
@@ -31,15 +31,17 @@ def collect(study: Study, source: Source, results: Results) -> VibrationsFound:
     return VibrationsFound(tuple(spectra))
 
 
-def _spectrum(study: Study, source: Source, done: Done, run: Trajectory) -> Vibrations:
+def _spectrum(
+    study: Study, source: Source, done: Done[VibrationsRun], run: Trajectory
+) -> Vibrations:
     found = density_of_states(
         still_atoms(source, done, "produce", run), run.numbers, run.masses, run.interval_fs
     )
     scale = len(run.numbers) / study.formula_units(study.supercell) / THZ_IN_MEV
     return Vibrations(
-        functional=done.about("functional"),
-        temperature_K=done.about("temperature_K"),
-        vacancies=done.about("vacancies"),
+        functional=done.about.functional,
+        temperature_K=done.about.temperature_K,
+        vacancies=done.about.vacancies,
         n_atoms=len(run.numbers),
         interval_fs=run.interval_fs,
         n_frames=run.n_frames,

@@ -15,8 +15,16 @@ from borarun.stage import (
 )
 from borarun.study import Study
 from borarun.subjects.vibrations.section import Vibrations
+from borarun.task import About
 
 NAME = "vibrations"
+
+
+class VibrationsRun(About):
+    """A short run with dense frames."""
+
+    temperature_K: float
+    vacancies: int
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
@@ -38,11 +46,9 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     seed=derive_seed(study.seed, NAME, functional, temperature, vacancies),
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
-                    about={
-                        "functional": functional,
-                        "temperature_K": temperature,
-                        "vacancies": vacancies,
-                    },
+                    about=VibrationsRun(
+                        functional=functional, temperature_K=temperature, vacancies=vacancies
+                    ),
                 )
                 tasks.append(task)
     return Expansion(tuple(tasks))

@@ -54,7 +54,7 @@ BELOW = {"PBE": -5.21, "PBE-D3": -5.18}
 
 
 def relaxed(task: Task) -> Result:
-    energy = -5.2 if task.about["phase"] == "Pa-3" else BELOW[task.about["functional"]]
+    energy = -5.2 if task.about.phase == "Pa-3" else BELOW[task.about.functional]
     facts = Relaxed(
         energy_eV_per_atom=energy,
         lattice_A=(9.595, 9.595, 9.595),
@@ -69,10 +69,10 @@ def relaxed(task: Task) -> Result:
 
 def phonons(task: Task) -> Result:
     """Three lines in 104 atoms of the primitive cell, with one imaginary mode for PBE."""
-    shift = SHIFT_MEV[task.about["functional"]]
+    shift = SHIFT_MEV[task.about.functional]
     frequency = np.arange(-5, 330, 0.2)
     dos = np.exp(-0.5 * (frequency - (PEAKS_MEV + shift)[:, None]) ** 2).sum(axis=0)
-    unstable = task.about["functional"] == "PBE"
+    unstable = task.about.functional == "PBE"
     bands = np.tile(np.array([-3.0 if unstable else 0.0, 25.0, 60.0, 310.0]) / THZ_IN_MEV, (5, 1))
     facts = HarmonicPhonons(
         n_displacements=26,
@@ -118,13 +118,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     for task in tasks:
         if task.stage == "relax":
             store.write(task, relaxed(task), PROVENANCE)
-        elif task.about["operation"] == "phonons":
+        elif task.about.operation == "phonons":
             store.write(task, phonons(task), PROVENANCE)
         else:
             store.write(
                 task,
                 Result(Displaced(n_displacements=26), frames={"displaced": Frames.of([])})
-                if task.about["operation"] == "displace"
+                if task.about.operation == "displace"
                 else Result(Labelled(n_labels=26), frames={"labels": Frames.of([])}),
                 PROVENANCE,
             )

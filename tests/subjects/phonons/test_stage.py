@@ -46,7 +46,11 @@ def study_of(mini_study: Path, *changes: tuple[str, str]) -> Study:
 
 def of(plan: Plan, operation: str, **about: Any) -> list[Task]:
     wanted = {"operation": operation, **about}.items()
-    return [task for task in plan.tasks if task.stage == "phonons" and wanted <= task.about.items()]
+    return [
+        task
+        for task in plan.tasks
+        if task.stage == "phonons" and wanted <= task.about.stored().items()
+    ]
 
 
 def record(task: Task, **facts: Any) -> dict[str, Record]:
@@ -57,8 +61,8 @@ def test_the_first_phase_is_displaced_with_every_functional_and_the_rest_waits(
     mini_study: Path,
 ) -> None:
     plan = expand(study_of(mini_study), {})
-    assert [task.about["functional"] for task in of(plan, "displace")] == ["PBE", "PBE-D3"]
-    assert {task.about["phase"] for task in of(plan, "displace")} == {"Pa-3"}
+    assert [task.about.functional for task in of(plan, "displace")] == ["PBE", "PBE-D3"]
+    assert {task.about.phase for task in of(plan, "displace")} == {"Pa-3"}
     assert not of(plan, "label") and not of(plan, "phonons")
     assert plan.waiting == [
         "phonons: forces follow from the displacements of Pa-3 with PBE, Pa-3 with PBE-D3"
@@ -68,13 +72,13 @@ def test_the_first_phase_is_displaced_with_every_functional_and_the_rest_waits(
 def test_displacements_start_from_the_relaxed_structure(mini_study: Path) -> None:
     plan = expand(study_of(mini_study), {})
     relaxed = {
-        (task.about["phase"], task.about["functional"]): task
+        (task.about.phase, task.about.functional): task
         for task in plan.tasks
         if task.stage == "relax"
     }
     for task in of(plan, "displace"):
         assert task.inputs == {
-            "structure": Ref(relaxed["Pa-3", task.about["functional"]].key, "structure")
+            "structure": Ref(relaxed["Pa-3", task.about.functional].key, "structure")
         }
 
 
@@ -106,7 +110,7 @@ def test_phases_are_chosen(mini_study: Path) -> None:
     plan = expand(
         study_of(mini_study, ("phonons: {", "phonons: {phases: [again], ")), {}, forecast=True
     )
-    assert {task.about["phase"] for task in of(plan, "phonons")} == {"again"}
+    assert {task.about.phase for task in of(plan, "phonons")} == {"again"}
 
 
 def test_measured_peaks_change_no_key(mini_study: Path) -> None:

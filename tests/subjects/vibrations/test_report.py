@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from records import dynamics
 
+from borarun.engines.lammps.deck import Segment, Settings
 from borarun.frames import Frames
 from borarun.report import Results, collect
 from borarun.store import Store
 from borarun.subjects.vibrations.figures import densities
 from borarun.subjects.vibrations.results import VibrationsFound
 from borarun.subjects.vibrations.section import Vibrations
+from borarun.subjects.vibrations.stage import VibrationsRun
 from borarun.task import Task
 from borarun.units import THZ_IN_MEV
 
@@ -41,10 +43,12 @@ def results(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Results:
     )
     turns = frequency * 1e-3 * INTERVAL_FS * np.arange(FRAMES) + rng.random((len(atoms), 3, 1))
     positions = atoms.positions[:, :, None] + amplitude * np.cos(2 * np.pi * turns)
-    about = {"functional": "PBE-D3", "temperature_K": 300.0, "vacancies": 0}
+    about = VibrationsRun(functional="PBE-D3", temperature_K=300.0, vacancies=0)
+    segment = Segment(name="produce", time_ps=1.0, from_K=300.0, to_K=300.0)
+    settings = Settings(segments=(segment,), timestep_fs=1.0)
     task = Task(
         "lammps",
-        {"timestep_fs": 1.0, "seed": 1},
+        settings.model_dump(mode="json"),
         {},
         "1",
         "vibrations",

@@ -42,7 +42,7 @@ def test_each_temperature_and_vacancy_count_is_a_run_with_dense_frames(folder: P
         )
     )
     tasks = [task for task in expand(study, {}, forecast=True).tasks if task.stage == "vibrations"]
-    assert [(task.about["vacancies"], task.about["temperature_K"]) for task in tasks] == [
+    assert [(task.about.vacancies, task.about.temperature_K) for task in tasks] == [
         (0, 300),
         (0, 700),
         (1, 300),

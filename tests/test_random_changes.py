@@ -27,7 +27,10 @@ import pytest
 from ase import Atoms
 from packs import Contents
 
+from borarun.engines import outputs
 from borarun.engines.lammps.output import read_dump
+from borarun.engines.reference.base import ReferenceSection
+from borarun.engines.registry import sections
 from borarun.engines.vasp.output_xml import read_vasprun
 from borarun.errors import BorarunError, StoreError, StudyError
 from borarun.frames import Frames
@@ -44,6 +47,8 @@ from borarun.study import load_study
 ROOT = Path(__file__).parent.parent
 STRUCTURES = ROOT / "tests" / "structure_files" / "data"
 CHANGES = int(os.environ.get("BORARUN_RANDOM_CHANGES", "25"))
+
+BUNDLED = sections(ReferenceSection)["bundled"](engine="bundled")
 
 HANGS_S = 120
 """A reader that takes longer than this, on the busiest machine, does not come to its end."""
@@ -157,6 +162,12 @@ def labelled(path: Path) -> None:
     assert set(frames.energy.tolist()) <= energies
 
 
+def output(path: Path) -> None:
+    """Labels of a program: finite, and none that is beyond what a crystal has."""
+    frames = outputs.reader("PBE", BUNDLED)(path).frames
+    assert all(np.isfinite(values).all() for values in frames.arrays().values())
+
+
 def vasprun(path: Path) -> None:
     found = read_vasprun(path)
     for name in ("energy", "forces", "cell", "fractional"):
@@ -182,6 +193,13 @@ def silicon() -> bytes:
     return gzip.decompress(file.read_bytes())
 
 
+def npt() -> bytes:
+    """The head and the first three steps of an OUTCAR."""
+    file = ROOT / "tests" / "engines" / "data" / "vasp" / "npt" / "OUTCAR.gz"
+    content = gzip.decompress(file.read_bytes())
+    return content[: content.index(b"Iteration    4(")]
+
+
 KINDS: dict[str, tuple[Callable[[], bytes], Callable[[Path], object]]] = {
     "a.cif": (lambda: (STRUCTURES / "q_hm.cif").read_bytes(), structure),
     "b.cif": (lambda: (ROOT / "studies/structures/Li2B12H12-C2m.cif").read_bytes(), structure),
@@ -193,6 +211,9 @@ KINDS: dict[str, tuple[Callable[[], bytes], Callable[[Path], object]]] = {
     "labels.extxyz": (lambda: labels().to_extxyz().encode(), labelled),
     "labels.cfg": (lambda: cfg.write(labels(), (3, 5, 1)).encode(), labelled),
     "vasprun.xml": (silicon, vasprun),
+    "vasprun.label.xml": (silicon, output),
+    "OUTCAR": (npt, output),
+    "pw.out": (lambda: (ROOT / "tests/engines/data/qe/lih_pbe.pwo").read_bytes(), output),
     "dump.lammps": (dump_text, dump),
     "study.yaml": (lambda: (ROOT / "studies" / "quickstart.yaml").read_bytes(), load_study),
     "site.yaml": (lambda: (ROOT / "tests" / "golden" / "site.yaml").read_bytes(), load_site),

@@ -208,7 +208,6 @@ def _of_xml(file: Path) -> Found:
 
 
 def _of_outcar(file: Path) -> Found:
-    from ase.io import ParseError as AseParseError
     from ase.io.vasp_parsers.vasp_outcar_parsers import outcarchunks
 
     tags, titels = _head(file)
@@ -225,7 +224,9 @@ def _of_outcar(file: Path) -> Found:
                 settled.append(not any(map(UNCONVERGED.search, chunk.lines)))
                 if any(DISPERSION in line for line in chunk.lines):
                     tags.setdefault("IVDW", ANY)
-    except (AseParseError, ValueError, KeyError, IndexError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # ASE raises whatever its parser stumbles over
         raise ParseError(
             file, f"is cut short or damaged after step {len(images)} ({error})"
         ) from error

@@ -53,14 +53,14 @@ StudyFile = Annotated[
 SiteFile = Annotated[
     Path | None,
     typer.Option(
-        "--site", help="Where programs run; without it, this machine.", show_default=False
+        "--site", help="Site file: where programs run. Default: this machine.", show_default=False
     ),
 ]
 LastSite = Annotated[
     Path | None,
     typer.Option(
         "--site",
-        help="Where programs run; without it, where the study last ran.",
+        help="Site file: where programs run. Default: where the study last ran.",
         show_default=False,
     ),
 ]
@@ -78,7 +78,7 @@ Authors = Annotated[
     typer.Option(
         "--author",
         metavar="NAME",
-        help="An author for repositories, with ORCID or not; once for each.",
+        help="An author for repositories, with or without ORCID. Repeat it for each author.",
         show_default=False,
     ),
 ]
@@ -131,8 +131,8 @@ def _meant(path: Path, kind: str, load: Callable[[Path], File]) -> File:
                     str(path),
                     0,
                     "",
-                    f"holds {NAMES[found]}, where {NAMES[kind]} is meant. Check which file "
-                    "stands where.",
+                    f"is {NAMES[found]}, and the command needs {NAMES[kind]}. Check the "
+                    "order of the files.",
                 )
             ) from None
         raise
@@ -181,7 +181,7 @@ def init_site(
 
     facts = ask()
     write_site(path, facts)
-    machine = "this machine alone" if facts.scheduler == "local" else facts.scheduler
+    machine = "this machine only" if facts.scheduler == "local" else facts.scheduler
     _say(f"{path} written, for {machine}. Next: edit it, then {_command('validate', path)}")
 
 
@@ -274,7 +274,7 @@ def doctor(
     ],
     runs: Runs = RUNS,
     wait: Annotated[
-        float, typer.Option("--wait", help="Minutes that jobs may wait in the queue.", min=0.1)
+        float, typer.Option("--wait", help="How long jobs may wait in the queue, minutes.", min=0.1)
     ] = 30,
     as_json: AsJson = False,
 ) -> None:
@@ -347,16 +347,16 @@ def plan(
         clock.expect(left)
         seconds, executor = clock.limit()
         reason = (
-            f"executor {executor} is busy for so long"
+            f"executor {executor} is busy for that time"
             if executor
-            else "one task alone takes so long"
+            else "a single task takes that time"
         )
         _say(
-            f"At least {duration(seconds)} on site {site.name}, where {reason}; estimates, "
-            "not promises."
+            f"At least {duration(seconds)} on site {site.name}, where {reason}. These are "
+            "estimates."
         )
     else:
-        _say("Every task that is known is done.")
+        _say("All known tasks are done.")
     for note in forecast.waiting:
         _say(note)
     for note in forecast.stuck:
@@ -394,7 +394,7 @@ def diff(
     for change in found.changes:
         is_structure = change.key.startswith("structure.")
         _say(
-            f"{change.key} is another one"
+            f"{change.key} has changed"
             if is_structure
             else f"{change.key}: {change.before} -> {change.after}"
         )
@@ -408,8 +408,8 @@ def diff(
         else "0 tasks are new"
     )
     _say(
-        f"{told} and {len(found.gone)} are gone; all others are shared. More may follow from "
-        "results."
+        f"{told} and {len(found.gone)} are gone; all others are the same. More tasks may "
+        "follow from results."
     )
 
 
@@ -423,7 +423,9 @@ def render(
     ] = Path("rendered"),
     key: Annotated[
         str | None,
-        typer.Option("--task", help="Only the task whose key begins so.", show_default=False),
+        typer.Option(
+            "--task", help="Only the task whose key begins with this.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Write the input files and commands of tasks, and start nothing.
@@ -444,9 +446,9 @@ def render(
         if not chosen:
             later = any(task.key.startswith(key) for task in waiting)
             reason = (
-                "waits for results that are not there yet"
+                "waits for results that do not exist yet"
                 if later
-                else "is none of this study's tasks known by now"
+                else "is not a known task of this study"
             )
             raise BorarunError(
                 f"--task: {key} {reason}. `{_command('render', study_file, runs)}` without "
@@ -457,8 +459,8 @@ def render(
         _say(str(path))
     if waiting:
         _say(
-            f"{len(waiting)} more tasks are known but wait for results; once these are in "
-            "the store, they can be rendered too."
+            f"{len(waiting)} more tasks wait for results. Render them when these results "
+            "are in the store."
         )
 
 
@@ -471,8 +473,8 @@ def submit(
         bool,
         typer.Option(
             "--detach",
-            help="Run it in the background, also after you log out: in a job where the site file "
-            "has a `driver`.",
+            help="Run in the background, also after you log out. With `driver` in the site "
+            "file: in a batch job.",
         ),
     ] = False,
 ) -> None:
@@ -518,7 +520,7 @@ def submit(
             with listener:
                 outcome = drive(study, site, places, listener)
         except KeyboardInterrupt:
-            _tell("\nStopped. What is finished is kept: run the same command to go on.")
+            _tell("\nStopped. Finished work is kept. Run the same command again to continue.")
             raise
         except WorkersLostError as error:
             if asked():
@@ -545,13 +547,16 @@ def submit(
             _say(
                 "All tasks are done."
                 if outcome.done
-                else "All tasks were done already; nothing was started."
+                else "All tasks are already done; nothing was started."
             )
             return
         for task, failure in (*outcome.failed, *unusable):
             _say(f"failed: {task.name}: {on_one_line(failure.message)}")
         if outcome.blocked:
-            _say(f"{len(outcome.blocked)} tasks could not start, because what they need failed.")
+            _say(
+                f"{len(outcome.blocked)} tasks could not start, because a task that they "
+                "need failed."
+            )
         for reason in outcome.stuck:
             _say(f"stuck: {on_one_line(reason)}")
         _say(f"Causes and remedies: {_command('why', study_file, runs)}")
@@ -588,14 +593,14 @@ def watch(
     site_file: LastSite = None,
     runs: Runs = RUNS,
     every_s: Annotated[
-        float, typer.Option("--every", min=0.5, help="Seconds between two looks.")
+        float, typer.Option("--every", min=0.5, help="Seconds between two updates.")
     ] = 5.0,
     web: Annotated[
-        bool, typer.Option("--web", help="Show it as a page for the browser instead, until Ctrl-C.")
+        bool, typer.Option("--web", help="Show a page for the browser instead, until Ctrl-C.")
     ] = False,
     port: Annotated[
         int,
-        typer.Option("--port", min=0, max=65535, help="Port of that page; 0 for any that is free."),
+        typer.Option("--port", min=0, max=65535, help="Port of that page; 0 for any free port."),
     ] = 0,
 ) -> None:
     """Show the status again and again until the study's driver ends.
@@ -625,7 +630,7 @@ def watch(
             )
         )
         if missing:
-            _say(f"Curves of {plural(missing, 'finished run')} are still to be read.")
+            _say(f"Curves of {plural(missing, 'finished run')} are not read yet.")
         if not state.driver:
             return
         time.sleep(every_s)
@@ -720,7 +725,7 @@ def pack(
         typer.Option(
             "--output",
             dir_okay=False,
-            help="The file to write; without it, NAME.borarun.zip here.",
+            help="The file to write. Default: NAME.borarun.zip in this folder.",
             show_default=False,
         ),
     ] = None,
@@ -729,7 +734,7 @@ def pack(
         typer.Option(
             "--without",
             metavar="WHAT",
-            help="A stage whose results stay behind, or `trajectories`: heating and diffusion.",
+            help="Leave out the results of this stage, or of all `trajectories`.",
             show_default=False,
         ),
     ] = None,
@@ -760,10 +765,7 @@ def pack(
         f"SHA-256 {packed.sha256}"
     )
     for stage, count in packed.left_out.items():
-        _say(
-            f"{plural(count, 'result')} of {stage} left behind: whoever goes on computes "
-            "again what is not there."
-        )
+        _say(f"{plural(count, 'result')} of {stage} left out. The receiver can compute them again.")
     if packed.not_done:
         _say(f"{plural(packed.not_done, 'known task')} without a result yet.")
 
@@ -771,13 +773,16 @@ def pack(
 @app.command()
 def unpack(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="What `borarun pack` wrote.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A file written by `borarun pack`.", show_default=False
+        ),
     ],
     directory: Annotated[
         Path | None,
         typer.Argument(
             metavar="DIR",
-            help="A new folder; without it, one of the pack's name here.",
+            help="A new folder. Default: the name of the pack, in this folder.",
             show_default=False,
         ),
     ] = None,
@@ -785,7 +790,7 @@ def unpack(
         Path | None,
         typer.Option(
             "--runs",
-            help="Add the results to the store of this run directory; without it, to DIR/runs.",
+            help="Add the results to the store of this run directory. Default: DIR/runs.",
             show_default=False,
         ),
     ] = None,
@@ -807,18 +812,14 @@ def unpack(
     store = Store(Places.of(where, study.name).store)
     known = expand(study, StoredRecords(store))
     idle = found.keys - {task.key for task in known.tasks}
-    before = f", {found.n_there} of them there before" if found.n_there else ""
-    whole = (
-        "; nothing that is known of it is missing"
-        if not idle and len(found.keys) == len(known.tasks)
-        else ""
-    )
+    before = f", {found.n_there} of them already there" if found.n_there else ""
+    whole = "; complete" if not idle and len(found.keys) == len(known.tasks) else ""
     _say(
         f"{found.study}: unpacked, with {plural(len(found.keys), 'result')} in "
         f"{where / 'store'}{before}{whole}"
     )
     for needed in found.licensed:
-        _say(on_one_line(f"Made with a {needed.what} ({needed.hash}), which is not in it."))
+        _say(on_one_line(f"Needs {needed.what} ({needed.hash}), which is not in the pack."))
     if idle:
         others = (
             " and ".join(differing_versions(known.tasks, idle, store))
@@ -826,8 +827,8 @@ def unpack(
         )
         others = on_one_line(others)
         _say(
-            f"{plural(len(idle), 'result')} of no task that the study has here: {others}. To "
-            "go on from here, install those versions."
+            f"{plural(len(idle), 'result')} do not match any task of the study here: "
+            f"{others}. To continue from these results, install those versions."
         )
     _say(f"Next: {_command('plan', found.study, where)}")
 
@@ -861,7 +862,10 @@ def export(
     written = write_export(study_file, study, tasks, results, store, directory, terms=terms)
     _say(f"{directory}: {len(written)} files, {size(sum(path.stat().st_size for path in written))}")
     if not parquet.available():
-        _say("Tables are CSV alone: Parquet needs pyarrow (pip install 'borarun[parquet]').")
+        _say(
+            "Tables are written as CSV only: Parquet needs pyarrow (pip install "
+            "'borarun[parquet]')."
+        )
     if not (authors and licence):
         _say(
             "Repositories ask for authors and a licence: --author 'Ada Lovelace "
@@ -876,7 +880,7 @@ def schema(
         typer.Argument(
             metavar="DIR",
             file_okay=False,
-            help="Write all schemas here; without it, print the study's.",
+            help="Write all schemas into this folder. Default: print the schema of the study.",
             show_default=False,
         ),
     ] = None,
@@ -916,7 +920,7 @@ def _show_findings(found: list[Any]) -> None:
     _say(
         "All is well."
         if all(finding.ok for _, finding in rows)
-        else "What fails here would fail in a study: mend it, then ask again."
+        else "These problems would stop a study. Correct them, then run `borarun doctor` again."
     )
 
 
@@ -1046,7 +1050,7 @@ def _run(run: Callable[[], Any]) -> None:
         raise
     except Exception as error:
         if cause_of_error(error).may_pass:
-            _tell(f"{error}. What is finished is kept: run the same command when this is mended.")
+            _tell(f"{error}. Finished work is kept. Correct this, then run the same command again.")
             sys.exit(1)
         if refusal := refused(error):
             _tell(refusal)

@@ -221,8 +221,8 @@ def _number_of_runs(
     if runs > MOST_RUNS:
         yield (
             place,
-            f"asks for {runs:,} runs of each functional; a section may have {MOST_RUNS:,}. "
-            "Sweep over fewer values, or make several studies.",
+            f"asks for {runs:,} runs for each functional, more than the {MOST_RUNS:,} "
+            "that are allowed. Sweep over fewer values, or split the study.",
         )
 
 
@@ -233,8 +233,8 @@ def _number_of_steps(
         if (steps := length_fs / section.timestep_fs) > MOST_STEPS:
             yield (
                 (*place, key),
-                f"makes a run of {steps:.3g} steps; {MOST_STEPS:g} are the most (got "
-                f"{value:g}). Check the unit that stands in the key.",
+                f"makes a run of {steps:.3g} steps, more than the {MOST_STEPS:g} that are "
+                f"allowed (got {value:g}). Check the unit in the key.",
             )
 
 
@@ -248,9 +248,9 @@ def _vacancies(study: Header, phases: Phases, place: Place, section: Dynamics) -
         size = "x".join(str(repeat) for repeat in supercell)
         yield (
             (*place, "vacancies"),
-            f"must leave a mobile ion: the {size} supercell has {present} "
-            f"{study.material.mobile} (got {most}). Take at most {present - 1}, or a larger "
-            "supercell.",
+            f"must leave at least one mobile ion: the {size} supercell has {present} "
+            f"{study.material.mobile} (got {most}). Use at most {present - 1}, or a "
+            "larger supercell.",
         )
 
 
@@ -259,14 +259,13 @@ def _time_step(study: Header, phases: Phases, place: Place, section: Dynamics) -
     if hydrogen and section.timestep_fs > LONGEST_STEP_WITH_HYDROGEN_FS:
         yield (
             (*place, "timestep_fs"),
-            f"must be at most {LONGEST_STEP_WITH_HYDROGEN_FS:g} with hydrogen, whose stretch "
-            f"against boron has a period of 13 fs (got {section.timestep_fs:g}). Take 0.5 or 1.",
+            f"must be at most {LONGEST_STEP_WITH_HYDROGEN_FS:g} with hydrogen: the B-H "
+            f"stretch has a period of 13 fs (got {section.timestep_fs:g}). Use 0.5 or 1.",
         )
     elif section.timestep_fs > LONGEST_STEP_FS:
         yield (
             (*place, "timestep_fs"),
-            f"must be at most {LONGEST_STEP_FS:g} to follow the atoms (got "
-            f"{section.timestep_fs:g}).",
+            f"must be at most {LONGEST_STEP_FS:g} fs (got {section.timestep_fs:g}).",
         )
 
 
@@ -277,7 +276,7 @@ def _sampling(study: Header, phases: Phases, place: Place, section: Dynamics) ->
     if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * steps:
         yield (
             (*place, "sample_every_fs"),
-            f"must be a whole multiple of timestep_fs, {section.timestep_fs:g} (got "
+            f"must be an integer multiple of timestep_fs, {section.timestep_fs:g} (got "
             f"{section.sample_every_fs:g}).",
         )
 

@@ -83,8 +83,8 @@ class ForeignError(DamagedError):
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
-            f"{path}: is no record that borarun wrote ({why}). Do not use it: remove the file, and "
-            "submit again to compute it yourself.",
+            f"{path}: is not a record that borarun wrote ({why}). Do not use it. Remove "
+            "the file and submit again to compute the task.",
             path.name.split(".")[0],
         )
         self.why = why

@@ -105,8 +105,9 @@ def close(path: Path) -> None:
         raise StoreError(unwritable(path, error)) from error
     if (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
         raise StoreError(
-            f"{path}: other users can open it, and its file system does not let borarun close it "
-            f"(mode {mode:o}). Name a folder on another file system with --runs."
+            f"{path}: other users can open it, and borarun cannot change that on this "
+            f"file system (mode {mode:o}). Give a folder on another file system with "
+            "--runs."
         )
 
 
@@ -200,7 +201,7 @@ def must_be_new(path: Path) -> None:
         Where there is something.
     """
     if os.path.lexists(path):
-        raise StoreError(f"{path}: is there already. Give another name, or move it away.")
+        raise StoreError(f"{path}: already exists. Give another name, or move the file away.")
 
 
 def refused(error: BaseException) -> str:
@@ -210,8 +211,8 @@ def refused(error: BaseException) -> str:
     if not (isinstance(error, OSError) and error.errno in REFUSALS and error.filename is not None):
         return ""
     return (
-        f"{error.filename}: cannot be used ({error.strerror}). Check the path, and that it is "
-        "yours to read and to write in."
+        f"{error.filename}: cannot be used ({error.strerror}). Check the path and your "
+        "permissions to read and write there."
     )
 
 
@@ -276,10 +277,10 @@ def unwritable(path: Path, error: OSError) -> str:
         )  # its own may not have found room either
         free = shutil.disk_usage(there).free / 1e6
         return (
-            f"{path}: no room to write it ({error.strerror}; {free:.0f} MB free). Make room or "
-            "raise the quota, then try again."
+            f"{path}: no space left to write it ({error.strerror}; {free:.0f} MB free). "
+            "Free some space or raise the quota, then try again."
         )
     return (
-        f"{path}: cannot be written ({error.strerror or error}). Check that the directory is "
-        "yours to write in, then try again."
+        f"{path}: cannot be written ({error.strerror or error}). Check your permission to "
+        "write in this directory, then try again."
     )

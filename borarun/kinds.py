@@ -53,7 +53,7 @@ def kind_of(path: Path) -> Kind:
         ]
         raise StudyError(
             root.problem(
-                (), f"mixes keys of {' and of '.join(theirs)}. Keep each in a file of its own."
+                (), f"mixes keys of {' and of '.join(theirs)}. Write each into its own file."
             )
         )
     hint = (

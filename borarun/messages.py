@@ -37,11 +37,18 @@ _LIMITS = {
     "less_than": "must be less than {lt:g}",
     "less_than_equal": "must be at most {le:g}",
     "too_short": "must not be empty",
-    "too_long": "must hold at most {max_length} values",
+    "too_long": "must have at most {max_length} values",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
 }
 
+
+_SWEEPS = {
+    "sweep_order": "Exchange them.",
+    "sweep_long": "Take a larger step.",
+    "sweep_end": "Choose `from`, `to` and `step` so that the last step ends at `to`.",
+}
+"""What to do about a range."""
 
 TAGS = {"engine": "bundled", "provider": "local"}
 """Keys that say which of several forms a section has, each with a value to show."""
@@ -145,7 +152,10 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
         what = "is missing" if isinstance(loc[-1], str) else f"has too few values{got}"
         return f"{what}. {description}".strip()
     if loc == ("borarun",):
-        return f"must be 1, the version of this format{got}. A higher number needs a newer borarun."
+        return (
+            f"must be 1, the version of this format{got}. For a higher version, install a "
+            "newer borarun."
+        )
     if kind == "literal_error":
         return _one_of("must", value, context["expected"])
     if kind == "union_tag_invalid":
@@ -155,11 +165,9 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
         tag = _tag(context["discriminator"])
         return f"must name its {tag}, e.g. `{{{tag}: {TAGS[tag]}}}`."
     if kind == "string_pattern_mismatch":
-        return f"has characters that do not fit{got}. {description}".strip()
-    if kind.startswith("sweep_"):
-        return (
-            f"{error['msg']}{got}. Choose `from`, `to` and `step` so that the steps meet both ends."
-        )
+        return f"contains characters that are not allowed{got}. {description}".strip()
+    if kind in _SWEEPS:
+        return f"{error['msg']}{got}. {_SWEEPS[kind]}"
     if kind in _LIMITS:
         return f"{_LIMITS[kind].format(**context)}{got}."
     if kind in _TYPES:
@@ -208,7 +216,7 @@ def did_you_mean(word: object, words: Iterable[str]) -> str:
 def _way_out(kind: str, value: Any, models: list[type[BaseModel]], field: FieldInfo | None) -> str:
     if kind in ("float_type", "int_type") and isinstance(value, str):
         if found := re.match(r"\s*([-+.0-9eE]+)\s*[A-Za-z/^-]+", value):
-            return f" The unit stands in the key: write {found[1]}."
+            return f" The unit is in the key: write {found[1]}."
         if re.fullmatch(r"[-+]?\d*,\d+", value):
             return f" {DECIMALS.format(value.replace(',', '.'))}"
         return " Write the number without quotes." if re.fullmatch(r"[-+.0-9eE]+", value) else ""
@@ -274,7 +282,7 @@ def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
         for each in _models_in(field.annotation)
         if key in _keys(each)
     ]:
-        return f"unknown key. It belongs in {' or '.join(dict.fromkeys(sections))}."
+        return f"unknown key here. It is a key of {', '.join(dict.fromkeys(sections))}."
     return f"unknown key. Known here: {', '.join(here)}."
 
 

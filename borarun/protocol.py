@@ -31,7 +31,7 @@ SHARED_FOLDERS = ("store", "work")
 
 def _free(name: str) -> str:
     if name.lower() in SHARED_FOLDERS:
-        raise ValueError("must be another one, since all studies share a folder of this name")
+        raise ValueError("is reserved for a folder that all studies share. Choose another name")
     return name
 
 
@@ -47,15 +47,15 @@ class Material(Section):
         description="Formula unit, e.g. `Li2B12H12`; every structure is checked against it."
     )
     phases: Annotated[dict[PhaseName, FilePath], Field(min_length=1)] = Field(
-        description="Name of each phase and its structure file (CIF, POSCAR or extended XYZ), in "
-        "this study's folder. Molecular dynamics starts from the first."
+        description="Name of each phase and its structure file (CIF, POSCAR or extended XYZ) "
+        "in this study's folder. Molecular dynamics starts from the first phase."
     )
-    mobile: str = Field(description="Element of the ions that move, e.g. `Li`.")
+    mobile: str = Field(description="Element of the mobile ions, e.g. `Li`.")
     mobile_charge: Annotated[int, Field(ge=-4, le=4)] = Field(
         default=1, description="Charge of one mobile ion in elementary charges."
     )
     anion: Annotated[str, Field(min_length=1, max_length=100)] = Field(
-        description="Formula of one molecular anion, e.g. `B12H12`; it is looked for in the "
+        description="Formula of one molecular anion, e.g. `B12H12`; borarun finds it in the "
         "structures by its bonds."
     )
 
@@ -67,11 +67,11 @@ class Compare(Section):
 
     file: FilePath | None = Field(
         default=None,
-        description="A file of published values in this study's folder; where it has a number "
-        "that ships with borarun, it replaces that.",
+        description="A file of published values in this study's folder. Its numbers replace those "
+        "that ship with borarun.",
     )
     shipped: bool = Field(
-        default=True, description="Whether to compare with the values that ship with borarun too."
+        default=True, description="Whether to compare also with the values that ship with borarun."
     )
 
 
@@ -87,24 +87,24 @@ class Header(Section):
     )
     extends: FilePath | None = Field(
         default=None,
-        description="Another study file in this folder, whose keys this one takes over and "
-        "changes.",
+        description="Another study file in this folder. This study takes its keys and changes some "
+        "of them.",
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
-        default=1, description="All random numbers follow from it."
+        default=1, description="Seed of all random numbers."
     )
     material: Material = Field(
-        description="The material: its formula, its structures, which of its ions moves."
+        description="The material: its formula, its structures and its mobile ion."
     )
     functionals: Annotated[tuple[Functional, ...], Field(min_length=1), Strict(False)] = Field(
-        description="Everything is done with each of these density functionals."
+        description="Density functionals. Everything is computed with each of them."
     )
     supercell: Supercell = Field(
         default=(3, 3, 3),
         description="Repeats of the cell along a, b and c in `heating` and `diffusion`.",
     )
     reference: Reference = Field(
-        description="The program that gives the energies, forces and stresses to learn from."
+        description="The program that computes the energies, forces and stresses for training."
     )
     _texts: dict[str, str] = PrivateAttr(default_factory=dict)
     _warnings: list[str] = PrivateAttr(default_factory=list)

@@ -337,8 +337,7 @@ def opened_record(path: Path) -> Iterator[RecordFile]:
     Raises
     ------
     StrangeRecordError
-        Where it is no record.
-    zipfile.BadZipFile, KeyError, OSError
+        Where it is not a record. zipfile.BadZipFile, KeyError, OSError
         Where it is damaged, or cannot be read.
     """
     try:

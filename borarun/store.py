@@ -354,8 +354,8 @@ class Store:
         """An array as zarr reads it."""
         if item not in record:
             raise DamagedError(
-                f"{self.path(key)}: has no {item!r}, as one of an older borarun. Remove the "
-                "file and submit again: its task is then done anew.",
+                f"{self.path(key)}: has no {item!r}, because an older borarun wrote it. "
+                "Remove the file and submit again to compute the task anew.",
                 key,
             )
         import zarr
@@ -589,7 +589,7 @@ def readable(path: Path) -> Iterator[None]:
     except Exception as error:  # zip, JSON, zarr and its codecs each have their own
         what = f"{type(error).__name__}: {error}"
         raise DamagedError(
-            f"{path}: is damaged ({what}). Remove the file and submit again: its task is "
-            "then done anew.",
+            f"{path}: is damaged ({what}). Remove the file and submit again to compute "
+            "the task anew.",
             path.name.split(".")[0],
         ) from error

@@ -83,8 +83,8 @@ def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_T
             else f"found none of its elements in {_text(Counter(atoms.symbols))}"
         )
         raise _wrong(
-            f"its anions are not {anion} ({found}). Check material.anion, or the structure "
-            "for lost atoms."
+            f"its anions are not {anion} ({found}). Check material.anion, or the "
+            "structure for missing atoms."
         )
     return np.array(anions, dtype=np.int64)
 
@@ -152,10 +152,7 @@ def whole_anions(atoms: Atoms, anions: Array) -> Array:
     if {len(group) for group in groups} != {anions.shape[1]} or (
         np.concatenate(groups) != np.arange(anions.size)
     ).any():
-        raise _wrong(
-            "an anion fell apart or two joined: the bonds differ from those that the anions "
-            "were found by."
-        )
+        raise _wrong("an anion broke, or two joined: the bonds differ from those of the start.")
     whole: Array = atoms.positions[anions] + images.reshape(*anions.shape, 3) @ atoms.cell.array
     return whole
 
@@ -186,9 +183,10 @@ def _groups(molecules: Atoms, tolerance: float) -> tuple[list[Array], Array]:
                     images[j] = images[i] + image
                 elif (images[j] != images[i] + image).any():
                     raise _wrong(
-                        f"its {molecules.symbols[i]} and {molecules.symbols[j]} atoms are bonded "
-                        "to their own periodic images: a network, or a cell smaller than a "
-                        "molecule. Anions must be molecules."
+                        f"its {molecules.symbols[i]} and {molecules.symbols[j]} atoms are "
+                        "bonded to their own periodic images: the structure is a "
+                        "network, or the cell is smaller than a molecule. Anions must be "
+                        "molecules."
                     )
         groups.append(np.sort(group))
     return groups, images
@@ -214,10 +212,10 @@ def formula_units(atoms: Atoms, formula: str) -> int:
         hint = (
             f"The formula has no {unwanted}."
             if unwanted
-            else "Check material.formula, the structure for lost atoms and, in a CIF, the setting "
-            "of its space group."
+            else "Check material.formula. Check the structure for missing atoms and, in a "
+            "CIF, the setting of the space group."
         )
-        raise _wrong(f"holds {_text(held)}, which is no whole multiple of {formula}. {hint}")
+        raise _wrong(f"holds {_text(held)}, which is not an integer multiple of {formula}. {hint}")
     return units
 
 
@@ -242,7 +240,7 @@ class Cell(Settings):
     @model_validator(mode="after")
     def _vacancies_have_an_ion(self) -> Self:
         if self.vacancies and not self.mobile:
-            raise ValueError("vacancies need the mobile ion that they are made of")
+            raise ValueError("vacancies need a mobile ion")
         return self
 
 
@@ -267,7 +265,7 @@ def build(cell: Cell, base: Atoms | None = None) -> Atoms:
     if cell.text:
         base = Frames.from_extxyz(cell.text)[0]
     if base is None:
-        raise _wrong("no structure was given, neither as text nor as the input of the task.")
+        raise _wrong("no structure: the task has none, as text or as input.")
     whole: Atoms = Atoms(base.numbers, base.positions, cell=base.cell, pbc=True).repeat(
         cell.supercell
     )
@@ -276,8 +274,8 @@ def build(cell: Cell, base: Atoms | None = None) -> Atoms:
     ions = range(np.count_nonzero(~rest))
     if cell.vacancies > len(ions):
         raise _wrong(
-            f"{cell.vacancies} vacancies, but the supercell holds {len(ions)} {cell.mobile}. "
-            "Ask for fewer."
+            f"{cell.vacancies} vacancies, but the supercell holds {len(ions)} "
+            f"{cell.mobile}. Use fewer vacancies."
         )
     # Python promises the same stream of random() for a seed in every version; neither it nor NumPy
     # does so for sample or choice.
@@ -300,7 +298,7 @@ def composition(formula: str) -> Counter[str]:
     except ValueError:
         counts = Counter()
     if not counts or not set(counts) <= set(chemical_symbols[1:]):
-        raise _wrong(f"no chemical formula (got {formula!r}). {_meant(formula)}")
+        raise _wrong(f"is not a chemical formula (got {formula!r}). {_meant(formula)}")
     return counts
 
 

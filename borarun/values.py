@@ -50,8 +50,8 @@ class Range(Section, Generic[Number]):
     """Evenly spaced values from `from` to `to`, both included."""
 
     from_: Number = Field(alias="from", description="First value.")
-    to: Number = Field(description="Last value; it is included.")
-    step: Number = Field(gt=0, description="Distance between neighbouring values.")
+    to: Number = Field(description="Last value, included.")
+    step: Number = Field(gt=0, description="Difference between neighbouring values.")
 
     def values(self) -> list[float]:
         """The values in rising order; whole numbers stay whole."""
@@ -60,12 +60,12 @@ class Range(Section, Generic[Number]):
         steps = (self.to - self.from_) / self.step
         if steps >= MAX_SWEEP:
             raise PydanticCustomError(
-                "sweep_long", "holds more than {limit} values", {"limit": MAX_SWEEP}
+                "sweep_long", "has more than {limit} values", {"limit": MAX_SWEEP}
             )
         if abs(steps - round(steps)) > 1e-6:
             context = {"first": f"{self.from_:g}", "last": f"{self.to:g}", "step": f"{self.step:g}"}
             raise PydanticCustomError(
-                "sweep_end", "steps of {step} from {first} do not meet {last}", context
+                "sweep_end", "steps of {step} from {first} do not end at {last}", context
             )
         return [self.from_ + index * self.step for index in range(round(steps) + 1)]
 
@@ -136,10 +136,10 @@ Functional = Literal[
 CellMode = Literal["isotropic", "anisotropic", "triclinic"]
 
 VACANCIES = (
-    "Vacancies: how many mobile ions are removed, at random by the seed, from each supercell. A "
+    "Vacancies: the number of mobile ions removed at random from each supercell. A "
     "number, a list or a range."
 )
 CELL_MODE = (
-    "How the barostat may change the cell: `isotropic` (one scale), `anisotropic` (each edge of "
-    "its own), `triclinic` (edges and angles)."
+    "How the barostat may change the cell: `isotropic` (one scale), `anisotropic` (each "
+    "edge separately), `triclinic` (edges and angles)."
 )

@@ -25,7 +25,7 @@ from borarun.printable import printable
 KeyPath = tuple[str | int, ...]
 """Keys and list indices that lead from the top of a file to a value."""
 
-NO_BLANK = "Put a blank after the colon."
+NO_BLANK = "Put a space after the colon."
 DECIMALS = "Write decimals with a point, as in {}."
 
 MAX_BYTES = 1_000_000
@@ -43,8 +43,8 @@ _GLUED = re.compile(r"^ *(?P<key>[A-Za-z_]\w*):(?P<value>[^\s/:]\S*) *(?:#.*)?$"
 
 _ODD_BLANK = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
 _NO_CHARACTER = (
-    "holds an escape in double quotes, such as \\UFFFFFFFF, that is no character. Use single "
-    "quotes to keep a backslash."
+    "contains an invalid escape sequence in double quotes, such as \\UFFFFFFFF. Use "
+    "single quotes around text with a backslash."
 )
 
 
@@ -150,15 +150,15 @@ def read_text(path: Path) -> str:
 
     try:
         if path.is_dir():
-            raise wrong("is a folder. Name the YAML file in it.")
+            raise wrong("is a folder. Give the path of a YAML file.")
         if not path.exists():
             raise wrong("no such file. Check the path, or write a new study with `borarun init`.")
         if not path.is_file():
-            raise wrong("is not a regular file. Name a YAML file.")
+            raise wrong("is not a regular file. Give the path of a YAML file.")
         if path.stat().st_size > MAX_BYTES:
             raise wrong(
                 f"is larger than {MAX_BYTES // 1_000_000} MB (got {path.stat().st_size} "
-                "bytes). This is no study file."
+                "bytes). This is not a study file."
             )
         content = path.read_bytes()
     except OSError as error:
@@ -187,21 +187,22 @@ def parse_yaml(text: str, file: str) -> tuple[Node, list[Problem]]:
         if odd := _within(_ODD_BLANK, text, error):
             line = text.count("\n", 0, odd.start()) + 1
             message = (
-                f"holds a blank that is not the keyboard's (got U+{ord(odd[0]):04X}). Type it "
-                "anew as a space."
+                f"contains a special space character (got U+{ord(odd[0]):04X}). Delete it "
+                "and type a normal space."
             )
             raise StudyError(_problem(file, line, (), message)) from None
         if glued := _within(_GLUED, text, error):
             line = text.count("\n", 0, glued.start("key")) + 1
             message = (
-                f"is not apart from its value (got {glued['key']}:{glued['value']:.40}). {NO_BLANK}"
+                "needs a space after the colon (got "
+                f"{glued['key']}:{glued['value']:.40}). {NO_BLANK}"
             )
             raise StudyError(_problem(file, line, (glued["key"],), message)) from None
         raise StudyError(
             _problem(file, mark.line + 1 if mark else 0, (), _syntax_message(error))
         ) from None
     except ReaderError as error:
-        message = f"holds a character that is no text (got U+{error.character:04X}). Remove it."
+        message = f"contains a control character (got U+{error.character:04X}). Remove it."
         raise StudyError(
             _problem(file, text.count("\n", 0, error.position) + 1, (), message)
         ) from None
@@ -213,7 +214,7 @@ def parse_yaml(text: str, file: str) -> tuple[Node, list[Problem]]:
                 file,
                 0,
                 (),
-                f"is not valid YAML ({' '.join(str(error).split()):.200}). Correct the text.",
+                f"is not valid YAML ({' '.join(str(error).split()):.200}). Correct the file.",
             )
         ) from None
 
@@ -236,16 +237,16 @@ def _within(pattern: re.Pattern[str], text: str, error: MarkedYAMLError) -> re.M
 def _syntax_message(error: MarkedYAMLError) -> str:
     what = " ".join(str(error.problem or error.context or "cannot be read").split())
     if "'\\t'" in what:
-        return "a tab in the indentation. Use spaces."
+        return "is indented with a tab. Use spaces."
     if "mapping values are not allowed" in what:
         return (
-            "a second `:` on one line, or a line indented too far. Put quotes around text that "
-            "holds `: `, and align keys."
+            "has two `:` on one line, or is indented too far. Put quotes around text "
+            "that contains `: `, and align the keys of a section."
         )
     if "expected <block end>" in what or "did not find expected key" in what:
         return (
-            "the indentation does not fit the lines above, or a bracket is out of place "
-            f"({what}). Align keys of one section."
+            "has an indentation that does not match the lines above, or a misplaced "
+            f"bracket ({what}). Align the keys of a section."
         )
     return f"is not valid YAML: {what}. Check brackets, quotes and indentation near this line."
 
@@ -267,9 +268,7 @@ class _Builder:
         next(self.events)  # end of the document
         after = next(self.events)
         if isinstance(after, events.DocumentStartEvent):
-            raise self._refuse(
-                after, "a second document begins here (`---`). Keep one study in one file."
-            )
+            raise self._refuse(after, "starts a second document (`---`). Write one study per file.")
         if root.value is None:
             raise self._refuse(None, "is empty. Write a new study with `borarun init`.")
         if not isinstance(root.value, dict):
@@ -303,7 +302,7 @@ class _Builder:
             )
         if len(path) > MAX_DEPTH:
             raise self._refuse(
-                event, f"is nested more than {MAX_DEPTH} levels deep. This is no study file."
+                event, f"is nested more than {MAX_DEPTH} levels deep. This is not a study file."
             )
         if isinstance(event, events.ScalarEvent):
             if _SURROGATE.search(event.value):
@@ -326,7 +325,7 @@ class _Builder:
         while not isinstance(event := next(self.events), events.MappingEndEvent):
             line = event.start_mark.line + 1
             if not isinstance(event, events.ScalarEvent):
-                raise self._refuse(event, "a key must be a plain word.")
+                raise self._refuse(event, "a key must be a single word.")
             key = event.value
             self._node(event, (), line)  # refuses anchors and tags on the key
             if key == "<<" and event.implicit[0]:
@@ -342,7 +341,8 @@ class _Builder:
                         self.file,
                         line,
                         (*path, key),
-                        f"stands twice, first in line {entries[key].line}. Keep one.",
+                        f"is in this section twice, first in line {entries[key].line}. "
+                        "Remove one of them.",
                     )
                 )
             else:
@@ -370,7 +370,7 @@ def _what_was_meant(key: str) -> str:
         return NO_BLANK
     if key.isdigit():  # {timestep_fs: 0,5}
         return DECIMALS.format("0.5")
-    return "Write one, or `{}` for a section with all defaults, or remove the line."
+    return "Write a value, or `{}` for a section with all defaults, or remove the line."
 
 
 def resolve(text: str) -> str | int | float | bool | None:

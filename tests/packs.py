@@ -92,7 +92,7 @@ def rewritten(path: Path, change: Callable[[zipfile.ZipInfo], None]) -> Path:
 
 
 def forged(content: bytes, folder: Path, part: str, change: Callable[[Any], object]) -> bytes:
-    """A record in which a part of its description is another one."""
+    """A record in which a part of its description has changed."""
     (old := folder / "old").write_bytes(content)
     with zipfile.ZipFile(old) as archive, zipfile.ZipFile(folder / "new", "w") as copy:
         for name in archive.namelist():

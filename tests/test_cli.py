@@ -250,8 +250,7 @@ def test_a_study_goes_to_another_group_and_comes_back_whole(
     answer = borarun("unpack", "mini.borarun.zip", "theirs")
     assert answer.code == 0
     assert answer.out.splitlines() == [
-        "theirs/study/mini.yaml: unpacked, with 3 results in theirs/runs/store; nothing that "
-        "is known of it is missing",
+        "theirs/study/mini.yaml: unpacked, with 3 results in theirs/runs/store; complete",
         "Next: borarun plan theirs/study/mini.yaml --runs theirs/runs",
     ]
     assert [
@@ -265,12 +264,12 @@ def test_a_study_goes_to_another_group_and_comes_back_whole(
     answer = borarun("unpack", "mini.borarun.zip")
     assert (
         answer.code == 1
-        and answer.err == "mini: is there already. Give another name, or move it away.\n"
+        and answer.err == "mini: already exists. Give another name, or move the file away.\n"
     )
     answer = borarun("pack", "mini.yaml", "--output", "small.zip", "--without", "training_set")
     assert answer.code == 0 and "2 results of training_set left behind" in answer.out
     answer = borarun("unpack", "mini.yaml")
-    assert answer.code == 2 and answer.err.startswith("mini.yaml: is no pack, or is cut short")
+    assert answer.code == 2 and answer.err.startswith("mini.yaml: is not a pack, or is incomplete")
 
 
 def test_what_was_made_under_licence_is_named_where_it_is_missing(
@@ -304,7 +303,7 @@ def test_an_export_is_new_and_says_what_repositories_ask_for(borarun, mini_study
     answer = borarun("export", "mini.yaml", "--output", "out")
     assert (
         answer.code == 1
-        and answer.err == "out: is there already. Give another name, or move it away.\n"
+        and answer.err == "out: already exists. Give another name, or move the file away.\n"
     )
     answer = borarun(
         "export", "mini.yaml", "--output", "other", "--author", "Ada Lovelace", "--license", "MIT"
@@ -322,8 +321,8 @@ def test_results_of_other_versions_are_told(
     answer = borarun("unpack", "mini.borarun.zip")
     assert answer.code == 0
     assert (
-        "2 results of no task that the study has here: bundled is format 2 here, and was "
-        "format 1, potential " in answer.out
+        "2 results do not match any task of the study here: bundled is format 2 here, "
+        "and was format 1, potential " in answer.out
     )
 
 
@@ -389,13 +388,13 @@ def test_a_file_of_another_kind_is_told_by_its_kind(borarun, mini_study: Path) -
     assert (
         answer.code == 2
         and answer.err
-        == "site.yaml: holds a site, where a study is meant. Check which file stands where.\n"
+        == "site.yaml: is a site, and the command needs a study. Check the order of the files.\n"
     )
     answer = borarun("plan", "mini.yaml", "--site", "mini.yaml")
     assert (
         answer.code == 2
         and answer.err
-        == "mini.yaml: holds a study, where a site is meant. Check which file stands where.\n"
+        == "mini.yaml: is a study, and the command needs a site. Check the order of the files.\n"
     )
 
 
@@ -405,7 +404,7 @@ def test_a_report_that_finds_no_room_is_named(borarun, mini_study: Path) -> None
         answer = borarun("report", "mini.yaml")
     assert (
         answer.code == 1
-        and "no room to write it" in answer.err
+        and "no space left to write it" in answer.err
         and "/runs/mini/report/" in answer.err
     )
 

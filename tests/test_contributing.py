@@ -230,7 +230,7 @@ class SpringsReference(Keys, reference.ReferenceSection):
     """Springs between close atoms: no physics."""
 
     engine: Literal["springs"] = Field(description="Springs between close atoms.")
-    labels_per_task: int = Field(default=50, description="Configurations that one task labels.")
+    labels_per_task: int = Field(default=50, description="Configurations of one task.")
 '''
 SPRINGS_ENGINE = """
 from typing import ClassVar

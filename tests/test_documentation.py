@@ -146,7 +146,10 @@ def test_the_reference_has_every_key_once() -> None:
     assert {"temperatures_K", "vacancies", "time_ns"} < set(keys)
     assert len(keys) == len(set(keys))
     plain = diffusion.replace("\N{NO-BREAK SPACE}", " ")
-    assert "| `time_ns` | number, ns, > 0, ≤ 1e9 | `1` | Time that is counted, ns. |" in plain
+    assert (
+        "| `time_ns` | number, ns, > 0, ≤ 1e9 | `1` | Length of the production run, used for "
+        "results, ns. |"
+    ) in plain
     assert (
         "| `temperatures_K` | number, K, > 0, < 3000, or list or range | `200` to `700`, 21 "
         "values |" in plain

@@ -40,7 +40,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_no_room_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    told = pytest.raises(StoreError, match=r"a\.txt: no room to write it .* MB free\)")
+    told = pytest.raises(StoreError, match=r"a\.txt: no space left to write it .* MB free\)")
     with largest_file(100_000), told, replacing(tmp_path / "a.txt") as file:
         file.write(bytes(1_000_000))
     assert names(tmp_path) == []
@@ -54,7 +54,7 @@ def test_a_disk_that_is_full_only_when_flushed(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, match="no room"), replacing(tmp_path / "a.txt") as file:
+    with pytest.raises(StoreError, match="no space left"), replacing(tmp_path / "a.txt") as file:
         file.write(b"x")
     assert names(tmp_path) == []
 
@@ -108,7 +108,7 @@ def test_a_folder_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseExce
 def test_a_folder_without_room_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     with (
         largest_file(1000),
-        pytest.raises(StoreError, match="folder: no room to write it"),
+        pytest.raises(StoreError, match="folder: no space left to write it"),
         appearing(tmp_path / "folder") as place,
     ):
         (place / "a.txt").write_bytes(bytes(10_000))
@@ -119,7 +119,7 @@ def test_a_folder_without_room_is_told_and_leaves_nothing(tmp_path: Path) -> Non
 def test_a_folder_takes_the_place_of_nothing(tmp_path: Path, there: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="is there already"), appearing(tmp_path / there):
+    with pytest.raises(StoreError, match="already exists"), appearing(tmp_path / there):
         pass
     assert names(tmp_path) == ["empty", "file"]
 

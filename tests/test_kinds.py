@@ -67,6 +67,6 @@ def test_a_file_that_tells_nothing_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_two_kinds_is_told_to_be_two(tmp_path: Path) -> None:
     with pytest.raises(
         StudyError,
-        match=r"mixes keys of a study \(reference\) and of a site \(executors\)\. Keep each",
+        match=r"mixes keys of a study \(reference\) and of a site \(executors\)\. Write each",
     ):
         kind_of(write(tmp_path, "borarun: 1\nname: x\nreference: {}\nexecutors: {}\n"))

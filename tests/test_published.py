@@ -143,14 +143,14 @@ NUMBER = (
         ),
         (("low: 600, high: 640, ", ""), "a value or a range, low and high, must be given"),
         (("low: 600", "low: 700"), "low must be below high (got 700 and 640)."),
-        (("low: 600, ", ""), "low and high must stand together, the two ends of one range"),
+        (("low: 600, ", ""), "low and high must be given together, the two ends of one range"),
         (
             ("low: 600", "value: 500, low: 600"),
             "value must lie between low and high (got 500, 600 and 640).",
         ),
         (
             ("low: 600, high: 640", "uncertainty: 3, low: 600, high: 640"),
-            "an uncertainty needs a value that it belongs to",
+            "uncertainty needs a value",
         ),
         (
             ("kind: experiment", "kind: paper"),
@@ -173,7 +173,7 @@ NUMBER = (
         ),
         (
             ("doi: 10.1000/xyz", "doi: https://doi.org/10.1000/xyz"),
-            "sources.ours2024.doi: has characters that do not fit",
+            "sources.ours2024.doi: contains characters that are not allowed",
         ),
         ((NUMBER, NUMBER + NUMBER), "own.yaml:7: values.1: the same number as values.0"),
         ((OWN, "a: [\n"), "own.yaml:2: is not valid YAML"),

@@ -155,7 +155,7 @@ def test_a_copy_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     file = aged(STUDIES / "quickstart.yaml", tmp_path)
     backup_of(file).write_text("mine")
     text = file.read_text()
-    with pytest.raises(StoreError, match=r"quickstart\.yaml\.bak: is there already"):
+    with pytest.raises(StoreError, match=r"quickstart\.yaml\.bak: already exists"):
         write(updated(file))
     assert file.read_text() == text and backup_of(file).read_text() == "mine"
 

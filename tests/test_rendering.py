@@ -53,7 +53,7 @@ def test_one_task_by_its_key(mini_study: Path) -> None:
     wrong = render(mini_study, "--task", "nothing")
     assert (
         wrong.returncode == 1
-        and "--task: nothing is none of this study's tasks known by now" in wrong.stderr
+        and "--task: nothing is not a known task of this study" in wrong.stderr
     )
 
 

@@ -174,10 +174,10 @@ def test_a_lost_atom_is_told(crystal: Atoms) -> None:
         ("CB11H12", "found 4 groups: 4 x B12H12"),
         ("PS4", "found none of its elements in Li8B48H48"),
         ("Li2B12H12", "mobile ion Li is part of the anion"),
-        ("B12H12x", "no chemical formula"),
-        ("", "no chemical formula"),
-        ("Xx4", "no chemical formula"),
-        ("B₁₂H₁₂", r"no chemical formula \(got 'B₁₂H₁₂'\). Write B12H12"),
+        ("B12H12x", "is not a chemical formula"),
+        ("", "is not a chemical formula"),
+        ("Xx4", "is not a chemical formula"),
+        ("B₁₂H₁₂", r"is not a chemical formula \(got 'B₁₂H₁₂'\). Write B12H12"),
         ("B12 H12", "Write B12H12"),
         ("B12H12²⁻", "Write B12H12"),
         ("B12H12^2-", "Write B12H12"),
@@ -201,7 +201,7 @@ def test_whole_anions_refuse_bonds_that_changed(crystal: Atoms) -> None:
     anions = find_anions(crystal, "B12H12", "Li")
     broken = crystal.copy()
     broken.positions[anions[0, 20]] += 2.0
-    with pytest.raises(StudyError, match="fell apart"):
+    with pytest.raises(StudyError, match="an anion broke"):
         whole_anions(broken, anions)
 
 
@@ -212,11 +212,13 @@ def test_formula_units(crystal: Atoms) -> None:
     assert formula_units(crystal, "Li2B12H12") == 4
     assert formula_units(crystal.repeat(2), "Li2B12H12") == 32
     assert formula_units(crystal, "Li(BH)6") == 8
-    with pytest.raises(StudyError, match="holds Li8B48H48, which is no whole multiple of LiB12H12"):
+    with pytest.raises(
+        StudyError, match="holds Li8B48H48, which is not an integer multiple of LiB12H12"
+    ):
         formula_units(crystal, "LiB12H12")
     with pytest.raises(StudyError, match="The formula has no H, Li"):
         formula_units(crystal, "B12")
-    with pytest.raises(StudyError, match="no whole multiple of LiCB11H12"):
+    with pytest.raises(StudyError, match="not an integer multiple of LiCB11H12"):
         formula_units(crystal, "LiCB11H12")
 
 
@@ -273,9 +275,9 @@ def test_text_is_the_base_and_wins_over_none(crystal: Atoms) -> None:
 def test_impossible_cells(crystal: Atoms) -> None:
     with pytest.raises(StudyError, match="9 vacancies, but the supercell holds 8 Li"):
         build(Cell(mobile="Li", vacancies=9), crystal)
-    with pytest.raises(StudyError, match="no structure was given"):
+    with pytest.raises(StudyError, match="no structure: the task has none"):
         build(Cell())
-    with pytest.raises(ValidationError, match="vacancies need the mobile ion"):
+    with pytest.raises(ValidationError, match="vacancies need a mobile ion"):
         Cell(vacancies=1)
     with pytest.raises(ValidationError):
         Cell(supercell=(0, 1, 1))

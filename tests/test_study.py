@@ -184,9 +184,9 @@ def test_tags_that_overrule_the_study_are_a_warning(folder: Path) -> None:
         )
     ).warnings
     assert found == [
-        "reference.incar.ENCUT: 500 overrules reference.encut_eV.",
-        "reference.incar.ISIF: 2 holds for relaxations, labels and molecular dynamics alike, "
-        "which differ in it by nature.",
+        "reference.incar.ENCUT: 500 overrides reference.encut_eV.",
+        "reference.incar.ISIF: 2 applies to relaxations, labels and molecular dynamics "
+        "alike, although each needs its own value.",
     ]
 
 
@@ -253,7 +253,8 @@ def test_studies_that_extend_each_other_are_refused(folder: Path) -> None:
     write(folder, "extends: b.yaml\n", "a.yaml")
     write(folder, "extends: a.yaml\n", "b.yaml")
     assert messages(Path("a.yaml")) == [
-        "b.yaml:1: extends: studies extend each other in a circle (got 'a.yaml'). Break it."
+        "b.yaml:1: extends: is a circle: these studies extend each other (got 'a.yaml'). "
+        "Remove one `extends`."
     ]
 
 
@@ -279,8 +280,10 @@ def test_files_that_are_no_study_are_named(folder: Path) -> None:
     assert messages(Path("absent.yaml")) == [
         "absent.yaml: no such file. Check the path, or write a new study with `borarun init`."
     ]
-    assert messages(Path("structures")) == ["structures: is a folder. Name the YAML file in it."]
-    assert messages(Path("pipe")) == ["pipe: is not a regular file. Name a YAML file."]
+    assert messages(Path("structures")) == [
+        "structures: is a folder. Give the path of a YAML file."
+    ]
+    assert messages(Path("pipe")) == ["pipe: is not a regular file. Give the path of a YAML file."]
     assert messages(Path("large.yaml"))[0].startswith(
         "large.yaml: is larger than 1 MB (got 1000003 bytes)."
     )
@@ -350,7 +353,7 @@ def test_the_first_line_of_a_new_study_names_the_schema_beside_it(tmp_path: Path
 def test_init_writes_all_or_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
-    with pytest.raises(StudyError, match="is there already"):
+    with pytest.raises(StudyError, match="already exists"):
         init_study(tmp_path)
     assert (tmp_path / name).read_text() == "mine" and not (tmp_path / "study.yaml").exists()
 
@@ -358,7 +361,7 @@ def test_init_writes_all_or_nothing(tmp_path: Path, name: str) -> None:
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
     init_study(tmp_path)
     (tmp_path / "study.yaml").write_text("mine")
-    with pytest.raises(StudyError, match="is there already"):
+    with pytest.raises(StudyError, match="already exists"):
         init_study(tmp_path)
     assert (tmp_path / "study.yaml").read_text() == "mine"
 

@@ -37,25 +37,26 @@ def _command(value: str) -> str:
     try:
         words = shlex.split(value)
     except ValueError as error:
-        raise ValueError(f"is no command: {error}") from error
+        raise ValueError(f"is not a valid command: {error}") from error
     if not words or words == [LAUNCH]:
         raise ValueError("must name a program")
     for placeholder in re.findall(r"\{\w*\}", value):
         if placeholder not in PLACEHOLDERS:
             known = f"{', '.join(PLACEHOLDERS[:-1])} and {LAUNCH}"
             raise ValueError(
-                f"{placeholder} stands for nothing: {known} do (got "
+                f"{placeholder} is unknown. Known here: {known} (got "
                 f"{value!r}).{did_you_mean(placeholder, PLACEHOLDERS)}"
             )
     if LAUNCH in value and words.count(LAUNCH) != 1:
-        raise ValueError(f"{LAUNCH} must stand once and be a word of its own")
+        raise ValueError(f"{LAUNCH} must occur once, as a separate word")
     return value
 
 
 def _absolute(value: str) -> str:
     if not Path(value).is_absolute():
         raise ValueError(
-            "must be an absolute path, written out: each task runs in a directory of its own"
+            "must be an absolute path without `~` or variables, because each task runs "
+            "in its own directory"
         )
     return value
 
@@ -100,34 +101,33 @@ class Program(Section):
 
     cores: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         default=None,
-        description="Cores that one run takes; without it, as many as its kind of run can use.",
+        description="Number of cores of one run. Default: as many as this kind of run can use.",
     )
     executor: str | None = Field(
         default=None,
-        description="The executor that it runs on; without it the smallest that has the cores.",
+        description="The executor that it runs on. Default: the smallest one with enough cores.",
     )
     threads: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1,
         description="Threads of each of its processes, as OMP_NUM_THREADS; `{launch}` starts "
-        "`cores` / `threads` processes, for which `{ranks}` stands.",
+        "`cores` / `threads` processes; `{ranks}` is that number.",
     )
     init: Annotated[str, Field(max_length=10_000)] = Field(
         default="",
-        description="Shell commands before it, e.g. `module load vasp`, where programs cannot "
-        "share what `worker_init` loads.",
+        description="Shell commands that run before it, e.g. `module load vasp`. Use it "
+        "where programs need different modules; otherwise use `worker_init`.",
     )
     environment: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], str] = Field(
-        default={}, description="Environment variables that it is given."
+        default={}, description="Environment variables for it."
     )
     silence_minutes: Annotated[float, Field(gt=0, le=1e5)] = Field(
         default=60,
-        description="A run that writes nothing for so long hangs: it is ended, and started again "
-        "as after an accident.",
+        description="A run that writes nothing for so many minutes is ended and started again.",
     )
     cost_factor: Annotated[float, Field(gt=0, le=1e6)] = Field(
         default=1.0,
-        description="Core time on this machine over that which `borarun plan` assumes: 0.5 where "
-        "it is twice as fast.",
+        description="Core time on this machine divided by the core time that `borarun plan` "
+        "assumes: 0.5 if this machine is twice as fast.",
     )
 
     @model_validator(mode="after")
@@ -165,7 +165,7 @@ class Told:
     remedy: str = ""
 
 
-BY_HAND = "Start the command by hand on a node."
+BY_HAND = "Run the command by hand on a node."
 
 
 @dataclass(frozen=True)

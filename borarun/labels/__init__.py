@@ -191,7 +191,7 @@ def _of_the_material(there: set[str], elements: Sequence[str]) -> None:
     """Refuse elements that the material does not have."""
     if strange := sorted(there - set(elements)):
         raise wrong(
-            f"holds {', '.join(strange)}, which the material "
+            f"contains {', '.join(strange)}, which the material "
             f"{'does' if len(strange) == 1 else 'do'} not have. Check the elements."
         )
 
@@ -202,7 +202,7 @@ def _checked(sifted: Sifted, elements: Sequence[str], remarks: list[str]) -> Lab
     if len(frames) < FEWEST:
         left_out = f" ({'; '.join(remarks)})" if remarks else ""
         raise wrong(
-            f"holds {len(frames)} configurations to learn from{left_out}. At least {FEWEST} are "
+            f"holds {len(frames)} usable configurations{left_out}. At least {FEWEST} are "
             "needed, of which one is held out."
         )
     for finding in gate.findings(frames, numbers):
@@ -211,8 +211,8 @@ def _checked(sifted: Sifted, elements: Sequence[str], remarks: list[str]) -> Lab
     _of_the_material(there, elements)
     if lacking := sorted(set(elements) - there):
         raise wrong(
-            f"has no {', '.join(lacking)}, of which a potential would learn nothing. Check "
-            "the elements."
+            f"has no {', '.join(lacking)}, so a potential cannot learn these elements. "
+            "Check the elements."
         )
     kept = gate.distinct(frames)
     if doubles := len(frames) - len(kept):
@@ -221,7 +221,7 @@ def _checked(sifted: Sifted, elements: Sequence[str], remarks: list[str]) -> Lab
         )
         if len(kept) < FEWEST:
             raise wrong(
-                f"holds {len(kept)} configuration to learn from ({'; '.join(remarks)}). At least "
+                f"holds {len(kept)} usable configuration ({'; '.join(remarks)}). At least "
                 f"{FEWEST} different ones are needed, of which one is held out."
             )
         frames, numbers = frames.take(kept), [numbers[index] for index in kept]

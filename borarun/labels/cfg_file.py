@@ -35,13 +35,13 @@ def of_cfg(text: str, elements: Sequence[str] | None) -> Sifted:
     """
     if elements is None:
         raise wrong(
-            "a cfg file numbers its elements. Name them in training_set.cfg_elements, in the "
-            "order of their types, e.g. [Li, B, H]."
+            "a cfg file has only numbers for its elements. List the elements in "
+            "training_set.cfg_elements in the order of their types, e.g. [Li, B, H]."
         )
     if strange := [element for element in elements if element not in atomic_numbers]:
         raise wrong(
-            f"training_set.cfg_elements: no chemical element (got {strange[0]!r:.40}). Write "
-            "symbols, e.g. [Li, B, H]."
+            "training_set.cfg_elements: is not a chemical element (got "
+            f"{strange[0]!r:.40}). Write symbols, e.g. [Li, B, H]."
         )
     try:
         bodies = cfg.bodies(text)
@@ -64,7 +64,8 @@ def of_cfg(text: str, elements: Sequence[str] | None) -> Sifted:
         )
     except ValueError as error:
         raise wrong(
-            f"is no whole cfg file of the elements {', '.join(elements)}: {error}. Write it again."
+            f"is not a complete cfg file with the elements {', '.join(elements)}: "
+            f"{error}. Write it again."
         ) from error
     return Sifted(frames, kept, remarks)
 
@@ -78,17 +79,17 @@ def _complete(body: str, number: int) -> None:
         others = ""
         if name == "stress" and (found := [word for word in ("Virial", "Stress") if word in there]):
             others = (
-                f" It has {found[0]}, whose sign and unit differ from program to program. Write "
-                "PlusStress: minus stress times volume, in eV, positive where the cell is under "
-                "pressure."
+                f" It has {found[0]}, whose sign and unit depend on the program. Write "
+                "PlusStress: minus stress times volume, in eV, positive where the cell "
+                "is under pressure."
             )
         elif name == "stress":
-            others = " Compute it (VASP: ISIF=2 or 3), or leave the configuration out."
+            others = " Compute it (VASP: ISIF=2 or 3), or remove the configuration."
         else:
-            others = " Convert it again from what computed it, or leave the configuration out."
+            others = " Convert it again from the original output, or remove the configuration."
         raise wrong(f"configuration {number} has no {SHOWN[name]}.{others}")
     if "cell" not in there:
         raise wrong(
-            f"configuration {number} has no Supercell, and its stress needs one. Leave it out, or "
-            "give it its cell."
+            f"configuration {number} has no Supercell, and its stress needs one. Remove "
+            "it, or add its cell."
         )

@@ -75,8 +75,8 @@ def of_extended_xyz(text: str) -> Sifted:
     remarks = left_out(left["unconverged"], whole) + isotope_remarks(symbols)
     if left["isolated"]:
         remarks.append(
-            f"{left['isolated']} of {whole} configurations are isolated atoms and are left out: a "
-            "moment tensor potential learns from crystals alone"
+            f"{left['isolated']} of {whole} configurations are isolated atoms and are not "
+            "used: a moment tensor potential learns only from crystals"
         )
     free = bool(kept) and all("free_energy" in one.info for one in kept)
     return Sifted(_frames(kept, free), [one.number for one in kept], remarks)
@@ -101,7 +101,7 @@ def unlabelled(text: str) -> Sifted:
             kept.append(one)
     remarks = isotope_remarks({symbol for one in kept for symbol in one.symbols})
     if isolated := whole - len(kept):
-        remarks.append(f"{isolated} of {whole} configurations are isolated atoms and are left out")
+        remarks.append(f"{isolated} of {whole} configurations are isolated atoms and are not used")
     return Sifted(_geometry(kept), [one.number for one in kept], remarks)
 
 
@@ -143,7 +143,7 @@ def _complete(one: Configuration) -> None:
         hint = HOW
         if any(other.lower().endswith(f"_{name}") for other in prefixed):
             renamed = ", ".join(f"{other} to {other.rsplit('_', 1)[1]}" for other in prefixed)
-            hint = f"Rename {renamed}, if they are the reference's, in eV and angstrom."
+            hint = f"Rename {renamed} if they are from the reference, in eV and angstrom."
         elif name == "stress" and "virial" in there:
             hint = (
                 "A virial is not a stress: write stress = -virial / volume, in eV/angstrom^3 (check"
@@ -151,11 +151,11 @@ def _complete(one: Configuration) -> None:
             )
         elif name == "stress" and len(one.numbers) == 1:
             hint = (
-                "An isolated atom has none: remove it, or mark it with config_type=IsolatedAtom. "
-                f"Of a crystal: {HOW}"
+                "For an isolated atom: remove it, or mark it with "
+                f"config_type=IsolatedAtom. For a crystal: {HOW}"
             )
         elif name == "stress":
-            hint = f"Compute it (VASP: ISIF=2 or 3), or leave the configuration out. {HOW}"
+            hint = f"Compute it (VASP: ISIF=2 or 3), or remove the configuration. {HOW}"
         raise wrong(
             f"configuration {one.number} has no {name} (its labels are "
             f"{', '.join(has)[:200] or 'none'}). {hint}"
@@ -164,8 +164,8 @@ def _complete(one: Configuration) -> None:
         name for name in prefixed if name.rsplit("_", 1)[1].lower() in LABELS and "energy" in name
     ]:
         raise wrong(
-            f"configuration {one.number} has two energies, energy and {doubled[0]}. Keep the "
-            "reference's as energy, and remove the other."
+            f"configuration {one.number} has two energies, energy and {doubled[0]}. Keep "
+            "the energy of the reference as `energy`, and remove the other."
         )
     if one.columns["forces"].shape[1] != 3:
         raise wrong(f"configuration {one.number}: forces need three columns, forces:R:3.")
@@ -177,7 +177,7 @@ def _periodic(one: Configuration, why: str) -> None:
     """Refuse a configuration that is no crystal."""
     if one.cell is None:
         raise wrong(
-            f"configuration {one.number} has no cell, and {why}. Leave it out, or give it its cell."
+            f"configuration {one.number} has no cell, and {why}. Remove it, or add its cell."
         )
     if not all(one.periodic):
         raise wrong(f"configuration {one.number} {not_periodic(one.periodic)}")

@@ -67,12 +67,12 @@ def findings(frames: Frames, numbers: Sequence[int] | Sequence[str] | None = Non
         rows = values.reshape(len(values), -1)
         where = of_atom if len(rows) == len(of_atom) else called
         if name != "offsets" and (bad := where[~np.isfinite(rows).all(axis=1)]).size:
-            yield f"configuration {bad[0]} has {name} that are not numbers. Leave it out."
+            yield f"configuration {bad[0]} has {name} that are not numbers. Remove it."
             return
     if (flat := called[~(volume > SMALLEST_VOLUME_A3)]).size:
         yield (
-            f"configuration {flat[0]} has no cell, and stresses need one. Leave it out, or "
-            "give it its cell."
+            f"configuration {flat[0]} has no cell, and stresses need one. Remove it, or "
+            "add its cell."
         )
     for name, (most, unit) in LARGEST.items():
         rows = getattr(frames, name)
@@ -80,8 +80,8 @@ def findings(frames: Frames, numbers: Sequence[int] | Sequence[str] | None = Non
         if rows is not None and (bad := where[np.abs(rows).max(axis=1) > most]).size:
             worst = np.abs(rows[where == bad[0]]).max()
             yield (
-                f"configuration {bad[0]}: {name} of {worst:.4g} {unit} (at most {most:g}). "
-                "Check the unit, or leave it out."
+                f"configuration {bad[0]}: {name} of {worst:.4g} {unit} (at most "
+                f"{most:g}). Check the unit, or remove it."
             )
     if frames.forces is not None and len(frames):
         net = np.linalg.norm(np.add.reduceat(frames.forces, frames.offsets[:-1]), axis=1)
@@ -89,10 +89,10 @@ def findings(frames: Frames, numbers: Sequence[int] | Sequence[str] | None = Non
         if (bad := np.flatnonzero(net > limit)).size:
             worst = bad[np.argmax(net[bad])]
             yield (
-                f"configuration {called[worst]}: its forces sum to {net[worst]:.2f} eV/angstrom "
-                f"(at most {limit[worst]:g}); in a crystal they sum to nothing. "
-                f"{len(bad)} of {len(frames)} configurations do so. Compute them with tighter "
-                "convergence or a finer grid, or leave them out."
+                f"configuration {called[worst]}: its forces sum to {net[worst]:.2f} "
+                f"eV/angstrom (at most {limit[worst]:g}); in a crystal the sum is zero. "
+                f"{len(bad)} of {len(frames)} configurations have this error. Compute "
+                "them with tighter convergence or a finer grid, or remove them."
             )
 
 
@@ -111,10 +111,10 @@ def mixture(frames: Frames, numbers: Sequence[int] | Sequence[str]) -> Iterator[
         if np.ptp(energy[group]) > SAME_ENERGY_eV_PER_ATOM:
             low, high = group[np.argmin(energy[group])], group[np.argmax(energy[group])]
             yield (
-                f"configurations {numbers[low]} and {numbers[high]} are the same atoms in the same "
-                f"places, with the energies {frames.energy[low]:.6g} and "
-                f"{frames.energy[high]:.6g} eV: two settings (functional, pseudopotentials, "
-                "cutoff). Keep those of one."
+                f"configurations {numbers[low]} and {numbers[high]} are the same atoms in "
+                f"the same places, with the energies {frames.energy[low]:.6g} and "
+                f"{frames.energy[high]:.6g} eV: two settings (functional, "
+                "pseudopotentials, cutoff). Keep the configurations of one setting."
             )
             return
     forces = np.sqrt(np.add.reduceat(np.sum(frames.forces**2, axis=1), frames.offsets[:-1]) / sizes)
@@ -128,11 +128,11 @@ def mixture(frames: Frames, numbers: Sequence[int] | Sequence[str]) -> Iterator[
             continue
         low, high = below[-1], above[0]
         yield (
-            f"the energies of configurations of equal composition fall in two groups, "
-            f"{gaps.max():.2f} eV an atom apart (configuration {numbers[low]}: "
-            f"{frames.energy[low]:.6g} eV, {numbers[high]}: {frames.energy[high]:.6g} eV): two "
-            "settings (functional, pseudopotentials, cutoff, or total and cohesive energies). Keep "
-            "those of one."
+            "the energies of configurations of equal composition fall in two groups, "
+            f"{gaps.max():.2f} eV per atom apart (configuration {numbers[low]}: "
+            f"{frames.energy[low]:.6g} eV, {numbers[high]}: {frames.energy[high]:.6g} "
+            "eV): two settings (functional, pseudopotentials, cutoff, or total and "
+            "cohesive energies). Keep the configurations of one setting."
         )
         return
     largest = np.abs(frames.stress).max(axis=1)
@@ -145,8 +145,8 @@ def mixture(frames: Frames, numbers: Sequence[int] | Sequence[str]) -> Iterator[
     for name, values in (("stress", frames.stress), ("forces", frames.forces)):
         if not values.any() and (name == "forces" or frames.forces.any()):
             yield (
-                f"{name} is zero in every configuration, as programs write it that did not compute "
-                "it (VASP: ISIF=0). Compute it."
+                f"{name} is zero in every configuration, as if the program did not "
+                "compute it (VASP: ISIF=0). Compute it."
             )
 
 

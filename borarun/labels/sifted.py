@@ -59,9 +59,9 @@ def is_unconverged(origin: str) -> bool:
 def of_potential(number: int, origin: str) -> StudyError:
     """What to say of labels that a potential gave."""
     return wrong(
-        f"configuration {number} was computed by {origin[:60]!r}, a potential. Labels must be of a "
-        "reference such as DFT: a potential that learns another learns its errors. Compute them "
-        "with the reference, or remove them."
+        f"configuration {number} was computed by {origin[:60]!r}, a potential. Labels "
+        "must be from a reference such as DFT, because a potential would learn the "
+        "errors of another potential. Compute them with the reference, or remove them."
     )
 
 
@@ -75,11 +75,11 @@ def left_out(unconverged: int, whole: int) -> list[str]:
     """
     if unconverged and unconverged == whole:
         raise wrong(
-            f"none of its {whole} configurations is of a converged computation. Compute them again "
-            "with more electronic steps (VASP: NELM)."
+            f"none of its {whole} configurations has converged. Compute them again with "
+            "more electronic steps (VASP: NELM)."
         )
     return (
-        [f"{unconverged} of {whole} configurations did not converge and are left out"]
+        [f"{unconverged} of {whole} configurations did not converge and are not used"]
         if unconverged
         else []
     )
@@ -88,7 +88,8 @@ def left_out(unconverged: int, whole: int) -> list[str]:
 def too_many() -> StudyError:
     """What to say of a file of more than ``MOST`` configurations."""
     return wrong(
-        f"holds more than {MOST:,} configurations. Keep fewer, which differ more from each other."
+        f"holds more than {MOST:,} configurations. Keep fewer configurations that differ "
+        "more from each other."
     )
 
 

@@ -1,4 +1,4 @@
-"""A server of this machine alone, for whoever has its address. It answers GET with what an
+"""A server of this machine only, for whoever has its address. It answers GET with what an
 `Observer` sees, and can do nothing else.
 """
 

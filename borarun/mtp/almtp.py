@@ -107,7 +107,7 @@ def read(content: bytes, potential: Potential) -> Selection:
         )
     rows = np.frombuffer(matrices, "<f8", p * p).reshape(p, p)
     if not np.isfinite(rows).all():
-        raise ValueError("the selection state holds what is no number")
+        raise ValueError("the selection state contains values that are not numbers")
     active = np.empty((p, p))
     active[:, _order(potential)] = rows
     return Selection(mode, active)

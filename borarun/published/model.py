@@ -77,8 +77,7 @@ class Source(Section):
     citation: Text = Field(description="The full reference.")
     doi: Annotated[str, Field(pattern=r"^(10\.\d{4,9}/\S+)?$")] = Field(
         default="",
-        description="Its DOI without resolver, e.g. `10.1021/acsami.3c07242`; none where it was "
-        "not checked.",
+        description="DOI, e.g. `10.1021/acsami.3c07242`; leave it out if you did not check it.",
     )
 
 
@@ -87,10 +86,10 @@ class Number(Section):
 
     quantity: Quantity = Field(description="What it is.")
     value: float | None = Field(
-        default=None, description="The number; without it the middle of the range stands for it."
+        default=None, description="The value. Default: the middle of the range."
     )
     uncertainty: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="Half its interval, as published behind ±."
+        default=None, description="Published uncertainty, the number after ±."
     )
     low: float | None = Field(default=None, description="Lower end of a published range.")
     high: float | None = Field(default=None, description="Upper end of a published range.")
@@ -99,7 +98,7 @@ class Number(Section):
         "or 1/(anion ns), as the quantity has it."
     )
     temperature_K: Annotated[float, Field(gt=0, lt=3000)] | None = Field(
-        default=None, description="Temperature that it holds for, K."
+        default=None, description="Temperature of the value, K."
     )
     vacancies: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="Vacancies in the cell of the published simulation."
@@ -109,7 +108,7 @@ class Number(Section):
     )
     phase: Literal["ordered", "disordered"] | None = Field(
         default=None,
-        description="Phase that it holds for; without it any of ours is set beside it.",
+        description="Phase of the value. Default: compare with any of our phases.",
     )
     definition: Definition | None = Field(
         default=None,
@@ -128,7 +127,9 @@ class Number(Section):
         description="`paper` for a simulation, `experiment` for a measurement."
     )
     source: Key = Field(description="One of the keys under `sources`.")
-    place: Text = Field(description="Table or section that it stands in, and what it holds for.")
+    place: Text = Field(
+        description="Table or section of the source, and the conditions of the value."
+    )
 
     @model_validator(mode="after")
     def _means_something(self) -> Self:
@@ -137,7 +138,7 @@ class Number(Section):
                 f"the unit of {self.quantity} must be {UNITS[self.quantity]} (got {self.unit})"
             )
         if (self.low is None) != (self.high is None):
-            raise ValueError("low and high must stand together, the two ends of one range")
+            raise ValueError("low and high must be given together, the two ends of one range")
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low must be below high (got {self.low:g} and {self.high:g})")
         if self.value is None and self.low is None:
@@ -152,7 +153,7 @@ class Number(Section):
                 f"{self.high:g})"
             )
         if self.uncertainty is not None and self.value is None:
-            raise ValueError("an uncertainty needs a value that it belongs to")
+            raise ValueError("uncertainty needs a value")
         if self.quantity in AT_TEMPERATURE and self.temperature_K is None:
             raise ValueError(f"{self.quantity} needs a temperature_K")
         if self.quantity != "activation_energy" and (self.definition or self.range_K):
@@ -213,13 +214,13 @@ class Statistics(Section):
     """How a published potential was trained."""
 
     functional: Annotated[str, Field(min_length=1, max_length=60)] = Field(
-        description="Density functional that it was fitted to."
+        description="Density functional of the training set."
     )
     source: Key = Field(description="One of the keys under `sources`.")
-    place: Text = Field(description="Table or section that it stands in.")
+    place: Text = Field(description="Table or section of the source.")
     level: int = Field(description="Level of the moment tensor potential.")
-    n_initial: int = Field(description="Configurations before active learning.")
-    n_total: int = Field(description="Configurations in the end.")
+    n_initial: int = Field(description="Number of configurations before active learning.")
+    n_total: int = Field(description="Number of configurations at the end.")
     energy_eV_per_atom: Pair = Field(description="Lowest and highest energy, eV/atom.")
     forces_eV_per_A: Pair = Field(description="Lowest and highest force, eV/angstrom.")
     stress_kbar: Pair = Field(description="Lowest and highest stress, kbar.")
@@ -236,14 +237,12 @@ class PublishedFile(Section):
     cell_atoms: Annotated[int, Field(gt=0)] | None = Field(
         default=None, description="Atoms in the cell of the published molecular dynamics."
     )
-    sources: dict[Key, Source] = Field(
-        description="Works that the values come from, each under a key of its own."
-    )
+    sources: dict[Key, Source] = Field(description="Sources of the values, each under its own key.")
     values: Annotated[tuple[Number, ...], Strict(False)] = Field(
         default=(), description="The published numbers."
     )
     training: Annotated[tuple[Statistics, ...], Strict(False)] = Field(
-        default=(), description="How published potentials were trained."
+        default=(), description="Training of published potentials."
     )
 
 
@@ -332,7 +331,8 @@ def read_published(path: Path, material: str | None = None) -> tuple[Published, 
         if number.identity in seen:
             message = (
                 f"the same number as values.{seen[number.identity]}: quantity, source and "
-                "conditions agree. Keep one, or say how they differ."
+                "conditions agree. Remove one of them, or add the condition in which "
+                "they differ."
             )
             problems.append(root.problem(("values", index), message))
         seen.setdefault(number.identity, index)

@@ -170,7 +170,7 @@ class Claim:
         return False
 
     def _is_alive(self, file: Path) -> bool:
-        """Whether a file that we take the place of is another one than we found dead."""
+        """Whether a file that we take the place of has changed than we found dead."""
         holder = _holder(content := _read(file))
         return (
             holder is not None

@@ -104,7 +104,7 @@ class Clock:
         return self.limit(running)[0]
 
     def limit(self, running: Mapping[str, float] = {}) -> tuple[float, str]:
-        """Seconds left at the least, and the executor that is busy for so long; empty where one
+        """Seconds left at the least, and the executor that is busy for that time; empty where one
         task alone takes it.
         """
         ratio = {kind: self._paces.get(kind, Pace()).ratio() for kind in self._longest}

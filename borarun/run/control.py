@@ -121,7 +121,7 @@ def stop_driver(place: Path, say: Callable[[str], None] = lambda _: None) -> str
     if troubles := jobs.cancel(place, jobs.DRIVERS) + jobs.cancel(place):
         raise BorarunError("\n".join(["Jobs could not be ended:", *troubles]))
     return (
-        "Stopped. What is finished is kept: `borarun submit` goes on."
+        "Stopped. Finished work is kept. `borarun submit` continues."
         if holder is not None or waiting
         else "No driver was running this study; no job is left of it."
     )

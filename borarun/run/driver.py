@@ -52,8 +52,8 @@ def begin_again() -> NoReturn:
     count = int(os.environ.get(RESTARTS, "0")) + 1
     if count > MAX_RESTARTS:
         print(
-            f"It died {count} times: is the machine short of memory? What is finished is "
-            "kept: run the same command to go on.",
+            f"It died {count} times: is the machine short of memory? Finished work is "
+            "kept. Run the same command again to continue.",
             file=sys.stderr,
         )
         sys.stderr.flush()

@@ -111,8 +111,8 @@ class Terms:
                         "--author",
                         0,
                         "",
-                        f"is no name, with or without an ORCID (got {text!r:.80}). Write "
-                        "'Ada Lovelace 0000-0002-1825-0097'.",
+                        f"must be a name, with or without an ORCID (got {text!r:.80}). "
+                        "Write 'Ada Lovelace 0000-0002-1825-0097'.",
                     )
                 )
             else:
@@ -123,8 +123,8 @@ class Terms:
                     "--license",
                     0,
                     "",
-                    f"is no SPDX identifier and no address (got {licence!r:.80}). Write for "
-                    "example CC-BY-4.0.",
+                    f"must be an SPDX identifier or a URL (got {licence!r:.80}). Write "
+                    "for example CC-BY-4.0.",
                 )
             )
         if problems:
@@ -307,7 +307,7 @@ def _licence(licence: str) -> tuple[str, dict[str, Json]]:
         place, name, about = (
             "#no-licence",
             "No licence chosen",
-            "The authors have not said under which terms this data set may be used. Ask them.",
+            "The authors have not stated a licence for this data set. Ask them.",
         )
     else:
         place = licence if "://" in licence else f"https://spdx.org/licenses/{licence}"

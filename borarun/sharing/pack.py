@@ -267,8 +267,8 @@ def study_contents(file: Path) -> dict[str, bytes]:
                 str(files[twice]),
                 0,
                 "",
-                "has the name of another file but for capitals, which some machines take for "
-                "the same. Rename it.",
+                "differs from the name of another file only in capitals, and some "
+                "machines do not distinguish them. Rename it.",
             )
         )
     contents = {name: path.read_bytes() for name, path in files.items()}
@@ -276,7 +276,10 @@ def study_contents(file: Path) -> dict[str, bytes]:
         if kind := licensed(content):
             problems.append(
                 Problem(
-                    str(files[name]), 0, "", f"holds {kind}. Files under licence are not passed on."
+                    str(files[name]),
+                    0,
+                    "",
+                    f"contains {kind}. Files under licence must not be passed on.",
                 )
             )
     if problems:
@@ -297,13 +300,13 @@ def unsafe(name: str) -> str:
     if name.startswith("/") or ".." in parts:
         return "leads out of the folder"
     if "" in parts or "." in parts:
-        return "is no path of a file"
+        return "is not the path of a file"
     if (
         "\\" in name
         or ":" in name
         or any(unicodedata.category(character).startswith("C") for character in name)
     ):
-        return "holds a character that paths of some machines cannot have"
+        return "contains a character that is not allowed in paths on some machines"
     return (
         "is too long" if len(name) > 500 or any(len(part.encode()) > 255 for part in parts) else ""
     )

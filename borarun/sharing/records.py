@@ -42,8 +42,8 @@ def share(store: Store, key: str, file: IO[bytes]) -> None:
                 item = name.removesuffix("/zarr.json")
                 if kind := licensed(store.array(key, item).tobytes()):
                     raise StoreError(
-                        f"{path}: holds {kind} in {item}. Files under licence are not passed "
-                        "on: leave its stage out."
+                        f"{path}: contains {kind} in {item}. Files under licence must not "
+                        "be passed on: leave out its stage."
                     )
             copy.writestr(zipfile.ZipInfo(name), content)
 

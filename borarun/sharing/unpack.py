@@ -44,7 +44,7 @@ from borarun.task import Task
 from borarun.zip_file import OddZipError, odd, opened_zip
 
 PIECE_B = 1 << 20
-FORGED = "borarun packs nothing like it: do not use it."
+FORGED = "borarun does not write such packs: do not use it."
 AGAIN = "Ask for it again, and compare its SHA-256 with the sender's."
 
 
@@ -118,7 +118,7 @@ def unpack(file: Path, directory: Path, store: Store | None = None) -> Unpacked:
 
 
 def differing_versions(tasks: Iterable[Task], keys: Iterable[str], store: Store) -> list[str]:
-    """Why records are of none of a study's tasks here: the programs whose version is another one.
+    """Why records are of none of a study's tasks here: the programs whose version has changed.
 
     Parameters
     ----------
@@ -154,9 +154,9 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
                 file, f"cannot be read ({error.strerror}). Check the path and its permissions."
             ) from error
         except OddZipError as error:
-            raise _refuse(file, f"is no pack: {error}. {FORGED}") from error
+            raise _refuse(file, f"is not a pack: {error}. {FORGED}") from error
         except Exception as error:  # besides its own, whatever zipfile stumbles over
-            raise _refuse(file, f"is no pack, or is cut short ({error}). {AGAIN}") from error
+            raise _refuse(file, f"is not a pack, or is incomplete ({error}). {AGAIN}") from error
         yield archive
 
 
@@ -201,8 +201,8 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
     if entry is None:
         raise _refuse(
             file,
-            f"is no pack, or is cut short: it has no {MANIFEST}. Give a file that `borarun "
-            "pack` wrote, whole.",
+            f"is not a pack, or is incomplete: it has no {MANIFEST}. Give a complete file "
+            "written by `borarun pack`.",
         )
     most_B = min(MAX_MANIFEST_B, MANIFEST_B_A_MEMBER * (len(archive.infolist()) + 100))
     if entry.file_size > most_B:
@@ -241,8 +241,9 @@ def _pieces(file: Path, archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 def _check_room(directory: Path, place: Path, needed_B: int) -> None:
     if (free_B := shutil.disk_usage(place).free) < needed_B:
         raise StoreError(
-            f"{directory}: no room: it takes {needed_B / 1e6:.0f} MB, {free_B / 1e6:.0f} MB "
-            "are free. Make room, or name a folder on another disk."
+            f"{directory}: no room: it needs {needed_B / 1e6:.0f} MB, and "
+            f"{free_B / 1e6:.0f} MB are free. Free some space, or choose a folder on "
+            "another disk."
         )
 
 
@@ -259,7 +260,7 @@ def _extract(
     if member is not None and digest.hexdigest() != member.sha256:
         raise _refuse(
             file,
-            f"its member {name!r:.200} has another hash than the manifest says: it was "
+            f"its member {name!r:.200} does not have the hash in the manifest: it was "
             f"changed. {AGAIN}",
         )
 
@@ -280,7 +281,8 @@ def _check_study(file: Path, place: Path, name: str) -> None:
     except Exception as error:  # whatever stages stumble over in facts that no engine wrote
         raise _refuse(
             file,
-            f"the study cannot go on from its results ({type(error).__name__}: {error}). {FORGED}",
+            f"the study cannot continue from its results ({type(error).__name__}: "
+            f"{error}). {FORGED}",
         ) from error
 
 
@@ -289,9 +291,9 @@ def _check_record(file: Path, place: Path, key: str) -> None:
         verify(Store(place / STORE), key)
     except ForeignError as error:
         raise _refuse(
-            file, f"its member {record_name(key)!r} is no record ({error.why}). {FORGED}"
+            file, f"its member {record_name(key)!r} is not a record ({error.why}). {FORGED}"
         ) from error
     except DamagedError as error:
-        raise _refuse(file, f"its member {record_name(key)!r} is no record. {FORGED}") from error
+        raise _refuse(file, f"its member {record_name(key)!r} is not a record. {FORGED}") from error
     except StoreError as error:
         raise _refuse(file, f"its member {str(error).removeprefix(f'{place}/')}") from error

@@ -191,8 +191,8 @@ def same_versions(request: Request) -> Finding:
     there, here = (request.python, request.borarun), (platform.python_version(), __version__)
     said = f"borarun {here[1]}, Python {here[0]}"
     remedy = (
-        "Install borarun in a folder that nodes see too, and take care that worker_init brings "
-        "no other Python."
+        "Install borarun in a folder that the nodes see too, and make sure that "
+        "worker_init loads no other Python."
     )
     return (
         Finding("borarun", True, said)
@@ -208,9 +208,10 @@ def enough_cores(wanted: int, available: int) -> Finding:
     remedy = (
         ""
         if available >= wanted
-        else "Set cores_per_node to what a job gets, or ask for more in scheduler_options."
+        else "Set cores_per_node to the number that a job gets, or request more in "
+        "scheduler_options."
     )
-    return Finding("cores", available >= wanted, f"{available} of {wanted} may be used", remedy)
+    return Finding("cores", available >= wanted, f"{available} of {wanted} are available", remedy)
 
 
 def reachable(
@@ -252,7 +253,7 @@ def same_clock(what: str, difference_s: float, whose: str) -> Finding:
         what,
         ok,
         f"{abs(difference_s):.1f} s from that of {whose}",
-        "" if ok else "Tell the machine's support: clocks should be synchronised.",
+        "" if ok else "Tell the support of the machine: the clocks should be synchronised.",
     )
 
 
@@ -267,9 +268,9 @@ def writable(runs: Path, usage: Callable[[Path], Any] = shutil.disk_usage) -> Fi
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = (
-            "Make room or raise the quota."
+            "Free some space or raise the quota."
             if full
-            else "Give with --runs a directory that nodes see and may write in."
+            else "Use --runs with a directory that the nodes can read and write."
         )
         return Finding("runs directory", False, f"{runs}: {error.strerror}", remedy)
     ok = free >= ROOM_GB
@@ -277,7 +278,7 @@ def writable(runs: Path, usage: Callable[[Path], Any] = shutil.disk_usage) -> Fi
         "runs directory",
         ok,
         f"{runs}: {free:.0f} GB free",
-        "" if ok else f"Make room: a study needs {ROOM_GB:.0f} GB and more.",
+        "" if ok else f"Free some space: a study needs at least {ROOM_GB:.0f} GB.",
     )
 
 
@@ -317,8 +318,8 @@ def file_system(
     remedy = (
         ""
         if not unable
-        else "Give with --runs a directory on another file system: this one would lose or double "
-        "results."
+        else "Use --runs with a directory on another file system: this one would lose or "
+        "duplicate results."
     )
     locks = "has" if _locks(other) else "lacks"
     said = (
@@ -377,7 +378,7 @@ def readable(what: str, path: Path) -> Finding:
                 what,
                 entries > 0,
                 f"{path}: {entries} entries",
-                "" if entries else "It is empty: name the folder that holds the files.",
+                "" if entries else "It is empty: set the folder that contains the files.",
             )
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -392,7 +393,7 @@ def readable(what: str, path: Path) -> Finding:
             what,
             False,
             f"{path}: {error.strerror}",
-            "Correct the path in the site file, or copy it to where nodes can read it.",
+            "Correct the path in the site file, or copy the file to where the nodes can read it.",
         )
 
 
@@ -430,7 +431,7 @@ def probed(
             what,
             False,
             f"{shown} did not end within {PROBE_S:.0f} s",
-            f"Start it by hand on a node, and correct {place}.",
+            f"Run it by hand on a node, and correct {place}.",
         ), ""
     told = probe.read(text)
     if not told.version and (broken := BROKEN.search(text)):
@@ -444,7 +445,7 @@ def probed(
         )
         return Finding(what, False, f"{said}: {told.trouble}", told.remedy), told.version
     return Finding(
-        what, True, told.version or f"{which(needed[0])} does not tell its version"
+        what, True, told.version or f"{which(needed[0])} does not print its version"
     ), told.version
 
 

@@ -96,8 +96,8 @@ def examine(site: Site, runs: Path, say: Say, wait_s: float) -> list[Examination
         place.mkdir(parents=True)
     except OSError as error:
         raise BorarunError(
-            f"{place}: cannot be written ({error.strerror}). Give with --runs a directory of "
-            "yours that nodes see."
+            f"{place}: cannot be written ({error.strerror}). Use --runs with your own "
+            "directory that the nodes see."
         ) from None
     with ExitStack() as stack:
         visits = [
@@ -243,7 +243,7 @@ class _Visit:
                 "Correct partition or queue, account, walltime, sizes and scheduler_options of "
                 "the executor in the site file."
                 if error.kind != "passes"
-                else "This may pass: try again later."
+                else "This may be temporary: try again later."
             )
             self._close(Finding("submission", False, _last(str(error)), remedy))
 
@@ -268,8 +268,8 @@ class _Visit:
             printed = self._output.read_text(errors="replace") if self._output.exists() else ""
             why = f" ({self._standing.said})" if self._standing.said else ""
             remedy = (
-                f"Nodes must see {self._place} and {sys.executable} under the same names, and "
-                "worker_init must not end the shell."
+                f"The nodes must see {self._place} and {sys.executable} under the same "
+                "paths, and worker_init must not end the shell."
             )
             self._close(
                 Finding("job", False, f"ended without an answer{why}: {_last(printed)}", remedy)
@@ -302,10 +302,13 @@ class _Visit:
                 if self._job
                 else "still at work"
             )
-            remedy = "Wait longer with --wait, or name a partition or queue that starts sooner."
+            remedy = (
+                "Wait longer with --wait, or choose a partition or queue with shorter "
+                "waiting times."
+            )
             self._close(
                 Finding(
-                    "job", False, f"gave no answer within {waited_s / 60:.0f} min ({where})", remedy
+                    "job", False, f"did not answer within {waited_s / 60:.0f} min ({where})", remedy
                 )
             )
 

@@ -19,13 +19,13 @@ def cores_here() -> int:
 
 
 class Local(Section):
-    """Processes of this machine."""
+    """Processes on this machine."""
 
     provider: Literal["local"] = Field(
-        default="local", description="`local`: processes of this machine."
+        default="local", description="`local`: processes on this machine."
     )
     cores: Annotated[int, Field(ge=1, le=4096)] | None = Field(
-        default=None, description="Cores to keep busy; without it all there are."
+        default=None, description="Number of cores to use. Default: all."
     )
 
     @property

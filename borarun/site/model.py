@@ -49,11 +49,11 @@ class Retries(Section):
     """
 
     limit: Annotated[int, Field(ge=0, le=20)] = Field(
-        default=2, description="How often such a task is started again."
+        default=2, description="How many times such a task is started again."
     )
     pause_s: Annotated[float, Field(ge=0, le=1e5)] = Field(
         default=30,
-        description="Seconds to wait before the first time, and twice as long before each next.",
+        description="Pause before the first retry, s; twice as long before each further one.",
     )
 
 
@@ -66,20 +66,19 @@ class Site(Section):
     )
     executors: Annotated[dict[Name, Executor], Field(min_length=1)] = Field(
         default={"local": Local()},
-        description="Where tasks run, by a name of your choice. A task goes to the smallest that "
-        "has the cores it can use; to one with `mpi_launcher`, where there are "
-        "others, only if its command has `{launch}`, or its program names it or more "
-        "cores than others give.",
+        description="Where tasks run, each under a name of your choice. A task runs on the "
+        "smallest executor with enough cores. An executor with `mpi_launcher` is "
+        "used only for commands with `{launch}`, and for programs that name it "
+        "or need more cores than the other executors have.",
     )
     driver: BatchSystem | None = Field(
         default=None,
-        description="A job for the driver: `submit --detach` starts it there, and before its "
-        "wall it hands over to the next. One core is enough.",
+        description="A batch job for the driver: `submit --detach` starts the driver there. "
+        "Before the walltime ends, the job starts the next one and hands over. "
+        "One core is enough.",
     )
     programs: Programs = Field(default_factory=Programs, description="How each program runs here.")
-    retries: Retries = Field(
-        default=Retries(), description="What is done about failures that may pass."
-    )
+    retries: Retries = Field(default=Retries(), description="What to do after transient failures.")
     _former: list[Former] = PrivateAttr(default_factory=list)
 
     def holding(self, former: list[Former]) -> Self:
@@ -183,7 +182,7 @@ def _findings(site: Site) -> Iterator[tuple[KeyPath, str]]:
             names = ", ".join(site.executors)
             yield (
                 (*place, "executor"),
-                f"is none of the executors {names} (got "
+                f"must be one of the executors {names} (got "
                 f"{program.executor!r}).{did_you_mean(program.executor, site.executors)}",
             )
             continue
@@ -195,15 +194,16 @@ def _findings(site: Site) -> Iterator[tuple[KeyPath, str]]:
         if program.cores is not None and most is not None and program.cores > most:
             yield (
                 (*place, "cores"),
-                f"is more than executor {', '.join(here)} gives one task, {most} (got "
-                f"{program.cores}). Lower it, or let the executor give more.",
+                f"must be at most {most}, the cores of one task on executor "
+                f"{', '.join(here)} (got {program.cores}). Lower it, or give the executor "
+                "more cores.",
             )
         without = [name for name in here if not site.launches(name)]
         for key, value in program:
             if isinstance(value, str) and LAUNCH in value and without:
                 way_out = (
-                    "Name an executor that has one in the program's `executor`, or write the "
-                    "launcher out, e.g. `mpirun -np {cores}`."
+                    "Set the program's `executor` to one with mpi_launcher, or write the "
+                    "launcher yourself, e.g. `mpirun -np {cores}`."
                 )
                 yield (
                     (*place, key),

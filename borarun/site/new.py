@@ -49,7 +49,7 @@ def write_site(path: Path, facts: Facts) -> None:
     """
     if path.exists():
         raise StudyError(
-            Problem(str(path), 0, "", "is there already. Choose another name, or move it away.")
+            Problem(str(path), 0, "", "already exists. Choose another name, or move the file away.")
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,9 +83,7 @@ def run(command: tuple[str, ...]) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise BorarunError(
-            f"{what}: gave no answer (waited {TIMEOUT_S:.0f} s). {way_out}"
-        ) from None
+        raise BorarunError(f"{what}: did not answer within {TIMEOUT_S:.0f} s. {way_out}") from None
     except OSError as error:
         raise BorarunError(f"{what}: cannot be started ({error.strerror}). {way_out}") from None
     if done.returncode:
@@ -121,7 +119,7 @@ def ask(run: Run = run) -> Facts:
 def _found(facts: Facts, who: str) -> Facts:
     if not facts.nodes:
         raise BorarunError(
-            f"{who}: said nothing of queues with nodes that take jobs. Start from a file in "
+            f"{who}: reported no queue with nodes that accept jobs. Start from a file in "
             "site-configs."
         )
     return facts
@@ -180,8 +178,8 @@ def _local(facts: Facts) -> list[str]:
     return [
         "executors:",
         "  local:",
-        "    provider: local             # no batch system was found: processes of this machine",
-        f"    # cores: {facts.nodes[0].cores:<19} # keep this many busy; without it, all there are",
+        "    provider: local             # no batch system was found: processes on this machine",
+        f"    # cores: {facts.nodes[0].cores:<19} # number of cores to use; default: all",
         *_programs("mpirun -np {cores}", facts.nodes[0].cores, None),
     ]
 

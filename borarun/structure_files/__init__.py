@@ -18,12 +18,12 @@ LARGEST_FILE_B = 20_000_000
 """A larger structure file is a mistake; 20,000 atoms take less."""
 
 OTHER_KINDS = {
-    ".mcif": "is a magnetic CIF. A study needs a plain one: export the structure without its "
-    "moments as .cif, e.g. from VESTA.",
+    ".mcif": "is a magnetic CIF. A study needs a plain CIF: export the structure without "
+    "magnetic moments as .cif, e.g. from VESTA.",
     ".json": "is JSON, as the Materials Project gives it. Download the CIF, or convert it with "
     "pymatgen: Structure.from_file('x.json').to('x.cif').",
-    ".pdb": "is a PDB file, which holds molecules. Use .cif, .vasp (POSCAR) or .xyz (extended "
-    "XYZ).",
+    ".pdb": "is a PDB file, a format for molecules. Use .cif, .vasp (POSCAR) or .xyz "
+    "(extended XYZ).",
 }
 
 
@@ -52,11 +52,11 @@ def read_structure(path: Path) -> Atoms:
 
     try:
         if path.is_dir():
-            raise of_file("is a folder. Name the structure file in it.")
+            raise of_file("is a folder. Give the path of a structure file.")
         if not path.exists():
-            raise of_file("no such file. Paths count from the folder of the file that names them.")
+            raise of_file("no such file. Paths are relative to the folder of the study file.")
         if not path.is_file():
-            raise of_file("is not a regular file. Name a structure file.")
+            raise of_file("is not a regular file. Give the path of a structure file.")
         if (size := path.stat().st_size) > LARGEST_FILE_B:
             raise of_file(
                 f"too large for a structure (got {size / 1e6:.0f} MB, at most "
@@ -94,6 +94,5 @@ def read_structure(path: Path) -> Atoms:
     except Exception as error:  # the readers raise whatever their parsers stumble over
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise of_file(
-            f"cannot be read ({reason}). Open it in a viewer such as VESTA or OVITO to see "
-            "what is wrong with it."
+            f"cannot be read ({reason}). Open it in VESTA or OVITO to see what is wrong."
         ) from error

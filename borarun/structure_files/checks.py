@@ -58,10 +58,10 @@ def checked(atoms: Atoms) -> Atoms:
         Where it has no atoms or no cell, or atoms overlap.
     """
     if len(atoms) == 0:
-        raise wrong("holds no atoms.")
+        raise wrong("contains no atoms.")
     if len(atoms) > MOST_ATOMS:
         raise wrong(
-            f"has {len(atoms):,} atoms (at most {MOST_ATOMS:,} are read). Give a smaller cell."
+            f"has {len(atoms):,} atoms (at most {MOST_ATOMS:,} are allowed). Use a smaller cell."
         )
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         raise wrong("a coordinate is not a number.")
@@ -80,8 +80,8 @@ def checked(atoms: Atoms) -> Atoms:
         )
     if volume < 0:
         raise wrong(
-            "the cell vectors are left-handed. Exchange two of them and the coordinates that "
-            "go with them."
+            "the cell vectors are left-handed. Exchange two of them, and the same two "
+            "coordinates of each atom."
         )
     areas = np.linalg.norm(
         np.cross(atoms.cell.array[[1, 2, 0]], atoms.cell.array[[2, 0, 1]]), axis=1
@@ -101,8 +101,8 @@ def checked(atoms: Atoms) -> Atoms:
         a, b = (f"{k + 1} ({chemical_symbols[atoms.numbers[k]]})" for k in (i, j))
         raise wrong(
             f"atoms {a} and {b} overlap (got {distance[nearest]:.3f} A, at least "
-            f"{SHORTEST_DISTANCE_A} A). Remove the double; in a CIF a coordinate cut short, 0.33 "
-            "for 1/3, or another setting of the space group makes one."
+            f"{SHORTEST_DISTANCE_A} A). Remove one of them. In a CIF the cause may be a "
+            "rounded coordinate (0.33 for 1/3) or another setting of the space group."
         )
     return atoms
 
@@ -143,9 +143,9 @@ def doubts(phases: Mapping[str, Atoms], atoms_of_unit: int) -> Iterator[tuple[st
         if large > LARGEST_CHANGE_OF_VOLUME * small:
             yield (
                 other,
-                f"a formula unit takes {volumes[other]:.1f} A^3, and {volumes[one]:.1f} A^3 in "
-                f"{one}. Two solid phases differ by a few percent: check the cells, their units "
-                "and the symmetry.",
+                f"a formula unit takes {volumes[other]:.1f} A^3, and {volumes[one]:.1f} "
+                f"A^3 in {one}. Two solid phases differ by a few percent. Check the "
+                "cells, their units and the symmetry.",
             )
 
 
@@ -166,13 +166,13 @@ def _doubtful(atoms: Atoms) -> Iterator[str]:
         )
     if density < LOWEST_DENSITY_G_PER_CM3:
         yield (
-            f"its density is {density:.3f} g/cm3, less than that of any solid. Check the cell, and "
-            "the symmetry for atoms that are missing."
+            f"its density is {density:.3f} g/cm3, less than that of any solid. Check the "
+            "cell, and whether the symmetry leaves atoms out."
         )
     elif density > HIGHEST_DENSITY_G_PER_CM3 or volume / len(atoms) < SMALLEST_VOLUME_PER_ATOM_A3:
         yield (
-            f"its density is {density:.1f} g/cm3, with {volume / len(atoms):.1f} A^3 an atom, more "
-            "than that of any solid. Check the cell and the symmetry."
+            f"its density is {density:.1f} g/cm3, with {volume / len(atoms):.1f} A^3 per "
+            "atom, more than that of any solid. Check the cell and the symmetry."
         )
 
 

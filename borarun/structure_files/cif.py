@@ -108,14 +108,15 @@ def read(text: str) -> Atoms:
         occupied or unknown sites, or other atoms than its own formula.
     """
     if (blocks := len(re.findall(r"(?im)^\s*data_", text))) > MOST_BLOCKS:
-        raise wrong(f"holds {blocks:,} data blocks. Keep the one that is meant.")
+        raise wrong(f"contains {blocks:,} data blocks. Keep only one.")
     try:
         document = gemmi.cif.read_string(text)
     except (ValueError, RuntimeError) as error:
         place = _PLACE.fullmatch(str(error))
         raise wrong(
-            f"is no whole CIF ({' '.join((place[2] if place else str(error)).split())[:120]}). "
-            "Export it again, e.g. from VESTA.",
+            "is not a complete CIF "
+            f"({' '.join((place[2] if place else str(error)).split())[:120]}). Export it "
+            "again, e.g. from VESTA.",
             line=int(place[1]) if place else 0,
         ) from error
     block = _only_crystal(document)
@@ -137,13 +138,13 @@ def _only_crystal(document: gemmi.cif.Document) -> gemmi.cif.Block:
     crystals = [block for block in document if len(_column(block, FRACTIONS[0]))]
     if not crystals:
         raise wrong(
-            "holds no crystal: no data block has atoms with fractional coordinates "
+            "contains no crystal: no data block has atoms with fractional coordinates "
             f"({FRACTIONS[0]}). Export it again, e.g. from VESTA."
         )
     if len(crystals) > 1:
         names = ", ".join(block.name[:40] or "(no name)" for block in crystals[:6])
         raise wrong(
-            f"holds {len(crystals)} crystals, in the data blocks {names}. Keep one of them."
+            f"contains {len(crystals)} crystals, in the data blocks {names}. Keep only one."
         )
     (block,) = crystals
     items: list[Any] = list(block)
@@ -178,7 +179,7 @@ def _crystal(
     if len(made) > 1:
         names = " and ".join(symmetry.name for symmetry, _ in made)
         raise wrong(
-            f"may have either of two origins, {names}. Write the one that is meant into "
+            f"may have either of two origins, {names}. Write the right one as "
             f"{HERMANN_MAUGUIN[0]}, with its :1 or :2."
         )
     (found,) = made
@@ -187,8 +188,9 @@ def _crystal(
             raise wrong(difference)
         if found[0].assumed:
             raise wrong(
-                "names no symmetry: neither operations nor a space group. Write the group as "
-                f"{HERMANN_MAUGUIN[0]}; where the list holds every atom of the cell, write 'P 1'."
+                "has no symmetry: neither operations nor a space group. Write the space "
+                f"group as {HERMANN_MAUGUIN[0]}. If the list has all atoms of the cell, "
+                "write 'P 1'."
             )
     symmetry, atoms = found
     atoms.info[REMARKS] = [symmetry.remark] if symmetry.remark else []
@@ -243,10 +245,10 @@ def _compare(
         else f"its _chemical_formula_sum is '{formula[:60]}'"
     )
     reason = (
-        "It names no symmetry: write its space group as _space_group_name_H-M_alt."
+        "It has no symmetry: write its space group as _space_group_name_H-M_alt."
         if symmetry.assumed
-        else "Check the space group, and the list for lost atoms; where the atoms are right, "
-        "delete the wrong one of these lines."
+        else "Check the space group, and the list for missing atoms. If the atoms are right, "
+        "delete the wrong line."
     )
     raise wrong(
         f"has {len(atoms)} atoms, {formula_text(held)}, by {symmetry.name}, but {promise}. {reason}"
@@ -257,8 +259,8 @@ def _expanded(sites: Sequence[Site], operations: Array, cell: Sequence[float]) -
     """All atoms of the cell: every site, and its images that are not itself."""
     if len(sites) * len(operations) > MOST_IMAGES:
         raise wrong(
-            f"has {len(sites)} sites and {len(operations)} symmetry operations, which make more "
-            f"than {MOST_ATOMS:,} atoms. Give a smaller cell."
+            f"has {len(sites)} sites and {len(operations)} symmetry operations, which "
+            f"make more than {MOST_ATOMS:,} atoms. Use a smaller cell."
         )
     order = {symbol: rank for rank, symbol in enumerate(ELECTROPOSITIVE_FIRST)}
     symbols: list[str] = []
@@ -321,7 +323,8 @@ def _cell(block: gemmi.cif.Block) -> list[float]:
     alpha, beta, gamma = sorted(values[3:])
     if gamma >= alpha + beta or alpha + beta + gamma >= 360:
         raise wrong(
-            f"no cell has the angles {', '.join(f'{angle:g}' for angle in values[3:])}. Check them."
+            "a cell cannot have the angles "
+            f"{', '.join(f'{angle:g}' for angle in values[3:])}. Check them."
         )
     return values
 
@@ -332,7 +335,7 @@ def _sites(block: gemmi.cif.Block, lines: list[str]) -> tuple[list[Site], set[st
     rows = len(fractions[0])
     if rows > MOST_ATOMS:
         raise wrong(
-            f"lists {rows:,} sites (at most {MOST_ATOMS:,} atoms are read). Give a smaller cell."
+            f"lists {rows:,} sites (at most {MOST_ATOMS:,} atoms are allowed). Use a smaller cell."
         )
     types, labels = _column(block, "_atom_site_type_symbol"), _column(block, "_atom_site_label")
     occupancies = _column(block, "_atom_site_occupancy")
@@ -359,11 +362,11 @@ def _sites(block: gemmi.cif.Block, lines: list[str]) -> tuple[list[Site], set[st
         if share == 0:
             continue
         if share > 1 + WHOLE:
-            raise refuse(f"has an occupancy above 1 (got {share:g}). Correct it.")
+            raise refuse(f"has an occupancy above 1 (got {share:g}). Correct the occupancy.")
         if share < 1 - WHOLE:
             raise refuse(
-                f"is partly occupied (got {share:g}). A study needs an ordered model: choose "
-                "which of the sites hold an atom, and give those the occupancy 1."
+                f"is partly occupied (got {share:g}). A study needs an ordered model: "
+                "choose the occupied sites and set their occupancy to 1."
             )
         if len(hydrogens) == rows and hydrogens[row] not in {".", "?", "0"}:
             raise refuse(
@@ -386,7 +389,7 @@ def _sites(block: gemmi.cif.Block, lines: list[str]) -> tuple[list[Site], set[st
         for tag, column in zip(FRACTIONS, fractions, strict=True):
             if not (match := _NUMBER.fullmatch(column[row])):
                 raise refuse(
-                    f"has no {tag} (got {column[row][:40]}). Give it its coordinates, or remove it."
+                    f"has no {tag} (got {column[row][:40]}). Write its coordinates, or remove it."
                 )
             place.append(_exact(number(match[1])))
         sites.append(Site(label, symbol, (place[0], place[1], place[2])))
@@ -410,9 +413,7 @@ def _of_label(label: str, known: set[str]) -> str:
     if len(candidates) > 1 and len(filtered := [one for one in candidates if one in known]) == 1:
         candidates = filtered
     if len(candidates) > 1 and letters[0][1:].isupper():
-        raise ValueError(
-            f"may be {' or '.join(candidates)}. Add a column _atom_site_type_symbol that says."
-        )
+        raise ValueError(f"may be {' or '.join(candidates)}. Add a column _atom_site_type_symbol.")
     return candidates[0] if candidates else label
 
 

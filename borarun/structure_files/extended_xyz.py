@@ -84,7 +84,7 @@ def read(text: str) -> Atoms:
     found = list(islice(_bounded(configurations(text)), MANY))
     if len(found) != 1:
         more = " or more" if len(found) == MANY else ""
-        raise wrong(f"holds {len(found)} configurations{more}. Keep the one that is meant.")
+        raise wrong(f"contains {len(found)} configurations{more}. Keep only one.")
     (one,) = found
     if one.cell is not None and not all(one.periodic):
         raise wrong(not_periodic(one.periodic))
@@ -102,7 +102,7 @@ def _bounded(found: Iterator[Configuration]) -> Iterator[Configuration]:
     """So many that there may be one too many, of a size that is read."""
     for one in found:
         if len(one.numbers) > MOST_ATOMS:
-            raise wrong(f"has {len(one.numbers):,} atoms (at most {MOST_ATOMS:,} are read).")
+            raise wrong(f"has {len(one.numbers):,} atoms (at most {MOST_ATOMS:,} are allowed).")
         yield one
 
 
@@ -113,7 +113,7 @@ def not_periodic(periodic: tuple[bool, bool, bool]) -> str:
     shown = " ".join("T" if each else "F" for each in periodic)
     return (
         f'is {kind} (got pbc="{shown}"), and a study needs a crystal, periodic in three '
-        'directions. Where it is one, write pbc="T T T".'
+        'directions. If it is a crystal, write pbc="T T T".'
     )
 
 
@@ -139,8 +139,8 @@ def configurations(text: str) -> Iterator[Configuration]:
             raise wrong(f"{error}.", line=line + 1) from error
         if len(lines) < line + 2 + size:
             raise wrong(
-                f"announces {size:,} atoms, but {max(0, len(lines) - line - 2):,} lines follow. "
-                "The file is cut short, or the count is wrong.",
+                f"should have {size:,} atoms, but {max(0, len(lines) - line - 2):,} lines "
+                "follow. The file is incomplete, or the number is wrong.",
                 line=line + 1,
             )
         try:
@@ -268,8 +268,8 @@ def _properties(value: object) -> list[tuple[str, str, int]]:
     names = {name for name, _, _ in found}
     if 3 * len(found) != text.count(":") + 1 or len(names) < len(found):
         raise ValueError(
-            f"Properties is unreadable (got {text[:60]!r}). Write species:S:1:pos:R:3 and what "
-            "follows."
+            f"Properties is unreadable (got {text[:60]!r}). Write species:S:1:pos:R:3 and "
+            "then the other columns."
         )
     if sum(size for _, _, size in found) > MOST_COLUMNS:
         raise ValueError(f"Properties has more than {MOST_COLUMNS} columns.")

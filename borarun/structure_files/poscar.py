@@ -40,7 +40,7 @@ def read(text: str) -> Atoms:
     """
     lines = text.splitlines()
     if len(lines) < 8:
-        raise wrong(f"is no whole POSCAR: it has {len(lines)} lines. Export it again.")
+        raise wrong(f"is not a complete POSCAR: it has {len(lines)} lines. Export it again.")
     for place in range(1, 5):
         words = lines[place].split()
         try:
@@ -53,8 +53,8 @@ def read(text: str) -> Atoms:
     species, counts = lines[5].split(), lines[6].split()
     if species and all(word.isdigit() for word in species):  # of VASP before 5
         raise wrong(
-            "names no elements. Write their symbols into a line before the one that counts "
-            "their atoms, as VASP 5 does."
+            "does not name the elements. Write their symbols in the line before the "
+            "numbers of atoms, as VASP 5 does."
         )
     try:
         symbols = [symbol_of(word) for word in species]
@@ -68,7 +68,7 @@ def read(text: str) -> Atoms:
         raise wrong(f"{len(species)} elements, but {len(counts)} numbers of atoms.", line=7)
     first = 8 if lines[7].strip()[:1].lower() != "s" else 9
     if sum(atoms) > MOST_ATOMS:
-        raise wrong(f"announces {sum(atoms):,} atoms (at most {MOST_ATOMS:,} are read).", line=7)
+        raise wrong(f"has {sum(atoms):,} atoms (at most {MOST_ATOMS:,} are allowed).", line=7)
     rows = [line.split() for line in lines[first : first + sum(atoms)]]
     for place, row in enumerate(rows):
         try:
@@ -80,7 +80,7 @@ def read(text: str) -> Atoms:
             raise wrong(f"{error}.", line=first + place + 1) from error
     if len(rows) < sum(atoms):
         raise wrong(
-            f"announces {sum(atoms)} atoms, but holds {len(rows)}. Export it again.", line=7
+            f"should have {sum(atoms)} atoms, but has {len(rows)}. Export it again.", line=7
         )
     head = [*lines[:5], " ".join(symbols), " ".join(map(str, atoms)), *lines[7:first]]
     body = [" ".join([*row[:3], *row[3:6]]) for row in rows]

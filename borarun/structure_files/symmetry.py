@@ -96,8 +96,9 @@ def readings(named: Named, cell: Sequence[float]) -> list[Symmetry]:
                 _matrices(group.operations()),
                 remark=""
                 if any(_by_name(name, cell) for name in named.names)
-                else f"names its space group by number alone ({named.number}): the standard "
-                f"setting, {group.xhm()}, is taken. Write _space_group_name_H-M_alt for another.",
+                else f"has only the number of its space group ({named.number}): the standard "
+                f"setting, {group.xhm()}, is used. For another setting write "
+                "_space_group_name_H-M_alt.",
             )
             for group in groups
         ]
@@ -113,8 +114,8 @@ def readings(named: Named, cell: Sequence[float]) -> list[Symmetry]:
     if not fitting:
         lengths = ", ".join(f"{value:g}" for value in cell)
         raise wrong(
-            f"{found[0].name} does not fit the cell ({lengths}): the operations would change its "
-            "lengths or angles. Check the setting of the group and the cell."
+            f"{found[0].name} does not match the cell ({lengths}): the operations would "
+            "change its lengths or angles. Check the setting of the group and the cell."
         )
     return fitting
 
@@ -130,8 +131,8 @@ def contradiction(named: Named, cell: Sequence[float]) -> str:
     group = groups[0]
     return (
         f"lists {operations} symmetry operations, but its space group {group.xhm()} has "
-        f"{len(group.operations())}. Complete the list, or delete the group where the list is "
-        "right."
+        f"{len(group.operations())}. Complete the list; or, if the list is right, delete "
+        "the space group."
     )
 
 
@@ -218,8 +219,7 @@ def _listed(triplets: Sequence[str]) -> Array:
                 raise ValueError
         except (RuntimeError, ValueError):
             raise wrong(
-                f"is not a symmetry operation (got {triplet[:60]!r}). Write it as in '-x, y+1/2, "
-                "-z'."
+                f"is not a symmetry operation (got {triplet[:60]!r}). Write it as '-x, y+1/2, -z'."
             ) from None
         operations.append(operation)
     matrices = np.array([_matrix(operation) for operation in operations])
@@ -235,9 +235,9 @@ def _listed(triplets: Sequence[str]) -> Array:
     made[..., 3, 3] = gemmi.Op.DEN
     if missing := sum(each.tobytes() not in there for row in made for each in row):
         raise wrong(
-            f"its list of {len(triplets)} symmetry operations is not complete: {missing} products "
-            "of two of them are missing. Export the file again, or name the group and delete the "
-            "list."
+            f"its list of {len(triplets)} symmetry operations is not complete: {missing} "
+            "products of two of them are missing. Export the file again, or write the "
+            "space group and delete the list."
         )
     return matrices
 

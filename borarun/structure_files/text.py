@@ -128,9 +128,9 @@ def element(word: str) -> str:
         return "H"
     if word in _ELEMENTS:
         return word
-    way_out = "Write its symbol, such as Li."
+    way_out = "Write its symbol, e.g. Li."
     if (isotope := _ISOTOPE.fullmatch(word)) and isotope[2] in _ELEMENTS:
-        way_out = f"Write {isotope[2]}: atoms have the mass of the natural mixture of isotopes."
+        way_out = f"Write {isotope[2]}: atoms get the natural mean mass."
     elif (symbol := word.capitalize()) in _ELEMENTS:
         way_out = f"Write {symbol}."
     elif (symbol := re.sub(r"[\d.+-].*", "", word).capitalize()) in _ELEMENTS:
@@ -141,8 +141,8 @@ def element(word: str) -> str:
 def isotope_remarks(words: Sequence[str] | set[str]) -> list[str]:
     """What a user should know of symbols that are taken for hydrogen."""
     return [
-        f"{isotope} is computed as H, with the mass of H (1.008 u, not {mass} u): frequencies and "
-        "rates are those of the compound with H."
+        f"{isotope} is treated as H, with the mass of H (1.008 u, not {mass} u): "
+        "frequencies and rates are those of the compound with H."
         for isotope, mass in HYDROGEN.items()
         if isotope in words
     ]

@@ -69,11 +69,11 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
     if isinstance(study.reference, VaspReference):
         for tag, value in study.reference.incar.items():
             if tag in STUDY_KEYS:
-                yield f"reference.incar.{tag}: {value} overrules {STUDY_KEYS[tag]}."
+                yield f"reference.incar.{tag}: {value} overrides {STUDY_KEYS[tag]}."
             if tag in KIND_OF_RUN:
                 yield (
-                    f"reference.incar.{tag}: {value} holds for relaxations, labels and molecular "
-                    "dynamics alike, which differ in it by nature."
+                    f"reference.incar.{tag}: {value} applies to relaxations, labels and "
+                    "molecular dynamics alike, although each needs its own value."
                 )
 
 
@@ -92,7 +92,10 @@ def _mobile(study: Study, phases: Phases) -> Iterator[Finding]:
         way_out = (
             did_you_mean(material.mobile, chemical_symbols[1:]) or " Write its symbol, e.g. Li."
         )
-        yield ("material", "mobile"), f"no chemical element (got {material.mobile!r}).{way_out}"
+        yield (
+            ("material", "mobile"),
+            f"is not a chemical element (got {material.mobile!r}).{way_out}",
+        )
     elif elements(material.formula) and material.mobile not in elements(material.formula):
         yield (
             ("material", "mobile"),
@@ -110,7 +113,8 @@ def _mobile_charge(study: Study, phases: Phases) -> Iterator[Finding]:
     charges = CHARGES.get(material.mobile, ())
     if material.mobile_charge == 0 or (charges and material.mobile_charge not in charges):
         usual = (
-            f" Ions of {material.mobile} carry {' or '.join(f'{charge:+d}' for charge in charges)}."
+            f" Ions of {material.mobile} have the charge "
+            f"{' or '.join(f'{charge:+d}' for charge in charges)}."
             if charges
             else ""
         )
@@ -136,8 +140,8 @@ def _phases(study: Study, phases: Phases) -> Iterator[Finding]:
             continue
         if anions % units:
             message = (
-                f"{material.phases[phase]}: {anions} anions do not go into {units} formula units "
-                f"of {material.formula}. Check both."
+                f"{material.phases[phase]}: {anions} anions do not match {units} formula "
+                f"units of {material.formula}. Check both."
             )
             yield ("material", "phases", phase), message
 
@@ -146,8 +150,8 @@ def _functionals(study: Study, phases: Phases) -> Iterator[Finding]:
     if repeated := {name for name in study.functionals if study.functionals.count(name) > 1}:
         yield (
             ("functionals",),
-            f"must differ from each other (got {', '.join(sorted(repeated))} more than "
-            "once). Remove the repeat.",
+            f"must not repeat (got {', '.join(sorted(repeated))} more than once). Remove "
+            "one of them.",
         )
 
 
@@ -160,8 +164,8 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
     if cannot := [name for name in study.functionals if name not in can]:
         yield (
             ("functionals",),
-            f"the reference engine {engine} has {', '.join(can)} (got {', '.join(cannot)}). "
-            "Take one it has.",
+            f"the reference engine {engine} has {', '.join(can)} (got "
+            f"{', '.join(cannot)}). Choose one of these, or another engine.",
         )
     if strange := sorted(elements(study.material.formula) - knows):
         yield (
@@ -203,8 +207,8 @@ def _espresso(study: Study, phases: Phases) -> Iterator[Finding]:
             )
             yield (
                 ("reference", "degauss_Ry"),
-                f"{what} an odd number of electrons, which fixed occupations cannot hold. "
-                "Set it, e.g. to 0.0147 (0.2 eV).",
+                f"{what} an odd number of electrons, which is impossible with fixed "
+                "occupations. Set a smearing, e.g. 0.0147 (0.2 eV).",
             )
             return
 
@@ -226,12 +230,12 @@ def _charge(study: Study, phases: Phases) -> Iterator[Finding]:
     counts = {vacancies for section, _ in _labelled(study) for vacancies in section}
     if charge and len(counts) > 1:
         message = (
-            f"every cell would carry it, whatever its vacancies (got {charge:g} and "
-            f"{', '.join(map(str, sorted(counts)))} vacancies). "
+            f"would be the charge of every cell, whatever its vacancies (got {charge:g} "
+            f"and {', '.join(map(str, sorted(counts)))} vacancies). "
         )
         yield (
             ("reference", "charge"),
-            message + "Make it a study of its own for each number of vacancies, or take 0.",
+            message + "Make a separate study for each number of vacancies, or set 0.",
         )
 
 

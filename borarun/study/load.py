@@ -141,8 +141,8 @@ def study_files(path: Path) -> dict[str, Path]:
         if Path(name).is_absolute() or ".." in Path(name).parts
     ]:
         message = (
-            "means another file on another machine (got {!r:.80}). Write the path from this "
-            "file's own folder, without `..`."
+            "would point to another file on another machine (got {!r:.80}). Write the "
+            "path relative to this file's folder, without `..`."
         )
         raise StudyError([root.problem(place, message.format(name)) for name, place in crooked])
     return {
@@ -185,7 +185,7 @@ def init_study(directory: Path) -> Path:
                         str(file),
                         0,
                         "",
-                        "is there already. Choose another folder, or move it away.",
+                        "already exists. Choose another folder, or move the file away.",
                     )
                 )
         try:
@@ -220,7 +220,8 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[Node, list[Problem], 
         raise StudyError(
             root.problem(
                 ("extends",),
-                f"studies extend each other in a circle (got {parent.value!r}). Break it.",
+                f"is a circle: these studies extend each other (got {parent.value!r}). "
+                "Remove one `extends`.",
             )
         )
     if not file.exists():
@@ -244,8 +245,8 @@ def _inside(folder: Path, name: str) -> Path | None:
 
 def _outside(name: str) -> str:
     return (
-        f"must be a file in the study's own folder (got {name!r:.80}). Copy it there and give "
-        "the path from the study."
+        f"must be a file in the study's own folder (got {name!r:.80}). Copy it there, and "
+        "give its path relative to the study."
     )
 
 

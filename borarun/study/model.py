@@ -30,7 +30,7 @@ else:
         **{subject.name: _field(subject.section, subject.description) for subject in SUBJECTS},
         compare=_field(
             Compare,
-            "Published values to compare with; without it those that ship with borarun.",
+            "Published values to compare with. Default: those that ship with borarun.",
         ),
     )
 

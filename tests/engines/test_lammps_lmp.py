@@ -289,7 +289,7 @@ def test_a_time_limit_too_short_for_any_restart_file_says_so(
     settings, program = lammps.Settings(segments=[HOLD]), site("mlip", max_hours=0.001)
     lay_out(tmp_path, crystal, settings, program)
     halt(tmp_path, 50)
-    with pytest.raises(EngineError, match="came no further than step 0") as caught:
+    with pytest.raises(EngineError, match="made no progress after step 0") as caught:
         run(tmp_path, settings, program)
     assert "max_hours" in caught.value.remedy
 

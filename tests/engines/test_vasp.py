@@ -255,8 +255,8 @@ def test_tags_of_vasp_can_be_added_and_overruled() -> None:
     [
         ({"incar": {"NCOER": 4}}, "VASP has no tag NCOER"),
         ({"incar": {"ncore": 4}}, "VASP has no tag ncore"),
-        ({"incar": {"ML_LMLFF": True}}, "ML_LMLFF belongs to VASP's own machine-learned force"),
-        ({"incar": {"ML_MODE": "run"}}, "ML_MODE belongs to VASP's own machine-learned force"),
+        ({"incar": {"ML_LMLFF": True}}, "ML_LMLFF switches on VASP's machine-learned force"),
+        ({"incar": {"ML_MODE": "run"}}, "ML_MODE switches on VASP's machine-learned force"),
         ({"incar": {"NWRITE": 0}}, "NWRITE = 0 leaves out of the OUTCAR what tells the POTCARs"),
         ({"incar": {"LEPSILON": True}}, r"LEPSILON makes a run of linear response \(LEPSILON\)"),
         ({"incar": {"IBRION": 8}}, "IBRION makes a run of phonons by VASP itself"),
@@ -446,7 +446,7 @@ def test_what_fortran_could_not_print_is_no_number(silicon: Path) -> None:
     (silicon / "vasprun.xml").write_text(f'{before}<varray name="forces" >{stars}</v>{rows[1]}')
     run = vasp_output.read_run(silicon, NOTED)
     assert np.isnan(run.forces).sum() == 1
-    with pytest.raises(ParseError, match="finite numbers: forces that is no number"):
+    with pytest.raises(ParseError, match="finite numbers: forces that is not a number"):
         vasp_output.gate(run, as_asked(run, silicon / "vasprun.xml"))
 
 
@@ -472,10 +472,10 @@ def test_what_fortran_could_not_print_is_no_number(silicon: Path) -> None:
         (
             '<i name="e_fr_energy">',
             '<i name="e_fr_energy">-1.0E+308</i><i>',
-            r"1e\+308 is no energy",
+            r"1e\+308 is impossible as an energy",
         ),
         ("<rc><c>", "<row><c>", "damaged after step 0"),
-        ('name="NELM"', 'name="MLEN"', "does not tell NELM"),
+        ('name="NELM"', 'name="MLEN"', "does not contain NELM"),
         ("<kpoints>", "<kpoints/><other>", "damaged after step 0"),
     ],
 )

@@ -144,11 +144,11 @@ def test_a_virial_is_no_stress(tmp_path: Path) -> None:
         ({"cell": np.zeros((3, 3, 3))}, "configuration 1 has no cell"),
         (
             {"numbers": np.array([3, 5, 1, 8] * 3, np.int32)},
-            "holds O, which the material does not have",
+            "contains O, which the material does not have",
         ),
         (
             {"numbers": np.array([3, 1, 1, 1] * 3, np.int32)},
-            "has no B, of which a potential would learn nothing",
+            "has no B, so a potential cannot learn",
         ),
     ],
 )
@@ -158,14 +158,14 @@ def test_what_is_no_label_is_told(tmp_path: Path, change: dict[str, np.ndarray],
 
 def test_a_single_configuration_is_too_few(tmp_path: Path) -> None:
     assert complaint(tmp_path, frames(1).to_extxyz()).startswith(
-        "holds 1 configurations to learn from. At least 2"
+        "holds 1 usable configurations. At least 2"
     )
-    assert complaint(tmp_path, "").startswith("holds 0 configurations")
+    assert complaint(tmp_path, "").startswith("holds 0 usable configurations")
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     text = frames().to_extxyz()
-    assert "lines follow. The file is cut short" in complaint(tmp_path, text[: len(text) // 2])
+    assert "lines follow. The file is incomplete" in complaint(tmp_path, text[: len(text) // 2])
     assert complaint(tmp_path, text, "labels.json").startswith("unknown kind of file")
     (tmp_path / "binary.xyz").write_bytes(bytes(range(256)))
     with pytest.raises(StudyError, match="is not text"):
@@ -176,9 +176,11 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_cfg_files_that_say_too_little(tmp_path: Path) -> None:
     text = cfg.write(frames(), SPECIES)
-    assert "Name them in training_set.cfg_elements" in complaint(tmp_path, text, "train.cfg")
+    assert "List the elements in training_set.cfg_elements" in complaint(
+        tmp_path, text, "train.cfg"
+    )
     assert "types 0..2 for 2 species" in complaint(tmp_path, text, "train.cfg", ["Li", "B"])
-    assert "no chemical element (got 'Lithium')" in complaint(
+    assert "is not a chemical element (got 'Lithium')" in complaint(
         tmp_path, text, "train.cfg", ["Lithium", "B", "H"]
     )
     assert "configuration 1 has no PlusStress. Compute it (VASP: ISIF=2 or 3)" in complaint(
@@ -213,8 +215,9 @@ def test_a_study_tells_of_its_labels_by_file_and_line(mini_study: Path) -> None:
     [
         (
             "c1_not_converged.cfg",
-            "holds 1 configuration to learn from (1 of 4 configurations did not converge and are "
-            "left out; 2 of 3 configurations occur more than once; each counts once)",
+            "holds 1 usable configuration (1 of 4 configurations did not converge "
+            "and are not used; 2 of 3 configurations occur more than once; each counts "
+            "once)",
         ),
         ("c2_virial.cfg", "configuration 1 has no PlusStress. It has Virial, whose sign"),
         ("c2b_stress.cfg", "configuration 1 has no PlusStress. It has Stress, whose sign"),
@@ -233,7 +236,7 @@ def test_a_study_tells_of_its_labels_by_file_and_line(mini_study: Path) -> None:
         ),
         (
             "l6_dupl.extxyz",
-            "holds 1 configuration to learn from (9 of 10 configurations occur more than "
+            "holds 1 usable configuration (9 of 10 configurations occur more than "
             "once; each counts once). At least 2 different ones are needed",
         ),
         (
@@ -243,8 +246,8 @@ def test_a_study_tells_of_its_labels_by_file_and_line(mini_study: Path) -> None:
         ),
         (
             "l9_netforce.extxyz",
-            "configuration 1: its forces sum to 8.31 eV/angstrom (at most 0.5); in a crystal they "
-            "sum to nothing. 3 of 3 configurations",
+            "configuration 1: its forces sum to 8.31 eV/angstrom (at most 0.5); in a "
+            "crystal the sum is zero. 3 of 3 configurations",
         ),
     ],
 )
@@ -257,7 +260,7 @@ def test_labels_that_would_be_learnt_wrongly_are_refused(name: str, says: str) -
 def test_isolated_atoms_are_left_out_and_counted() -> None:
     found = read_labels({"labels": DATA / "l4_isolated.extxyz"}, ELEMENTS, None)
     assert len(found.frames) == 3
-    assert found.remarks[0].startswith("1 of 4 configurations are isolated atoms and are left out")
+    assert found.remarks[0].startswith("1 of 4 configurations are isolated atoms and are not used")
 
 
 def test_six_numbers_are_a_stress_in_the_order_of_voigt() -> None:
@@ -282,17 +285,17 @@ def test_unconverged_configurations_are_left_out_of_either_format(tmp_path: Path
     text = cfg.write(frames(4), SPECIES)
     bad = text.replace("END_CFG", " Feature   EFS_by\tVASP_not_converged\nEND_CFG", 1)
     assert remarks(tmp_path, bad, "a.cfg") == (
-        "1 of 4 configurations did not converge and are left out",
+        "1 of 4 configurations did not converge and are not used",
     )
     every = text.replace("END_CFG", " Feature   EFS_by\tVASP_not_converged\nEND_CFG")
     assert complaint(tmp_path, every, "a.cfg", ["Li", "B", "H"]).startswith(
-        "none of its 4 configurations is of a converged computation"
+        "none of its 4 configurations has converged"
     )
     text = frames(4).to_extxyz()
     for note in ("converged=F", "scf_converged=False", 'source="VASP, not converged"'):
         bad = text.replace("Lattice=", f"{note} Lattice=", 1)
         assert remarks(tmp_path, bad) == (
-            "1 of 4 configurations did not converge and are left out",
+            "1 of 4 configurations did not converge and are not used",
         )
 
 
@@ -357,7 +360,7 @@ def test_an_energy_that_is_none(tmp_path: Path, value: str) -> None:
 def test_deuterium_is_told_once(tmp_path: Path) -> None:
     text = frames().to_extxyz().replace("\nH ", "\nD ")
     (said,) = remarks(tmp_path, text)
-    assert said.startswith("D is computed as H, with the mass of H")
+    assert said.startswith("D is treated as H, with the mass of H")
 
 
 # Compressed files, and configurations to label
@@ -412,7 +415,7 @@ def test_configurations_to_label_come_once(tmp_path: Path) -> None:
     ("change", "says"),
     [
         (('pbc="T T T"', 'pbc="T T F"'), "configuration 1 is a slab"),
-        (("\nLi ", "\nNa "), "holds Na, which the material does not have"),
+        (("\nLi ", "\nNa "), "contains Na, which the material does not have"),
         (('Lattice="6', 'Lattice="x'), "line 2: "),
     ],
 )
@@ -442,28 +445,33 @@ def configurations(tmp_path: Path, text: str) -> Labels:
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("a.xyz", f"{10**12}\nenergy=1\n", "line 1: announces 1,000,000,000,000 atoms, but 0"),
+        ("a.xyz", f"{10**12}\nenergy=1\n", "line 1: should have 1,000,000,000,000 atoms, but 0"),
         ("a.xyz", f"{'9' * 26}\nenergy=1\n", "line 1: '99999999999999999999999999' is not"),
         ("a.cfg", f"BEGIN_CFG\n Size\n {'9' * 26}\nEND_CFG\n", "configuration 1 has no Energy"),
-        ("a.cfg", "BEGIN_CFG\n" * 100_000, "is no whole cfg file of the elements Li, B, H"),
+        ("a.cfg", "BEGIN_CFG\n" * 100_000, "is not a complete cfg file with the elements Li, B, H"),
         ("a.cfg", "BEGIN_CFG\nEND_CFG\n" * 100_000, "holds more than 20,000 configurations"),
-        ("a.cfg", "\n" * 1_000_000 + "END_CFG", "is no whole cfg file of the elements Li, B, H"),
+        (
+            "a.cfg",
+            "\n" * 1_000_000 + "END_CFG",
+            "is not a complete cfg file with the elements Li, B, H",
+        ),
         (
             "a.cfg",
             cfg.write(frames(), SPECIES).replace(" Size\n    4", f" Size\n {'9' * 26}", 1),
-            "is no whole cfg file of the elements Li, B, H: configuration 1 is damaged (not a whole"
-            " number from 0: '99999999999999999999999999')",
+            "is not a complete cfg file with the elements Li, B, H: configuration 1 is "
+            "damaged (not a whole number from 0: '99999999999999999999999999')",
         ),
         (
             "a.cfg",
             cfg.write(frames(), SPECIES).replace("\n    1 0 ", f"\n    1 {'9' * 26} ", 1),
-            "is no whole cfg file of the elements Li, B, H: configuration 1 is damaged (not a whole"
-            " number from 0: '99999999999999999999999999')",
+            "is not a complete cfg file with the elements Li, B, H: configuration 1 is "
+            "damaged (not a whole number from 0: '99999999999999999999999999')",
         ),
         (
             "a.cfg",
             cfg.write(frames(), SPECIES).replace("\n    4\n", "\n    999999999999\n", 1),
-            "is no whole cfg file of the elements Li, B, H: configuration 1 is damaged (AtomData",
+            "is not a complete cfg file with the elements Li, B, H: configuration 1 is "
+            "damaged (AtomData",
         ),
     ],
     ids=range(9),

@@ -196,7 +196,7 @@ def test_nothing_is_overwritten(exported: tuple[Path, Store]) -> None:
     out, store = exported
     before = content(out)
     study = load_study(out / "study" / "mini.yaml")
-    with pytest.raises(StoreError, match="out: is there already"):
+    with pytest.raises(StoreError, match="out: already exists"):
         export(
             out / "study" / "mini.yaml",
             study,

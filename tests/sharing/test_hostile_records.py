@@ -547,7 +547,7 @@ def test_unpack_refuses_it(
     root["attributes"]["facts"] = {}
     case.spoil({**good, "zarr.json": json.dumps(root, indent=1).encode()}, path)
     contents.change(contents.record, path.read_bytes())
-    refused(contents, place, f"is no record.*({case.why})")
+    refused(contents, place, f"is not a record.*({case.why})")
 
 
 def test_what_ran_a_command_runs_none(

@@ -349,7 +349,8 @@ def test_a_record_with_a_file_under_licence_is_refused(
     facts = group.store.record(task.key).stored
     store = with_record(group, tmp_path, task, anything(facts, {"input": "x" * 100 + text}))
     with pytest.raises(
-        StoreError, match=r"holds a .* in texts/input\. Files under licence are not passed on"
+        StoreError,
+        match=r"contains a .* in texts/input\. Files under licence must not be passed on",
     ):
         packed(group, tmp_path, store=store)
     assert {path.name for path in tmp_path.iterdir()} == {"store"}
@@ -360,7 +361,7 @@ def test_a_study_with_a_file_under_licence_is_refused(group: Group, tmp_path: Pa
     with (tmp_path / "home" / "base" / "cells" / "Li2B12H12-Pa-3.cif").open("a") as file:
         file.write(f"# {POTCAR.replace(chr(10), chr(10) + '# ')}\n")
     moved = replace(group, file=tmp_path / "home" / "ours.yaml")
-    with pytest.raises(StudyError, match=r"Pa-3\.cif: holds a POTCAR of VASP"):
+    with pytest.raises(StudyError, match=r"Pa-3\.cif: contains a POTCAR of VASP"):
         packed(moved, tmp_path)
 
 
@@ -405,7 +406,7 @@ def test_a_path_that_means_another_file_elsewhere_is_refused(
     file.write_text(f"{file.read_text()}material:\n  phases:\n    Pa-3: {name}\n")
     with pytest.raises(
         StudyError,
-        match=r"ours\.yaml:7: material\.phases\.Pa-3: means another file on another machine",
+        match=r"ours\.yaml:7: material\.phases\.Pa-3: would point to another file on another machine",
     ):
         packed(replace(group, file=file, study=load_study(file)), tmp_path)
 
@@ -427,7 +428,7 @@ def test_a_disk_that_is_full_is_told_and_leaves_no_pack(
 ) -> None:
     with (
         largest_file(size_B),
-        pytest.raises(StoreError, match=r"ours\.borarun\.zip: no room to write it"),
+        pytest.raises(StoreError, match=r"ours\.borarun\.zip: no space left to write it"),
     ):
         packed(group, tmp_path)
     assert not list(tmp_path.iterdir())
@@ -435,7 +436,7 @@ def test_a_disk_that_is_full_is_told_and_leaves_no_pack(
 
 def test_a_pack_overwrites_nothing(group: Group, tmp_path: Path) -> None:
     (tmp_path / "ours.borarun.zip").write_text("mine")
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="already exists"):
         packed(group, tmp_path)
     assert (tmp_path / "ours.borarun.zip").read_text() == "mine"
 

@@ -60,7 +60,7 @@ def test_a_pack_cut_short_anywhere(packed: Path, place: Path) -> None:
     content, bad = packed.read_bytes(), place.parent.parent / "bad.zip"
     for part in range(20):
         bad.write_bytes(content[: len(content) * part // 20])
-        with pytest.raises(StudyError, match=r"bad\.zip: is no pack, or is cut short"):
+        with pytest.raises(StudyError, match=r"bad\.zip: is not a pack, or is incomplete"):
             unpack(bad, place)
 
 
@@ -82,7 +82,7 @@ def test_members_that_are_missing_or_too_many(contents: Contents, place: Path) -
 @pytest.mark.parametrize("content", [b"", b"PK", b"borarun: 1\n", os.urandom(5000)])
 def test_what_is_no_zip(place: Path, content: bytes) -> None:
     (bad := place.parent.parent / "bad.zip").write_bytes(content)
-    with pytest.raises(StudyError, match="is no pack, or is cut short"):
+    with pytest.raises(StudyError, match="is not a pack, or is incomplete"):
         unpack(bad, place)
 
 
@@ -94,7 +94,11 @@ def test_what_is_no_file(place: Path, tmp_path: Path) -> None:
 def test_another_zip(place: Path) -> None:
     with zipfile.ZipFile(bad := place.parent.parent / "bad.zip", "w") as archive:
         archive.writestr("holiday.jpg", b"")
-    with pytest.raises(StudyError, match=r"is no pack, or is cut short: it has no manifest\.json"):
+    with pytest.raises(
+        StudyError,
+        match=r"is not a pack, or is incomplete: it has no "
+        r"manifest\.json",
+    ):
         unpack(bad, place)
 
 
@@ -205,7 +209,7 @@ def test_encrypted_members(contents: Contents, place: Path) -> None:
 
 def test_too_many_members(contents: Contents, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_MEMBERS", 3)
-    refused(contents, place, "is no pack: it has more than 3 members")
+    refused(contents, place, "is not a pack: it has more than 3 members")
 
 
 def test_a_manifest_without_end(
@@ -303,7 +307,10 @@ def test_facts_that_no_engine_wrote(
                     lambda d: d["attributes"]["facts"].pop("n_candidates"),
                 ),
             )
-    why = r"the study cannot go on from its results \(DamagedError: .*n_candidates: field required"
+    why = (
+        r"the study cannot continue from its results \(DamagedError: .*n_candidates: field "
+        r"required"
+    )
     refused(contents, place, why)
 
 

@@ -128,7 +128,7 @@ def test_room_is_told(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     little = checkup.writable(tmp_path, usage=lambda path: Usage(1e9))
-    assert not little.ok and "1 GB free" in little.said and "Make room" in little.remedy
+    assert not little.ok and "1 GB free" in little.said and "Free some space" in little.remedy
 
     def full(path: Path, content: bytes) -> int:
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
@@ -331,7 +331,7 @@ def test_a_program_may_keep_its_version_to_itself(tmp_path: Path) -> None:
         [],
         tmp_path / "run",
     )
-    assert finding.ok and version == "" and finding.said.endswith("does not tell its version")
+    assert finding.ok and version == "" and finding.said.endswith("does not print its version")
 
 
 def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,14 +61,14 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(StudyError) as caught:
         load_site(path)
     assert [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems] == [
-        "2: name: has characters that do not fit (got 'a b'). Name of the site: letters, "
-        "digits, `.`, `_` and `-`, at most 64.",
+        "2: name: contains characters that are not allowed (got 'a b'). Name of the "
+        "site: letters, digits, `.`, `_` and `-`, at most 64.",
         "3: core: unknown key. Known here: borarun, name, executors, driver, programs, retries.",
         "5: executors.cpu: its provider must be one of local, slurm, pbspro, torque (got "
         "'slurn'). Did you mean slurm?",
         "6: executors.wide.cores_per_node: must be more than 0 (got 0).",
-        "6: executors.wide.walltime: is missing. Length of a job, HH:MM:SS. Programs that go "
-        "on from files may take longer.",
+        "6: executors.wide.walltime: is missing. Length of a job, HH:MM:SS. Programs "
+        "that can restart from files may take longer.",
         "6: executors.wide.walltme: unknown key. Did you mean walltime?",
         "7: executors.desk.queue: is a key of provider pbspro and torque, and the provider "
         "here is local. Remove it, or change the provider.",
@@ -142,7 +142,7 @@ def test_mlip_3_reserves_the_cores_that_its_command_uses(
         ),
         (
             "walltime: '1:00:00', cores_per_worker: 32",
-            "cores_per_worker is more than cores_per_node, 16 (got 32): use mpi_launcher",
+            "cores_per_worker is more than cores_per_node, 16 (got 32): for tasks on several nodes use mpi_launcher",
         ),
         (
             "walltime: '1:00:00', mpi_launcher: srun, max_workers_per_block: 2",
@@ -168,13 +168,13 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: s
         (
             "vasp: {executor: wyde}",
             6,
-            "programs.vasp.executor: is none of the executors small, wide (got 'wyde'). Did "
+            "programs.vasp.executor: must be one of the executors small, wide (got 'wyde'). Did "
             "you mean wide?",
         ),
         (
             "vasp: {executor: wide, cores: 300}",
             6,
-            "programs.vasp.cores: is more than executor wide gives one task, 256 (got 300).",
+            "programs.vasp.cores: must be at most 256, the cores of one task on executor wide (got 300).",
         ),
         (
             "vasp: {executor: small, command: '{launch} vasp_std'}",
@@ -190,7 +190,7 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: s
         (
             "lammps: {command: 'srun -n {core} lmp'}",
             6,
-            "{core} stands for nothing: {cores}, {ranks} and {launch} do (got 'srun -n "
+            "{core} is unknown. Known here: {cores}, {ranks} and {launch} (got 'srun -n "
             "{core} lmp'). Did you mean {cores}?",
         ),
         (
@@ -201,17 +201,17 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: s
         (
             "lammps: {command: 'a{launch} lmp'}",
             6,
-            "{launch} must stand once and be a word of its own (got 'a{launch} lmp').",
+            "{launch} must occur once, as a separate word (got 'a{launch} lmp').",
         ),
         (
             'vasp: {command: "srun \'vasp"}',
             6,
-            "programs.vasp.command: is no command: No closing quotation",
+            "programs.vasp.command: is not a valid command: No closing quotation",
         ),
         (
             "mlip-3: {command: '{launch} mlp', executor: wide}",
             6,
-            "{launch} belongs in train_command",
+            "{launch} is only for train_command",
         ),
         (
             "vasp: {executor: wide, cores: 128, threads: 3}",
@@ -222,12 +222,12 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: s
         (
             "vasp: {potcar_directory: ~/potpaw}",
             6,
-            "programs.vasp.potcar_directory: must be an absolute path, written out",
+            "programs.vasp.potcar_directory: must be an absolute path without `~`",
         ),
         (
             "quantum-espresso: {pseudopotential_directory: $WORK/upf}",
             6,
-            "pseudopotential_directory: must be an absolute path, written out",
+            "pseudopotential_directory: must be an absolute path without `~`",
         ),
     ],
 )
@@ -252,7 +252,7 @@ executors:
     [
         (
             "scheduler_options: '--mail-type=NONE'",
-            "holds a line that does not begin with `#SBATCH `",
+            "contains a line that does not begin with `#SBATCH `",
         ),
         (
             "worker_port_range: [55000, 54000]",

@@ -173,7 +173,7 @@ def test_accounts_are_those_of_the_user() -> None:
 
 
 def test_a_batch_system_that_says_nothing_is_told() -> None:
-    with pytest.raises(BorarunError, match="sinfo: said nothing of queues with nodes"):
+    with pytest.raises(BorarunError, match="sinfo: reported no queue with nodes"):
         ask({SINFO: "gibberish"}.get)
 
 
@@ -200,9 +200,9 @@ def test_the_command_line_writes_a_file_and_overwrites_none(
     assert list(load_site(tmp_path / "site.yaml").executors) == ["small", "node", "wide", "gpu"]
     (tmp_path / "site.yaml").write_text("mine")
     again = CliRunner().invoke(app, ["init-site", "site.yaml"])
-    assert isinstance(
-        again.exception, StudyError
-    ) and "is there already. Choose another name" in str(again.exception)
+    assert isinstance(again.exception, StudyError) and "already exists. Choose another name" in str(
+        again.exception
+    )
     assert (tmp_path / "site.yaml").read_text() == "mine"
 
 
@@ -229,5 +229,5 @@ def test_without_a_batch_system_it_is_this_machine(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     done = CliRunner().invoke(app, ["init-site", str(tmp_path / "site.yaml")])
-    assert done.exit_code == 0 and "for this machine alone" in done.output
+    assert done.exit_code == 0 and "for this machine only" in done.output
     assert load_site(tmp_path / "site.yaml").executors == default_site().executors

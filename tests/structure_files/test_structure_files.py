@@ -73,9 +73,9 @@ def test_other_formats_give_the_same_structure(
     [
         ("cell.json", "{}", "is JSON, as the Materials Project gives it"),
         ("cell.dat", "", "unknown kind of structure file"),
-        ("cell.mcif", "", "is a magnetic CIF. A study needs a plain one"),
-        ("cell.cif", "not a crystal", "line 1: is no whole CIF"),
-        ("POSCAR", "one line", "is no whole POSCAR: it has 1 lines"),
+        ("cell.mcif", "", "is a magnetic CIF. A study needs a plain CIF"),
+        ("cell.cif", "not a crystal", "line 1: is not a complete CIF"),
+        ("POSCAR", "one line", "is not a complete POSCAR: it has 1 lines"),
         ("cell.xyz", f"1\n{CUBE}\nLi 0 0\n", "line 3: 4 columns are expected"),
         ("cell.xyz", "1\nno lattice\nLi 0 0 0\n", "no cell"),
         (
@@ -183,10 +183,11 @@ def test_right_files_give_their_atoms(name: str, held: Counter[str]) -> None:
         (
             "q_none.cif",
             "has 6 atoms, LiBH4, by no symmetry, but _cell_formula_units_Z 4 and "
-            "_chemical_formula_sum 'B H4 Li' make 24. It names no symmetry: write its space group",
+            "_chemical_formula_sum 'B H4 Li' make 24. It has no symmetry: write its "
+            "space group",
         ),
-        ("s9b_nothing.cif", "names no symmetry: neither operations nor a space group."),
-        ("s7_two_blocks.cif", "holds 2 crystals, in the data blocks low_T, high_T."),
+        ("s9b_nothing.cif", "has no symmetry: neither operations nor a space group."),
+        ("s7_two_blocks.cif", "contains 2 crystals, in the data blocks low_T, high_T."),
         ("s10b_occ_102.cif", "line 20: site Li1: has an occupancy above 1 (got 1.02)."),
         ("s12b_question.cif", "line 20: site Li1: has no _atom_site_fract_x (got ?)."),
         ("s14_mixed_CB.cif", "line 32: site C1: is partly occupied (got 0.0833)."),
@@ -250,7 +251,7 @@ def test_a_group_by_number_alone_is_told() -> None:
     atoms = read_structure(DATA / "t_itnumber.cif")
     (remark,) = atoms.info["remarks"]
     assert remark.startswith(
-        "names its space group by number alone (62): the standard setting, P n"
+        "has only the number of its space group (62): the standard setting, P n"
     )
     assert read_structure(DATA / "t_hm0.cif").info["remarks"] == ()
 
@@ -279,7 +280,7 @@ def test_images_of_a_general_position() -> None:
             "_space_group_name_Hall '-P 2ac 2n'\n_space_group_name_H-M_alt 'P 21/c'",
             "its Hall symbol -P 2ac 2n and its group P 1 21/c 1 differ",
         ),
-        ("_space_group_name_H-M_alt 'P 1 1 21/b'", "the space group P 1 1 21/b does not fit"),
+        ("_space_group_name_H-M_alt 'P 1 1 21/b'", "the space group P 1 1 21/b does not match"),
         ("_space_group_name_H-M_alt 'P 1'", "has 6 atoms, LiBH4, by the space group P 1, but"),
         ("_space_group_name_H-M_alt 'P 21'", "has 12 atoms"),
         (
@@ -375,13 +376,13 @@ def test_deuterium_is_hydrogen_in_every_format_and_told(tmp_path: Path) -> None:
     ):
         atoms = read_structure(path)
         assert Counter(atoms.symbols) == LIBH4
-        assert dict(doubts({"a": atoms}, 6))["a"].startswith("D is computed as H, with the mass")
+        assert dict(doubts({"a": atoms}, 6))["a"].startswith("D is treated as H, with the mass")
     assert not list(doubts({"a": read_structure(DATA / "s8_oxidation.cif")}, 6))
 
 
 def test_labels_of_isotopes_are_told(tmp_path: Path) -> None:
     text = f"1\n{CUBE}\n11B 0 0 0\n"
-    assert "'11B' is not an element. Write B: atoms have the mass" in refusal(
+    assert "'11B' is not an element. Write B: atoms get the natural mean mass" in refusal(
         in_text(text, tmp_path, "a.xyz")
     )
     text = DIAMOND.format(name="P 1", x="0", more="").replace("C1 0", "11B 0")
@@ -448,14 +449,14 @@ def p1(count: int, operations: int = 1) -> str:
         (
             "POSCAR",
             "a\n1.0\n4 0 0\n0 4 0\n0 0 4\nLi\n300000000\nDirect\n0 0 0\n",
-            "line 7: announces 300,000,000 atoms (at most 20,000 are read)",
+            "line 7: has 300,000,000 atoms (at most 20,000 are allowed)",
         ),
         (
             "POSCAR",
             "a\n1.0\n4 0 0\n0 4 0\n0 0 4\nLi\n15000\nDirect\n0 0 0\n",
-            "line 7: announces 15000 atoms, but holds 1",
+            "line 7: should have 15000 atoms, but has 1",
         ),
-        ("a.xyz", f"{10**12}\n{CUBE}\nLi 0 0 0\n", "line 1: announces 1,000,000,000,000 atoms"),
+        ("a.xyz", f"{10**12}\n{CUBE}\nLi 0 0 0\n", "line 1: should have 1,000,000,000,000 atoms"),
         ("a.xyz", f"{10**26}\n{CUBE}\nLi 0 0 0\n", "line 1: '1000000000000000"),
         (
             "a.xyz",
@@ -467,10 +468,10 @@ def p1(count: int, operations: int = 1) -> str:
             f"1\n{CUBE.replace('R:3', 'R:3' + ':f:R:3' * 100_000)}\nLi 0 0 0\n",
             "line 2: is too long for a comment",
         ),
-        ("a.cif", "data_a\n_x 1\n" * 5000, "holds 5,000 data blocks"),
-        ("a.xyz", f"1\n{CUBE}\nLi 0 0 0\n" * 5000, "holds 100 configurations or more"),
+        ("a.cif", "data_a\n_x 1\n" * 5000, "contains 5,000 data blocks"),
+        ("a.xyz", f"1\n{CUBE}\nLi 0 0 0\n" * 5000, "contains 100 configurations or more"),
         ("a.cif", p1(1, 5000), "lists 5000 symmetry operations; no space group has more than 192"),
-        ("a.cif", p1(60_000), "lists 60,000 sites (at most 20,000 atoms are read)"),
+        ("a.cif", p1(60_000), "lists 60,000 sites (at most 20,000 atoms are allowed)"),
         ("a.cif", p1(15_000), "atoms 1 (C) and 2 (C) overlap (got 0.000 A"),
         ("a.cif", p1(15_000, 24), "has 15000 sites and 24 symmetry operations"),
         (

@@ -93,7 +93,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     Raises
     ------
     ParseError
-        Where a file is missing, cut short or holds what is no number.
+        Where a file is missing, cut short or contains values that are not numbers.
     """
     file, told = directory / endings.NAME, endings.result_of(directory)
     if settings.operation == "select":
@@ -121,7 +121,7 @@ def _selected(file: Path, count: int) -> Frames:
     except ParseError:
         raise
     except Exception as error:  # ASE raises whatever its reader stumbles over
-        raise ParseError(file, f"is no extended XYZ ({error})") from error
+        raise ParseError(file, f"is not valid extended XYZ ({error})") from error
     if len(frames) != count or (len(frames) and frames.grade is None):
         raise ParseError(file, f"holds {len(frames)} graded configurations of {count}")
     return frames
@@ -137,7 +137,7 @@ def _array(file: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
     ):
         raise ParseError(file, f"has the wrong shape {values.shape}")
     if not np.isfinite(values).all():
-        raise ParseError(file, "holds what is no number")
+        raise ParseError(file, "contains values that are not numbers")
     return np.asarray(values)
 
 

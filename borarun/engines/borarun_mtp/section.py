@@ -15,7 +15,8 @@ class Keys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_evaluations: Annotated[int, Field(gt=0, le=1_000_000_000)] = Field(
-        default=100, description="Evaluations of the whole training set that one fit may take."
+        default=100,
+        description="Largest number of evaluations of the whole training set in one fit.",
     )
 
 
@@ -27,5 +28,6 @@ class BorarunPotential(Keys, MomentTensorSection):
     SELECTION: ClassVar[str] = "active_set"
 
     engine: Literal["borarun-mtp"] = Field(
-        default="borarun-mtp", description="Trained and selected for by borarun itself."
+        default="borarun-mtp",
+        description="borarun itself trains the potential and selects configurations.",
     )

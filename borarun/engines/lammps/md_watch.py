@@ -200,13 +200,13 @@ class Watch:
             self._reference = found.energy
         change = abs(found.energy - self._reference) / len(found.forces)
         if found.min_distance < self.plan.min_distance_A:
-            return f"two atoms came within {found.min_distance:.2f} A of each other"
+            return f"two atoms came as close as {found.min_distance:.2f} A"
         if not force < MAX_FORCE:
             return f"a force reached {force:.3g} eV/A"
         if not change < MAX_ENERGY_CHANGE:
             return f"the energy changed by {change:.3g} eV/atom"
         if not volume < self.plan.max_volume_A3:
-            return f"the volume passed {self.plan.max_volume_A3:.0f} A3"
+            return f"the volume exceeded {self.plan.max_volume_A3:.0f} A3"
         return ""
 
     def _look(self, step: int, order: Array) -> None:
@@ -216,7 +216,7 @@ class Watch:
         self._note(step, grade)
         if self.plan.grade is not None:
             if self._came_apart():
-                self._exploded("an anion came apart")
+                self._exploded("an anion broke")
                 return
             self._since_look.clear()
             if grade > self.plan.grade["threshold_save"]:

@@ -152,7 +152,9 @@ def _diagnosis(file: Path, step: int, n_atoms: int) -> EngineError:
         if words and not _are_numbers(words[2:5]) and _NOT_FINITE.search(b" ".join(words[2:5])):
             atom = words[0].decode(errors="replace")
             return _exploded(
-                file, step, f"atom {atom} has no number for a place (got {_shown(words[2:5])})"
+                file,
+                step,
+                f"atom {atom} has a position that is not a number (got {_shown(words[2:5])})",
             )
         if len(words) != columns and number < len(rows):
             return EngineError(
@@ -175,8 +177,8 @@ def _diagnosis(file: Path, step: int, n_atoms: int) -> EngineError:
 def _exploded(file: Path, step: int, what: str) -> EngineError:
     return EngineError(
         f"{file.name}: the frame of step {step}: {what}. The run exploded.",
-        remedy="To run it again gives the same. Take a shorter time step, a lower temperature, or "
-        "a potential that knows such configurations (active_learning).",
+        remedy="Another try gives the same. Use a shorter time step, a lower temperature, or "
+        "a potential trained on such configurations (active_learning).",
         cause=Cause.EXPLODED,
     )
 
@@ -294,7 +296,7 @@ def read_table(file: Path, n_columns: int, steps: Array, *, extra: bool = False)
         return np.zeros((0, n_columns))
     rows = _rows(file, n_columns)
     if rows is None:
-        raise ParseError(file, "is missing or no text")
+        raise ParseError(file, "is missing or unreadable")
     absent = [int(step) for step in steps if int(step) not in rows]
     if absent:
         raise ParseError(file, f"the line of step {absent[0]} is missing or cut short")
@@ -352,7 +354,7 @@ def read_candidates(file: Path, n_candidates: int, rotation: Array) -> Frames:
         raise ParseError(file, f"is missing, cut short or damaged ({error})") from error
     if len(frames) != n_candidates or not text.endswith("\n") or frames.grade is None:
         raise ParseError(
-            file, f"holds {len(frames)} whole configurations instead of {n_candidates}"
+            file, f"holds {len(frames)} complete configurations instead of {n_candidates}"
         )
     return Frames(
         frames.offsets,

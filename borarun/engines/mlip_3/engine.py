@@ -71,8 +71,8 @@ class Program(base.Program):
     )
     train_command: base.Command | None = Field(
         default=None,
-        description="`mlp` for training, e.g. `mpirun -np {cores} mlp`; without it, as "
-        "`command`, on one core.",
+        description="`mlp` for training, e.g. `mpirun -np {cores} mlp`. Default: `command`, "
+        "on one core.",
     )
 
     @field_validator("command")
@@ -80,7 +80,7 @@ class Program(base.Program):
     def _on_one_core(cls, value: str) -> str:
         if base.LAUNCH in value:
             raise ValueError(
-                f"{base.LAUNCH} belongs in train_command: everything else runs on one core"
+                f"{base.LAUNCH} is only for train_command: everything else runs on one core"
             )
         return value
 
@@ -110,8 +110,8 @@ def missing(settings: Settings, program: Program) -> str:
         if not program.finds(value):
             name = base.first(value)
             return (
-                "build MLIP-3 (gitlab.com/ashapeev/mlip-3) and name it in the site file, "
-                f"programs.mlip-3.{key} (got {name!r}, which is not found)"
+                f"{name!r} is not found. Build MLIP-3 (gitlab.com/ashapeev/mlip-3) and write its "
+                f"path into the site file as programs.mlip-3.{key}"
             )
     return ""
 
@@ -124,13 +124,13 @@ def probes(program: Program) -> list[Probe]:
         return (
             Told(f"mlp, {found[1]}")
             if found
-            else Told(trouble="did not say that it is mlp of MLIP-3", remedy=base.BY_HAND)
+            else Told(trouble="is not mlp of MLIP-3, by its output", remedy=base.BY_HAND)
         )
 
     def read_train(text: str) -> Told:
         told = read(text)
         if told.version == "mlp, serial" and program.cores not in (None, 1):
-            said = f"was built without MPI: {program.cores} of it would each train for themselves"
+            said = f"was built without MPI: {program.cores} processes would each train separately"
             return Told(told.version, said, "Build it with MPI, or set programs.mlip-3.cores to 1.")
         return told
 
@@ -207,7 +207,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     Raises
     ------
     ParseError
-        Where a file is missing, cut short, holds what is no number, or contradicts another.
+        Where a file is missing, cut short, contains values that are not numbers, or contradicts another.
     EngineError
         Where the program says why there is no result.
     """
@@ -270,17 +270,17 @@ def _compared(directory: Path, part: str, species: tuple[int, ...]) -> Compariso
     file = directory / f"efs_{part}.cfg"
     if not np.array_equal(found.numbers, labels.numbers) or len(found) != len(labels):
         raise ParseError(
-            file, f"holds other configurations than were asked for ({len(found)} of {len(labels)})"
+            file, f"does not contain the requested configurations ({len(found)} of {len(labels)})"
         )
     if not found.labelled:
-        raise ParseError(file, "holds a configuration without energy, forces or stress")
+        raise ParseError(file, "contains a configuration without energy, forces or stress")
     pairs = [
         (getattr(labels, name), getattr(found, name)) for name in ("energy", "forces", "stress")
     ]
     energy, forces, stress = (np.array(pair) for pair in pairs)
     for values in (energy, forces, stress):
         if not np.isfinite(values).all():
-            raise ParseError(file, "holds what is no number")
+            raise ParseError(file, "contains values that are not numbers")
     comparison = Comparison(energy / np.diff(labels.offsets), forces, stress)
     report = _report(directory / f"errors_{part}.txt")
     ours = {
@@ -309,7 +309,7 @@ def _report(file: Path) -> dict[str, float]:
         re.MULTILINE,
     )
     if len(found) != 5 or not text.rstrip().endswith("_" * 40):
-        raise ParseError(file, "is cut short or no report of mlp check_errors")
+        raise ParseError(file, "is cut short, or is not a report of mlp check_errors")
     return _of(file, lambda: {name: float(value) for name, value in found})
 
 
@@ -317,7 +317,7 @@ def _losses(file: Path) -> NDArray[np.float64]:
     """The loss at each iteration; training that was stopped and went on is in one file."""
     text = read_bytes(file).decode(errors="replace")
     if "training complete\n" not in text:
-        raise ParseError(file, "is cut short: `mlp train` did not come to its end")
+        raise ParseError(file, "is cut short: `mlp train` did not finish")
     return np.array(
         [
             float(value)
@@ -331,7 +331,7 @@ def _active_set(file: Path, p: int) -> NDArray[np.float64]:
         file, lambda: np.load(io.BytesIO(read_bytes(file)), allow_pickle=False)
     )
     if values.shape != (p, p) or not np.isfinite(values).all():
-        raise ParseError(file, f"is no active set of {p} parameters (got shape {values.shape})")
+        raise ParseError(file, f"is not an active set of {p} parameters (got shape {values.shape})")
     return values
 
 
@@ -356,7 +356,7 @@ def _selected(settings: Settings, directory: Path) -> Result:
         re.MULTILINE,
     )
     if told is None:
-        raise ParseError(log, "is cut short: `mlp select_add` did not come to its end")
+        raise ParseError(log, "is cut short: `mlp select_add` did not finish")
     chosen = _noted(file)
     if len(chosen) != int(told[1]):
         raise ParseError(file, f"holds {len(chosen)} of {told[1]} selected configurations")
@@ -365,7 +365,9 @@ def _selected(settings: Settings, directory: Path) -> Result:
         lambda: {int(noted["ID"]): len(noted["selected_eqn_inds"].split(",")) for noted in chosen},
     )
     if rows and not set(rows) <= set(range(len(pool))):
-        raise ParseError(file, f"names configurations that are none of the {len(pool)} candidates")
+        raise ParseError(
+            file, f"names configurations that are not among the {len(pool)} candidates"
+        )
     pool_grades = pool.grade if pool.grade is not None else np.zeros(len(pool))
     ranked = sorted(rows, key=lambda index: (-rows[index], -pool_grades[index]))
     ranked = ranked[: settings.max_selected]

@@ -18,18 +18,20 @@ class Keys(BaseModel):
 
     iteration_limit: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
         default=1000,
-        description="Iterations (BFGS) that one fit may take; 0 leaves the potential as it is.",
+        description="Largest number of BFGS iterations in one fit; 0 leaves the potential as "
+        "it is.",
     )
     al_mode: Literal["cfg", "nbh"] = Field(
         default="nbh",
-        description="Active learning by whole configurations (`cfg`, what MLIP-3 does unasked; "
-        "needs more labels than the potential has parameters) or by neighbourhoods "
-        "(`nbh`); chosen by borarun, whose own grades are of neighbourhoods.",
+        description="Active learning by neighbourhoods (`nbh`, as in borarun-mtp) or by "
+        "whole configurations (`cfg`, the default of MLIP-3; it needs more "
+        "labels than the potential has parameters). The default is borarun's "
+        "choice.",
     )
     cut_radius_A: Annotated[float, Field(ge=2, le=30)] | None = Field(
         default=None,
-        description="With `nbh`: label not whole candidates but the worst neighbourhood of each, "
-        "cut out this far around its centre, angstrom. For cells too large to label.",
+        description="With `nbh`: label only the worst neighbourhood of each candidate, cut "
+        "out with this radius, angstrom. For cells that are too large to label.",
     )
 
 
@@ -38,7 +40,9 @@ class Mlip3Potential(Keys, MomentTensorSection):
 
     SELECTION: ClassVar[str] = "almtp"
 
-    engine: Literal["mlip-3"] = Field(description="Trained and selected for by MLIP-3.")
+    engine: Literal["mlip-3"] = Field(
+        description="MLIP-3 trains the potential and selects configurations."
+    )
 
     def findings(self) -> Iterator[Finding]:
         """What is impossible in it."""
@@ -46,8 +50,8 @@ class Mlip3Potential(Keys, MomentTensorSection):
         if self.cut_radius_A and self.al_mode == "cfg":
             yield (
                 "cut_radius_A",
-                f"needs al_mode nbh, which grades neighbourhoods (got {self.cut_radius_A:g} "
-                "with al_mode cfg).",
+                f"is only for al_mode nbh (got {self.cut_radius_A:g} with al_mode cfg). Remove it, "
+                "or set al_mode: nbh.",
             )
 
     def selecting(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class Keys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     level: Literal[6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(
-        default=20, description="Level of the MTP: higher is slower and finer."
+        default=20, description="Level of the MTP: higher is more accurate and slower."
     )
     cutoff_A: Annotated[float, Field(ge=2, le=15)] = Field(
         default=5.0, description="Cutoff radius, angstrom."

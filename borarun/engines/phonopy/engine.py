@@ -120,7 +120,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     Raises
     ------
     ParseError
-        Where a file is missing, cut short or holds what is no number.
+        Where a file is missing, cut short or contains values that are not numbers.
     EngineError
         Where the program says that it came to no result.
     """
@@ -143,7 +143,7 @@ def _displaced(file: Path, size: int, count: int) -> Frames:
     try:
         frames = Frames.from_extxyz(text.decode())
     except Exception as error:  # ASE raises whatever its reader stumbles over
-        raise ParseError(file, f"is no extended XYZ ({error})") from error
+        raise ParseError(file, f"is not valid extended XYZ ({error})") from error
     if len(frames) != count or len(frames) == 0:
         raise ParseError(file, f"holds {len(frames)} of {count} displacements")
     return frames
@@ -158,7 +158,7 @@ def _arrays(file: Path, size: int) -> dict[str, Quantity]:
         raise ParseError(file, f"is damaged ({error})") from error
     for name, quantity in arrays.items():
         if not np.isfinite(quantity.values).all():
-            raise ParseError(file, f"holds {name} that are no numbers")
+            raise ParseError(file, f"holds {name} that are not numbers")
     return arrays
 
 

@@ -87,7 +87,7 @@ def forces_of(phonons: Phonopy, labels: Frames) -> tuple[Array, float]:
     wanted = displaced(phonons)
     if len(labels) != len(wanted) or labels.forces is None:
         raise EngineError(
-            f"forces of {len(labels)} displacements were given, {len(wanted)} are needed.",
+            f"there are forces of {len(labels)} displacements, and {len(wanted)} are needed.",
             remedy="Delete these records and submit again.",
             cause=Cause.BAD_INPUT,
         )
@@ -95,14 +95,14 @@ def forces_of(phonons: Phonopy, labels: Frames) -> tuple[Array, float]:
     for number, (cell, label) in enumerate(zip(wanted, labels, strict=True)):
         if not np.array_equal(cell.numbers, label.numbers):
             raise EngineError(
-                f"the forces of displacement {number + 1} belong to other atoms.",
+                f"the forces of displacement {number + 1} are of other atoms.",
                 remedy="Delete these records and submit again.",
                 cause=Cause.BAD_INPUT,
             )
         far = float(find_mic(label.positions - cell.positions, cell.cell)[1].max())
         if far > SAME_POSITION_A:
             raise EngineError(
-                f"the forces of displacement {number + 1} belong to other positions "
+                f"the forces of displacement {number + 1} are of other positions "
                 f"({far:.2g} A away).",
                 remedy="Delete these records and submit again.",
                 cause=Cause.BAD_INPUT,
@@ -160,8 +160,8 @@ def band_structure(phonons: Phonopy, path: str) -> tuple[dict[str, Array], list[
             sorted(cell.get_bravais_lattice(eps=LATTICE_TOLERANCE).get_special_points())
         )
         raise EngineError(
-            f"no band path {path!r} in this lattice.",
-            remedy=f"Take its corners from {known}, a comma where it jumps.",
+            f"this lattice has no band path {path!r}.",
+            remedy=f"Use the corners {known}, with a comma where the path jumps.",
             cause=Cause.BAD_INPUT,
         ) from error
     distance, corners, names = route.get_linear_kpoint_axis()

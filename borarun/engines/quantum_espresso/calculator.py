@@ -50,8 +50,8 @@ def explain(text: str, code: int) -> EngineError:
     if found := re.search(r"convergence NOT achieved.*", text):
         cause, message = Cause.NOT_CONVERGED, "the electronic cycle of pw.x did not converge."
         remedy = (
-            "Lower mixing_beta or raise electron_maxstep under reference.espresso, or look at "
-            "the structure."
+            "Lower mixing_beta or raise electron_maxstep under reference.espresso, or "
+            "check the structure."
         )
     elif found := re.search(r"Error in routine\s+(\S+)\s+\(.*\):\s*\n\s*(.+)", text):
         message, remedy = (
@@ -63,7 +63,8 @@ def explain(text: str, code: int) -> EngineError:
         remedy = (
             cause.remedy
             if cause.may_pass
-            else "It may have been killed, or lack memory: see its last lines, and stderr.txt."
+            else "It may have been killed, or had too little memory: see its last lines and "
+            "stderr.txt."
         )
     lines = text[: found.end() if found else len(text)].rstrip().splitlines()
     evidence = "\n".join(lines[-EVIDENCE_LINES:])

@@ -110,8 +110,8 @@ class Program(base.Program):
 
     command: base.Command = Field(
         default="pw.x",
-        description="What starts pw.x; `{cores}` stands for the number of cores, e.g. `mpirun -np "
-        "{cores} pw.x -nk 4`; borarun adds `-in` and `--ipi`.",
+        description="Command that starts pw.x; `{cores}` is replaced by the number of cores, "
+        "e.g. `mpirun -np {cores} pw.x -nk 4`; borarun adds `-in` and `--ipi`.",
     )
     pseudopotential_directory: base.AbsolutePath | None = Field(
         default=None,
@@ -137,7 +137,7 @@ class Settings(Keys, reference.ReferenceSettings):
     @classmethod
     def _elements(cls, value: dict[str, str]) -> dict[str, str]:
         if unknown := sorted(set(value) - set(chemical_symbols[1:])):
-            raise ValueError(f"names no chemical element (got {', '.join(unknown)})")
+            raise ValueError(f"names is not a chemical element (got {', '.join(unknown)})")
         return value
 
     @field_validator("pseudopotentials")
@@ -149,8 +149,8 @@ class Settings(Keys, reference.ReferenceSettings):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name)
         ]:
             raise ValueError(
-                f"must name files, without a folder (got {', '.join(wrong)}). The site file "
-                "says where they are."
+                f"must be file names without a folder (got {', '.join(wrong)}). The site "
+                "file gives the folder."
             )
         return value
 
@@ -159,7 +159,7 @@ class Settings(Keys, reference.ReferenceSettings):
     def _hashes(cls, value: dict[str, str]) -> dict[str, str]:
         if wrong := [md5 for md5 in value.values() if not re.fullmatch("[0-9a-f]{32}", md5)]:
             raise ValueError(
-                f"must hold MD5 hashes, 32 digits 0-9 a-f each (got {', '.join(wrong)})."
+                f"must be MD5 hashes, 32 digits 0-9 a-f each (got {', '.join(wrong)})."
             )
         return value
 
@@ -173,12 +173,13 @@ class Settings(Keys, reference.ReferenceSettings):
         known = {key for keys in pw_keys.values() for key in keys}
         for key, item in value.items():
             if key in OURS:
-                raise ValueError(f"{key} follows from borarun's own settings. Leave it out.")
+                raise ValueError(f"{key} is set by borarun. Remove it.")
             if key not in known:
-                raise ValueError(f"pw.x has no key {key}. See its INPUT_PW.")
+                raise ValueError(f"pw.x has no key {key}. See INPUT_PW in its documentation.")
             if isinstance(item, str) and not re.fullmatch(r"[A-Za-z0-9 ._+-]*", item):
                 raise ValueError(
-                    f"{key} holds characters that pw.x's values do not have (got {item!r})."
+                    f"{key} contains characters that are not allowed in a value of pw.x "
+                    f"(got {item!r})."
                 )
         return value
 
@@ -217,14 +218,14 @@ def missing(settings: Settings, program: Program) -> str:
         try:
             content = file.read_bytes()
         except OSError:
-            return f"the pseudopotential {file} cannot be read. Put it there."
+            return f"the pseudopotential {file} cannot be read. Put the file there."
         text = content.decode(errors="replace")
         made_for = re.search(r'element\s*=\s*"\s*(\w+)\s*"', text) or re.search(
             r"^\s*(\w+)\s+Element$", text, re.MULTILINE
         )
         if made_for is None or made_for[1] != element:
             return (
-                f"the pseudopotential {file} is not for {element}. Name another one in "
+                f"the pseudopotential {file} is not for {element}. Choose another one in "
                 "reference.pseudopotentials."
             )
         wanted, md5 = (
@@ -233,8 +234,8 @@ def missing(settings: Settings, program: Program) -> str:
         )
         if wanted not in (None, md5):
             return (
-                f"the pseudopotential {file} is not the one of the study (MD5 {md5}, wanted "
-                f"{wanted}). Put that one there."
+                f"the pseudopotential {file} is not the one of the study (MD5 {md5}, the "
+                f"study needs {wanted}). Replace the file."
             )
     return ""
 
@@ -247,7 +248,7 @@ def probes(program: Program) -> list[Probe]:
         return (
             Told(f"pw.x {found[1]}")
             if found
-            else Told(trouble="did not say that it is pw.x", remedy=base.BY_HAND)
+            else Told(trouble="is not pw.x, by its output", remedy=base.BY_HAND)
         )
 
     return [Probe("command", program.command, read)]

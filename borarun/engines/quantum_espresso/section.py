@@ -17,49 +17,51 @@ class Keys(BaseModel):
 
     version: reference.Version = Field(
         default=None,
-        description='Version of pw.x, whole or its beginning, in quotes, e.g. `"7.2"` or `"7"`: '
-        "part of "
-        "every key, and what another version computed "
-        "fails. Without it any will do, and each result tells its own.",
+        description="Version of pw.x, complete or only its beginning, in quotes, e.g. "
+        '`"7.2"` or `"7"`. Results of another version are then refused. Default: any version; '
+        "each result records its own.",
     )
     pseudopotentials: Annotated[dict[str, str], Field(min_length=1)] = Field(
-        description="File of each element, e.g. `{Li: Li.UPF}`; the site file says in which "
-        "folder they are."
+        description="File of each element, e.g. `{Li: Li.UPF}`; the site file gives the folder."
     )
     pseudopotential_md5: dict[str, str] = Field(
         default={},
-        description="Hash that the file of an element must have, as pw.x prints it and SSSP "
-        "lists it; optional.",
+        description="MD5 hash that the file of an element must have, as pw.x prints it and "
+        "SSSP lists it; optional.",
     )
-    ecutwfc_Ry: Positive = Field(default=80.0, description="Cutoff of the wave functions, Ry.")
+    ecutwfc_Ry: Positive = Field(
+        default=80.0, description="Kinetic energy cutoff of the wave functions, Ry."
+    )
     ecutrho_Ry: Positive = Field(
         default=640.0,
-        description="Cutoff of the density, Ry; 8 times the other for ultrasoft and PAW, 4 for "
-        "norm-conserving.",
+        description="Kinetic energy cutoff of the charge density, Ry: 8 times ecutwfc_Ry for "
+        "ultrasoft and PAW, 4 times for norm-conserving pseudopotentials.",
     )
     kpoints: Mesh = Field(
         default=(1, 1, 1),
-        description="Gamma-centred mesh for the first phase's cell; a supercell gets one coarser "
-        "by its repeats.",
+        description="Gamma-centred k-point mesh for the cell of the first phase; a supercell "
+        "gets a mesh that is coarser by its repeats.",
     )
     degauss_Ry: Positive | None = Field(
         default=None,
-        description="Width of Gaussian smearing, Ry. Without it occupations are fixed, which "
-        "needs an even number of electrons: not an odd number of neutral vacancies. "
-        "0.0147 is 0.2 eV.",
+        description="Width of Gaussian smearing, Ry; 0.0147 is 0.2 eV. Default: fixed "
+        "occupations, which need an even number of electrons and thus an even "
+        "number of neutral vacancies.",
     )
     conv_thr_Ry: Positive = Field(
         default=1e-9,
-        description="The electronic cycle ends when the energy's estimated error is smaller, Ry.",
+        description="Convergence threshold of the electronic cycle: estimated error of the "
+        "energy, Ry.",
     )
     charge: Charge = Field(
         default=0.0,
-        description="Charge of every cell in elementary charges, against a uniform background.",
+        description="Charge of every cell in elementary charges, with a uniform compensating "
+        "background.",
     )
     espresso: dict[str, bool | int | float | str] = Field(
         default={},
-        description="Further keys of pw.x's namelists under their own names, e.g. `{mixing_beta: "
-        "0.4}`.",
+        description="More keys of pw.x's namelists, under their own names, e.g. "
+        "`{mixing_beta: 0.4}`.",
     )
 
 
@@ -74,5 +76,5 @@ class EspressoReference(Keys, reference.ReferenceSection):
         description="Quantum ESPRESSO: density functional theory, free to install."
     )
     labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=10, description="Configurations that one task labels."
+        default=10, description="Number of configurations that one task labels."
     )

@@ -143,8 +143,8 @@ class ReferenceSettings(Settings):
     def _known(cls, value: str) -> str:
         if value not in cls.FUNCTIONALS:
             raise ValueError(
-                f"{cls.ENGINE} has {' and '.join(cls.FUNCTIONALS)} (got {value}). Choose of "
-                "these, or another engine."
+                f"{cls.ENGINE} has {' and '.join(cls.FUNCTIONALS)} (got {value}). Choose "
+                "one of these, or another engine."
             )
         return value
 
@@ -154,8 +154,8 @@ class ReferenceSettings(Settings):
             self.sample_every * self.timestep_fs, self.sample_every_fs, rel_tol=1e-6
         ):
             raise ValueError(
-                f"sample_every_fs is no multiple of timestep_fs (got {self.sample_every_fs} "
-                f"and {self.timestep_fs})"
+                "sample_every_fs is not a multiple of timestep_fs (got "
+                f"{self.sample_every_fs} and {self.timestep_fs})"
             )
         if self.operation == "aimd" and self.steps < self.sample_every:
             raise ValueError(
@@ -183,8 +183,8 @@ def check_version(asked: str | None, programs: Iterable[str], directory: Path) -
         if not re.match(rf"{re.escape(asked or '')}(?!\d)", version):
             raise EngineError(
                 f"version: the study asks for {name} {asked} (got {version}).",
-                remedy="Name that version in the site file, or load it in worker_init; or "
-                f"change reference.version. Then delete {directory}, and submit again.",
+                remedy="Set that version in the site file or load it in worker_init, or "
+                f"change reference.version. Then delete {directory} and submit again.",
                 cause=Cause.BAD_SETUP,
             )
 
@@ -259,7 +259,7 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     Raises
     ------
     ParseError
-        Where a file is missing, cut short, belongs to other atoms or holds what is no number.
+        Where a file is missing, cut short, belongs to other atoms or contains values that are not numbers.
     EngineError
         Where the program says that it came to no result.
     """
@@ -280,11 +280,11 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     if len(labels) != n_labels or not np.array_equal(labels.numbers, expected):
         raise ParseError(
             file,
-            f"holds other configurations than were asked for ({len(labels)} of {n_labels}, "
+            f"does not contain the requested configurations ({len(labels)} of {n_labels}, "
             f"{len(labels.numbers)} atoms)",
         )
     if n_labels and not labels.labelled:
-        raise ParseError(file, "holds a configuration without energy, forces or stress")
+        raise ParseError(file, "contains a configuration without energy, forces or stress")
     admit(labels, file)
     item = Relaxed.STRUCTURE if settings.operation == "relax" else Labelled.LABELS
     return Result(facts, frames={item: labels})
@@ -301,7 +301,7 @@ def admit(labels: Frames, file: Path) -> None:
     for finding in gate.findings(labels):
         raise EngineError(
             f"{file.name}: {finding}",
-            remedy="Look at the run's directory: its settings or its start are wrong.",
+            remedy="Check the settings and the structure in the directory of the run.",
             cause=Cause.BAD_INPUT,
         )
 
@@ -335,4 +335,4 @@ def _frames(file: Path) -> Frames:
     try:
         return Frames.from_extxyz(text.decode())
     except Exception as error:  # ASE raises whatever its reader stumbles over
-        raise ParseError(file, f"is no extended XYZ ({error})") from error
+        raise ParseError(file, f"is not valid extended XYZ ({error})") from error

@@ -130,8 +130,8 @@ def labelled(atoms: Atoms, calculator: BaseCalculator) -> Atoms:
     energy = calculator.get_property("energy", image)
     if not (np.isfinite(energy) and np.isfinite(forces).all() and np.isfinite(stress).all()):
         raise EngineError(
-            "an energy, force or stress is no number.",
-            remedy="Look at the structure: atoms may overlap.",
+            "an energy, force or stress is not a number.",
+            remedy="Check the structure: atoms may overlap.",
             cause=Cause.EXPLODED,
         )
     image.calc = SinglePointCalculator(image, energy=energy, forces=forces, stress=stress)
@@ -163,8 +163,8 @@ def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output:
         output.progress(optimiser.nsteps / job["max_steps"])
         if not np.isfinite(largest + stress):
             raise EngineError(
-                "an energy, force or stress is no number.",
-                remedy="Look at the structure: atoms may overlap.",
+                "an energy, force or stress is not a number.",
+                remedy="Check the structure: atoms may overlap.",
                 cause=Cause.EXPLODED,
             )
         if largest < job["fmax_eV_per_A"] and stress < job["max_stress_kbar"]:
@@ -173,7 +173,7 @@ def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output:
         raise EngineError(
             f"not relaxed after {job['max_steps']} steps (forces up to {largest:.3g} eV/A, "
             f"stress up to {stress:.3g} kbar).",
-            remedy="Raise relax.max_steps, or begin with a better structure.",
+            remedy="Raise relax.max_steps, or start from a better structure.",
             cause=Cause.NOT_CONVERGED,
         )
     relaxed = labelled(atoms, calculator)
@@ -241,8 +241,8 @@ def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: 
             raise EngineError(
                 f"the molecular dynamics exploded at step {step} (got {now:.0f} K, wanted "
                 f"{temperature:g} K).",
-                remedy="Choose a smaller time step or a lower temperature, or begin with a relaxed "
-                "structure.",
+                remedy="Choose a smaller time step or a lower temperature, or start from a "
+                "relaxed structure.",
                 cause=Cause.EXPLODED,
             )
         heat += now

@@ -18,5 +18,5 @@ class SevenNetReference(reference.ReferenceSection):
         description="SevenNet-0 (PBE), with D3(BJ) dispersion for PBE-D3."
     )
     labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=25, description="Configurations that one task labels."
+        default=25, description="Number of configurations that one task labels."
     )

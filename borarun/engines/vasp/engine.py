@@ -86,18 +86,18 @@ class Program(base.Program):
 
     command: base.Command = Field(
         default="vasp_std",
-        description="What starts VASP; `{cores}` stands for the number of cores, e.g. `srun -n "
-        "{cores} vasp_std`.",
+        description="Command that starts VASP; `{cores}` is replaced by the number of cores, "
+        "e.g. `srun -n {cores} vasp_std`.",
     )
     gamma_command: base.Command | None = Field(
         default=None,
-        description="What starts VASP's version for the Gamma point alone, e.g. `srun -n {cores} "
-        "vasp_gam`; without it `command`.",
+        description="Command that starts the Gamma-only version of VASP, e.g. `srun -n "
+        "{cores} vasp_gam`. Default: `command`.",
     )
     potcar_directory: base.AbsolutePath | None = Field(
         default=None,
-        description="Absolute path of the folder of PBE potentials as VASP ships it: that of "
-        "lithium in `Li_sv/POTCAR`.",
+        description="Absolute path of the folder of PBE potentials as VASP ships it, with "
+        "files such as `Li_sv/POTCAR`.",
     )
     vdw_kernel: base.AbsolutePath | None = Field(
         default=None,
@@ -106,8 +106,8 @@ class Program(base.Program):
     )
     walltime_margin_s: Annotated[float, Field(ge=0, le=1e6)] = Field(
         default=600.0,
-        description="VASP is asked to stop when the batch job has less time left than this, or "
-        "than three of its steps take, s.",
+        description="VASP is asked to stop when the batch job has less time left than this, "
+        "s, or than three steps take.",
     )
 
 
@@ -130,7 +130,7 @@ class Settings(Keys, reference.ReferenceSettings):
     def _titels_of_their_elements(cls, value: dict[str, str]) -> dict[str, str]:
         for element, titel in value.items():
             if element not in chemical_symbols[1:]:
-                raise ValueError(f"names no chemical element (got {element})")
+                raise ValueError(f"names is not a chemical element (got {element})")
             found = SYMBOL.fullmatch(titel)
             if found is None or found["element"] != element:
                 raise ValueError(
@@ -145,30 +145,31 @@ class Settings(Keys, reference.ReferenceSettings):
         for tag, item in value.items():
             if tag.startswith(MACHINE_LEARNING):
                 raise ValueError(
-                    f"{tag} belongs to VASP's own machine-learned force field, and labels would be "
-                    "of that. Remove it: labels must be computed."
+                    f"{tag} switches on VASP's machine-learned force field, and labels "
+                    "must be computed by DFT. Remove it."
                 )
             if kind := kind_of_run({tag: item}):
                 raise ValueError(
-                    f"{tag} makes {kind}, and a study has static runs, relaxations and molecular "
-                    "dynamics. Remove it."
+                    f"{tag} makes {kind}. A study needs static runs, relaxations and "
+                    "molecular dynamics. Remove it."
                 )
             if tag == "NWRITE" and item == 0:
                 raise ValueError(
-                    "NWRITE = 0 leaves out of the OUTCAR what tells the POTCARs (TITEL), and no "
-                    "label could be checked. Take 1 or 2."
+                    "NWRITE = 0 writes no TITEL of the POTCARs into the OUTCAR, so "
+                    "labels cannot be checked. Set 1 or 2."
                 )
             if tag not in known_tags():
                 raise ValueError(
-                    f"VASP has no tag {tag}, and would pass over it. Write it as VASP's wiki "
-                    "does, in capitals."
+                    f"VASP has no tag {tag} and would ignore it. Write it as in VASP's "
+                    "wiki, in capitals."
                 )
             if not re.fullmatch(
                 r"[A-Za-z0-9 ._*+-]+",
                 " ".join(map(str, item)) if isinstance(item, list) else str(item),
             ):
                 raise ValueError(
-                    f"{tag} holds characters that VASP's values do not have (got {item!r})."
+                    f"{tag} contains characters that are not allowed in a value of VASP "
+                    f"(got {item!r})."
                 )
         zab = value.get("ZAB_VDW", -1.0)
         if not (isinstance(zab, float) and zab < 0):
@@ -181,8 +182,8 @@ class Settings(Keys, reference.ReferenceSettings):
     def _nothing_that_undoes_the_functional(self) -> Self:
         if self.incar.get("LUSE_VDW") is True and "LUSE_VDW" not in FUNCTIONALS[self.functional]:
             raise ValueError(
-                f"LUSE_VDW would make another functional of {self.functional}. Take one with "
-                "`vdW` or `rVV10` in its name."
+                f"LUSE_VDW would turn {self.functional} into another functional. Choose a "
+                "functional with `vdW` or `rVV10` in its name."
             )
         return self
 
@@ -276,14 +277,14 @@ def missing(settings: Settings, program: Program) -> str:
             text = file.read_text(errors="replace")
         except OSError:
             return (
-                f"the POTCAR {file} cannot be read. Put it there, or name another one in "
-                "reference.potcar."
+                f"the POTCAR {file} cannot be read. Put the file there, or choose another "
+                "one in reference.potcar."
             )
         found = re.search(r"^\s*TITEL\s*=\s*(.*?)\s*$", text, re.MULTILINE)
         if found is None or found[1] != titel:
             return (
-                f"the POTCAR {file} is {found[1] if found else 'none'}, not the study's {titel}. "
-                "Take the release of VASP's potentials that has it."
+                f"the POTCAR {file} is {found[1] if found else 'none'}, not the study's "
+                f"{titel}. Use the release of VASP's potentials that has it."
             )
     if (
         program.vdw_kernel is not None
@@ -291,7 +292,7 @@ def missing(settings: Settings, program: Program) -> str:
         and not Path(program.vdw_kernel).is_file()
     ):
         return (
-            f"the kernel {program.vdw_kernel} is not there. Put it there, or leave out "
+            f"the kernel {program.vdw_kernel} is missing. Put the file there, or remove "
             f"programs.{NAME}.vdw_kernel with VASP 6.4.3 and later."
         )
     return ""
@@ -353,7 +354,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
 def _start(frames: Frames) -> Atoms:
     if len(frames) != 1:
         raise EngineError(
-            f"VASP takes one configuration a task (got {len(frames)}).",
+            f"VASP takes one configuration per task (got {len(frames)}).",
             remedy="Set reference.labels_per_task to 1.",
             cause=Cause.BAD_INPUT,
         )
@@ -471,7 +472,7 @@ def _relaxed(
         raise EngineError(
             "not relaxed: VASP still moved the atoms when it was started for the "
             f"{len(runs)}th time (forces up to {largest:.3g} eV/A).",
-            remedy="Raise relax.max_steps, or begin with a better structure.",
+            remedy="Raise relax.max_steps, or start from a better structure.",
             cause=Cause.NOT_CONVERGED,
         )
     if settings.ionic_tolerance_eV is None and largest > settings.fmax_eV_per_A:

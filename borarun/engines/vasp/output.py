@@ -31,7 +31,7 @@ from borarun.engines.vasp.output_xml import Vasprun, read_vasprun
 from borarun.errors import ParseError
 from borarun.operations.reference import Correction, Potcar
 
-RAISE_NELM = "Raise NELM or change ALGO under reference.incar, or look at the structure."
+RAISE_NELM = "Raise NELM or change ALGO under reference.incar, or check the structure."
 
 ENERGY_TOLERANCE_EV = 1e-5
 """Between the energy of the OUTCAR and that of the XML, which print six to eight decimals."""
@@ -244,7 +244,7 @@ def read_run(directory: Path, noted: Noted) -> Run:
         )
     tags = tags_in_force(xml)
     if absent := {"NELECT", "NELM", "IBRION"} - tags.keys():
-        raise ParseError(file, f"does not tell {', '.join(sorted(absent))}")
+        raise ParseError(file, f"does not contain {', '.join(sorted(absent))}")
     if len(outcar.energy) != steps:
         raise ParseError(
             directory / "OUTCAR",
@@ -389,7 +389,7 @@ def _finite(run: Run, asked: Asked) -> Iterator[str]:
         yield "there is no stress"
     for name in ("energy", "forces", "stress", "cell", "fractional"):
         if (values := getattr(run, name)) is not None and not np.isfinite(values).all():
-            yield f"{name} that is no number"
+            yield f"{name} that is not a number"
 
 
 def _electronic(run: Run, asked: Asked) -> Iterator[str]:
@@ -411,7 +411,7 @@ def _configuration(run: Run, asked: Asked) -> Iterator[str]:
         np.abs(run.cell[0] - cell).max() > POSITION_TOLERANCE_A
         or np.abs((away - np.round(away)) @ cell).max() > POSITION_TOLERANCE_A
     ):
-        yield "the atoms do not stand where the configuration has them"
+        yield "the atoms are not at the positions of the configuration"
 
 
 GATE: dict[str, Callable[[Run, Asked], Iterator[str]]] = {
@@ -496,7 +496,7 @@ def read_outcar(file: Path) -> Outcar:
     try:
         return Outcar(titels, mdalgo, np.array([float(energy) for energy in energies]))
     except ValueError as error:
-        raise ParseError(file, f"has an energy that is no number ({error})") from error
+        raise ParseError(file, f"has an energy that is not a number ({error})") from error
 
 
 def _temperatures(file: Path, steps: int) -> NDArray[np.float64]:
@@ -507,7 +507,9 @@ def _temperatures(file: Path, steps: int) -> NDArray[np.float64]:
     except Exception as error:  # pymatgen raises whatever its reader stumbles over
         raise ParseError(file, f"is cut short or damaged ({error})") from error
     if len(temperatures) != steps:
-        raise ParseError(file, f"tells the temperature of {len(temperatures)} steps of {steps}")
+        raise ParseError(
+            file, f"has the temperature of {len(temperatures)} steps instead of {steps}"
+        )
     return temperatures
 
 

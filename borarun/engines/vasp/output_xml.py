@@ -261,7 +261,9 @@ def _numbers(text: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     except ValueError:
         values = np.array([np.nan if set(word) == {"*"} else float(word) for word in words])
     if (np.abs(values) > LARGEST).any():
-        raise ValueError(f"{np.abs(values).max():g} is no energy, force, stress or place")
+        raise ValueError(
+            f"{np.abs(values).max():g} is impossible as an energy, force, stress or position"
+        )
     return values.reshape(shape)
 
 

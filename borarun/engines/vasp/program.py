@@ -246,7 +246,7 @@ def _licensed(folder: Path, job: dict[str, Any]) -> Iterator[dict[str, dict[str,
         if titel is None or zval is None:
             raise EngineError(
                 f"the POTCAR {path} has no TITEL or no ZVAL.",
-                remedy="Put VASP's own file there.",
+                remedy="Put the file that VASP ships there.",
                 cause=Cause.BAD_SETUP,
             )
         element = re.split(r"[_.]", titel[1].split()[1])[0]
@@ -327,7 +327,7 @@ def _last_seed(report: Path) -> list[int]:
     )
     if not found:
         raise EngineError(
-            "VASP left no random seed to go on with in REPORT.",
+            "VASP wrote no random seed into REPORT, so the run cannot continue.",
             remedy="Delete the task's directory and submit again.",
         )
     return [int(number) for number in found[-1]]
@@ -357,7 +357,7 @@ def _custodian(
     # besides its own errors, whatever pymatgen stumbles over where VASP left half a file
     except Exception as error:
         message, evidence = (
-            f"VASP failed, and custodian could not mend it: {error}",
+            f"VASP failed, and custodian could not correct it: {error}",
             _tail(folder, _mended(custodian)),
         )
         raise EngineError(

@@ -17,37 +17,40 @@ class Keys(BaseModel):
 
     version: reference.Version = Field(
         default=None,
-        description='Version of VASP, whole or its beginning, in quotes, e.g. `"6.4.2"` or '
-        '`"6.4"`: part '
-        "of every key, and what another version computed "
-        "fails. Without it any will do, and each result tells its own.",
+        description="Version of VASP, complete or only its beginning, in quotes, e.g. "
+        '`"6.4.2"` or `"6.4"`. Results of another version are then refused. Default: any version; '
+        "each result records its own.",
     )
     potcar: Annotated[dict[str, Annotated[str, Field(max_length=60)]], Field(min_length=1)] = Field(
         description='TITEL of the POTCAR of each element, e.g. `{Li: "PAW_PBE Li_sv '
         '10Sep2004"}`; the '
         "site file says in which folder they are."
     )
-    encut_eV: Positive = Field(default=600.0, description="Cutoff of the plane waves, eV.")
+    encut_eV: Positive = Field(default=600.0, description="Plane-wave cutoff, eV.")
     ediff_eV: Positive = Field(
-        default=1e-6, description="The electronic cycle ends when the energy changes less, eV."
+        default=1e-6,
+        description="Convergence threshold of the electronic cycle: change of the energy, eV.",
     )
     ionic_tolerance_eV: Positive | None = Field(
         default=None,
-        description="Relaxed when the energy changes less than this from one step to the next, "
-        "eV (the paper's 1e-5); without it, by `relax.max_force_eV_per_A`.",
+        description="Relaxation ends when the energy changes by less than this from step to "
+        "step, eV (1e-5 in the paper). Default: it ends by "
+        "`relax.max_force_eV_per_A`.",
     )
     sigma_eV: Positive = Field(default=0.2, description="Width of Gaussian smearing, eV.")
     kpoints: Mesh = Field(
         default=(5, 5, 5),
-        description="Gamma-centred mesh for the first phase's cell; a supercell gets one coarser "
-        "by its repeats.",
+        description="Gamma-centred k-point mesh for the cell of the first phase; a supercell "
+        "gets a mesh that is coarser by its repeats.",
     )
     kpoints_aimd: Mesh = Field(
-        default=(1, 1, 1), description="The same for molecular dynamics; chosen by borarun."
+        default=(1, 1, 1),
+        description="The same for molecular dynamics. The default is borarun's choice.",
     )
     charge: Charge = Field(
         default=0.0,
-        description="Charge of every cell in elementary charges, against a uniform background.",
+        description="Charge of every cell in elementary charges, with a uniform compensating "
+        "background.",
     )
     incar: dict[
         str,
@@ -58,8 +61,7 @@ class Keys(BaseModel):
         | Annotated[list[bool | int | float | str], Field(max_length=1000)],
     ] = Field(
         default={},
-        description="Further tags of the INCAR under their own names, e.g. `{NCORE: 4}`; they "
-        "overrule borarun's.",
+        description="More INCAR tags, e.g. `{NCORE: 4}`. They override the tags that borarun sets.",
     )
 
 
@@ -70,5 +72,5 @@ class VaspReference(Keys, reference.ReferenceSection):
 
     engine: Literal["vasp"] = Field(description="VASP: density functional theory, under licence.")
     labels_per_task: Literal[1] = Field(
-        default=1, description="Configurations that one task labels; VASP takes one a run."
+        default=1, description="Number of configurations per task; VASP takes one per run."
     )

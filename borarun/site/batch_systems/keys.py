@@ -25,80 +25,87 @@ class Keys(Section):
     MARK: ClassVar[str]
     """What lines of a job's script that are for the batch system begin with."""
 
-    cores_per_node: Count = Field(description="Cores of one node.")
-    nodes_per_block: Count = Field(default=1, description="Nodes of one job of the batch system.")
-    init_blocks: CountOrNone = Field(default=0, description="Jobs to begin with.")
+    cores_per_node: Count = Field(description="Number of cores of one node.")
+    nodes_per_block: Count = Field(default=1, description="Number of nodes of one batch job.")
+    init_blocks: CountOrNone = Field(default=0, description="Number of jobs at the start.")
     min_blocks: CountOrNone = Field(
-        default=0, description="Jobs to keep even when nothing is to be done."
+        default=0, description="Number of jobs to keep, even without waiting tasks."
     )
-    max_blocks: Count = Field(default=1, description="Jobs at most.")
+    max_blocks: Count = Field(default=1, description="Largest number of jobs.")
     parallelism: Annotated[float, Field(ge=0, le=1)] = Field(
         default=1.0,
-        description="Jobs for waiting tasks: from 0, few, to 1, as many as could be used.",
+        description="How many jobs to start for waiting tasks: from 0 (few) to 1 (as many as "
+        "could be used).",
     )
     walltime: str = Field(
         pattern=r"^\d{1,5}:[0-5]\d:[0-5]\d$",
-        description="Length of a job, HH:MM:SS. Programs that go on from files may take longer.",
+        description="Length of a job, HH:MM:SS. Programs that can restart from files may "
+        "take longer.",
     )
     walltime_margin_s: Seconds = Field(
         default=300,
-        description="Programs end so long before the wall, to go on later; for twice as long "
-        "nothing new starts.",
+        description="Time before the end of a job when programs stop, to continue in the "
+        "next job, s. No new task starts in the last two such intervals.",
     )
     scheduler_options: str = Field(
         default="",
-        description="Lines put at the head of the job's script, e.g. `#SBATCH --mail-type=NONE`.",
+        description="Lines for the head of the job script, e.g. `#SBATCH --mail-type=NONE`.",
     )
     worker_init: str = Field(
-        default="", description="Shell commands at the beginning of each job: modules, environment."
+        default="", description="Shell commands at the start of each job: modules, environment."
     )
     cmd_timeout: Count = Field(
-        default=60, description="Seconds that a command of the batch system may take."
+        default=60, description="Time limit of a command of the batch system, s."
     )
     cores_per_worker: Count = Field(
         default=1,
-        description="Cores of one task. Tasks that want more go to another executor, where there "
-        "is one.",
+        description="Number of cores of one task. Tasks that need more run on another "
+        "executor, if there is one.",
     )
     mem_per_worker: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
-        default=None, description="Memory of one task, GB; it may mean fewer tasks side by side."
+        default=None,
+        description="Memory of one task, GB; it may reduce the number of tasks "
+        "that run at the same time.",
     )
     available_accelerators: Annotated[int, Field(ge=0, le=1000)] = Field(
-        default=0, description="GPUs of a node; with it each task has one of its own."
+        default=0, description="Number of GPUs of a node. If set, each task gets its own GPU."
     )
     mpi_launcher: Literal["srun", "mpiexec", "aprun"] | None = Field(
         default=None,
-        description="For MPI programs over whole nodes: `{launch}` in a program's command stands "
-        "for this launcher with the task's nodes.",
+        description="For MPI programs on whole nodes: `{launch}` in a program's command is "
+        "replaced by this launcher with the nodes of the task.",
     )
     max_workers_per_block: Count = Field(
         default=1,
-        description="With `mpi_launcher`: MPI programs side by side in one job, which share its "
-        "nodes.",
+        description="With `mpi_launcher`: number of MPI programs that run at the same time "
+        "in one job and share its nodes.",
     )
     address: str | None = Field(
         default=None,
-        description="Address of the submitting machine as nodes see it; without it all are tried.",
+        description="Address of the submitting machine as seen by the nodes. Default: all "
+        "addresses are tried.",
     )
     encrypted: bool = Field(
         default=True,
-        description="Encrypt what submitting machine and nodes say to each other. Without it, "
-        "other users of these machines can run commands as you.",
+        description="Encrypt the connection between the submitting machine and the nodes. "
+        "Without it, other users of these machines can run commands as you.",
     )
-    heartbeat_period: Count = Field(default=30, description="Seconds between two signs of life.")
+    heartbeat_period: Count = Field(default=30, description="Time between two heartbeats, s.")
     heartbeat_threshold: Count = Field(
         default=120,
-        description="Seconds of silence after which a node, or this machine, is taken for lost.",
+        description="Time without heartbeat after which a node, or this machine, counts as "
+        "lost, s.",
     )
     worker_port_range: Ports = Field(
         default=(54000, 55000),
-        description="Ports of the submitting machine to which its nodes connect.",
+        description="Ports on the submitting machine for the connections of its nodes: "
+        "lowest and highest.",
     )
     max_idletime: Seconds = Field(
-        default=120, description="Seconds after which a job with nothing to do is ended."
+        default=120, description="Time after which an idle job is ended, s."
     )
     status_polling_interval: Count = Field(
-        default=60, description="Seconds between two questions to the batch system."
+        default=60, description="Time between two queries to the batch system, s."
     )
 
     @property
@@ -175,8 +182,8 @@ class Keys(Section):
         for line in value.splitlines():
             if line.strip() and not line.startswith(f"{cls.MARK} "):
                 raise ValueError(
-                    f"holds a line that does not begin with `{cls.MARK} `, which the batch "
-                    f"system would pass over (got {line!r})"
+                    f"contains a line that does not begin with `{cls.MARK} `, which the "
+                    f"batch system would ignore (got {line!r})"
                 )
         return value
 
@@ -196,8 +203,9 @@ class Keys(Section):
             )
         if self.cores_per_worker > self.cores_per_node:
             raise ValueError(
-                f"cores_per_worker is more than cores_per_node, {self.cores_per_node} (got "
-                f"{self.cores_per_worker}): use mpi_launcher"
+                f"cores_per_worker is more than cores_per_node, {self.cores_per_node} "
+                f"(got {self.cores_per_worker}): for tasks on several nodes use "
+                "mpi_launcher"
             )
         if self.mpi_launcher and self.max_workers_per_block > self.nodes_per_block:
             raise ValueError(

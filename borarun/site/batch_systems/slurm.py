@@ -92,15 +92,18 @@ class Slurm(Batch):
     mem_per_node: Count | None = Field(default=None, description="`#SBATCH --mem`, GB.")
     gpus_per_node: Count | None = Field(default=None, description="`#SBATCH --gpus-per-node`.")
     gres: str | None = Field(default=None, description="`#SBATCH --gres`.")
-    exclusive: bool = Field(default=True, description="Whole nodes, shared with nobody.")
+    exclusive: bool = Field(
+        default=True, description="Use whole nodes, not shared with other jobs."
+    )
 
     @model_validator(mode="after")
     def _one_memory(self) -> Self:
         asked = MEMORY.search(self.scheduler_options)
         if self.mem_per_node is not None and asked:
             raise ValueError(
-                f"mem_per_node and {asked[1]} of scheduler_options exclude each other in Slurm "
-                f"(got mem_per_node: {self.mem_per_node}). Keep one of them."
+                f"mem_per_node and {asked[1]} of scheduler_options cannot be used "
+                f"together in Slurm (got mem_per_node: {self.mem_per_node}). Remove one "
+                "of them."
             )
         return self
 

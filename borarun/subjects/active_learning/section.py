@@ -31,35 +31,41 @@ class ActiveLearning(Dynamics):
     """
 
     threshold_save: Annotated[float, Field(gt=1)] = Field(
-        default=2.1, description="Configurations of a higher extrapolation grade are kept."
+        default=2.1, description="Configurations with a higher extrapolation grade are kept."
     )
     threshold_break: Annotated[float, Field(gt=1)] = Field(
-        default=11.0, description="A run stops at this extrapolation grade."
+        default=11.0, description="A run stops when the extrapolation grade exceeds this."
     )
     grade_every_steps: PositiveInt = Field(
-        default=10, description="Time steps between two looks at the grade; chosen by borarun."
+        default=10,
+        description="Number of time steps between two evaluations of the grade; chosen by borarun.",
     )
-    from_K: Kelvin = Field(default=10.0, description="Exploration heats from here, K.")
-    to_K: Kelvin = Field(default=1000.0, description="to here, K,")
-    heating_ns: Positive = Field(default=1.0, description="within this time, ns,")
-    hold_ns: Positive = Field(default=10.0, description="and then stays there for this time, ns.")
+    from_K: Kelvin = Field(
+        default=10.0, description="Temperature at which an exploration run starts, K."
+    )
+    to_K: Kelvin = Field(default=1000.0, description="Temperature to which it heats, K.")
+    heating_ns: Positive = Field(default=1.0, description="Duration of the heating, ns.")
+    hold_ns: Positive = Field(default=10.0, description="Time at the final temperature, ns.")
     timestep_fs: TimeStep = Field(
         default=1.0, description="Time step, fs; at most 1 with hydrogen."
     )
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
     vacancies: Counts = Field(default=(0,), description=VACANCIES)
     supercell: Supercell = Field(
-        default=(1, 1, 1), description="Repeats of the structure's cell along a, b and c."
+        default=(1, 1, 1), description="Repeats of the structure's unit cell along a, b and c."
     )
     runs: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Independent exploration runs (seeds) per round and vacancy count."
+        default=1,
+        description="Independent exploration runs (seeds) per round and number of vacancies.",
     )
     max_rounds: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=20, description="Stop after this many rounds even if the last was not clean."
+        default=20,
+        description="Stop after this many rounds, even if runs still leave the known region.",
     )
     max_labels_per_round: PositiveInt = Field(
         default=50,
-        description="Configurations labelled per round at most; the most informative ones.",
+        description="Largest number of configurations labelled per round; the most "
+        "informative ones are chosen.",
     )
 
     def n_runs(self) -> int:
@@ -94,7 +100,7 @@ def _grade(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[F
     if steps < section.grade_every_steps:
         yield (
             ("active_learning", "hold_ns"),
-            f"ends after {steps:.0f} steps, before the first look at the grade. Hold longer.",
+            f"ends after {steps:.0f} steps, before the first evaluation of the grade. Increase it.",
         )
 
 
@@ -103,8 +109,8 @@ def _grades(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[
     if potential and not potential.UNCERTAINTY:
         yield (
             ("active_learning",),
-            f"needs extrapolation grades, which the engine {potential.engine} does not give. "
-            "Remove this section, or take another engine for `potential`.",
+            f"needs extrapolation grades, and the engine {potential.engine} does not "
+            "compute them. Remove this section, or choose another engine for `potential`.",
         )
 
 
@@ -118,9 +124,9 @@ def warnings(study: Header, section: ActiveLearning, phases: Phases) -> Iterator
     if hotter:
         yield (
             f"active_learning.to_K: {section.to_K:g} K is colder than "
-            f"{' and '.join(hotter)}, up to {max(hotter.values()):g} K, where the "
-            "potential meets what it has never seen. Explore hotter than anything that "
-            "is to be known."
+            f"{' and '.join(hotter)}, up to {max(hotter.values()):g} K, so production "
+            "runs would leave the region that the potential knows. Explore at a higher "
+            "temperature than any production run."
         )
 
 

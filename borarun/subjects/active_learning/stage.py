@@ -129,14 +129,14 @@ class _Loop:
             return self.potential
         if not any(fact.n_candidates for fact in facts):
             self.stuck = (
-                f"runs of round {number} ended early and left nothing to label but torn anions. "
-                "Lower active_learning.threshold_save, or give the training set more data; "
-                "what is done is kept."
+                f"runs of round {number} ended early, and all their new configurations "
+                "have broken anions. Lower active_learning.threshold_save, or give the "
+                "training set more data. Finished work is kept."
             )
             return None
         self.stuck = (
-            f"after {section.max_rounds} rounds, runs still leave the known region. "
-            "Raise active_learning.max_rounds or potential.level; what is done is kept."
+            f"after {section.max_rounds} rounds, runs still leave the known region. Raise "
+            "active_learning.max_rounds or potential.level. Finished work is kept."
         )
         return None
 
@@ -249,5 +249,5 @@ class _Loop:
         self.tasks += tasks
         if all(task.key in self.records and self.records[task.key].done for task in tasks):
             return True
-        self.waiting = f"more may follow from {what}"
+        self.waiting = f"more tasks may follow from {what}"
         return False

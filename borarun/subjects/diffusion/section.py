@@ -30,7 +30,7 @@ class Diffusion(Held):
     """
 
     functional: Functional | None = Field(
-        default=None, description="One of the study's functionals; without it all of them."
+        default=None, description="One of the study's functionals. Default: all of them."
     )
     temperatures_K: Kelvins = Field(
         default=tuple(float(kelvin) for kelvin in range(200, 701, 25)),
@@ -39,29 +39,33 @@ class Diffusion(Held):
     vacancies: Counts = Field(default=(0, 1, 2, 4, 8, 12), description=VACANCIES)
     vacancy_temperatures_K: Kelvins | None = Field(
         default=None,
-        description="Temperatures of the runs with vacancies, K; without it those of "
-        "temperatures_K.",
+        description="Temperatures of the runs with vacancies, K. Default: temperatures_K.",
     )
     from_K: Kelvin = Field(
-        default=10.0, description="Each run is heated from here to its temperature, K."
+        default=10.0,
+        description="Temperature at which each run starts, K; it is heated from there to its own "
+        "temperature.",
     )
-    heating_rate_K_per_ps: Positive = Field(default=1.0, description="Rate of that heating, K/ps.")
+    heating_rate_K_per_ps: Positive = Field(default=1.0, description="Heating rate, K/ps.")
     equilibration_ns: Positive = Field(
-        default=0.2, description="Time at temperature before counting starts, ns."
+        default=0.2, description="Equilibration time at the temperature, not used for results, ns."
     )
-    time_ns: Positive = Field(default=1.0, description="Time that is counted, ns.")
+    time_ns: Positive = Field(
+        default=1.0, description="Length of the production run, used for results, ns."
+    )
     timestep_fs: TimeStep = Field(
         default=0.5, description="Time step, fs; at most 1 with hydrogen."
     )
     sample_every_fs: Positive = Field(
-        default=50.0, description="Keep a frame this often, fs; a multiple of the time step."
+        default=50.0, description="Time between stored frames, fs; a multiple of the time step."
     )
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
     pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(
         default=0.0, description="Pressure, bar."
     )
     runs: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Independent runs (seeds) at each temperature and vacancy count."
+        default=1,
+        description="Independent runs (seeds) at each temperature and number of vacancies.",
     )
 
     def temperatures_of(self, vacancies: int) -> tuple[float, ...]:
@@ -88,12 +92,12 @@ class Diffusion(Held):
 
     @property
     def equilibration_ps(self) -> float:
-        """Time at temperature before counting starts, ps."""
+        """Equilibration time at the temperature, not used for results, ps."""
         return self.equilibration_ns * PS_PER_NS
 
     @property
     def time_ps(self) -> float:
-        """Time that is counted, ps."""
+        """Length of the production run, used for results, ps."""
         return self.time_ns * PS_PER_NS
 
 
@@ -115,8 +119,8 @@ def warnings(study: Header, section: Diffusion, phases: Phases) -> Iterator[str]
     """What is allowed but worth knowing."""
     if any(len(section.temperatures_of(count)) == 1 for count in section.vacancies):
         yield (
-            "diffusion.temperatures_K: one temperature gives no activation energy. Two do, and "
-            "four show whether there is one."
+            "diffusion.temperatures_K: one temperature gives no activation energy. Two "
+            "temperatures give one; four show whether the line is straight."
         )
 
 

@@ -23,19 +23,19 @@ class Heating(Production):
     to_K: Kelvin = Field(default=1000.0, description="Highest temperature, K.")
     heating_rates_K_per_ps: Rates = Field(
         default=(1.0,),
-        description="Heating rate, K/ps. With several, all is heated and cooled at each: "
+        description="Heating rates, K/ps. With several, the crystal is heated and cooled at each: "
         "hysteresis against rate.",
     )
     cooling_rates_K_per_ps: Rates = Field(
         default=(0.1,),
-        description="Cooling rate, K/ps: one, or as many as heating rates; the slowest cooling "
-        "then follows the slowest heating.",
+        description="Cooling rates, K/ps: one, or as many as heating rates. The slowest cooling "
+        "follows the slowest heating, and so on.",
     )
     timestep_fs: TimeStep = Field(
         default=0.5, description="Time step, fs; at most 1 with hydrogen."
     )
     sample_every_fs: Positive = Field(
-        default=50.0, description="Keep a frame this often, fs; a multiple of the time step."
+        default=50.0, description="Time between stored frames, fs; a multiple of the time step."
     )
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
     pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(
@@ -44,9 +44,9 @@ class Heating(Production):
     vacancies: Counts = Field(default=(0,), description=VACANCIES)
     runs: Annotated[int, Field(ge=1, le=100)] = Field(
         default=1,
-        description="Repeated runs of each ramp, which differ in velocities and in the places of "
-        "vacancies. Their scatter enters the interval of the transition temperature; 3 to 5 are "
-        "usual. More runs repeat nothing that is done.",
+        description="Repeats of each ramp, with other velocities and other vacancies. Their "
+        "scatter widens the interval of the transition temperature; 3 to 5 are "
+        "usual. When you raise it, finished runs stay.",
     )
 
     def ramps(self) -> list[tuple[float, float]]:
@@ -87,7 +87,7 @@ def _ramps(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]
         rates = (
             "one cooling rate for the heating rate"
             if up == 1
-            else f"one cooling rate for all of the {up} heating rates, or {up}"
+            else f"one cooling rate for all {up} heating rates, or {up} cooling rates"
         )
         yield ("heating", "cooling_rates_K_per_ps"), f"must be {rates} (got {down})."
 

@@ -27,32 +27,32 @@ class Phonons(Section):
     """
 
     phases: Annotated[tuple[PhaseName, ...], Field(min_length=1), Strict(False)] | None = Field(
-        default=None, description="Phases of the material; without it the first."
+        default=None, description="Phases of the material. Default: the first."
     )
     supercell: Supercell = Field(
         default=(1, 1, 1), description="Repeats of the relaxed cell along a, b and c."
     )
     displacement_A: Annotated[float, Field(gt=0, le=0.5)] = Field(
-        default=0.01, description="How far atoms are displaced, angstrom."
+        default=0.01, description="Displacement of the atoms, angstrom."
     )
     mesh: Supercell = Field(
         default=(4, 4, 4),
-        description="Points of the Gamma-centred mesh along the three reciprocal vectors.",
+        description="Gamma-centred q-point mesh along the three reciprocal vectors.",
     )
     width_meV: Annotated[float, Field(gt=0, le=20)] = Field(
         default=1.0,
-        description="Standard deviation of the Gaussians in the density of states, meV; about the "
-        "resolution of the measurement.",
+        description="Gaussian broadening (standard deviation) of the density of states, meV; about "
+        "the resolution of the measurement.",
     )
     band_path: (
         Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Z0-9,]+$")] | None
     ) = Field(
         default=None,
-        description="Corners of the band structure in the notation of Setyawan and "
-        "Curtarolo, e.g. `GXMG,R`; without it the lattice's whole path.",
+        description="Corners of the band structure in the notation of Setyawan and Curtarolo, e.g. "
+        "`GXMG,R`. Default: the whole path of the lattice.",
     )
     temperatures_K: Kelvins = Field(
-        default=(300.0,), description="Free energy and heat capacity at these temperatures, K."
+        default=(300.0,), description="Temperatures of free energy and heat capacity, K."
     )
     measured_peaks_meV: Peaks | None = Field(
         default=None, description="Measured positions of peaks in the vibrational spectrum, meV."
@@ -77,7 +77,7 @@ def _peaks(study: Header, section: Phonons, phases: Phases) -> Iterator[Finding]
     if section.measured_peaks_meV and section.measured_peaks_per_cm:
         yield (
             ("phonons", "measured_peaks_per_cm"),
-            "the measured peaks are given in meV already. Keep one of the two lists.",
+            "repeats measured_peaks_meV. Keep one of the two lists.",
         )
 
 
@@ -87,8 +87,8 @@ def warnings(study: Header, section: Phonons, phases: Phases) -> Iterator[str]:
     if relax and relax.max_force_eV_per_A > LARGEST_FORCE:
         yield (
             f"relax.max_force_eV_per_A: {relax.max_force_eV_per_A:g} leaves forces that "
-            "shift the softest phonons, and may make them imaginary. "
-            f"{LARGEST_FORCE:g} or less is safer."
+            f"shift the softest phonons and may make them imaginary. {LARGEST_FORCE:g} or "
+            "less is safer."
         )
 
 

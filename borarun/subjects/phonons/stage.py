@@ -73,7 +73,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     return Expansion(
         tuple(tasks),
         {},
-        f"forces follow from the displacements of {', '.join(waiting)}" if waiting else "",
+        f"waiting for the displacements of {', '.join(waiting)}" if waiting else "",
     )
 
 

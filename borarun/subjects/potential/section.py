@@ -30,8 +30,8 @@ def _cutoff(study: Header, potential: PotentialSection, phases: Phases) -> Itera
         yield (
             ("potential", name),
             "must not exceed the smallest width of the smallest cell, "
-            f"{min(widths.values()):.2f} A (got {cutoff_A:g}). "
-            f"Take a shorter cutoff, or larger cells: {', '.join(small)}.",
+            f"{min(widths.values()):.2f} A (got {cutoff_A:g}). Use a shorter cutoff, or "
+            f"larger cells: {', '.join(small)}.",
         )
 
 
@@ -47,9 +47,9 @@ def warnings(study: Header, potential: PotentialSection, phases: Phases) -> Iter
         key, cutoff_A = potential.cutoff
         if cutoff_A > width / 2:
             yield (
-                f"potential.{key}: {cutoff_A:g} A is more than half the "
-                f"smallest width of the supercell, {width:.2f} A, so that atoms meet images of "
-                "their neighbours and results depend on the size of the cell. A larger "
+                f"potential.{key}: {cutoff_A:g} A is more than half the smallest width of "
+                f"the supercell, {width:.2f} A: atoms interact with periodic images of "
+                "their neighbours, and results depend on the size of the cell. A larger "
                 "supercell is safer."
             )
 

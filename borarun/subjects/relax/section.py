@@ -21,14 +21,14 @@ class Relax(Section):
 
     max_force_eV_per_A: Positive = Field(
         default=0.005,
-        description="Relaxed when no force along the directions that keep the space group is "
-        "larger, eV/angstrom.",
+        description="Largest force after relaxation, along the directions that keep the "
+        "space group, eV/angstrom.",
     )
     max_steps: PositiveInt = Field(default=500, description="Give up after this many steps.")
     ground_state: PhaseName | None = Field(
         default=None,
-        description="The phase that is measured to be stable at low temperature; the report marks "
-        "functionals that put another below it.",
+        description="The phase that is stable at low temperature in experiments. The report marks "
+        "functionals that put another phase below it in energy.",
     )
     measured_lattice_A: dict[
         PhaseName, Annotated[tuple[Positive, Positive, Positive], Strict(False)]

@@ -17,7 +17,8 @@ class Reorientation(Section):
     """Rotation of the anions, from the runs of `diffusion`."""
 
     plotted_anions: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=3, description="How many anions are drawn as series of theta and phi."
+        default=3,
+        description="Number of anions whose angles theta and phi are plotted against time.",
     )
 
 
@@ -25,8 +26,8 @@ def _turning(study: Header, section: Reorientation, phases: Phases) -> Iterator[
     if is_single_atom(study.material.anion):
         yield (
             ("reorientation",),
-            f"needs anions of several atoms: nothing rotates in {study.material.anion}. Remove "
-            "this section.",
+            f"needs anions with several atoms: nothing rotates in {study.material.anion}. "
+            "Remove this section.",
         )
 
 

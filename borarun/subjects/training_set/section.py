@@ -48,20 +48,22 @@ class Aimd(Sampled):
         default=1.0, description="Time step, fs; at most 1 with hydrogen."
     )
     sample_every_fs: Positive = Field(
-        default=1.0, description="Keep a configuration this often, fs; a multiple of the time step."
+        default=1.0,
+        description="Time between stored configurations, fs; a multiple of the time step.",
     )
     friction_per_ps: Positive = Field(
         default=10.0, description="Friction of the Langevin thermostat, 1/ps."
     )
     vacancies: Counts = Field(default=(0,), description=VACANCIES)
     supercell: Supercell = Field(
-        default=(1, 1, 1), description="Repeats of the structure's cell along a, b and c."
+        default=(1, 1, 1), description="Repeats of the structure's unit cell along a, b and c."
     )
     label_again: bool | None = Field(
         default=None,
-        description="Compute the kept configurations again with the settings of all other labels, "
-        "so that the potential learns one setting. Without this key it is done for `vasp` and "
-        "`quantum-espresso`, whose molecular dynamics keeps the plane waves of its first cell.",
+        description="Compute the kept configurations again with the settings of all other "
+        "labels, so that the training set has one setting. Default: yes for "
+        "`vasp` and `quantum-espresso`, whose molecular dynamics keeps the plane "
+        "waves of its first cell.",
     )
 
     def n_runs(self) -> int:
@@ -89,11 +91,12 @@ class TrainingSet(RunsDynamics):
     labels: dict[Functional, FilePaths] = Field(
         default={},
         description="Labelled configurations that you have, by the functional that they were "
-        "computed with: a file in this study's folder, or a list of files and patterns, e.g. "
-        "`{PBE-D3: [labels.extxyz, old/*/vasprun.xml]}`. Read are extended XYZ (eV, eV/angstrom, "
-        "eV/angstrom^3 with ASE's sign), MLIP's cfg, VASP's vasprun.xml and OUTCAR, and the output "
-        "of pw.x, also compressed (`.xz`, `.gz`, `.bz2`). They must come from the settings of "
-        "`reference`, which labels what is added.",
+        "computed with: a file in this study's folder, or a list of files and "
+        "patterns, e.g. `{PBE-D3: [labels.extxyz, old/*/vasprun.xml]}`. Read are "
+        "extended XYZ (eV, eV/angstrom, eV/angstrom^3 with ASE's sign), MLIP's "
+        "cfg, VASP's vasprun.xml and OUTCAR, and the output of pw.x, also "
+        "compressed (`.xz`, `.gz`, `.bz2`). They must have the settings of "
+        "`reference`, which labels all further configurations.",
     )
     cfg_elements: (
         Annotated[tuple[str, ...], Field(min_length=1, max_length=100), Strict(False)] | None
@@ -104,32 +107,34 @@ class TrainingSet(RunsDynamics):
     )
     configurations: FilePath | None = Field(
         default=None,
-        description="Configurations that the reference labels for each functional, in this "
-        "study's folder: extended XYZ, also compressed. Labels that the file has do not count. "
-        "Those that `labels` has already are not computed again.",
+        description="Configurations for the reference to label with each functional, in this "
+        "study's folder: extended XYZ, also compressed. Labels in the file are "
+        "ignored. Configurations that `labels` already has are not computed "
+        "again.",
     )
     aimd: Aimd | None = Field(
         default=None,
-        description="Short molecular dynamics with the reference engine. Without this key it "
-        "runs, by its defaults, for functionals that have no `labels`, where there are no "
-        "`configurations`; with it for all.",
+        description="Short molecular dynamics with the reference engine. With this key it "
+        "runs for all functionals. Without it, it runs with its defaults, where "
+        "there are no `configurations`, for functionals without `labels`.",
     )
     contacts: Count = Field(
         default=0,
-        description="Configurations with two ions pushed together, labelled and learnt whole: "
-        "they show the potential the repulsive wall, which molecular dynamics seldom "
-        "climbs.",
+        description="Number of training configurations with two ions pushed together. They "
+        "teach the potential the repulsive wall, which molecular dynamics rarely "
+        "reaches.",
     )
     strained_bonds: Count = Field(
         default=0,
-        description="Configurations with an outer atom of an anion, as a hydrogen of B12H12, "
-        "pushed in and pulled out along its bond in turn, labelled and learnt whole: "
-        "without them a potential may let it go, or fall in.",
+        description="Number of training configurations in which one outer bond of an anion, "
+        "e.g. B-H in B12H12, is compressed or stretched. Without them the bond "
+        "may break or collapse in molecular dynamics.",
     )
     validation_fraction: Annotated[float, Field(gt=0, lt=0.9)] = Field(
         default=0.1,
-        description="Part of these configurations that is held out of the fit, to judge it; what "
-        "active learning selects is learnt whole.",
+        description="Fraction of these configurations that is held out of the fit, to "
+        "measure its errors. What active learning selects is all used for "
+        "training.",
     )
 
     @property
@@ -154,8 +159,8 @@ class TrainingSet(RunsDynamics):
 def _functionals(study: Header, section: TrainingSet, phases: Phases) -> Iterator[Finding]:
     if strange := sorted(section.labels.keys() - set(study.functionals)):
         message = (
-            f"must be one of this study's functionals, {', '.join(study.functionals)} (got "
-            f"{strange[0]}). Name the one that they were computed with."
+            f"must be one of this study's functionals, {', '.join(study.functionals)} "
+            f"(got {strange[0]}). Use the functional that the labels were computed with."
         )
         yield ("training_set", "labels", strange[0]), message
 
@@ -164,8 +169,8 @@ def _strained(study: Header, section: TrainingSet, phases: Phases) -> Iterator[F
     if section.strained_bonds and is_single_atom(study.material.anion):
         yield (
             ("training_set", "strained_bonds"),
-            f"needs anions of several atoms: {study.material.anion} has no bond (got "
-            f"{section.strained_bonds}). Take 0.",
+            f"needs anions with several atoms: {study.material.anion} has no bond (got "
+            f"{section.strained_bonds}). Set 0.",
         )
 
 

@@ -29,27 +29,31 @@ class Vibrations(Held):
     """
 
     functional: Functional | None = Field(
-        default=None, description="One of the study's functionals; without it all of them."
+        default=None, description="One of the study's functionals. Default: all of them."
     )
     temperatures_K: Kelvins = Field(
         default=(300.0,), description="Temperatures, K. A number, a list or a range."
     )
     vacancies: Counts = Field(default=(0,), description=VACANCIES)
     from_K: Kelvin = Field(
-        default=10.0, description="Each run is heated from here to its temperature, K."
+        default=10.0,
+        description="Temperature at which each run starts, K; it is heated from there to its own "
+        "temperature.",
     )
-    heating_rate_K_per_ps: Positive = Field(default=50.0, description="Rate of that heating, K/ps.")
+    heating_rate_K_per_ps: Positive = Field(default=50.0, description="Heating rate, K/ps.")
     equilibration_ps: Positive = Field(
-        default=5.0, description="Time at temperature before counting starts, ps."
+        default=5.0, description="Equilibration time at the temperature, not used for results, ps."
     )
-    time_ps: Positive = Field(default=20.0, description="Time that is counted, ps.")
+    time_ps: Positive = Field(
+        default=20.0, description="Length of the production run, used for results, ps."
+    )
     timestep_fs: TimeStep = Field(
         default=0.5, description="Time step, fs; at most 1 with hydrogen."
     )
     sample_every_fs: Annotated[float, Field(gt=0, le=6)] = Field(
         default=4.0,
-        description="Keep a frame this often, fs; at most 6, or a stretch of B-H (13 fs) is "
-        "lost; a multiple of the time step.",
+        description="Time between stored frames, fs: a multiple of the time step, and at most 6 to "
+        "resolve the B-H stretch (13 fs).",
     )
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
     pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(

@@ -65,7 +65,7 @@ def test_the_first_phase_is_displaced_with_every_functional_and_the_rest_waits(
     assert {task.about.phase for task in of(plan, "displace")} == {"Pa-3"}
     assert not of(plan, "label") and not of(plan, "phonons")
     assert plan.waiting == [
-        "phonons: forces follow from the displacements of Pa-3 with PBE, Pa-3 with PBE-D3"
+        "phonons: waiting for the displacements of Pa-3 with PBE, Pa-3 with PBE-D3"
     ]
 
 
@@ -96,7 +96,7 @@ def test_the_count_of_displacements_decides_the_label_tasks(mini_study: Path) ->
     [phonons] = of(plan, "phonons")
     assert items_of(phonons.inputs["labels"]) == tuple(Ref(label.key, "labels") for label in labels)
     assert phonons.settings["width_THz"] == pytest.approx(2 / THZ_IN_MEV)
-    assert plan.waiting == ["phonons: forces follow from the displacements of Pa-3 with PBE-D3"]
+    assert plan.waiting == ["phonons: waiting for the displacements of Pa-3 with PBE-D3"]
 
 
 def test_a_forecast_counts_the_displacements_of_the_start(mini_study: Path) -> None:

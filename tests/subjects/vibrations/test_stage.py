@@ -64,7 +64,8 @@ def test_each_temperature_and_vacancy_count_is_a_run_with_dense_frames(folder: P
         ("{sample_every_fs: 8}", "vibrations.sample_every_fs: must be at most 6 (got 8)."),
         (
             "{sample_every_fs: 4.2}",
-            "vibrations.sample_every_fs: must be a whole multiple of timestep_fs, 0.5 (got 4.2).",
+            "vibrations.sample_every_fs: must be an integer multiple of timestep_fs, 0.5 "
+            "(got 4.2).",
         ),
         ("{time_ps: 0.05}", "vibrations.time_ps: gives a run of 50 fs, only 12 frames"),
         (

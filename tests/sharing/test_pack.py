@@ -406,7 +406,8 @@ def test_a_path_that_means_another_file_elsewhere_is_refused(
     file.write_text(f"{file.read_text()}material:\n  phases:\n    Pa-3: {name}\n")
     with pytest.raises(
         StudyError,
-        match=r"ours\.yaml:7: material\.phases\.Pa-3: would point to another file on another machine",
+        match=r"ours\.yaml:7: material\.phases\.Pa-3: would point to another file on another "
+        r"machine",
     ):
         packed(replace(group, file=file, study=load_study(file)), tmp_path)
 

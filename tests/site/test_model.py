@@ -142,7 +142,8 @@ def test_mlip_3_reserves_the_cores_that_its_command_uses(
         ),
         (
             "walltime: '1:00:00', cores_per_worker: 32",
-            "cores_per_worker is more than cores_per_node, 16 (got 32): for tasks on several nodes use mpi_launcher",
+            "cores_per_worker is more than cores_per_node, 16 (got 32): for tasks on "
+            "several nodes use mpi_launcher",
         ),
         (
             "walltime: '1:00:00', mpi_launcher: srun, max_workers_per_block: 2",
@@ -174,7 +175,8 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: s
         (
             "vasp: {executor: wide, cores: 300}",
             6,
-            "programs.vasp.cores: must be at most 256, the cores of one task on executor wide (got 300).",
+            "programs.vasp.cores: must be at most 256, the cores of one task on executor "
+            "wide (got 300).",
         ),
         (
             "vasp: {executor: small, command: '{launch} vasp_std'}",

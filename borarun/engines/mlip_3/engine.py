@@ -207,7 +207,8 @@ def parse(settings: Settings, directory: Path) -> Result:
     Raises
     ------
     ParseError
-        Where a file is missing, cut short, contains values that are not numbers, or contradicts another.
+        Where a file is missing, cut short, contains values that are not numbers, or contradicts
+        another.
     EngineError
         Where the program says why there is no result.
     """

@@ -259,7 +259,8 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     Raises
     ------
     ParseError
-        Where a file is missing, cut short, belongs to other atoms or contains values that are not numbers.
+        Where a file is missing, cut short, belongs to other atoms or contains values that are
+        not numbers.
     EngineError
         Where the program says that it came to no result.
     """

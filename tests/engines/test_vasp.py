@@ -257,19 +257,22 @@ def test_tags_of_vasp_can_be_added_and_overruled() -> None:
         ({"incar": {"ncore": 4}}, "VASP has no tag ncore"),
         ({"incar": {"ML_LMLFF": True}}, "ML_LMLFF switches on VASP's machine-learned force"),
         ({"incar": {"ML_MODE": "run"}}, "ML_MODE switches on VASP's machine-learned force"),
-        ({"incar": {"NWRITE": 0}}, "NWRITE = 0 leaves out of the OUTCAR what tells the POTCARs"),
+        ({"incar": {"NWRITE": 0}}, "NWRITE = 0 writes no TITEL of the POTCARs"),
         ({"incar": {"LEPSILON": True}}, r"LEPSILON makes a run of linear response \(LEPSILON\)"),
         ({"incar": {"IBRION": 8}}, "IBRION makes a run of phonons by VASP itself"),
         ({"incar": {"ICHARG": 11}}, "ICHARG makes a run at a fixed density, as of bands"),
         ({"incar": {"ALGO": "G0W0R"}}, "ALGO makes a run of many-body theory"),
         ({"incar": {"LSORBIT": True}}, "LSORBIT makes a run with spin-orbit coupling"),
-        ({"incar": {"ALGO": "Fast\nNSW = 5"}}, "characters that VASP's values do not have"),
+        (
+            {"incar": {"ALGO": "Fast\nNSW = 5"}},
+            "characters that are not allowed in a value of VASP",
+        ),
         ({"incar": {"ZAB_VDW": 1.8867}}, "ZAB_VDW is negative"),
-        ({"incar": {"LUSE_VDW": True}}, "another functional of PBE"),
+        ({"incar": {"LUSE_VDW": True}}, "would turn PBE into another functional"),
         ({"potcar": {"Li": "PAW_PBE B 06Sep2000"}}, "TITEL of a PBE POTCAR of Li"),
         ({"potcar": {"Li": "PAW Li 10Sep2004"}}, "TITEL of a PBE POTCAR of Li"),
         ({"potcar": {"Li": "PAW_PBE Li/../../x 10Sep2004"}}, "TITEL of a PBE POTCAR of Li"),
-        ({"potcar": {"Xx": "PAW_PBE Xx 10Sep2004"}}, "no chemical element"),
+        ({"potcar": {"Xx": "PAW_PBE Xx 10Sep2004"}}, "must name chemical elements"),
         ({"functional": "B3LYP"}, "vasp has PBE and PBE-D3"),
     ],
 )
@@ -335,7 +338,7 @@ def test_what_is_missing_comes_with_its_way_out(potcars: Path, tmp_path: Path) -
     assert "is PAW_PBE H 15Jun2001, not the study's PAW_PBE H 01Jan2030" in engine.missing(
         newer, site(potcars)
     )
-    assert "no_kernel is not there" in engine.missing(task, site(potcars, vdw_kernel="/no_kernel"))
+    assert "no_kernel is missing" in engine.missing(task, site(potcars, vdw_kernel="/no_kernel"))
     assert (
         engine.missing(task, site(potcars))
         == ""
@@ -791,7 +794,7 @@ class TestLabel:
     def test_without_the_kernel_vasp_s_words_are_quoted(
         self, potcars: Path, tmp_path: Path
     ) -> None:
-        with pytest.raises(EngineError, match="custodian could not mend it") as caught:
+        with pytest.raises(EngineError, match="custodian could not correct it") as caught:
             finished(tmp_path / "label", settings(functional="rev-vdW-DF2", **LIH), potcars, lih())
         assert (
             "vdw_kernel.bindat is missing" in caught.value.evidence
@@ -827,7 +830,7 @@ class TestLabel:
         self, potcars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("STANDIN_SCF", "never")
-        with pytest.raises(EngineError, match="custodian could not mend it"):
+        with pytest.raises(EngineError, match="custodian could not correct it"):
             finished(tmp_path / "label", settings(incar={"NELM": 6}, **LIH), potcars, lih())
 
     def test_several_configurations_are_refused(self) -> None:

@@ -186,7 +186,9 @@ def test_cfg_files_that_say_too_little(tmp_path: Path) -> None:
     assert "configuration 1 has no PlusStress. Compute it (VASP: ISIF=2 or 3)" in complaint(
         tmp_path, cfg.write(replace(frames(), stress=None), SPECIES), "train.cfg", ["Li", "B", "H"]
     )
-    assert "is no whole cfg file" in complaint(tmp_path, text[:-20], "train.cfg", ["Li", "B", "H"])
+    assert "is not a complete cfg file" in complaint(
+        tmp_path, text[:-20], "train.cfg", ["Li", "B", "H"]
+    )
 
 
 def test_a_study_tells_of_its_labels_by_file_and_line(mini_study: Path) -> None:

@@ -137,7 +137,7 @@ class Settings(Keys, reference.ReferenceSettings):
     @classmethod
     def _elements(cls, value: dict[str, str]) -> dict[str, str]:
         if unknown := sorted(set(value) - set(chemical_symbols[1:])):
-            raise ValueError(f"names is not a chemical element (got {', '.join(unknown)})")
+            raise ValueError(f"must name chemical elements (got {', '.join(unknown)})")
         return value
 
     @field_validator("pseudopotentials")

@@ -130,7 +130,7 @@ class Settings(Keys, reference.ReferenceSettings):
     def _titels_of_their_elements(cls, value: dict[str, str]) -> dict[str, str]:
         for element, titel in value.items():
             if element not in chemical_symbols[1:]:
-                raise ValueError(f"names is not a chemical element (got {element})")
+                raise ValueError(f"must name chemical elements (got {element})")
             found = SYMBOL.fullmatch(titel)
             if found is None or found["element"] != element:
                 raise ValueError(

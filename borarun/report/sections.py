@@ -31,7 +31,7 @@ def sections(results: Results) -> list[Section]:
     made = sorted(found.values(), key=lambda section: section.late)
     comparison = comparison_tables.comparison(results)
     if comparison is not None:
-        intro = "What is published, each number with ours beside it."
+        intro = "Published values, each beside our value."
         made.append(Section("compare", "Comparison", intro, [comparison]))
     if results.checks:
         made.append(_checks(results))
@@ -44,7 +44,7 @@ def _checks(results: Results) -> Section:
     if broken:
         blocks.append(
             Note(
-                f"{text.count(len(broken), 'run')} with a framework that did not hold; see "
+                f"{text.count(len(broken), 'run')} with broken or drifting anions; see "
                 "the remarks below.",
                 "warning",
             )
@@ -52,7 +52,7 @@ def _checks(results: Results) -> Section:
     else:
         blocks.append(
             Note(
-                f"The framework held in all {len(results.checks)} production runs that are done.",
+                f"The anions stayed intact in all {len(results.checks)} finished production runs.",
                 "good",
             )
         )
@@ -62,7 +62,7 @@ def _checks(results: Results) -> Section:
     return Section(
         "validity",
         "Does the framework hold?",
-        "Numbers from a trajectory whose anions broke would mean nothing, so every run is checked.",
+        "A trajectory with broken anions gives no valid numbers, so every run is checked.",
         blocks,
     )
 
@@ -73,4 +73,9 @@ def _provenance(results: Results) -> Section:
     blocks: list[Block] = [versions] if versions is not None else []
     blocks.append(provenance_tables.runs(results))
     span = f" Computed from {p.started} to {p.ended}." if p.started else ""
-    return Section("provenance", "Provenance", f"What was asked, and what answered.{span}", blocks)
+    return Section(
+        "provenance",
+        "Provenance",
+        f"The requested study, and the programs that computed it.{span}",
+        blocks,
+    )

@@ -11,10 +11,9 @@ from borarun.report.results import Results
 from borarun.subjects import SUBJECTS
 
 _STAND_IN = {
-    "bundled": "the potential that ships with borarun, which was fitted to the neural network "
-    "SevenNet-0 and stands in for {functional}",
-    "sevennet": "the pretrained neural network SevenNet-0, which stands in for DFT with "
-    "{functional}",
+    "bundled": "the potential that ships with borarun, which was fitted to the neural "
+    "network SevenNet-0 and replaces {functional}",
+    "sevennet": "the pretrained neural network SevenNet-0, which replaces DFT with {functional}",
 }
 ROOM_K = 300.0
 _DFT = frozenset({"vasp", "quantum-espresso"})

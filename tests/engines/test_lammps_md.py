@@ -400,7 +400,7 @@ class TestStops:
         lay_out(tmp_path, run, crystal, active_set=known)
         found = finish(tmp_path, run)
         assert found.facts.stop == "exploded"
-        assert "two atoms came within" in found.facts.reason
+        assert "two atoms came as close as" in found.facts.reason
         assert found.facts.min_distance_A >= 1.12
         assert found.facts.n_frames == found.facts.steps + 1 > 1
         assert (

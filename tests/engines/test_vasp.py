@@ -834,7 +834,7 @@ class TestLabel:
             finished(tmp_path / "label", settings(incar={"NELM": 6}, **LIH), potcars, lih())
 
     def test_several_configurations_are_refused(self) -> None:
-        with pytest.raises(EngineError, match=r"one configuration a task \(got 2\)"):
+        with pytest.raises(EngineError, match=r"one configuration per task \(got 2\)"):
             engine.render(settings(**LIH), {"frames": Frames.of([lih(), lih()])}, engine.Program())
 
 

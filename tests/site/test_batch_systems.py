@@ -298,12 +298,6 @@ def test_an_exit_status_that_is_no_number_says_nothing() -> None:
         assert look(PBS, "44.vm", text).ended
 
 
-def test_an_exit_status_that_is_no_number_says_nothing() -> None:
-    for code in ("Infinity", "NaN", "null", "[]", '"?"'):
-        text = f'{{"Jobs": {{"44.vm": {{"job_state": "F", "Exit_status": {code}}}}}}}'
-        assert look(PBS, "44.vm", text).ended
-
-
 def test_standing_in_torque() -> None:
     text = "Job Id: 7.server.example.org\n    job_state = Q\n    comment = no nodes\n"
     assert look(TORQUE, "7.server", text) == Standing("waiting", "Q (no nodes)")

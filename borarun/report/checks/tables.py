@@ -34,10 +34,10 @@ def checks(results: Results) -> Table | None:
         Column("remark"),
     )
     caption = (
-        "Bond lengths within the anions over all frames of each production run; net displacement "
-        "of anion centres between the first and the last tenth; largest relative difference in "
-        "MSD between unwrapping in scaled coordinates and the toroidal scheme; largest "
-        "extrapolation grade met."
+        "Bond lengths within the anions over all frames of each production run; net "
+        "displacement of anion centres between the first and the last tenth; largest "
+        "relative difference in MSD between unwrapping in scaled coordinates and the "
+        "toroidal scheme; largest extrapolation grade of the run."
     )
     return Table("checks", "Checks of every production run", columns, rows, caption)
 

@@ -99,12 +99,10 @@ def _compared(number: Number, ours: Ours) -> Compared:
     ):  # behind it may stand how: PBE (AIMD)
         remarks.append(f"other functional: {ours.functional} against {number.functional}")
     if ours.phase == "" and number.phase is not None:
-        remarks.append(
-            f"published for the {number.phase} phase; which phase ours is in was not found"
-        )
+        remarks.append(f"published for the {number.phase} phase; the phase of our value is unknown")
     halves = [half for half in (ours.half_width, number.half_width) if half is not None]
     if number.quantity == "activation_energy" and number.definition is None:
-        remarks.append("the source does not say of what: compared with that of σ")
+        remarks.append("the source does not say which activation energy: compared with that of σ")
     if number.range_K is not None:
         remarks.append(f"published line over {number.range_K[0]:g} to {number.range_K[1]:g} K")
     if number.half_width is None:

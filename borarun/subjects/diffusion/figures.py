@@ -111,10 +111,11 @@ def displacement(results: Results) -> Figure | None:
         or "no lags: all runs are too short"
     )
     caption = (
-        f"Mean squared displacement of {results.mobile} over all time origins ({origins} frames "
-        f"every {interval} fs), unwrapped in scaled coordinates, without the framework's drift. "
-        f"{_lengths(points)} Thick: the times whose motion gives D, {window}. Dashed: "
-        "runs that are left out of fits. Grey: slope 1, which diffusion follows."
+        f"Mean squared displacement of {results.mobile} over all time origins ({origins} "
+        f"frames every {interval} fs), unwrapped in scaled coordinates, after subtracting "
+        f"the drift of the framework. {_lengths(points)} Thick: the times that give D, "
+        f"{window}. Dashed: runs that are not used in fits. Grey: slope 1, as for "
+        "diffusion."
     )
     return Figure(
         "Mean squared displacement",
@@ -228,15 +229,15 @@ def framework(results: Results) -> Figure | None:
         for p in gone
     )
     left = (
-        " A line that leaves the panel belongs to a run whose framework did not hold, and "
-        f"which gives no conductivity: {where}."
+        " Lines that leave the panel are runs with broken or drifting anions, which give "
+        f"no conductivity: {where}."
         if gone
         else ""
     )
     caption = (
         "Mean squared displacement of the centres of mass of the anions over all time "
-        "origins, on a linear scale. It levels off where the framework only "
-        f"vibrates; a line that keeps rising forbids a conductivity.{left}"
+        "origins, on a linear scale. It becomes constant when the framework only "
+        f"vibrates. A run whose line keeps rising gives no conductivity.{left}"
     )
     return Figure(
         "Motion of the framework",
@@ -315,10 +316,11 @@ def convergence(results: Results) -> Figure | None:
         Column("D", "cm²/s"),
     )
     caption = (
-        f"D of {results.mobile} and its 95 % interval from the first fifth of each run, and from "
-        "ever more of it. A run is long enough where the value no longer drifts and the "
-        "interval narrows as one over the root of the time. Dashed: runs that are not "
-        "diffusive. Bars may reach beyond the panel; the table has them whole."
+        f"D of {results.mobile} and its 95 % interval from the first fifth of each run, "
+        "and from longer and longer parts. A run is long enough when the value no longer "
+        "drifts and the interval narrows as the inverse square root of the time. Dashed: "
+        "runs that are not diffusive. Bars may extend beyond the panel; the table has "
+        "the full values."
     )
     return Figure(
         "Convergence of the diffusivity",
@@ -396,8 +398,8 @@ def conductivity(results: Results) -> Figure | None:
             _kelvin_above(axes)
 
         alt = (
-            f"Ionic conductivity against inverse temperature, {functional}, one colour and "
-            "marker a vacancy count, with Arrhenius lines."
+            f"Ionic conductivity against inverse temperature, {functional}, one colour "
+            "and marker for each number of vacancies, with Arrhenius lines."
         )
         panels.append(style.draw(f"conductivity-{functional}", alt, paint, width=5.6, height=5.2))
         ours, theirs = (
@@ -405,7 +407,7 @@ def conductivity(results: Results) -> Figure | None:
             for found in (points, results.published.find("conductivity"))
         )
         if theirs and np.ptp(ours) < _CLOSER * np.ptp([*ours, *theirs]):
-            closer = f"The same closer, without published values, {functional}."
+            closer = f"Detail of the figure before, without published values, {functional}."
             panels.append(
                 style.draw(
                     f"conductivity-closer-{functional}",
@@ -440,15 +442,16 @@ def conductivity(results: Results) -> Figure | None:
     )
     left_out = not all(p.accepted for p in results.of(DiffusionFound).transport)
     caption = (
-        "Tracer conductivity by the Nernst-Einstein relation with Haven ratio 1, as in the "
-        "paper; bars are 95 % intervals, an arrow hangs from the upper end of "
-        "an interval that reaches zero. Lines: weighted fit of ln σ over 1/T to the filled "
-        "points, each phase for itself where heating found a transition, with its 95 % band. "
+        "Tracer conductivity by the Nernst-Einstein relation with Haven ratio 1, as in "
+        "the paper; bars are 95 % intervals, an arrow marks the upper end of an interval "
+        "that reaches zero. Lines: weighted fit of ln σ against 1/T to the filled "
+        "points, separately for each phase where heating found a transition, with its 95 "
+        "% band. "
     )
     caption += (
-        "Hollow points are left out of the fit: "
-        f"{_reasons(results.of(DiffusionFound).transport)}; the table below has each reason in "
-        "full."
+        "Hollow points are not used in the fit: "
+        f"{_reasons(results.of(DiffusionFound).transport)}; the table below gives each "
+        "reason in full."
         if left_out
         else ""
     )
@@ -530,9 +533,9 @@ def pristine(results: Results) -> Figure | None:
     )
     caption = (
         "Tracer diffusivities of the crystal without vacancies, 95 % intervals from time "
-        "blocks; hollow points are left out of fits, an arrow hangs from "
-        "the upper end of an interval that reaches zero. Beside them what is published of "
-        "the disordered phase, with ab initio dynamics (AIMD) among it."
+        "blocks; hollow points are not used in fits, an arrow marks the upper end of an "
+        "interval that reaches zero. Published values of the disordered phase are shown "
+        "beside them, some from ab initio molecular dynamics (AIMD)."
     )
     title = "Diffusivity without vacancies"
     return Figure(title, caption, (panel,), Table("diffusivity_pristine", title, columns, rows))
@@ -637,9 +640,9 @@ def activation(results: Results) -> Figure | None:
         Column("points"),
     )
     caption = (
-        "Activation energies of σ, from the lines of the figure before, with 95 % intervals; the "
-        "table has those of σT and D beside them. Hollow: ours of the "
-        "disordered phase. Beside them Table 3 of the paper, as far as it is known."
+        "Activation energies of σ, from the lines of the figure before, with 95 % "
+        "intervals; the table has those of σT and D beside them. Hollow: ours of the "
+        "disordered phase. Beside them the known values of Table 3 of the paper."
     )
     title = "Activation energy against vacancy content"
     return Figure(

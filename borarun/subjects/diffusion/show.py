@@ -30,8 +30,8 @@ from borarun.subjects.diffusion.structure.show import chapter
 def sections(results: Results) -> list[Section]:
     gaps = results.missing("diffusion")
     intro = (
-        f"How fast {results.mobile} moves at fixed temperature, without and with vacancies, and "
-        "what conductivity follows."
+        f"How fast {results.mobile} moves at fixed temperature, without and with "
+        "vacancies, and the conductivity that follows."
     )
     blocks = present(
         gaps,

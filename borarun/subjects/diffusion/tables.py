@@ -41,14 +41,14 @@ def transport(results: Results) -> Table | None:
         Column("Haven ratio"),
     )
     caption = (
-        f"D from the whole run, with its 95 % interval (estimator: {ESTIMATOR}; reports before it "
-        "gave the slope of the mean squared displacement at short lags, which is too high for ions "
-        "that jump back). D by regression is a second opinion, by generalised least squares "
-        "through the mean squared displacement; its interval holds for ions that move each for "
-        "itself only. "
-        f"{_disagreement(results)} The tracer conductivity takes every ion for itself (Haven "
-        "ratio 1, as in the paper); the collective one follows the displacement of all mobile "
-        "charge together; their ratio is the Haven ratio."
+        f"D from the whole run, with its 95 % interval (estimator: {ESTIMATOR}; reports "
+        "before it gave the slope of the mean squared displacement at short lags, which "
+        "is too high for ions that jump back). D by regression is an independent check, "
+        "by generalised least squares through the mean squared displacement; its "
+        "interval holds for ions that move each for itself only. "
+        f"{_disagreement(results)} The tracer conductivity takes every ion for itself "
+        "(Haven ratio 1, as in the paper); the collective one follows the displacement "
+        "of all mobile charge together; their ratio is the Haven ratio."
     )
     return Table("transport", "Diffusivity and conductivity", columns, rows, caption)
 
@@ -73,7 +73,7 @@ def _disagreement(results: Results) -> str:
         for p in apart
     )
     return (
-        f"The two disagree by more than both intervals for {where}: a longer run is needed."
+        f"The two values differ by more than both intervals for {where}: a longer run is needed."
         if apart
         else "The two agree within their intervals."
     )
@@ -130,16 +130,16 @@ def activation(results: Results) -> Table | None:
         Column("remark"),
     )
     caption = (
-        "Activation energies of σ, of σT and of D: weighted fits of their logarithms over 1/T "
-        "through the points that are in the fit; 95 % intervals, widened by √χ² where the points "
-        "scatter more than their errors. Those of D and of σT are larger by about k_B T, 43 meV "
-        "at 500 K: compare like with like. Points with too few hops, and uncertain ones, count by "
+        "Activation energies of σ, of σT and of D: weighted fits of their logarithms "
+        "against 1/T; 95 % intervals, widened by √χ² where the points scatter more than "
+        "their errors. Those of D and of σT are larger by about k_B T, 43 meV at 500 K: "
+        "compare like with like. Points with too few hops, and uncertain ones, count by "
         "the number of hops that their error is worth."
     )
     if results.published.cell_atoms not in (None, results.n_atoms):
         caption += (
-            f" Our cell holds {results.n_atoms} atoms, the paper's "
+            f" Our cell has {results.n_atoms} atoms, the paper's "
             f"{results.published.cell_atoms}: the same number of vacancies is a different "
-            "content, so compare the columns in per cent."
+            "concentration, so compare the columns in per cent."
         )
     return Table("activation_energy", "Activation energy", columns, rows, caption)

@@ -126,15 +126,15 @@ def lattice(results: Results) -> Figure | None:
     )
     seeds = ", ".join(sorted({str(b.seed) for b in results.of(HeatingFound).branches}))
     caption = (
-        f"Molecular dynamics at constant pressure, {first.n_atoms} atoms ({repeats} cells), "
-        f"{_runs(results)} a branch, seed {seeds}. {what}. Points are means over "
-        "bins of the thermostat's set temperature, bands their 95 % range. Lines: a step "
-        "between two bent baselines, fitted to the frames; a cubic where "
-        "a step does no better. Vertical dashed lines mark the half-height temperature of a "
-        "step, with its 95 % bootstrap interval. "
+        f"Molecular dynamics at constant pressure, {first.n_atoms} atoms ({repeats} "
+        f"cells), {_runs(results)} per branch, seed {seeds}. {what}. Points are means "
+        "over bins of the thermostat's set temperature, bands their 95 % range. Lines: a "
+        "step between two curved baselines, fitted to the frames; a cubic polynomial "
+        "where a step fits no better. Vertical dashed lines mark the half-height "
+        "temperature of a step, with its 95 % bootstrap interval. "
     )
     if len({branch.heating_K_per_ps for branch in results.of(HeatingFound).branches}) > 1:
-        caption += "The faster the ramps, the paler they are drawn."
+        caption += "Faster ramps have paler colours."
     return Figure(
         "Lattice against temperature",
         caption,
@@ -248,10 +248,10 @@ def functionals(results: Results) -> Figure | None:
     )
     caption = (
         "The runs of the figure before, each functional with its own training set and "
-        "potential: filled on heating, hollow on cooling, lines as there. "
-        "Vertical lines: half height on heating (dashed) and cooling (dotted). All "
-        "potentials are of one level and all cells of one size: what differs is "
-        "the functional, and the configurations that it led to."
+        "potential: filled on heating, hollow on cooling, lines as there. Vertical "
+        "lines: half height on heating (dashed) and cooling (dotted). All potentials are "
+        "of one level and all cells of one size: they differ in the functional, and in "
+        "the configurations that it led to."
     )
     return Figure(
         "Functionals beside each other",
@@ -309,10 +309,9 @@ def edges(results: Results) -> Figure | None:
         *(Column(name, "A") for name in "abc"),
     )
     caption = (
-        "Lengths of the unit cell's vectors on heating, in the same bins of temperature. A "
-        "cell that may only scale (cell: isotropic) keeps their ratios; "
-        "else they become equal in a cubic phase, or take the ratios of another setting of "
-        "its cell."
+        "Lengths of the unit cell's vectors on heating, in the same bins of temperature. "
+        "With cell: isotropic their ratios are fixed. Otherwise they become equal in a "
+        "cubic phase, or take the ratios of another setting of its cell."
     )
     return Figure(
         "Cell edges against temperature",
@@ -396,9 +395,9 @@ def hysteresis(results: Results) -> Figure | None:
     )
     caption = (
         "Bars are 95 % intervals of the mean over the runs; a single run may transform "
-        "sooner or later than others. The gap narrows as ramps become slower, and the "
-        "equilibrium lies within it; no value at vanishing rate is extrapolated. Elsewhere "
-        "in this report the slowest ramps count."
+        "earlier or later than others. The gap narrows as ramps become slower, and the "
+        "equilibrium lies within it; there is no extrapolation to zero rate. All other "
+        "parts of this report use the slowest ramps."
     )
     return Figure(
         "Hysteresis against rate",

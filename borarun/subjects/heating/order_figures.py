@@ -116,7 +116,7 @@ def order(results: Results) -> Figure | None:
             ),
             style.draw(
                 f"order-sites-{name}",
-                f"Share of {results.mobile} on each kind of site against temperature, {where}.",
+                f"Fraction of {results.mobile} on each kind of site against temperature, {where}.",
                 paint_share,
                 width=3.7,
                 height=3.3,

@@ -132,7 +132,7 @@ def _transition(results: Results) -> Card:
             "Transition temperature",
             f"{'below' if below else 'above'} {value}",
             "",
-            f"a bound: only {seen} shows it; {where}",
+            f"a bound: only {seen} shows the step; {where}",
             beside,
         )
     if t.temperature_K is None:

@@ -47,8 +47,8 @@ def lattice(results: Results) -> Table | None:
         Column("experiment", unit),
     )
     caption = (
-        "Ours: straight line through the heating branch within 50 K, beside a step only "
-        "through the same phase, 95 % interval. Published errors are as published."
+        "Ours: straight line through the heating branch within 50 K, near a step only "
+        "within the same phase, with 95 % interval. Published errors are as published."
     )
     name, title = (
         ("lattice_parameters", "Lattice parameters") if results.cubic else ("volumes", "Volumes")

@@ -161,11 +161,11 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
         f"Finite displacements of {first.displacement_A:g} Å in "
         f"{'×'.join(map(str, first.supercell))} cells of the relaxed structure, "
         f"{'×'.join(map(str, first.mesh))} mesh, Gaussians of standard deviation "
-        f"{text.number(first.width_meV, 2)} meV. Functionals stand one above the other on one "
-        f"scale. {'Dashed lines are measured peaks. ' if measured else ''}Densities of states "
-        "are not weighted by how atoms scatter. Dotted: weighted by neutron cross section over "
-        "mass, each panel to the same height. The CSV file "
-        "has the share of each element."
+        f"{text.number(first.width_meV, 2)} meV. Functionals are stacked on one scale. "
+        f"{'Dashed lines are measured peaks. ' if measured else ''}Densities of states "
+        "are not weighted by how atoms scatter. Dotted: weighted by neutron cross "
+        "section over mass, each panel to the same height. The CSV file has the share of "
+        "each element."
     )
     title = f"Phonon density of states, {phase}"
     return Figure(
@@ -219,14 +219,15 @@ def _bands(phase: str, group: list[Phonons]) -> Figure:
         for x, values in zip(one.band_distance, one.band_meV, strict=True)
     ]
     rest = (
-        f" Modes at {text.listed([f'{start:.0f} to {end:.0f} meV' for start, end in above])} "
-        "are left out; the CSV file has them."
+        " Modes at "
+        f"{text.listed([f'{start:.0f} to {end:.0f} meV' for start, end in above])} are "
+        "not shown; the CSV file has them."
         if above
         else ""
     )
     caption = (
-        "Corners of the path in the notation of Setyawan and Curtarolo. An imaginary frequency "
-        f"is drawn as a negative one.{rest}"
+        "Corners of the path in the notation of Setyawan and Curtarolo. An imaginary "
+        f"frequency is plotted as a negative one.{rest}"
     )
     title = f"Phonon band structure, {phase}"
     return Figure(

@@ -14,8 +14,8 @@ from borarun.subjects.phonons.results import Phonons, PhononsFound
 def sections(results: Results) -> list[Section]:
     gaps = results.missing("phonons")
     intro = (
-        "Vibrations about the relaxed structures. Measured peak positions, where the study gives "
-        "them, rank the functionals."
+        "Vibrations about the relaxed structures. If the study gives measured peak "
+        "positions, they rank the functionals."
     )
     drawn = phonons_figures.densities(results)
     parts: list[tuple[str, Block | None]] = [
@@ -34,10 +34,10 @@ def sections(results: Results) -> list[Section]:
 
 def _unstable(p: Phonons) -> Note:
     return Note(
-        f"{p.phase} with {p.functional} has {text.count(p.n_imaginary, 'imaginary mode')} at the "
-        f"{text.count(p.n_q_points, 'point')} of the mesh, down to "
-        f"{text.number(p.lowest_meV, 2)} meV. Either the structure is no minimum of the energy, "
-        "or the forces are noisy: a lower relax.max_force_eV_per_A or a larger "
-        "phonons.supercell tells which.",
+        f"{p.phase} with {p.functional} has {text.count(p.n_imaginary, 'imaginary mode')} "
+        f"at the {text.count(p.n_q_points, 'point')} of the mesh, down to "
+        f"{text.number(p.lowest_meV, 2)} meV. Either the structure is not a minimum of "
+        "the energy, or the forces are noisy. Test it with a lower "
+        "relax.max_force_eV_per_A or a larger phonons.supercell.",
         "warning",
     )

@@ -43,10 +43,10 @@ def phonons(results: Results) -> Table | None:
         Column("acoustic sum", "eV/Å²", 2),
     )
     caption = (
-        "Imaginary modes are counted over the irreducible points of the mesh and left out of the "
-        "energies. The lowest frequency is that on mesh and path, negative where imaginary. The "
-        "acoustic sum is what was left of it before it was set to zero: a measure of noise in "
-        "the forces."
+        "Imaginary modes are counted over the irreducible points of the mesh and not "
+        "used in the energies. The lowest frequency is that on mesh and path, negative "
+        "if imaginary. The acoustic sum is its value before it was set to zero: a "
+        "measure of noise in the forces."
     )
     return Table("phonons", "Phonons", columns, rows, caption)
 
@@ -104,13 +104,13 @@ def ranking(results: Results) -> Table | None:
     )
     count = text.count(len(results.of(PhononsFound).measured_peaks_meV), "measured peak")
     caption = (
-        f"The score is the root-mean-square difference between {count} and the peaks of the "
-        "computed density of states: every measured peak is paired with a computed one of its "
-        "own so that the sum of squares is least. Smaller is better. A maximum of the density "
-        f"of states is a peak when it rises {100 * PROMINENCE:g} % of the tallest above the "
-        "valleys beside it; computed peaks may be left over, and heights do not count. As neutrons "
-        "see it: the same with the peaks of the density of states weighted by cross section over "
-        "mass, nearly all hydrogen."
+        f"The score is the root-mean-square difference between {count} and the peaks of "
+        "the computed density of states: every measured peak is paired with a different "
+        "computed peak so that the sum of squares is smallest. Smaller is better. A "
+        f"maximum of the density of states is a peak when it rises {100 * PROMINENCE:g} % "
+        "of the tallest above the valleys beside it; computed peaks may be left over, "
+        "and heights do not count. As neutrons see it: the same with the peaks of the "
+        "density of states weighted by cross section over mass, nearly all hydrogen."
     )
     return Table("functional_ranking", "Ranking of the functionals", columns, rows, caption)
 

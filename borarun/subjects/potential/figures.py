@@ -127,11 +127,12 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
     ]
     return Figure(
         "Learning curve",
-        "Root-mean-square errors against the reference engine after each training: filled "
-        "points on configurations held out of the fit, hollow points on those fitted. Training "
-        "0 uses the first training set alone; each later one adds what the round of active "
-        "learning before it labelled. Held out is a part of the first training set; what active "
-        f"learning selects is learnt whole.{given(learning)}{pushed(learning)}",
+        "Root-mean-square errors against the reference engine after each training: "
+        "filled points on configurations held out of the fit, hollow points on those "
+        "fitted. Training 0 uses only the first training set; each later one adds the "
+        "configurations labelled in the round of active learning before it. Held out is "
+        "a part of the first training set; what active learning selects is learnt "
+        f"whole.{given(learning)}{pushed(learning)}",
         tuple(panels),
         Table("learning_curve", "Learning curve", tuple(columns), rows),
     )
@@ -206,10 +207,10 @@ def grades(learning: tuple[Learning, ...]) -> Figure | None:
     )
     return Figure(
         "Extrapolation grades",
-        "Largest grade of any atom in each exploration run. Frames above the lower dashed line "
-        "are kept as candidates for labelling; a run that reaches the upper one stops. A cross "
-        "is where a run ended before its time; the ledger says why. A grade below 1 is "
-        "interpolation.",
+        "Largest grade of any atom in each exploration run. Frames above the lower "
+        "dashed line are kept as candidates for labelling; a run that reaches the upper "
+        "one stops. A cross marks a run that ended early; the table gives the reason. A "
+        "grade below 1 is interpolation.",
         tuple(panels),
         Table("grades", "Extrapolation grades", columns, rows),
     )
@@ -304,9 +305,9 @@ def parity(learning: tuple[Learning, ...]) -> Figure | None:
     )
     return Figure(
         "Parity on held-out configurations",
-        "The final potential against its reference on configurations that no fit has seen. Force "
-        "and stress panels show each Cartesian component, at most 3000 of them drawn at random; "
-        "the errors count all. On the grey line both agree.",
+        "The final potential against its reference on configurations that no fit has "
+        "seen. Force and stress panels show Cartesian components, at most 3000 chosen at "
+        "random; the errors include all. On the grey line both agree.",
         tuple(panels),
         Table("parity", "Parity", columns, rows),
     )

@@ -142,8 +142,8 @@ def ledger(results: Results) -> Table | None:
         Column("stress error", "kbar, before → after"),
     )
     caption = (
-        "Errors are on configurations held out of the first training set; what active learning "
-        "selected is learnt whole."
+        "Errors are on configurations held out of the first training set; what active "
+        "learning selected is all used for training."
     )
     return Table("ledger", "Ledger of active learning", columns, rows, caption)
 
@@ -163,7 +163,7 @@ def _learned(step: Round) -> list[Value]:
     if step.clean:
         return ["none needed: the round stayed clean", "", "", ""]
     if step.n_candidates == 0 and step.explorations:
-        return ["nothing to label: an anion came apart", "", "", ""]
+        return ["nothing to label: an anion broke", "", "", ""]
     if step.n_selected is None:
         return ["not yet", "", "", ""]
     labelled = f"{step.n_selected} of {step.n_candidates}" + (

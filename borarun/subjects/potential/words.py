@@ -17,8 +17,8 @@ def given(learning: Iterable[Learning]) -> str:
         return ""
     many = listed([f"{count} ({functional})" for functional, count in counts.items()])
     return (
-        f" Of the initial data set, labels of {many} configurations were brought along with the "
-        "study; borarun did not compute them."
+        f" Of the initial data set, the labels of {many} configurations are from the "
+        "study's files; borarun did not compute them."
     )
 
 
@@ -32,6 +32,6 @@ def pushed(learning: Iterable[Learning]) -> str:
     many = " or ".join(map(str, sorted(counts)))
     what = f"{many} configurations with ions pushed together or bonds strained"
     return (
-        f" Fitted data hold {what}, whose forces and errors are many times larger; held-out data "
-        "hold none."
+        f" Fitted data hold {what}, whose forces and errors are many times larger; "
+        "held-out data contain none."
     )

@@ -17,8 +17,8 @@ from borarun.subjects.relax.results import RelaxFound
 def sections(results: Results) -> list[Section]:
     gaps = results.missing("relax")
     intro = (
-        f"Where the simulations start: each phase of {text.formula(results.formula)}, relaxed "
-        "with each functional."
+        f"The structures at the start: each phase of {text.formula(results.formula)}, "
+        "relaxed with each functional."
     )
     return [
         Section(
@@ -40,7 +40,8 @@ def _wrong_orders(results: Results) -> list[tuple[str, Block | None]]:
         if cell.below:
             found.setdefault((cell.functional, cell.below), []).append(cell.phase)
     statement = (
-        "{} gets the order of phases wrong: it puts {} below {}, which is measured to be stable."
+        "{} gives the wrong order of phases: {} is lower in energy than {}, which is "
+        "stable in experiments."
     )
     return [
         ("", Note(statement.format(functional, text.listed(phases), stable), "warning"))

@@ -67,7 +67,7 @@ def autocorrelation(results: Results) -> Figure | None:
 
         alt = (
             f"Angular autocorrelation of the anions against lag, {functional}, "
-            f"{text.count(vacancies, 'vacancy')}, one line a temperature."
+            f"{text.count(vacancies, 'vacancy')}, one line for each temperature."
         )
         panels.append(style.draw(f"autocorrelation-{functional}-{vacancies}", alt, paint))
     rows: list[list[Value]] = [
@@ -85,11 +85,11 @@ def autocorrelation(results: Results) -> Figure | None:
     first = points[0]
     length = text.span(sorted({p.time_ps for p in points}), "{:.3g}")
     caption = (
-        "ξ(t) = ⟨r(t)·r(0)⟩ of the unit vectors from an anion's centre of mass to its vertices, "
-        f"over all {first.n_anions} anions, {first.n_vertices} vertices each and all time "
-        f"origins of runs of {length} ps (seeds in the table of runs), at lags up to half a run; "
-        "ξ(0) = 1. An anion that keeps its orientation stays near 1, one that tumbles falls to "
-        "0."
+        "ξ(t) = ⟨r(t)·r(0)⟩ of the unit vectors from an anion's centre of mass to its "
+        f"vertices, over all {first.n_anions} anions, {first.n_vertices} vertices each "
+        f"and all time origins of runs of {length} ps (seeds in the table of runs), at "
+        "lags up to half a run; ξ(0) = 1. An anion that keeps its orientation stays near "
+        "1, one that rotates falls to 0."
     )
     return Figure(
         "Angular autocorrelation",
@@ -135,7 +135,7 @@ def deflections(results: Results) -> Figure | None:
 
         alt = (
             f"Distribution of the deflection of vertices, {functional}, "
-            f"{text.count(vacancies, 'vacancy')}, one line a temperature."
+            f"{text.count(vacancies, 'vacancy')}, one line for each temperature."
         )
         panels.append(style.draw(f"deflection-{functional}-{vacancies}", alt, paint, height=3.3))
     rows: list[list[Value]] = [
@@ -157,9 +157,9 @@ def deflections(results: Results) -> Figure | None:
         Column("share per degree", "1/deg"),
     )
     caption = (
-        "How far vertices turn away from their mean directions over the run, all anions, "
-        "vertices and frames. Libration is one narrow peak that widens with temperature; a tail "
-        "or a second peak beyond 60° is an anion that took another place."
+        "Deflection of the vertices from their mean directions over the run, all anions, "
+        "vertices and frames. Libration is one narrow peak that widens with temperature; "
+        "a tail or a second peak beyond 60° is an anion that took another orientation."
     )
     return Figure(
         "Deflection of vertices",
@@ -231,12 +231,13 @@ def by_vacancies(results: Results) -> Figure | None:
         panels += [
             style.draw(
                 f"xi-vacancies-{functional}",
-                f"Angular autocorrelation at {where}, one line a vacancy count.",
+                f"Angular autocorrelation at {where}, one line for each number of vacancies.",
                 paint_xi,
             ),
             style.draw(
                 f"turns-{functional}",
-                f"Full rotations of all anions against time at {where}, one line a vacancy count.",
+                f"Full rotations of all anions against time at {where}, one line for each "
+                "number of vacancies.",
                 paint_turns,
             ),
         ]
@@ -266,10 +267,11 @@ def by_vacancies(results: Results) -> Figure | None:
         Column("full rotations an anion", "1/ns"),
     )
     caption = (
-        "Left: ξ(t) as in the figure before, now by vacancy count at one temperature. Right: "
-        "full rotations of all anions together since the beginning of the first run: an anion's "
-        "settled orientation, averaged over 0.3 ps, has turned by a net 360°, so that libration "
-        "and turning back count nothing. Temperature: the highest that most vacancy counts have."
+        "Left: ξ(t) as in the figure before, now by vacancy count at one temperature. "
+        "Right: full rotations of all anions together since the beginning of the first "
+        "run: an anion's settled orientation, averaged over 0.3 ps, has turned by a net "
+        "360°, so that libration and back rotations are not counted. Temperature: the "
+        "highest that most vacancy counts have."
     )
     return Figure(
         "Reorientation against vacancies",
@@ -346,9 +348,10 @@ def angles(results: Results) -> Figure | None:
         Column("phi", "deg"),
     )
     caption = (
-        "Spherical angles of the vector from an anion's centre of mass to one of its vertices (θ "
-        "from z, φ from x in the xy plane), at the highest temperature of each vacancy count. "
-        "Jumps between ±180° in φ are not drawn. The table file holds all temperatures."
+        "Spherical angles of the vector from an anion's centre of mass to one of its "
+        "vertices (θ from z, φ from x in the xy plane), at the highest temperature of "
+        "each vacancy count. Jumps between ±180° in φ are not plotted. The table file "
+        "has all temperatures."
     )
     return Figure(
         "Direction of single vertices",

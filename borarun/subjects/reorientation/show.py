@@ -22,7 +22,7 @@ from borarun.subjects.reorientation.results import ReorientationFound, Rotation
 
 def sections(results: Results) -> list[Section]:
     gaps = results.missing("diffusion")
-    intro = f"How the {text.formula(results.anion)} anions turn, from the same runs."
+    intro = f"Rotation of the {text.formula(results.anion)} anions in the same runs."
     blocks = present(
         gaps,
         ("Angular autocorrelation", reorientation_figures.autocorrelation(results)),
@@ -49,7 +49,7 @@ def _deflection(results: Results) -> Card:
     turns = (
         "no full rotation"
         if p.full_rotations == 0
-        else f"{text.number(p.full_rotations_per_anion_ns, 3)} full rotations an anion and ns"
+        else f"{text.number(p.full_rotations_per_anion_ns, 3)} full rotations per anion and ns"
     )
     content = (
         f"{text.kelvin(p.temperature_K)}, {p.functional}, {text.count(p.vacancies, 'vacancy')}; "

@@ -71,7 +71,7 @@ def rotations(results: Results) -> Table | None:
         Column("largest deflection", "°", 3),
         Column("99 % below", "°", 3),
         Column("rms deflection", "°", 3),
-        Column("full rotations an anion and ns"),
+        Column("full rotations per anion and ns"),
         Column("decay of ξ"),
         Column("NMR correlation time", "ps", 2),
         Column("quasi-elastic half width", "µeV", 2),
@@ -81,22 +81,22 @@ def rotations(results: Results) -> Table | None:
         Column("orientations"),
     )
     caption = (
-        "Deflection of a vertex from its own mean direction over the run; the largest grows with "
-        "the cell and the length of the run, the angle that 99 % stay below does not. Full "
-        "rotations are whole turns an anion and ns. The mean direction means nothing for an "
-        "anion that turns over: read its deflection as free rotation. The interval of a decay is a "
-        "jackknife over anions. The correlation time of NMR is the 1/e decay of the second "
-        "Legendre polynomial; the half width of the quasi-elastic line is ħ over the decay of ξ. "
-        "Order left, of directions averaged over 3 ps: 1 where anions "
-        "stand as in the relaxed crystal or turned onto themselves, 0 where they stand anyhow. "
-        "Heads against tails: the same of the one vertex unlike the others, to which the order "
-        "of the whole shape is blind; 1 where it points as in the relaxed crystal, 0 where heads "
-        "and tails are mixed. New places: how often an anion went over to another orientation, "
-        "on average. Disorder, "
-        f"where less than {ORDERED:g} of the order is left, is dynamic where an anion took "
-        f"{TURNING:g} new place or more, and static where less: within the length of this run. "
-        f"Mixed: the order is within {UNDECIDED:g} of that limit, or its interval holds it, so "
-        "that no phase can be told."
+        "Deflection of a vertex from its own mean direction over the run; the largest "
+        "grows with the cell and the length of the run, the 99 % quantile does not. Full "
+        "rotations are complete turns per anion and ns. For an anion that rotates freely "
+        "the mean direction has no meaning: read its deflection as free rotation. The "
+        "interval of a decay is a jackknife over anions. The correlation time of NMR is "
+        "the 1/e decay of the second Legendre polynomial; the half width of the "
+        "quasi-elastic line is ħ over the decay of ξ. Order left, of directions averaged "
+        "over 3 ps: 1 where anions stand as in the relaxed crystal or turned onto "
+        "themselves, 0 where they stand anyhow. Heads against tails: the same of the one "
+        "vertex unlike the others, to which the order of the whole shape is blind; 1 "
+        "where it points as in the relaxed crystal, 0 where heads and tails are mixed. "
+        "New places: how often an anion went over to another orientation, on average. "
+        f"Disorder, where less than {ORDERED:g} of the order is left, is dynamic where an "
+        f"anion took {TURNING:g} new place or more, and static where less: within the "
+        f"length of this run. Mixed: the order is within {UNDECIDED:g} of that limit, or "
+        "its interval holds it, so that no phase can be told."
     )
     return Table("rotation", "Deflection and full rotations", columns, rows, caption)
 

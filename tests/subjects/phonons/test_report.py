@@ -197,7 +197,7 @@ def test_the_page_ranks_the_functionals_and_warns(page: Path) -> None:
     assert (
         "Pa-3 with PBE has 1 imaginary mode at the 11 points of the mesh, down to −3 meV." in text
     )
-    assert "Pa-3 with PBE-D3 has" not in text and "PBE-D3 gets the order" not in text
+    assert "Pa-3 with PBE-D3 has" not in text and "PBE-D3 gives the wrong order" not in text
 
 
 def test_every_figure_is_a_file_and_a_table(page: Path) -> None:

@@ -57,7 +57,7 @@ class Places:
 
 
 def places(study: Study, run: Trajectory) -> Places:
-    """Everything about one run whose framework held."""
+    """Everything about one run with intact anions."""
     centres = run.centres.mean(axis=2)
     sites = find_sites(centres, run.mean_cell)
     settled = occupancy.settled(

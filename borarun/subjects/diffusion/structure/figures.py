@@ -36,7 +36,7 @@ def plural(kind: str) -> str:
 
 def shares(results: Results) -> Figure | None:
     """Share of the ions on tetrahedral sites against time: one panel a functional and vacancy
-    count, one line a temperature.
+    count, one line for each temperature.
     """
     if not results.of(DiffusionFound).local:
         return None
@@ -56,7 +56,7 @@ def shares(results: Results) -> Figure | None:
                 )
             axes.set(
                 xlabel="time, ps",
-                ylabel=f"share of {results.mobile} on tetrahedral sites",
+                ylabel=f"fraction of {results.mobile} on tetrahedral sites",
                 title=where,
             )
             axes.set_ylim(-0.03, max(0.5, axes.get_ylim()[1]))
@@ -68,8 +68,8 @@ def shares(results: Results) -> Figure | None:
             style.label_ends(axes, ends)
 
         alt = (
-            f"Share of {results.mobile} on tetrahedral sites against time, {where}, one line a "
-            "temperature."
+            f"Fraction of {results.mobile} on tetrahedral sites against time, {where}, "
+            "one line for each temperature."
         )
         panels.append(style.draw(f"sites-{functional}-{vacancies}", alt, paint, height=3.1))
     kinds = site_kinds([p.share_series for p in results.of(DiffusionFound).local])
@@ -94,9 +94,9 @@ def shares(results: Results) -> Figure | None:
     first = results.of(DiffusionFound).local[0]
     caption = (
         f"Means over {len(first.share_time_ps)} blocks of time of the first run at each "
-        "temperature; labels stand at the mean of all runs. An ion is on the site that it was "
-        f"nearest to for {SETTLE_FS:g} fs without a break (one frame, where frames are farther "
-        "apart). The CSV file has the other kinds of site."
+        "temperature; labels are at the mean of all runs. An ion is on the site to which "
+        f"it was nearest for {SETTLE_FS:g} fs without a break (one frame, where frames "
+        "are farther apart). The CSV file has the other kinds of site."
     )
     return Figure(
         "Tetrahedral sites against time",
@@ -132,7 +132,10 @@ def distances(results: Results) -> Figure | None:
             axes.set_ylim(1e-4, 10)
             axes.legend(loc="upper right")
 
-        alt = f"Distances that {results.mobile} has come, {where}, one line a temperature."
+        alt = (
+            f"Distribution of the distances that {results.mobile} moved, {where}, one line "
+            "for each temperature."
+        )
         panels.append(style.draw(f"distances-{functional}-{vacancies}", alt, paint, height=3.1))
     rows: list[list[Value]] = [
         [p.functional, p.vacancies, p.temperature_K, p.came_ps, float(r), float(density)]
@@ -148,9 +151,9 @@ def distances(results: Results) -> Figure | None:
         Column("density", "1/Å"),
     )
     caption = (
-        "Self part of the van Hove function, 4πr²G(r, t), after a tenth of each run: ions that "
-        "stay on their sites make the peak at the left, single hops a second one at the distance "
-        "of the sites. Liquid-like motion has one broad hump instead."
+        "Self part of the van Hove function, 4πr²G(r, t), after a tenth of each run: "
+        "ions that stay on their sites give the peak at the left, single hops a second "
+        "peak at the distance of the sites. Liquid-like motion gives one broad peak."
     )
     title = "Distances that ions have come"
     return Figure(title, caption, tuple(panels), Table("distances", title, columns, rows))
@@ -201,7 +204,10 @@ def pairs(results: Results) -> Figure | None:
                 axes.set_ylim(bottom=0)
                 style.label_ends(axes, ends)
 
-            alt = f"Radial distribution function of {pair.name}, {where}, one line a temperature."
+            alt = (
+                f"Radial distribution function of {pair.name}, {where}, one line for each "
+                "temperature."
+            )
             panels.append(
                 style.draw(
                     f"rdf-{functional}-{pair.name.replace('–', '-')}",
@@ -236,8 +242,8 @@ def pairs(results: Results) -> Figure | None:
         f"of the cell ({reach:.1f} Å), as far as every distance is seen once. An anion stands "
         "for its centre of mass."
         + (
-            f" No {text.listed(hidden)} distance lies within that reach: it takes a larger "
-            "supercell to see one."
+            f" No {text.listed(hidden)} distance is within this range: a larger supercell "
+            "is needed."
             if hidden
             else ""
         )

@@ -12,9 +12,9 @@ from borarun.report.results import Results
 def chapter(results: Results, blocks: Sequence[Block]) -> Section:
     """The section of the page that all who look at structure share."""
     intro = (
-        f"What disorders: which sites between the anions {results.mobile} takes, how the "
-        f"{text.formula(results.anion)} anions point, what lies around "
-        "what. From the frames of the ramps and of the runs at constant temperature whose "
-        "framework held."
+        f"The disorder: which sites {results.mobile} occupies, how the "
+        f"{text.formula(results.anion)} anions are oriented, and which neighbours the "
+        "atoms have. From the frames of the ramps and of the runs at constant "
+        "temperature with intact anions."
     )
     return Section("structure", "Structure", intro, blocks, late=True)

@@ -73,9 +73,9 @@ def hops(results: Results) -> Table | None:
         *(Column(way) for way in ways),
     )
     caption = (
-        "Hops in all runs, from one kind of site to another. In equilibrium each way is gone as "
-        "often as its reverse, within the scatter of counting; a run that shows otherwise is too "
-        "short."
+        "Hops in all runs, from one kind of site to another. In equilibrium each hop is "
+        "as frequent as its reverse, within counting statistics; otherwise the run is "
+        "too short."
     )
     return Table("hops", "Hops between sites", columns, rows, caption)
 
@@ -139,9 +139,9 @@ def barriers(results: Results) -> Table | None:
         Column("jumps"),
     )
     caption = (
-        "Arrhenius fits of the rates of the table before, by path, to set beside the activation "
-        "energy of D: the path that limits diffusion has about the same. 95 % intervals; counts "
-        "below ten enter by their Poisson likelihood."
+        "Arrhenius fits of the rates of the table before, by path, to compare with the "
+        "activation energy of D: that of the path that limits diffusion is about the "
+        "same. 95 % intervals; counts below ten enter by their Poisson likelihood."
     )
     return Table("jump_barriers", "Barriers of the jumps", columns, rows, caption)
 
@@ -180,7 +180,7 @@ def shells(results: Results) -> Table | None:
         Column("neighbours in it", "", 3),
     )
     caption = (
-        "Neighbours up to the minimum behind the first peak of g(r). Pairs whose first shell "
-        "does not end within half the width of the cell are left out."
+        "Neighbours up to the minimum behind the first peak of g(r). Pairs whose first "
+        "shell extends beyond half the width of the cell are not listed."
     )
     return Table("shells", "First shells", columns, rows, caption)

@@ -40,8 +40,7 @@ def _wrong_orders(results: Results) -> list[tuple[str, Block | None]]:
         if cell.below:
             found.setdefault((cell.functional, cell.below), []).append(cell.phase)
     statement = (
-        "{} gives the wrong order of phases: {} is lower in energy than {}, which is "
-        "stable in experiments."
+        "{} gives the wrong order of phases: it puts {} below {}, which is stable in experiments."
     )
     return [
         ("", Note(statement.format(functional, text.listed(phases), stable), "warning"))

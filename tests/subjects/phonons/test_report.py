@@ -191,8 +191,8 @@ def test_the_page_ranks_the_functionals_and_warns(page: Path) -> None:
     assert float(ranking[0]["score (cm⁻¹)"]) == pytest.approx(1 / PER_CM_IN_MEV, rel=0.01)
     text = (page / "report.html").read_text(encoding="utf-8")
     assert (
-        "PBE gets the order of phases wrong: it puts P2_1/n below Pa-3, which is measured to "
-        "be stable." in text
+        "PBE gives the wrong order of phases: it puts P2_1/n below Pa-3, which is stable in "
+        "experiments." in text
     )
     assert (
         "Pa-3 with PBE has 1 imaginary mode at the 11 points of the mesh, down to −3 meV." in text

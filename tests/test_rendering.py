@@ -36,7 +36,7 @@ def test_tasks_known_before_running_are_written_and_run_by_hand(mini_study: Path
     assert {directory.parent for directory in directories} == {
         mini_study.parent / "rendered" / "training_set"
     } and len(directories) == 2
-    assert "more tasks are known but wait for results" in last
+    assert "more tasks wait for results" in last
     subprocess.run([directories[0] / "run.sh"], check=True, timeout=300)
     assert result_of(directories[0])["facts"]["n_labels"] == 20
     assert not Store(Places.of(mini_study.parent / "runs", "mini").store).keys()

@@ -181,7 +181,7 @@ def test_mlp_tells_whether_it_was_built_with_mpi() -> None:
     )
     told = train.read(f"mlp serial version, {by}")
     assert (
-        told.trouble == "was built without MPI: 4 of it would each train for themselves"
+        told.trouble == "was built without MPI: 4 processes would each train separately"
         and "cores to 1" in told.remedy
     )
     assert len(mlip_3.probes(Program())) == 1

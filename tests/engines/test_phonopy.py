@@ -193,7 +193,7 @@ def test_what_is_missing_or_no_number_is_refused(solved: Path, tmp_path: Path) -
     np.savez(directory / "phonons.npz", **arrays)
     size = (directory / "phonons.npz").stat().st_size
     Ending(result={**result_of(directory), "bytes": size}).write(directory)
-    with pytest.raises(ParseError, match="dos/total that are no numbers"):
+    with pytest.raises(ParseError, match="dos/total that are not numbers"):
         phonopy.parse(PHONONS, directory)
 
 
@@ -203,9 +203,9 @@ def test_forces_of_other_atoms_are_refused(nacl: Frames, forces: Frames, tmp_pat
         lambda number, atoms: np.zeros((len(atoms), 3)),
     )
     for name, labels, message in (
-        ("count", forces.take([0]), "forces of 1 displacements were given, 2 are needed"),
-        ("atoms", forces.take([1, 0]), "belong to other positions"),
-        ("positions", moved, "belong to other positions"),
+        ("count", forces.take([0]), "there are forces of 1 displacements, and 2 are needed"),
+        ("atoms", forces.take([1, 0]), "are of other positions"),
+        ("positions", moved, "are of other positions"),
     ):
         with pytest.raises(EngineError, match=message):
             done(PHONONS, tmp_path / name, structure=nacl, labels=[labels])

@@ -173,7 +173,7 @@ def test_keys_of_pw_can_be_added_and_borarun_s_own_not_overruled() -> None:
         and "'smearing'" in text
     )
     for espresso, message in [
-        ({"ecutwfc": 30}, "follows from borarun's own settings"),
+        ({"ecutwfc": 30}, "is set by borarun"),
         ({"mixng_beta": 0.3}, "pw.x has no key mixng_beta"),
         ({"diagonalization": "cg'\n/"}, "characters"),
     ]:

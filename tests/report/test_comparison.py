@@ -165,7 +165,7 @@ def test_phases_are_compared_with_themselves_only(results: Results) -> None:
         phase="disordered",
     )
     (found,) = compare(with_values(unknown, value))
-    assert "which phase ours is in was not found" in found.remark
+    assert "the phase of our value is unknown" in found.remark
 
 
 def test_volumes_and_diffusivities_are_compared(results: Results) -> None:

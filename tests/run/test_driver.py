@@ -172,7 +172,7 @@ def test_interrupt_ends_everything_and_says_how_to_go_on(mini_study: Path) -> No
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole foreground group
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
-    assert "run the same command to go on" in output
+    assert "Run the same command again to continue" in output
     assert "Traceback" not in output
     _wait_for_silence(mini_study)
 

@@ -227,5 +227,7 @@ def test_a_file_system_without_permissions_takes_no_keys(
 ) -> None:
     tmp_path.chmod(0o755)
     monkeypatch.setattr(Path, "chmod", lambda *_: None)
-    with pytest.raises(StoreError, match=r"does not let borarun close it \(mode 755\).*--runs"):
+    with pytest.raises(
+        StoreError, match=r"borarun cannot change that on this file system \(mode 755\).*--runs"
+    ):
         close(tmp_path)

@@ -99,7 +99,7 @@ def test_a_file_under_licence_is_not_passed_on(store: Store) -> None:
         SITE,
     )
     with pytest.raises(
-        StoreError, match=r"a POTCAR of VASP in texts/potcar\. .* leave its stage out"
+        StoreError, match=r"a POTCAR of VASP in texts/potcar\. .* leave out its stage"
     ):
         share(store, TASK.key, io.BytesIO())
 

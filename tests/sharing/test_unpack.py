@@ -45,7 +45,7 @@ def test_a_member_that_was_changed(contents: Contents, place: Path, which: int) 
     name, content = contents.members[which]
     contents.fitting = False
     contents.change(name, content.replace(b"i", b"j"))
-    refused(contents, place, "has another hash than the manifest says: it was changed")
+    refused(contents, place, "does not have the hash in the manifest: it was changed")
 
 
 def test_a_bit_that_fell_over(packed: Path, contents: Contents, place: Path) -> None:
@@ -359,7 +359,7 @@ def test_a_study_that_is_not_there(contents: Contents, place: Path) -> None:
 
 
 def test_a_disk_that_is_full(packed: Path, place: Path) -> None:
-    with largest_file(10_000), pytest.raises(StoreError, match=r"there: no room to write it"):
+    with largest_file(10_000), pytest.raises(StoreError, match=r"there: no space left to write it"):
         unpack(packed, place)
 
 
@@ -388,7 +388,7 @@ def test_a_store_whose_disk_is_full_stays_as_it_was(
     def full(self: Store, key: str, file: Path) -> list[Path]:
         calls.append(key)
         if len(calls) == 2:
-            raise StoreError(f"{self.root}: no room to write it.")
+            raise StoreError(f"{self.root}: no space left to write it.")
         return adopt(self, key, file)
 
     monkeypatch.setattr(Store, "adopt", full)

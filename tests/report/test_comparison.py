@@ -118,8 +118,8 @@ def test_an_activation_energy_is_set_beside_the_same_quantity(results: Results) 
     assert beside("D")[0] == of_D.value
     assert beside("sigma")[0] == of_sigma.value < of_D.value
     assert beside(None)[0] == of_sigma.value
-    assert "does not say of what" in beside(None)[1]
-    assert "does not say of what" not in beside("D")[1]
+    assert "does not say which activation energy" in beside(None)[1]
+    assert "does not say which activation energy" not in beside("D")[1]
 
 
 def test_only_the_same_vacancy_content_is_compared(results: Results) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from borarun.messages import Section, WithheldError
 from borarun.protocol import Header
 from borarun.units import FS_PER_PS
+from borarun.values import CellMode
 
 Place = tuple[str, ...]
 Finding = tuple[Place, str]
@@ -130,7 +131,7 @@ class Held(Production):
         @property
         def time_ps(self) -> float: ...
         @property
-        def cell(self) -> str: ...
+        def cell(self) -> CellMode: ...
         @property
         def pressure_bar(self) -> float: ...
 

@@ -6,16 +6,20 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Literal, NotRequired, Protocol, TypedDict, Unpack
 
 from borarun.dynamics import Held
+from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps.deck import Grade, Segment
 from borarun.engines.potential.base import PotentialSection
+from borarun.engines.reference.base import Asked
 from borarun.engines.registry import ENGINES
 from borarun.frames import Frames
+from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import About, Input, Json, Record, Ref, Task, ref_of
+from borarun.task import About, Input, Record, Ref, Settings, Task, ref_of
 
 Records = Mapping[str, Record]
 """The records that exist, by task key; failures among them."""
@@ -68,9 +72,18 @@ def derive_seed(seed: int, *parts: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (2**31 - 1) + 1
 
 
+class ToldOfTask(TypedDict):
+    """What is told of a task beside its settings."""
+
+    stage: str
+    label: str
+    about: About
+    inputs: NotRequired[Mapping[str, Product]]
+
+
 def make_task(
     engine: str,
-    settings: Mapping[str, Any],
+    settings: Settings,
     *,
     stage: str,
     label: str,
@@ -80,32 +93,32 @@ def make_task(
     cores: int = 1,
     **priced_by: float,
 ) -> Task:
-    """A task with its engine's defaults filled in, its version and its cost, which may depend on
-    more than settings and atoms (``priced_by``).
+    """A task with its engine's version and its cost, which may depend on more than settings and
+    atoms (``priced_by``).
     """
     module = ENGINES[engine]
-    complete = module.Settings(**settings)
     return Task(
         engine=engine,
-        settings=complete.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json"),
         inputs=dict(inputs or {}),
-        version=module.version(complete),
+        version=module.version(settings),
         stage=stage,
         label=label,
         about=about,
         cores=cores,
-        cost=module.cost(complete, n_atoms, **priced_by),
+        cost=module.cost(settings, n_atoms, **priced_by),
     )
 
 
-def reference_task(study: Study, settings: Mapping[str, Any], **about_it: Any) -> Task:
-    """A task of the study's reference engine: ``settings`` of the operation, and what the study
-    says of the engine.
+def reference_task(study: Study, asked: Asked, *, n_atoms: int, **told: Unpack[ToldOfTask]) -> Task:
+    """A task of the study's reference engine: what is ``asked`` of it, and what the study says of
+    the engine.
     """
     ours = study.reference.settings()
     if "kpoints" in ours:
         ours["kpoints_cell_A"] = _edges_A(study.phase_text(study.phase))
-    return make_task(study.reference.engine, {**ours, **settings}, **about_it)
+    complete = ENGINES[study.reference.engine].Settings.model_validate({**ours, **asked})
+    return make_task(study.reference.engine, complete, n_atoms=n_atoms, **told)
 
 
 @cache
@@ -114,13 +127,15 @@ def _edges_A(text: str) -> tuple[float, ...]:
     return tuple(Frames.from_extxyz(text)[0].cell.lengths().tolist())
 
 
-def md_task(study: Study, settings: Mapping[str, Any], *, n_atoms: int, **about_it: Any) -> Task:
-    """A LAMMPS run with the study's potential, and priced by it."""
+def md_task(
+    study: Study, run: lammps.Settings, *, n_atoms: int, **told: Unpack[ToldOfTask]
+) -> Task:
+    """A run of LAMMPS with the study's potential, and priced by it."""
     potential = study.section(PotentialSection)
     assert potential is not None
-    settings = {"potential": potential.FORM, **settings}
+    run = run.model_copy(update={"potential": potential.FORM})
     price = potential.atom_step_us
-    return make_task("lammps", settings, n_atoms=n_atoms, atom_step_us=price, **about_it)
+    return make_task("lammps", run, n_atoms=n_atoms, atom_step_us=price, **told)
 
 
 def potential_inputs(study: Study, potential: Ref) -> dict[str, Product]:
@@ -144,46 +159,46 @@ def held_run(
     temperature_K: float,
     vacancies: int,
     seed: int,
-    **about_it: Any,
+    stage: str,
+    label: str,
+    about: About,
 ) -> Task:
     """A run that is heated to a temperature, equilibrated there, and then sampled as ``section``
     says, in the segment ``produce``.
     """
-    held = {"from_K": temperature_K, "to_K": temperature_K}
+    held_K = {"from_K": temperature_K, "to_K": temperature_K}
+    run = lammps.Settings(
+        cell=Cell(
+            text=text,
+            supercell=study.supercell,
+            mobile=study.material.mobile,
+            vacancies=vacancies,
+            seed=seed,
+        ),
+        segments=(
+            Segment(
+                name="heat",
+                time_ps=section.heat_ps(temperature_K),
+                from_K=section.from_K,
+                to_K=temperature_K,
+            ),
+            Segment(name="equilibrate", time_ps=section.equilibration_ps, **held_K),
+            Segment(
+                name="produce",
+                time_ps=section.time_ps,
+                **held_K,
+                sample_every_fs=section.sample_every_fs,
+            ),
+        ),
+        timestep_fs=section.timestep_fs,
+        mode=section.cell,
+        pressure_bar=section.pressure_bar,
+        seed=seed,
+        grade=production_grade(study),
+    )
+    n_atoms = study.n_atoms(study.supercell)
     return md_task(
-        study,
-        {
-            "cell": {
-                "text": text,
-                "supercell": study.supercell,
-                "mobile": study.material.mobile,
-                "vacancies": vacancies,
-                "seed": seed,
-            },
-            "segments": [
-                {
-                    "name": "heat",
-                    "time_ps": section.heat_ps(temperature_K),
-                    "from_K": section.from_K,
-                    "to_K": temperature_K,
-                },
-                {"name": "equilibrate", "time_ps": section.equilibration_ps, **held},
-                {
-                    "name": "produce",
-                    "time_ps": section.time_ps,
-                    **held,
-                    "sample_every_fs": section.sample_every_fs,
-                },
-            ],
-            "timestep_fs": section.timestep_fs,
-            "mode": section.cell,
-            "pressure_bar": section.pressure_bar,
-            "seed": seed,
-            "grade": production_grade(study),
-        },
-        inputs=inputs,
-        n_atoms=study.n_atoms(study.supercell),
-        **about_it,
+        study, run, n_atoms=n_atoms, stage=stage, label=label, about=about, inputs=inputs
     )
 
 
@@ -254,14 +269,17 @@ def train_task(
         inputs["selected"] = selected
     if start is not None:
         inputs["potential"] = start
-    return make_task(
-        potential.engine,
+    settings = ENGINES[potential.engine].Settings.model_validate(
         {
             "operation": "train",
             **potential.training(),
             "validation_fraction": training.validation_fraction,
             "seed": derive_seed(study.seed, "training", functional),
-        },
+        }
+    )
+    return make_task(
+        potential.engine,
+        settings,
         inputs=inputs,
         stage=stage,
         label=f"{functional}, training {number}",
@@ -287,13 +305,11 @@ def select_task(
     learning = study.section(ActiveLearning)
     assert section is not None and learning is not None
     state = section.SELECTION
+    asked = {"operation": "select", "max_selected": learning.max_labels_per_round}
+    settings = ENGINES[section.engine].Settings.model_validate({**asked, **section.selecting()})
     return make_task(
         section.engine,
-        {
-            "operation": "select",
-            "max_selected": learning.max_labels_per_round,
-            **section.selecting(),
-        },
+        settings,
         inputs={"potential": potential, state: Ref(potential.key, state), "candidates": candidates},
         stage=stage,
         label=label,
@@ -308,15 +324,15 @@ search.
 """
 
 
-def production_grade(study: Study) -> dict[str, Json] | None:
+def production_grade(study: Study) -> Grade | None:
     """Grade settings of production runs: the thresholds of active learning, watched less often;
     None without active learning.
     """
     section = study.section(ActiveLearning)
     if section is None:
         return None
-    return {
-        "every": PRODUCTION_GRADE_EVERY,
-        "threshold_save": section.threshold_break,
-        "threshold_break": section.threshold_break,
-    }
+    return Grade(
+        every=PRODUCTION_GRADE_EVERY,
+        threshold_save=section.threshold_break,
+        threshold_break=section.threshold_break,
+    )

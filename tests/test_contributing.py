@@ -49,6 +49,7 @@ class Squeeze(Section):
     "stage.py": '''"""Squeezing: a short run with the reference."""
 
 from borarun.stage import Expansion, Products, Records, reference_task
+from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.squeeze.section import Squeeze
 from borarun.task import About
@@ -72,7 +73,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 {
                     "operation": "aimd",
                     "functional": functional,
-                    "cell": {"text": study.phase_text(study.phase)},
+                    "cell": Cell(text=study.phase_text(study.phase)),
                     "temperature_K": section.temperature_K,
                     "time_ps": 0.005,
                     "timestep_fs": 0.5,

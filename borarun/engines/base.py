@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Protocol, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from borarun.frames import Frames
 from borarun.messages import Section, did_you_mean
@@ -225,7 +225,7 @@ class Engine(Protocol):
     RESUMABLE: bool
 
     @property
-    def Settings(self) -> type[BaseModel]:
+    def Settings(self) -> type[Settings]:
         """The model of the engine's settings."""
 
     @property

@@ -173,9 +173,9 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
             f"the engine {engine} does not know {', '.join(strange)}. Take another engine, "
             f"e.g. `{{engine: sevennet}}`.",
         )
-    said = study.reference.settings()
+    asked = {"operation": "label", "functional": next(iter(can))}
     try:
-        ENGINES[engine].Settings(operation="label", functional=next(name for name in can), **said)
+        ENGINES[engine].Settings.model_validate({**asked, **study.reference.settings()})
     except ValidationError as error:
         for problem in error.errors():
             yield (

@@ -760,7 +760,7 @@ class TestLabel:
         def key(**keys: Any) -> str:
             return make_task(
                 "vasp",
-                {**LIH, "operation": "label", "functional": "PBE", **keys},
+                engine.Settings(**LIH, operation="label", functional="PBE", **keys),
                 stage="",
                 label="",
                 about=About(),
@@ -1131,7 +1131,7 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
     def done(operation: str, inputs: dict[str, Ref], **keys: Any) -> Any:
         task = make_task(
             "vasp",
-            {"operation": operation, **common, **keys},
+            engine.Settings(operation=operation, **common, **keys),
             stage="test",
             label=operation,
             about=About(),

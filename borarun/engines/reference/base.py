@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Required, Self, TypedDict
 
 import numpy as np
 from pydantic import (
@@ -81,6 +81,24 @@ class ReferenceSection(Section):
     def settings(self) -> dict[str, Any]:
         """What of it is part of the settings of every task."""
         return self.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+
+
+class Asked(TypedDict, total=False):
+    """What a stage asks of a reference engine: see ``ReferenceSettings``."""
+
+    operation: Required[Literal["relax", "label", "aimd"]]
+    functional: Required[str]
+    part: tuple[int, int]
+    contacts: Contacts
+    cell: Cell
+    fmax_eV_per_A: float
+    max_steps: int
+    temperature_K: float
+    time_ps: float
+    timestep_fs: float
+    sample_every_fs: float
+    friction_per_ps: float
+    seed: int
 
 
 class ReferenceSettings(Settings):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps.deck import Grade, Segment
 from borarun.engines.potential.base import PotentialSection
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.operations.potential import Selected
@@ -30,6 +32,7 @@ from borarun.stage import (
     start_structure,
     train_task,
 )
+from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
 from borarun.task import About, Ref, Task, items_of, ref_of
@@ -143,46 +146,47 @@ class _Loop:
     def _explorations(self, number: int) -> list[Task]:
         section = self.study.section(ActiveLearning)
         assert section is not None
-        segments = [
-            {
-                "name": "heat",
-                "time_ps": section.heating_ns * PS_PER_NS,
-                "from_K": section.from_K,
-                "to_K": section.to_K,
-            },
-            {
-                "name": "hold",
-                "time_ps": section.hold_ns * PS_PER_NS,
-                "from_K": section.to_K,
-                "to_K": section.to_K,
-            },
-        ]
+        segments = (
+            Segment(
+                name="heat",
+                time_ps=section.heating_ns * PS_PER_NS,
+                from_K=section.from_K,
+                to_K=section.to_K,
+            ),
+            Segment(
+                name="hold",
+                time_ps=section.hold_ns * PS_PER_NS,
+                from_K=section.to_K,
+                to_K=section.to_K,
+            ),
+        )
         tasks = []
         for vacancies in section.vacancies:
             for run in range(section.runs):
                 seed = derive_seed(self.study.seed, NAME, self.functional, number, vacancies, run)
+                settings = lammps.Settings(
+                    cell=Cell(
+                        text=self.text,
+                        supercell=section.supercell,
+                        mobile=self.study.material.mobile,
+                        vacancies=vacancies,
+                        seed=seed,
+                    ),
+                    segments=segments,
+                    timestep_fs=section.timestep_fs,
+                    mode=section.cell,
+                    seed=seed,
+                    grade=Grade(
+                        every=section.grade_every_steps,
+                        threshold_save=section.threshold_save,
+                        threshold_break=section.threshold_break,
+                        anion=self.study.material.anion,
+                        mobile=self.study.material.mobile,
+                    ),
+                )
                 task = md_task(
                     self.study,
-                    {
-                        "cell": {
-                            "text": self.text,
-                            "supercell": section.supercell,
-                            "mobile": self.study.material.mobile,
-                            "vacancies": vacancies,
-                            "seed": seed,
-                        },
-                        "segments": segments,
-                        "timestep_fs": section.timestep_fs,
-                        "mode": section.cell,
-                        "seed": seed,
-                        "grade": {
-                            "every": section.grade_every_steps,
-                            "threshold_save": section.threshold_save,
-                            "threshold_break": section.threshold_break,
-                            "anion": self.study.material.anion,
-                            "mobile": self.study.material.mobile,
-                        },
-                    },
+                    settings,
                     inputs={
                         **potential_inputs(self.study, self.potential),
                         **self.start,

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from itertools import product
 
+from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps.deck import Segment
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.stage import (
     Expansion,
@@ -17,9 +19,10 @@ from borarun.stage import (
     production_grade,
     production_starts,
 )
+from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.heating.section import Heating
-from borarun.task import About, Json, Ref
+from borarun.task import About, Ref
 
 NAME = "heating"
 
@@ -54,36 +57,37 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
             what = f"{functional}, {plural(vacancies, 'vacancy')}"
             at = f" at {heating:g} K/ps" if len(ramps) > 1 else ""
             which = f", run {run + 1}" if section.runs > 1 else ""
-            place: dict[str, Json] = {
-                "text": text,
-                "supercell": study.supercell,
-                "mobile": study.material.mobile,
-                "vacancies": vacancies,
-                "seed": seed,
-            }
+            place = Cell(
+                text=text,
+                supercell=study.supercell,
+                mobile=study.material.mobile,
+                vacancies=vacancies,
+                seed=seed,
+            )
             inputs = start
             for branch, begin, end, rate in (
                 ("heating", section.from_K, section.to_K, heating),
                 ("cooling", section.to_K, section.from_K, cooling),
             ):
-                segment = {
-                    "name": branch,
-                    "time_ps": section.ramp_ps(rate),
-                    "from_K": begin,
-                    "to_K": end,
-                    "sample_every_fs": section.sample_every_fs,
-                }
+                segment = Segment(
+                    name=branch,
+                    time_ps=section.ramp_ps(rate),
+                    from_K=begin,
+                    to_K=end,
+                    sample_every_fs=section.sample_every_fs,
+                )
+                settings = lammps.Settings(
+                    cell=place,
+                    segments=(segment,),
+                    timestep_fs=section.timestep_fs,
+                    mode=section.cell,
+                    pressure_bar=section.pressure_bar,
+                    seed=seed,
+                    grade=production_grade(study),
+                )
                 task = md_task(
                     study,
-                    {
-                        "cell": place,
-                        "segments": [segment],
-                        "timestep_fs": section.timestep_fs,
-                        "mode": section.cell,
-                        "pressure_bar": section.pressure_bar,
-                        "seed": seed,
-                        "grade": production_grade(study),
-                    },
+                    settings,
                     inputs=inputs,
                     stage=NAME,
                     label=f"{what}, {branch}{at}{which}",
@@ -101,6 +105,6 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 if record is not None and record.done and record.facts(MolecularDynamics).cut_short:
                     # what is left of it is no crystal at the temperature from which to cool
                     break
-                place = {}
+                place = Cell()
                 inputs = {**start, "structure": Ref(task.key, "last")}
     return Expansion(tuple(tasks))

@@ -5,8 +5,9 @@ the frequencies.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
+from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.phonopy.engine import count_displacements
 from borarun.operations.phonons import Displaced
 from borarun.stage import Expansion, Product, Products, Records, make_task, reference_task
@@ -78,22 +79,27 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
 
 
 def _task(
-    study: Study, operation: str, phase: str, functional: str, inputs: dict[str, Product]
+    study: Study,
+    operation: Literal["displace", "phonons"],
+    phase: str,
+    functional: str,
+    inputs: dict[str, Product],
 ) -> Task:
     section = study.section(Phonons)
     assert section is not None
-    settings: dict[str, Any] = {
-        "operation": operation,
-        "supercell": section.supercell,
-        "displacement_A": section.displacement_A,
-    }
+    settings = phonopy.Settings(
+        operation=operation, supercell=section.supercell, displacement_A=section.displacement_A
+    )
     if operation == "phonons":
-        settings |= {
-            "mesh": section.mesh,
-            "width_THz": section.width_meV / THZ_IN_MEV,
-            "path": section.band_path or "",
-            "temperatures_K": section.temperatures_K,
-        }
+        settings = phonopy.Settings(
+            operation=operation,
+            supercell=section.supercell,
+            displacement_A=section.displacement_A,
+            mesh=section.mesh,
+            width_THz=section.width_meV / THZ_IN_MEV,
+            path=section.band_path or "",
+            temperatures_K=section.temperatures_K,
+        )
     about = Displacements if operation == "displace" else Frequencies
     return make_task(
         "phonopy",

@@ -31,7 +31,7 @@ from borarun.subjects.potential.results import (
     Training,
 )
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.subjects.training_set.stage import Contacts, FirstLabels, Sampling
+from borarun.subjects.training_set.stage import FirstLabels, Sampling, Touching
 from borarun.task import About
 from borarun.units import EV_PER_A3_IN_KBAR, FS_PER_PS
 
@@ -69,7 +69,7 @@ def learning(study: Study, source: Source, functional: str) -> Learning:
         functional=functional,
         n_given=n_given,
         n_initial=n_given + sum(d.facts(Labelled).n_labels for d in first),
-        n_pushed=sum(d.facts(Labelled).n_labels for d in first if isinstance(d.about, Contacts)),
+        n_pushed=sum(d.facts(Labelled).n_labels for d in first if isinstance(d.about, Touching)),
         trainings=trainings,
         rounds=tuple(_round(source, functional, number, by_number) for number in numbers),
         parity=_parity(source, trained[-1]) if trained else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from borarun.stage import Expansion, Product, Products, Records, reference_task
+from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.relax.section import Relax
 from borarun.task import About, Ref
@@ -30,7 +31,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 {
                     "operation": "relax",
                     "functional": functional,
-                    "cell": {"text": study.phase_text(phase)},
+                    "cell": Cell(text=study.phase_text(phase)),
                     "fmax_eV_per_A": section.max_force_eV_per_A,
                     "max_steps": section.max_steps,
                 },

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
+from borarun.contacts import Contacts
 from borarun.stage import (
     Expansion,
     Product,
@@ -19,6 +20,7 @@ from borarun.stage import (
     reference_task,
     start_structure,
 )
+from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.training_set.section import TrainingSet
 from borarun.task import About, Given, Input, Ref, Task
@@ -51,7 +53,7 @@ class LabellingAgain(Sampling):
     part: int
 
 
-class Contacts(FirstLabels):
+class Touching(FirstLabels):
     """A part of the close contacts and strained bonds."""
 
     operation: Literal["contacts"] = "contacts"
@@ -84,13 +86,13 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     {
                         "operation": "aimd",
                         "functional": functional,
-                        "cell": {
-                            "text": text,
-                            "supercell": aimd.supercell,
-                            "mobile": study.material.mobile,
-                            "vacancies": vacancies,
-                            "seed": seed,
-                        },
+                        "cell": Cell(
+                            text=text,
+                            supercell=aimd.supercell,
+                            mobile=study.material.mobile,
+                            vacancies=vacancies,
+                            seed=seed,
+                        ),
                         "temperature_K": temperature,
                         "time_ps": aimd.time_ps,
                         "timestep_fs": aimd.timestep_fs,
@@ -190,19 +192,19 @@ def _contacts(
                 "operation": "label",
                 "functional": functional,
                 "part": (part, parts),
-                "cell": {"text": text, "supercell": section.dynamics.supercell},
-                "contacts": {
-                    "number": section.contacts,
-                    "strained": section.strained_bonds,
-                    "anion": study.material.anion,
-                    "mobile": study.material.mobile,
-                    "seed": derive_seed(study.seed, NAME, functional, "contacts"),
-                },
+                "cell": Cell(text=text, supercell=section.dynamics.supercell),
+                "contacts": Contacts(
+                    number=section.contacts,
+                    strained=section.strained_bonds,
+                    anion=study.material.anion,
+                    mobile=study.material.mobile,
+                    seed=derive_seed(study.seed, NAME, functional, "contacts"),
+                ),
             },
             inputs=inputs,
             stage=NAME,
             label=f"{functional}, {what} {part + 1} of {parts}",
-            about=Contacts(functional=functional, part=part),
+            about=Touching(functional=functional, part=part),
             n_atoms=study.n_atoms(section.dynamics.supercell) * math.ceil(number / parts),
         )
         for part in range(parts)

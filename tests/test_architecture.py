@@ -227,3 +227,40 @@ print(*{"matplotlib", "zarr", "parsl", "plotly"} & sys.modules.keys())
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["section", "section stage", ""]
+
+
+TYPED_ROOMS = ("stage.py", "plan.py", "verdicts.py", "operations", "subjects", "report")
+"""What passes between stages, engines and the report is of a class; what is read from JSON is in
+``store.py``, ``sharing/`` and the engines' readers.
+"""
+
+UNTYPED = {
+    ("borarun/report/results.py", "to_json"),  # ``results.json``, written and not read
+}
+
+
+def test_no_untyped_dictionary_crosses_between_rooms() -> None:
+    """No function of these rooms takes or gives a ``dict[str, Any]``, and no class of theirs has
+    one.
+    """
+    found = set()
+    for path in MODULES:
+        place = path.relative_to(ROOT / "borarun").parts[0]
+        if place not in TYPED_ROOMS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                arguments = [*node.args.args, *node.args.kwonlyargs]
+                hints = [argument.annotation for argument in arguments] + [node.returns]
+                name = node.name
+            elif isinstance(node, ast.ClassDef):
+                hints = [each.annotation for each in node.body if isinstance(each, ast.AnnAssign)]
+                name = node.name
+            else:
+                continue
+            if name.startswith("_"):  # of its own module alone
+                continue
+            told = [ast.unparse(hint) for hint in hints if hint is not None]
+            if any(re.search(r"\[str, (Any|Json)\]|\bJson\b", hint) for hint in told):
+                found.add((path.relative_to(ROOT).as_posix(), name))
+    assert found == UNTYPED

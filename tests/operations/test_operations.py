@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from borarun.operations import OPERATIONS
 from borarun.operations.base import Array, Facts, Quantity, misfits, mistakes, quantities
 from borarun.operations.dynamics import Ended, MolecularDynamics
-from borarun.operations.phonons import Displaced
+from borarun.operations.phonons import Displaced, HarmonicPhonons
+from borarun.operations.potential import Selected, Trained
 from borarun.operations.reference import Labelled, Relaxed, Sampled
+from borarun.task import Record
 
 RELAXED = {
     "energy_eV_per_atom": -5.2,
@@ -107,3 +109,58 @@ def test_the_letters_of_a_shape_are_as_many_as_the_axes() -> None:
     with pytest.raises(ValueError, match="place"):
         Array("place", "", shape="F 3", dims=("frame",))
     assert MolecularDynamics.POSITIONS.shape == ("N", "3", "F")
+
+
+MADE_BEFORE: dict[type[Facts], dict[str, object]] = {
+    Relaxed: RELAXED,
+    Labelled: {"n_labels": 40},
+    Sampled: {"n_labels": 4, "temperature_K": 990.0, "steps": 400, "ensemble": "NPT"},
+    Trained: {
+        "level": 8,
+        "n_parameters": 163,
+        "n_train": 36,
+        "n_valid": 4,
+        "evaluations": 40,
+        "errors": {
+            part: {"energy_meV_per_atom": 1.5, "forces_eV_per_A": 0.1, "stress_kbar": 1.0}
+            for part in ("train", "valid")
+        },
+        "ranges": {
+            "energy_eV_per_atom": [-5.21, -5.04],
+            "forces_eV_per_A": [-9.1, 8.7],
+            "stress_kbar": [-55.0, 61.0],
+        },
+    },
+    Selected: {"n_candidates": 2, "n_selected": 1, "grades": [14.2, 3.0]},
+    MolecularDynamics: {
+        "stop": "extrapolation",
+        "steps": 80,
+        "time_fs": 40.0,
+        "n_frames": 7,
+        "n_candidates": 2,
+        "grade_max": None,
+        "min_distance_A": 1.1,
+        "segments": ["heat", "hold"],
+    },
+    Displaced: {"n_displacements": 26},
+    HarmonicPhonons: {
+        "n_displacements": 26,
+        "n_atoms_primitive": 104,
+        "elements": ["Li", "B", "H"],
+        "n_q_points": 11,
+        "n_imaginary": 0,
+        "lowest_THz": -0.01,
+        "highest_THz": 76.2,
+        "zero_point_energy_eV_per_atom": 0.17,
+        "acoustic_sum_eV_per_A2": 1e-3,
+        "force_drift_eV_per_A": 1e-5,
+        "band_labels": ["G", "X"],
+    },
+}
+"""Facts as borarun stored them when they were dictionaries, the newest ones left out."""
+
+
+@pytest.mark.parametrize("kind", OPERATIONS)
+def test_records_made_before_are_read(kind: type[Facts]) -> None:
+    record = Record("k", "e", "s", "l", MADE_BEFORE[kind])
+    assert record.facts(kind).stored() == MADE_BEFORE[kind]

@@ -148,7 +148,7 @@ def test_measured_peaks_change_no_key(mini_study: Path) -> None:
         (
             "width_meV: 2",
             "measured_peaks_meV: [93]",
-            "phonons.measured_peaks_per_cm: the measured peaks are given in meV already",
+            "phonons.measured_peaks_per_cm: repeats measured_peaks_meV",
         ),
         (
             "relax: {ground_state: Pa-3, measured_lattice_A: {Pa-3: [9.577, 9.577, 9.577]}}\n",

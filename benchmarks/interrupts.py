@@ -69,6 +69,10 @@ def interrupt(folder: Path, chance: random.Random, most_s: float) -> tuple[str, 
     """One run and its end: what came of it, and how long it took to end, s."""
     process = start(folder)
     number = chance.choice(NUMBERS)
+    if chance.random() < 0.8:  # the others are interrupted while Python loads
+        claim = folder / "runs/interrupted/driver.claim.1"
+        while process.poll() is None and not claim.exists():
+            time.sleep(0.05)
     try:
         process.wait(chance.uniform(0.0, most_s))
     except subprocess.TimeoutExpired:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from borarun.run.interrupts import EXIT_CODE, listening
+from borarun.run.interrupts import EXIT_CODE, leave, listening
 
 
 def main() -> None:
@@ -15,7 +13,12 @@ def main() -> None:
 
             run()
     except KeyboardInterrupt:
-        sys.exit(EXIT_CODE)
+        leave(EXIT_CODE)
+    except SystemExit as ended:
+        # Python itself would end by SIGINT where the request came while it ran code of a text.
+        if ended.code == EXIT_CODE:
+            leave(EXIT_CODE)
+        raise
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +46,15 @@ def test_what_is_ignored_stays_ignored() -> None:
             assert not asked()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_request_while_code_of_a_text_runs_ends_with_the_same_code(tmp_path: Path) -> None:
+    """As of dataclasses, while they are loaded: Python would end by SIGINT, whatever was caught."""
+    (tmp_path / "asked.py").write_text(
+        "import borarun.cli, borarun.__main__, os, signal\n"
+        "text = 'import os, signal; os.kill(os.getpid(), signal.SIGTERM)'\n"
+        "borarun.cli.main = lambda: borarun.cli._run(lambda: exec(text))\n"
+        "borarun.__main__.main()\n"
+    )
+    command = [sys.executable, "-m", "asked"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 130

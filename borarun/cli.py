@@ -190,15 +190,19 @@ def validate(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE", help="Files of studies, sites and published values.", show_default=False
+            metavar="FILE",
+            help="Files of studies, sites, published values and analyses.",
+            show_default=False,
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
     """Check files, and tell every mistake in them at once.
 
-    Files of studies, sites and published values. Each mistake comes with its place and the way out.
+    Files of studies, sites, published values and analyses. Each mistake comes with its place and
+    the way out.
     """
+    from borarun.given.load import load_analysis
     from borarun.kinds import kind_of
 
     problems = []
@@ -213,6 +217,8 @@ def validate(
             elif kind == "study":
                 study = load_study(path)
                 warnings, former = study.warnings, study.former
+            elif kind == "analysis":
+                load_analysis(path)
         except StudyError as error:
             problems += error.problems
             continue
@@ -717,6 +723,179 @@ def report(study_file: StudyFile, runs: Runs = RUNS) -> None:
 
 
 @app.command()
+def analyse(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="TRAJECTORY",
+            help="Files of trajectories, in any of many formats; or one YAML file that names them.",
+            show_default=False,
+        ),
+    ],
+    mobile: Annotated[
+        str | None,
+        typer.Option("--mobile", help="Element of the ions that move.", show_default=False),
+    ] = None,
+    anion: Annotated[
+        str | None,
+        typer.Option("--anion", help="Formula of one anion, e.g. B12H12 or O.", show_default=False),
+    ] = None,
+    temperatures_K: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--temperature",
+            help="Temperature, K; once for all files, or once for each in their order.",
+            show_default=False,
+        ),
+    ] = None,
+    timestep_fs: Annotated[
+        float | None,
+        typer.Option("--timestep-fs", help="Time step of the run, fs.", show_default=False),
+    ] = None,
+    interval_fs: Annotated[
+        float | None,
+        typer.Option(
+            "--interval-fs",
+            help="Time from one frame to the next, fs; where the file does not say it.",
+            show_default=False,
+        ),
+    ] = None,
+    elements: Annotated[
+        str | None,
+        typer.Option(
+            "--elements",
+            help="Elements of the atom types of a LAMMPS dump, in order, e.g. Li,B,H.",
+            show_default=False,
+        ),
+    ] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(
+            "--units",
+            help="LAMMPS's units of the run, if they are neither metal nor real.",
+            show_default=False,
+        ),
+    ] = None,
+    topology: Annotated[
+        str | None,
+        typer.Option(
+            "--topology",
+            help="File with the elements of an xtc, trr or dcd, such as a .gro or .pdb.",
+            show_default=False,
+        ),
+    ] = None,
+    mobile_charge: Annotated[
+        int | None,
+        typer.Option("--mobile-charge", help="Charge of a mobile ion, e; without it 1."),
+    ] = None,
+    formula: Annotated[
+        str | None,
+        typer.Option(
+            "--formula",
+            help="Formula unit without vacancies; without it, that of the first frame.",
+            show_default=False,
+        ),
+    ] = None,
+    supercell: Annotated[
+        str | None,
+        typer.Option(
+            "--supercell",
+            help="Unit cells along a, b and c in the simulated cell, e.g. 3,3,3.",
+            show_default=False,
+        ),
+    ] = None,
+    skip_ps: Annotated[
+        float | None,
+        typer.Option("--skip-ps", help="Leave out so much at the beginning, ps."),
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option("--stride", help="Keep one frame in so many.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option("--method", help="What computed the forces, e.g. PBE-D3.")
+    ] = "",
+    name: Annotated[
+        str, typer.Option("--name", help="Name of the results; without it, that of the file.")
+    ] = "",
+    runs: Runs = RUNS,
+) -> None:
+    """Analyse trajectories that you already have.
+
+    Diffusion, conductivity, structure, rotation of the anions and the checks, with the report of
+    borarun's own runs. Nothing is run.
+    """
+    from borarun.given.analyse import analyse as run_analysis
+    from borarun.given.load import SUFFIXES, load_analysis, of_flags, refuse_flags
+    from borarun.given.summary import HEADER, energies, rows
+    from borarun.places import Places
+    from borarun.report import write_report
+    from borarun.store import Store
+
+    material = {
+        "mobile": mobile,
+        "anion": anion,
+        "mobile_charge": mobile_charge,
+        "formula": formula,
+        "supercell": _numbers_of("--supercell", supercell),
+    }
+    reading = {
+        "timestep_fs": timestep_fs,
+        "interval_fs": interval_fs,
+        "elements": elements.split(",") if elements else None,
+        "units": units,
+        "topology": topology,
+        "skip_ps": skip_ps,
+        "stride": stride,
+    }
+    if files[0].suffix in SUFFIXES:
+        refuse_flags(
+            files,
+            {
+                **material,
+                **reading,
+                "temperature": temperatures_K,
+                "name": name or None,
+                "method": method or None,
+            },
+        )
+        analysis, folder = load_analysis(files[0]), files[0].parent
+    else:
+        folder = Path()
+        analysis = of_flags(
+            files,
+            temperatures_K or [],
+            material=material,
+            reading=reading,
+            name=name,
+            method=method,
+        )
+    places = Places.of(runs, analysis.name)
+    places.make()
+    results = run_analysis(analysis, folder, Store(places.store), _tell)
+    for remark in (*results.warnings, *(f"{gap.label}: {gap.reason}" for gap in results.gaps)):
+        _tell(f"note: {remark}")
+    table = Table(*HEADER, box=None, pad_edge=False)
+    for row in rows(results):
+        table.add_row(*row)
+    out.print(table)
+    for line in energies(results):
+        _say(line)
+    _say(str(write_report(results, places.study / "report")))
+
+
+def _numbers_of(flag: str, words: str | None) -> list[int] | None:
+    """Whole numbers between commas."""
+    if words is None:
+        return None
+    try:
+        return [int(word) for word in words.split(",")]
+    except ValueError:
+        raise StudyError(
+            Problem(flag, 0, "", f"must be whole numbers, as in 3,3,3 (got {words!r}).")
+        ) from None
+
+
+@app.command()
 def pack(
     study_file: StudyFile,
     runs: Runs = RUNS,
@@ -887,16 +1066,19 @@ def schema(
 ) -> None:
     """Print or write the JSON schemas of the files, for editors.
 
-    Of studies, sites and published values.
+    Of studies, sites, published values and analyses.
     """
     if directory is None:
         _say(json.dumps(study_schema(), indent=2))
         return
+    from borarun.given.load import analysis_schema
+
     make_folder(directory)
     for name, content in (
         ("study", study_schema()),
         ("site", site_schema()),
         ("published", published_schema()),
+        ("analysis", analysis_schema()),
     ):
         (directory / f"{name}.schema.json").write_text(json.dumps(content, indent=2) + "\n")
 

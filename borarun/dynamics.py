@@ -13,9 +13,11 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from ase.formula import Formula
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 from borarun.messages import Section, WithheldError
 from borarun.protocol import Header
+from borarun.task import Settings
 from borarun.units import FS_PER_PS
 from borarun.values import CellMode
 
@@ -37,6 +39,17 @@ MOST_STEPS = 1e10
 
 MOST_RUNS = 100_000
 """Of a section: what a driver was tried with (benchmarks/scale.py)."""
+
+
+class Stepped(Settings):
+    """What every task of molecular dynamics says of its steps, whoever ran it: borarun's LAMMPS, or
+    another program whose trajectory was given. All else that it says is passed over.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    timestep_fs: float
+    seed: int | None = None
 
 
 class Length(NamedTuple):

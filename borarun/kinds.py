@@ -1,5 +1,5 @@
-"""The files that people write, studies, sites and published values, told apart by what is
-in them.
+"""The files that people write, studies, sites, published values and analyses of given
+trajectories, told apart by what is in them.
 """
 
 from __future__ import annotations
@@ -10,22 +10,29 @@ from pathlib import Path
 from typing import Literal
 
 from borarun.errors import StudyError
+from borarun.given.model import Analysis
 from borarun.published import PublishedFile
 from borarun.site import Site
 from borarun.study import Study
 from borarun.yaml_file import read_yaml
 
-Kind = Literal["study", "site", "published"]
+Kind = Literal["study", "site", "published", "analysis"]
 
 _SHARED = Study.model_fields.keys() & Site.model_fields.keys()
 KEYS: dict[Kind, frozenset[str]] = {
     "study": frozenset(Study.model_fields.keys() - _SHARED),
     "site": frozenset(Site.model_fields.keys() - _SHARED),
     "published": frozenset(PublishedFile.model_fields.keys() - Study.model_fields.keys()),
+    "analysis": frozenset(Analysis.model_fields.keys() - Study.model_fields.keys()),
 }
 """Top-level keys that only the one kind has."""
 
-NAMES: dict[str, str] = {"study": "a study", "site": "a site", "published": "published values"}
+NAMES: dict[str, str] = {
+    "study": "a study",
+    "site": "a site",
+    "published": "published values",
+    "analysis": "an analysis",
+}
 
 
 def kind_of(path: Path) -> Kind:
@@ -58,12 +65,12 @@ def kind_of(path: Path) -> Kind:
         )
     hint = (
         "A study has `material` and `reference`, a site has `executors` or `programs`, a file of "
-        "published values has `sources` and `values`."
+        "published values has `sources` and `values`, an analysis has `trajectories`."
     )
     raise StudyError(
         root.problem(
             (),
-            "is neither a study nor a site nor published values (got the keys "
+            "is neither a study nor a site, published values or an analysis (got the keys "
             f"{', '.join(root.value):.100}). {hint}",
         )
     )

@@ -18,6 +18,7 @@ _TABLES: dict[Kind, tuple[Renamed, ...]] = {
     "study": IN_STUDIES,
     "site": IN_SITES,
     "published": (),
+    "analysis": (),
 }
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from borarun.cli import app
+from borarun.given.model import Analysis
 from borarun.messages import TAGS, Section
 from borarun.operations import OPERATIONS
 from borarun.operations.base import Array, Facts, FramesItem, Item
@@ -88,6 +89,13 @@ PUBLISHED = """\
 What the report sets our results beside: [Comparison](../comparison.md) explains it.
 """
 
+ANALYSIS = """\
+# The file of an analysis
+
+Trajectories that are there already: [Trajectories that you already have](../analyse.md) explains
+it.
+"""
+
 COMMANDS = """\
 # Commands
 
@@ -107,6 +115,7 @@ def pages() -> dict[str, str]:
         + "".join(sections(Site))
         + "".join(former(IN_SITES, "site.yaml")),
         "published-file.md": GENERATED + PUBLISHED + "".join(sections(PublishedFile)),
+        "analysis-file.md": GENERATED + ANALYSIS + "".join(sections(Analysis)),
         "command-line.md": GENERATED + COMMANDS + "".join(commands()),
     }
 

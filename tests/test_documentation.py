@@ -35,6 +35,7 @@ from borarun.cli import app
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps import md_watch
 from borarun.engines.moment_tensor.cost import MICROSECONDS_PER_ATOM
+from borarun.given.load import load_analysis
 from borarun.kinds import kind_of
 from borarun.mtp import active_set
 from borarun.mtp.potential import Potential
@@ -241,6 +242,8 @@ def test_examples_validate(block: Block, folder: Path) -> None:
     kind = kind_of(file)
     if kind == "published":
         assert read_published(file)[1] == []
+    elif kind == "analysis":
+        load_analysis(file)
     else:
         load_site(file) if kind == "site" else load_study(file)
 

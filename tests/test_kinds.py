@@ -46,6 +46,7 @@ def test_published_values_are_published_values(path: Path) -> None:
         ("name: x\nextends: other.yaml\n", "study"),
         ("name: x\nexecuters: {}\n", "site"),
         ("name: x\nmaterials: {}\n", "study"),
+        ("name: x\nmaterial: {}\nmethod: PBE\ntrajectories: []\n", "analysis"),
         ("reference: {}\nmaterial: {}\nprograms: {}\n", "study"),
     ],
 )
@@ -58,8 +59,8 @@ def test_most_keys_decide_and_else_those_that_were_meant(
 def test_a_file_that_tells_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         StudyError,
-        match=r"is neither a study nor a site nor published values \(got the keys borarun, "
-        r"name\)\. A study has `material`",
+        match=r"is neither a study nor a site, published values or an analysis \(got the keys "
+        r"borarun, name\)\. A study has `material`",
     ):
         kind_of(write(tmp_path, "borarun: 1\nname: x\n"))
 

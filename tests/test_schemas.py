@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from borarun.given.load import analysis_schema
 from borarun.published import published_schema
 from borarun.site import site_schema
 from borarun.study import study_schema
@@ -21,10 +22,16 @@ SHIPPED = {
     "study": [*PROJECT.glob("studies/*.yaml"), PROJECT / "borarun/new_study/study.yaml"],
     "site": [*PROJECT.glob("site-configs/*.yaml")],
     "published": [*PROJECT.glob("borarun/published/*.yaml")],
+    "analysis": [],
 }
 ALL = pytest.mark.parametrize(
     ("name", "schema"),
-    [("study", study_schema), ("site", site_schema), ("published", published_schema)],
+    [
+        ("study", study_schema),
+        ("site", site_schema),
+        ("published", published_schema),
+        ("analysis", analysis_schema),
+    ],
 )
 
 

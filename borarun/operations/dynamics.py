@@ -25,7 +25,9 @@ class Ended(Facts):
 
 
 class MolecularDynamics(Ended):
-    """A trajectory with the potential."""
+    """A trajectory with the potential, or one that was given, whose file says nothing of
+    temperature, energy and pressure.
+    """
 
     stop: Stop
     steps: int
@@ -59,11 +61,25 @@ class MolecularDynamics(Ended):
         dims=TRAJECTORY,
     )
     NUMBERS = Array("numbers", "atomic numbers", dtype="int32", shape="N", dims=("atom",))
-    TEMPERATURE = Array("thermo/temperature", "of the atoms", shape="F", unit="K", dims=("frame",))
-    POTENTIAL_ENERGY = Array(
-        "thermo/potential_energy", "of the cell", shape="F", unit="eV", dims=("frame",)
+    TEMPERATURE = Array(
+        "thermo/temperature",
+        "of the atoms",
+        optional=True,
+        shape="F",
+        unit="K",
+        dims=("frame",),
     )
-    PRESSURE = Array("thermo/pressure", "of the cell", shape="F", unit="bar", dims=("frame",))
+    POTENTIAL_ENERGY = Array(
+        "thermo/potential_energy",
+        "of the cell",
+        optional=True,
+        shape="F",
+        unit="eV",
+        dims=("frame",),
+    )
+    PRESSURE = Array(
+        "thermo/pressure", "of the cell", optional=True, shape="F", unit="bar", dims=("frame",)
+    )
     VOLUME = Array("thermo/volume", "of the cell", shape="F", unit="angstrom^3", dims=("frame",))
     GRADE_STEP = Array(
         "grade/step", "steps at which the grade was found", dtype="int64", shape="G", dims=("look",)

@@ -15,6 +15,9 @@ _STAND_IN = {
     "network SevenNet-0 and replaces {functional}",
     "sevennet": "the pretrained neural network SevenNet-0, which replaces DFT with {functional}",
 }
+GIVEN = "given"
+"""Stands for the reference where borarun ran nothing."""
+
 ROOM_K = 300.0
 _DFT = frozenset({"vasp", "quantum-espresso"})
 
@@ -22,6 +25,11 @@ _DFT = frozenset({"vasp", "quantum-espresso"})
 def warning(results: Results) -> str:
     """Which engine computed our numbers, and what that means beside published ones."""
     functionals = text.listed(list(results.functionals))
+    if results.reference == GIVEN:
+        return (
+            "These numbers come from trajectories that were given. borarun computed none of them "
+            "and only analysed them; their files are under Provenance."
+        )
     fitted = f"a {results.potential} fitted to " if results.potential else ""
     paper = ""
     if fitted and results.published.training and results.published.cell_atoms:

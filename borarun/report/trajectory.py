@@ -21,7 +21,7 @@ from ase.data import atomic_masses, chemical_symbols
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds, grown_together, together
 from borarun.analysis.framework import check_framework
-from borarun.engines.lammps import engine as lammps
+from borarun.dynamics import Stepped
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.checks.results import Check
 from borarun.report.measured import Array
@@ -268,7 +268,7 @@ def read(
         anions=anions,
         vertices=vertices,
         mobile=mobile,
-        interval_fs=float(np.median(np.diff(step))) * lammps.Settings.of(done.task).timestep_fs,
+        interval_fs=float(np.median(np.diff(step))) * Stepped.of(done.task).timestep_fs,
         start=blocks.start,
         start_cell=cells[0],
         ions=ions,

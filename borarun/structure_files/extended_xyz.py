@@ -157,23 +157,11 @@ class _BadLineError(Exception):
 
 
 def _configuration(number: int, line: int, comment: str, rows: list[str]) -> Configuration:
-    from ase.io.extxyz import key_val_str_to_dict  # loads scipy whole: a plan need not wait for it
-
-    if len(comment) > LONGEST_COMMENT:
-        raise _BadLineError(f"is too long for a comment ({len(comment):,} characters).", line + 2)
-    if odd := _UNDERSCORE.search(comment):
-        raise _BadLineError(f"{odd[1]}: {odd[2][:40]!r} is not a number.", line + 2)
     try:
-        info = key_val_str_to_dict(_TENSOR.sub(rf"\1{RAW}\2", comment))
-        info = {key.removeprefix(RAW): value for key, value in info.items()}
-    except Exception as error:  # ASE raises whatever its parser stumbles over
-        raise _BadLineError(f"the comment line is unreadable ({error}).", line + 2) from error
-    try:
-        spec = _properties(info.pop("Properties", "species:S:1:pos:R:3"))
-        cell = _cell(info.pop("Lattice", None))
-        periodic = _periodic(info.pop("pbc", [cell is not None] * 3))
+        said = read_comment(comment)
     except ValueError as error:
         raise _BadLineError(f"{error}", line + 2) from error
+    spec = said.properties
     width = sum(columns for _, _, columns in spec)
     words = [row.split() for row in rows]
     for place, row in enumerate(words):
@@ -210,10 +198,52 @@ def _configuration(number: int, line: int, comment: str, rows: list[str]) -> Con
         symbols,
         _atomic_numbers(symbols, z, line),
         columns,
-        info,
-        cell,
-        periodic,
+        said.info,
+        said.cell,
+        said.periodic,
     )
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What a comment line says.
+
+    Attributes
+    ----------
+    properties : name, kind (``S``, ``R``, ``I`` or ``L``) and number of columns of each property
+    cell, periodic : as in ``Configuration``
+    info : all else, by key
+    """
+
+    properties: list[tuple[str, str, int]]
+    cell: Array | None
+    periodic: tuple[bool, bool, bool]
+    info: dict[str, Any]
+
+
+def read_comment(comment: str) -> Comment:
+    """What the comment line of a configuration says.
+
+    Raises
+    ------
+    ValueError
+        Where it is unreadable; the message says why.
+    """
+    from ase.io.extxyz import key_val_str_to_dict  # loads scipy whole: a plan need not wait for it
+
+    if len(comment) > LONGEST_COMMENT:
+        raise ValueError(f"is too long for a comment ({len(comment):,} characters).")
+    if odd := _UNDERSCORE.search(comment):
+        raise ValueError(f"{odd[1]}: {odd[2][:40]!r} is not a number.")
+    try:
+        info = key_val_str_to_dict(_TENSOR.sub(rf"\1{RAW}\2", comment))
+        info = {key.removeprefix(RAW): value for key, value in info.items()}
+    except Exception as error:  # ASE raises whatever its parser stumbles over
+        raise ValueError(f"the comment line is unreadable ({error}).") from error
+    properties = _properties(info.pop("Properties", "species:S:1:pos:R:3"))
+    cell = _cell(info.pop("Lattice", None))
+    periodic = _periodic(info.pop("pbc", [cell is not None] * 3))
+    return Comment(properties, cell, periodic, info)
 
 
 def _is_bad(word: str) -> bool:

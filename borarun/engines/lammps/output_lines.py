@@ -218,10 +218,10 @@ def _cell(text: Array, at: Any, tilted: bool, rotation: Array, origin: Array, ce
     """
     low, high, tilts = np.empty(3), np.empty(3), np.zeros(3)
     for axis in range(3):
-        low[axis], at = _real(text, at)
-        high[axis], at = _real(text, at)
+        low[axis], at = read_real(text, at)
+        high[axis], at = read_real(text, at)
         if tilted:
-            tilts[axis], at = _real(text, at)
+            tilts[axis], at = read_real(text, at)
         while text[at] == SPACE:
             at += ONE
         if text[at] != END:
@@ -362,9 +362,9 @@ def _unusual(
         if number != atom + 1:
             return 0
         _, at = _integer(text, at)
-        x, at = _real(text, at)
-        y, at = _real(text, at)
-        z, at = _real(text, at)
+        x, at = read_real(text, at)
+        y, at = read_real(text, at)
+        z, at = read_real(text, at)
         i, at = _integer(text, at)
         j, at = _integer(text, at)
         k, at = _integer(text, at)
@@ -413,7 +413,7 @@ def _integer(text: Array, at: Any) -> Any:
 
 
 @njit(cache=True)
-def _real(text: Array, at: Any) -> Any:
+def read_real(text: Array, at: Any) -> Any:
     """The same of a number with a fraction or an exponent. Its digits are taken as one whole number
     where that is exact, and divided once.
     """
@@ -449,7 +449,7 @@ def _real(text: Array, at: Any) -> Any:
             at += ONE
             digit = np.uint8(text[at] - 48)
         shift += -exponent if down else exponent
-    if text[at] != SPACE and text[at] != 10:
+    if text[at] > SPACE:
         return 0.0, np.uint64(len(text) - 1)
     found = found / TENS[-shift] if -len(TENS) < shift <= 0 else found * 10.0**shift
     return -found if minus else found, at

@@ -173,6 +173,74 @@ def read_vasprun(file: Path) -> Vasprun:
     )
 
 
+@dataclass(frozen=True)
+class Dynamics:
+    """Molecular dynamics in a ``vasprun.xml``, of any length.
+
+    Attributes
+    ----------
+    incar, parameters : as in ``Vasprun``
+    symbols : (N,) chemical symbols
+    steps : cell, (3, 3) angstrom, and (N, 3) fractional coordinates of each step; raises a
+        ParseError where the file is cut short or damaged
+    """
+
+    incar: Mapping[str, Tag | None]
+    parameters: Mapping[str, Tag | None]
+    symbols: tuple[str, ...]
+    steps: Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+    def tag(self, name: str) -> Tag | None:
+        """A tag in force; None where the file does not say it."""
+        return self.parameters.get(name, self.incar.get(name))
+
+
+def read_dynamics(file: Path) -> Dynamics:
+    """Open the molecular dynamics of a ``vasprun.xml``, which may be cut short.
+
+    Raises
+    ------
+    ParseError
+        Where the file is missing, or has no head.
+    """
+    parts = _parts(file)
+    head: dict[str, Element] = {}
+    try:
+        for part, _ in parts:
+            head.setdefault(part.tag, part)
+            if part.tag == "atominfo":
+                break
+        return Dynamics(
+            _tags(head["incar"]),
+            _tags(head["parameters"]),
+            symbols := _symbols(head["atominfo"]),
+            _places(file, parts, len(symbols)),
+        )
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except KeyError as error:
+        raise ParseError(file, f"has no part {error}") from error
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ParseError(
+            file, f"is cut short or damaged before its first step ({error})"
+        ) from error
+
+
+def _places(
+    file: Path, parts: Iterator[tuple[Element, list[float]]], n: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    count = 0
+    try:
+        for part, _ in parts:
+            if part.tag == "calculation":
+                cell = _rows(_found(part, "structure/crystal/varray[@name='basis']"), 3)
+                fractional = _rows(_found(part, "structure/varray[@name='positions']"), n)
+                count += 1
+                yield cell, fractional
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ParseError(file, f"is cut short or damaged after step {count} ({error})") from error
+
+
 def last_structure(
     file: Path,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -21,7 +21,7 @@ from borarun.analysis.diffusion import (
 )
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.regression import Regression, regression
-from borarun.engines.lammps import engine as lammps
+from borarun.dynamics import Stepped
 from borarun.errors import BorarunError
 from borarun.report.checks.results import Check
 from borarun.report.measured import Array, Measured
@@ -186,7 +186,7 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         n_blocks=tracer.n_blocks,
         freedom=tracer.freedom,
         relative_error=tracer.error / tracer.value if tracer.value > 0 else inf,
-        seeds=tuple(lammps.Settings.of(run.done.task).seed for run in runs),
+        seeds=tuple(seed for run in runs if (seed := Stepped.of(run.done.task).seed) is not None),
         volume_A3=volume,
         lag_ps=lags * first.interval_fs / FS_PER_PS,
         msd_A2=np.mean([run.msd[lags] for run in runs], axis=0),

@@ -157,12 +157,14 @@ def _lengths(points: tuple[Transport, ...]) -> str:
     )
     used = [seed for p in points for seed in p.seeds]
     which = (
-        f"seed {used[0]}"
+        ""
+        if not used
+        else f" (seed {used[0]})"
         if len(set(used)) == 1
-        else f"{len(set(used))} seeds, in the table of runs below"
+        else f" ({len(set(used))} seeds, in the table of runs below)"
     )
     return (
-        f"{seeds} of {length} at each temperature ({which}), "
+        f"{seeds} of {length} at each temperature{which}, "
         f"{points[0].n_atoms + points[0].vacancies} atoms before vacancies."
     )
 

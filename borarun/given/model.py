@@ -1,0 +1,103 @@
+"""What an analysis of given trajectories is told, by flags or by a file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict
+
+from borarun.messages import Section
+from borarun.protocol import StudyName
+from borarun.values import FilePath, Kelvin, Positive, PositiveInt, Supercell, TimeStep
+
+Units = Literal["metal", "real", "electron", "nano", "micro", "cgs", "si"]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
+Symbols = Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=100), Strict(False)]
+FreeText = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Reading(Section):
+    """What a file may not say; a trajectory may differ in it from the others."""
+
+    timestep_fs: TimeStep | None = Field(
+        default=None, description="Time step of the run, fs; for files that count steps."
+    )
+    interval_fs: Positive | None = Field(
+        default=None,
+        description="Time from one frame to the next, fs; for files that do not say it.",
+    )
+    elements: Symbols | None = Field(
+        default=None, description="Elements of the atom types of a LAMMPS dump, in their order."
+    )
+    units: Units | None = Field(
+        default=None, description="LAMMPS's `units` of the run; metal and real need not be told."
+    )
+    topology: FilePath | None = Field(
+        default=None,
+        description="File with the elements of an xtc, trr or dcd, such as a .gro or .pdb.",
+    )
+    skip_ps: Annotated[float, Field(ge=0, le=1e9)] | None = Field(
+        default=None, description="Time at the beginning that is left out, ps."
+    )
+    stride: PositiveInt | None = Field(
+        default=None, description="Keep one frame in so many; to save memory and time."
+    )
+
+
+class OneTrajectory(Reading):
+    """One file, of one temperature."""
+
+    file: FilePath = Field(description="The trajectory.")
+    temperature_K: Kelvin = Field(description="Temperature of the run, K.")
+
+
+class AnalysedMaterial(Section):
+    """What the trajectories are of."""
+
+    mobile: str = Field(description="Element of the ions that move, e.g. `Li`.")
+    mobile_charge: Annotated[int, Field(ge=-4, le=4)] = Field(
+        default=1, description="Charge of one mobile ion in elementary charges."
+    )
+    anion: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Formula of one anion, e.g. `B12H12`; it is looked for by its bonds."
+    )
+    formula: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        description="Formula unit of the crystal without vacancies, e.g. `Li2B12H12`; without it, "
+        "that of the first frame.",
+    )
+    supercell: Supercell = Field(
+        default=(1, 1, 1),
+        description="How many unit cells the simulated cell has along a, b and c: densities are "
+        "folded into one.",
+    )
+
+
+class Analysis(Reading):
+    """An analysis of trajectories that are there already. Files of one temperature are taken as
+    independent runs.
+    """
+
+    borarun: Literal[1] = Field(description="Version of this format.")
+    name: StudyName = Field(description="Name of the analysis and of its folder.")
+    material: AnalysedMaterial = Field(
+        description="The material: which of its ions moves, what its anions are."
+    )
+    method: FreeText = Field(
+        default="given",
+        description="What computed the forces, e.g. `PBE-D3` or `MACE-MP-0`; shown beside all "
+        "numbers.",
+    )
+    trajectories: Annotated[
+        tuple[OneTrajectory, ...], Field(min_length=1, max_length=1000), Strict(False)
+    ] = Field(description="The files, each with its temperature.")
+
+    def reading(self, trajectory: OneTrajectory) -> Reading:
+        """What holds for a trajectory: what it says itself, else what is said for all."""
+        names = Reading.model_fields
+        return Reading(
+            **{
+                name: getattr(self, name) if (own := getattr(trajectory, name)) is None else own
+                for name in names
+            }
+        )

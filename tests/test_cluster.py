@@ -335,14 +335,14 @@ def test_scheduler_commands_that_fail_for_a_while(cluster: Cluster, tmp_path: Pa
 def test_tasks_longer_than_a_job_go_on_in_the_next(cluster: Cluster, tmp_path: Path) -> None:
     """Molecular dynamics of the reference, training and LAMMPS, each cut by the wall."""
     study = (
-        STUDY.replace("time_ps: 2.0", "time_ps: 90.0")
+        STUDY.replace("time_ps: 2.0", "time_ps: 60.0")
         .replace("[300, 600]", "300")
         .replace("vacancies: [0, 1]", "vacancies: 0")
     )
     study += "supercell: [1, 1, 1]\n"
     study += (
-        "heating: {from_K: 50, to_K: 80, heating_rates_K_per_ps: 0.6, cooling_rates_K_per_ps: 0.3, "
-        "timestep_fs: 1, sample_every_fs: 100}\n"
+        "heating: {from_K: 50, to_K: 80, heating_rates_K_per_ps: 0.9, cooling_rates_K_per_ps: 0.45,"
+        " timestep_fs: 1, sample_every_fs: 100}\n"
     )
     site = SITE.replace('"0:10:00"', '"0:01:00"')
     run = Run(cluster, tmp_path, study, site)

@@ -223,7 +223,7 @@ def test_what_is_missing_comes_with_its_way_out(tmp_path: Path) -> None:
     assert (
         missing(settings(pseudopotentials={"Li": "Li.UPF"}, pseudopotential_md5={"Li": md5})) == ""
     )
-    assert f"(MD5 {md5}, wanted {'0' * 32})" in missing(
+    assert f"(MD5 {md5}, the study needs {'0' * 32})" in missing(
         settings(pseudopotentials={"Li": "Li.UPF"}, pseudopotential_md5={"Li": "0" * 32})
     )
 

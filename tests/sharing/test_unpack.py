@@ -369,7 +369,7 @@ def test_a_disk_that_will_be_full(
     usage = shutil.disk_usage(place.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(
-        StoreError, match=r"there: no room: it takes 0 MB, 0 MB are free\. Make room"
+        StoreError, match=r"there: no room: it needs 0 MB, and 0 MB are free\. Free some space"
     ):
         unpack(packed, place)
 

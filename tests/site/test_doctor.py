@@ -198,7 +198,9 @@ def test_a_job_that_ends_without_an_answer_is_told_with_what_it_printed(
     assert "ended without an answer (F (failed)): module: command not found" in " ".join(
         done.output.split()
     )
-    assert "cpu: job: Nodes must see" in done.output and "What the jobs wrote is in" in done.output
+    assert (
+        "cpu: job: The nodes must see" in done.output and "What the jobs wrote is in" in done.output
+    )
 
 
 def test_a_job_that_waits_too_long_is_told_and_ended(tmp_path: Path, stand_ins: Path) -> None:

@@ -76,7 +76,7 @@ def test_each_temperature_and_vacancy_count_is_a_run_with_dense_frames(folder: P
             "{functional: PBE}",
             "vibrations.functional: must be one of this study's functionals, PBE-D3 (got PBE).",
         ),
-        ("{vacancies: 8}", "vibrations.vacancies: must leave a mobile ion"),
+        ("{vacancies: 8}", "vibrations.vacancies: must leave at least one mobile ion"),
     ],
 )
 def test_what_makes_no_spectrum_is_refused(folder: Path, section: str, said: str) -> None:

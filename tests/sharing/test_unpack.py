@@ -130,11 +130,11 @@ def test_a_manifest_that_is_none(
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../evil", "leads out"), ("/evil", "leads out"), ("study/../../evil", "leads out"), ("study//evil", "is "  # noqa: E501
-            "no "
-            "path"), ("study/./evil", "is not the path"),
-        ("study/", "is not the path"), ("study\\..\\evil", "not allowed in paths"), ("C:evil", "not allowed in paths"), ("study/\u202ecif", "cannot "  # noqa: E501
-            "have"),
+        ("../evil", "leads out"), ("/evil", "leads out"), ("study/../../evil", "leads out"),
+        ("study//evil", "is not the path"), ("study/./evil", "is not the path"),
+        ("study/", "is not the path"), ("study\\..\\evil", "not allowed in paths"),
+        ("C:evil", "not allowed in paths"),
+        ("study/\u202ecif", "not allowed in paths"),
         ("study/" + "x" * 300, "too long"), ("evil", "no place in a pack"), ("runs/evil.sh", "no "
             "place"), ("runs/store/../store/x", "leads out"),
         ("runs/store/evil.zarr.zip", "no place"), ("runs/small/report/report.html", "no place"), ("STUDY/x", "no "  # noqa: E501

@@ -36,6 +36,7 @@ from borarun.structure_files.text import element
 FORMAT = "LAMMPS dump"
 FIRST = b"ITEM: "
 STEP = b"ITEM: TIMESTEP"
+TIME = b"ITEM: TIME\n"
 
 LENGTHS_A = {
     "metal": 1.0,
@@ -299,7 +300,7 @@ def _frames(
                 raise _CutShortError
         except _CutShortError:
             broken += 1
-            at = text.find(FIRST, text.find(STEP, at) + 1)
+            at = _next(text, at)
             continue
         if header.columns != layout.columns:
             raise wrong(
@@ -319,6 +320,14 @@ def _frames(
         at = following
     if broken:
         remarks.append(_cut(broken))
+
+
+def _next(text: mmap.mmap, at: int) -> int:
+    """Where the frame behind that of a broken header begins; -1 where there is none."""
+    own = text.find(STEP, at)
+    step = text.find(STEP, own + 1) if own >= 0 else -1
+    time = text.rfind(TIME, max(step - LINE_B, own), step) if step >= 0 else -1
+    return time if time >= 0 else step
 
 
 def _refuse_odd_line(

@@ -47,6 +47,7 @@ def rows_of(
             if end > len(part) - 2:  # the last line has no end: its last number may be cut
                 rows -= 1
             return rows, at + min(end, len(part) - 2), values, words
-        if rows == n and end <= size:
+        whole = rows == n or text.find(b"\n", at + end, at + size) >= 0  # a line that does not fit
+        if whole and end <= size:
             return rows, at + end, values, words
         size *= 2

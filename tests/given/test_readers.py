@@ -13,6 +13,8 @@ from borarun.errors import StudyError
 from borarun.given.formats import read_trajectory
 from borarun.given.frame import Told
 from borarun.given.gathered import Gathered, Wanted, continued
+from borarun.given.lines import NUMBER
+from borarun.given.rows import rows_of
 
 ELEMENTS = ("Li", "B", "H", "O")
 STEPS = Wanted(timestep_fs=0.5)
@@ -96,13 +98,16 @@ def test_extended_xyz_that_says_its_times(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [OWN, COMMON])
-@pytest.mark.parametrize("lost_B", [1, 30, 500])
+@pytest.mark.parametrize("lost_B", [1, 30, 300, "header"])
 def test_a_last_frame_that_is_cut_short_is_left_out(
-    tmp_path: Path, columns: str, lost_B: int
+    tmp_path: Path, columns: str, lost_B: int | str
 ) -> None:
     atoms, positions, cell = files.walk(30)
     file = files.dump(tmp_path / "d", atoms, positions, cell, columns)
-    file.write_bytes(file.read_bytes()[:-lost_B])
+    text = file.read_bytes()
+    if isinstance(lost_B, str):  # the last frame ends in its header
+        lost_B = len(text) - text.rfind(b"ITEM: BOX") - 3
+    file.write_bytes(text[:-lost_B])
     run = read(file)
     assert run.positions.shape[2] == 29
     assert run.remarks == ("1 frame is cut short and left out",)
@@ -233,3 +238,31 @@ def test_files_that_are_no_trajectory(tmp_path: Path, content: bytes, said: str)
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="unreadable"):
         read(tmp_path / "nowhere")
+
+
+def test_a_frame_whose_header_is_cut_in_the_middle_of_the_file(tmp_path: Path) -> None:
+    """A run that was killed, and another that went on in the same file."""
+    atoms, positions, cell = files.walk(30)
+    file = files.dump(tmp_path / "d", atoms, positions, cell, COMMON, units="metal")
+    frames = file.read_text().split("ITEM: TIME\n")
+    cut = frames[11][: frames[11].index("ITEM: BOX")]
+    file.write_text("ITEM: TIME\n".join([*frames[:11], cut, *frames[11:]]))
+    run = read(file, Wanted(), Told())
+    same_path(run, positions, cell)
+    assert run.remarks == ("1 frame is cut short and left out",)
+
+
+def test_a_line_that_does_not_fit_is_found_without_reading_the_rest(tmp_path: Path) -> None:
+    class Counted(bytes):
+        longest = 0
+
+        def __getitem__(self, part: object) -> bytes:  # type: ignore[override]
+            found = super().__getitem__(part)  # type: ignore[index]
+            Counted.longest = max(Counted.longest, len(found))
+            return found
+
+    text = Counted(b"1.0 2.0 3.0\n1.0 two 3.0\n" + b"1.0 2.0 3.0\n" * 10_000)
+    kinds = np.full(3, NUMBER, np.int64)
+    rows, end, _, _ = rows_of(text, 0, 5_000, kinds, 100)  # type: ignore[arg-type]
+    assert (rows, end) == (1, 12)
+    assert Counted.longest < 1000

@@ -251,7 +251,7 @@ def test_a_potential_of_nan_is_refused(trained: Path, tmp_path: Path) -> None:
     values = np.load(copy / "parity_energy.npy")
     values[1, 0] = np.nan
     np.save(copy / "parity_energy.npy", values)
-    with pytest.raises(ParseError, match="no number"):
+    with pytest.raises(ParseError, match="not numbers"):
         borarun_mtp.parse(TRAIN, copy)
 
 

@@ -321,7 +321,7 @@ def test_numbers_that_contradict_the_report_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ParseError, match=r"efs_valid\.cfg.*energy per atom.*check_errors says"):
         mlip_3.parse(TRAIN, directory)
     shutil.copy(directory / "train.cfg", directory / "efs_valid.cfg")
-    with pytest.raises(ParseError, match=r"efs_valid\.cfg.*other configurations"):
+    with pytest.raises(ParseError, match=r"efs_valid\.cfg.*requested configurations"):
         mlip_3.parse(TRAIN, directory)
 
 

@@ -285,11 +285,11 @@ def test_wrong_atoms_and_what_is_no_number_are_refused(
         shorter, energy=0.0, forces=np.zeros((103, 3)), stress=np.zeros(6)
     )
     rewrite(tmp_path, [shorter, *images[1:]])
-    with pytest.raises(ParseError, match="other configurations"):
+    with pytest.raises(ParseError, match="requested configurations"):
         reference.parse(task, tmp_path)
 
     rewrite(tmp_path, images[:-1])
-    with pytest.raises(ParseError, match="other configurations"):
+    with pytest.raises(ParseError, match="requested configurations"):
         reference.parse(task, tmp_path)
 
     broken = images[0].copy()

@@ -49,7 +49,7 @@ from borarun.frames import Frames
 from borarun.job_time import JOB_ENDS
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
-from borarun.operations.reference import Potcar
+from borarun.operations.reference import Potcar, Relaxed, Sampled
 from borarun.run.claim import Holder
 from borarun.run.work import perform
 from borarun.sharing.records import share
@@ -629,8 +629,8 @@ def test_a_contcar_that_the_wall_cut_short_is_passed_over(silicon: Path) -> None
 
 def test_electrons_are_counted_by_species_with_a_hash(tmp_path: Path) -> None:
     (tmp_path / "POSCAR").write_text(POSCAR)
-    potcars = {"Li": potcar(3.0), "H": potcar(1.0)}
-    assert program._electrons(tmp_path / "POSCAR", potcars) == 4.0
+    dumped = {name: {"zval": zval} for name, zval in (("Li", 3.0), ("H", 1.0))}
+    assert program._electrons(tmp_path / "POSCAR", dumped) == 4.0
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -1146,7 +1146,7 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
         "text": text_of(read_structure(ROOT / "studies" / "structures" / "Li2B12H12-Pa-3.cif"))
     }
     relax, record = done("relax", {}, cell=start, fmax_eV_per_A=0.05, ionic_tolerance_eV=0.01)
-    assert record.facts.space_group == "Pa-3 (205)"
+    assert record.facts(Relaxed).space_group == "Pa-3 (205)"
     aimd, record = done(
         "aimd",
         {"structure": Ref(relax.key, "structure")},
@@ -1154,7 +1154,7 @@ def test_a_scaled_down_study_through_vasp_s_own_files(potcars: Path, tmp_path: P
         time_ps=0.004,
         sample_every_fs=2.0,
     )
-    assert record.facts.n_labels == 2
+    assert record.facts(Sampled).n_labels == 2
     label, _ = done("label", {"frames": Ref(aimd.key, "labels")}, part=(1, 2))
     sample = store.get(Ref(aimd.key, "labels"))[1]
     (labelled,) = store.get(Ref(label.key, "labels"))

@@ -10,7 +10,6 @@ Source: VASP's wiki; the OSZICAR is read by pymatgen, Ong et al., Comput. Mater.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -322,7 +321,7 @@ def gate(run: Run, asked: Asked) -> None:
     """
     for name, check in GATE.items():
         for finding in check(run, asked):
-            evidence = "\n".join(json.dumps(correction) for correction in run.corrections)
+            evidence = "\n".join(correction.model_dump_json() for correction in run.corrections)
             raise ParseError(run.directory / "vasprun.xml", f"{name}: {finding}", evidence=evidence)
 
 

@@ -36,7 +36,7 @@ POTENTIALS = STUDIES.parent / "borarun" / "potentials"
 LABELLED_BY = {"PBE-D3": "SevenNet-0 with D3(BJ) dispersion", "PBE": "SevenNet-0"}
 EQUILIBRATE_PS, HOLD_PS = 10.0, 40.0
 STATEMENT = (
-    "This potential stands in for DFT so that borarun can be tried without a licence, and is none: "
+    "This potential replaces DFT so that borarun can be tried without a licence. It is not DFT: "
     "it was trained on {network}, a pretrained network that itself approximates PBE."
 )
 

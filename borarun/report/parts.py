@@ -22,12 +22,12 @@ def _absent(what: str, gaps: Sequence[Gap]) -> Note:
         return Note(f"{what}: not available, because {_first(failed)}", "warning")
     if gaps:
         return Note(
-            f"{what}: not there yet. {text.count(len(gaps), 'run')} still to come, the first "
-            f"of them {gaps[0].label}.",
+            f"{what}: no results yet. {text.count(len(gaps), 'run')} still to come; the first is "
+            f"{gaps[0].label}.",
             "missing",
         )
     return Note(
-        f"{what}: not there yet. Its runs follow from results that are still missing.", "missing"
+        f"{what}: no results yet. Its runs depend on results that are still missing.", "missing"
     )
 
 

@@ -27,8 +27,8 @@ def warning(results: Results) -> str:
     functionals = text.listed(list(results.functionals))
     if results.reference == GIVEN:
         return (
-            "These numbers come from trajectories that were given. borarun computed none of them "
-            "and only analysed them; their files are under Provenance."
+            "These numbers come from trajectories of other programs. borarun only analysed them; "
+            "their files are listed under Provenance."
         )
     fitted = f"a {results.potential} fitted to " if results.potential else ""
     paper = ""

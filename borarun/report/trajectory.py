@@ -381,7 +381,7 @@ def check(done: Done[About], run: Trajectory, *, constant: bool) -> Check:
     if joined := grown_together(
         run.drawn_positions[:, :, -1], run.cell[run.drawn[-1]], run.anions, run.numbers
     ):
-        remarks.append(f"{joined} anions have grown together by its end")
+        remarks.append(f"{joined} anions have bonded to each other by its end")
     displacement = difference = None
     if constant:
         framework = check_framework(run.centres)

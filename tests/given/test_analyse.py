@@ -189,7 +189,7 @@ def test_the_command_writes_a_report(folder: Path, tmp_path: Path) -> None:
     values = json.loads((tmp_path / "a" / "report" / "results.json").read_text())
     assert values["transport"][0]["functional"] == "MACE-MP-0"
     page = (tmp_path / "a" / "report" / "report.html").read_text()
-    assert "come from trajectories that were given" in page
+    assert "come from trajectories of other programs" in page
     assert "sha256" in page
 
 

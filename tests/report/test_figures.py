@@ -124,5 +124,5 @@ def test_captions_state_origins_fit_range_and_seeds(results: Results) -> None:
 def test_a_study_of_one_rate_misses_no_hysteresis_against_rate(results: Results) -> None:
     (heating,) = [section for section in sections(results) if section.id == "heating"]
     assert not any(
-        isinstance(block, Note) and "not there yet" in block.text for block in heating.blocks
+        isinstance(block, Note) and "no results yet" in block.text for block in heating.blocks
     )

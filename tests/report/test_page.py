@@ -84,7 +84,7 @@ def test_a_transition_of_one_branch_is_a_bound(results: Results) -> None:
             if card.title == "Transition temperature"
         )
         told[seen] = card.value
-        assert card.note.startswith(f"a bound: only {seen} shows it")
+        assert card.note.startswith(f"a bound: only {seen} shows the step")
     assert told == {
         "heating": f"below {both.heated_K.high:.0f} K",
         "cooling": f"above {both.cooled_K.low:.0f} K",
@@ -221,7 +221,7 @@ def bare(results: Results) -> Results:
 def test_a_study_with_nothing_done_has_a_page(results: Results, tmp_path: Path) -> None:
     page = write_report(bare(results), tmp_path).read_text(encoding="utf-8")
     assert "not computed yet" in page
-    assert "not there yet" in page
+    assert "no results yet" in page
 
 
 def test_every_partial_store_has_a_page_that_says_what_is_missing(

@@ -80,7 +80,7 @@ def test_the_ramps_keep_their_order_because_the_anions_only_librate(results: Res
 def test_a_stay_that_never_ended_is_a_lower_bound(results: Results) -> None:
     table = structure_tables.sites(results)
     assert table is not None
-    assert table.cells[0][-3:] == ["over 130", "never there", "never there"]
+    assert table.cells[0][-3:] == ["over 130", "not visited", "not visited"]
 
 
 def test_barriers_of_jumps_are_those_of_their_rates(results: Results) -> None:

@@ -28,7 +28,7 @@ def checks(results: Results) -> Table | None:
         Column("run"),
         *(Column(f"{pair}: start, shortest–longest", "Å") for pair in pairs),
         Column("largest net shift of an anion", "Å", 2),
-        Column("two unwrappings differ by", "%", 2),
+        Column("difference of the two MSDs", "%", 2),
         Column("largest grade", "", 3),
         Column("framework"),
         Column("remark"),

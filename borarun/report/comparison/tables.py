@@ -53,16 +53,15 @@ def comparison(results: Results) -> Table | None:
     untold = sum(c.verdict == "uninformative" for c in found)
     left = len(results.published.values) - len({c.published.identity for c in found})
     caption = (
-        "The combined interval is the root of the sum of squares of half our 95 % "
-        f"interval and half the published one, where they exist; {outside} of "
-        f"{len(found)} comparisons lie outside it. In {untold} the values agree, but an "
-        "interval is wider than the published value, so the agreement is uninformative. "
-        "Intervals hold statistical errors: a deviation of many of them may be the "
-        "functional's, the potential's or the cell's. "
-        f"{text.count(left, 'published value')} without a counterpart here "
-        f"{'is' if left == 1 else 'are'} left out. Results are compared at most "
-        f"{SAME_TEMPERATURE_K:g} K and {100 * SAME_CONTENT:g} % of the vacancies (mol %) "
-        "apart, lattice parameters at the published temperature."
+        "The combined interval is the root of the sum of squares of half our 95 % interval and "
+        f"half the published one, where they exist; {outside} of {len(found)} comparisons lie "
+        f"outside it. {untold} are uninformative: the values agree, but only because an interval "
+        "is wider than the published value. Intervals contain statistical errors only. A "
+        "deviation of many intervals may come from the functional, the potential or the size of "
+        f"the cell. {text.count(left, 'published value')} without a counterpart here "
+        f"{'is' if left == 1 else 'are'} left out. Results are compared if their temperatures "
+        f"differ by at most {SAME_TEMPERATURE_K:g} K and their vacancy contents (mol %) by at "
+        f"most {100 * SAME_CONTENT:g} %; lattice parameters only at the published temperature."
     )
     return Table("comparison", "Comparison with published values", columns, rows, caption)
 

@@ -67,7 +67,10 @@ def _with_phase(point: Transport, near: Transition | None, order: MeanOrder | No
                 accepted=False,
                 counted_hops=None,
                 reason=point.reason
-                or f"mixed: {order.value:.2f} of the anions' order is left, which tells no phase",
+                or (
+                    f"mixed: the order of the anions is {order.value:.2f}, too near its limit to "
+                    "assign a phase"
+                ),
             )
         return replace(point, phase=f"{order.verdict} phase")
     if low < point.temperature_K < high and point.counted_hops is not None:
@@ -78,8 +81,9 @@ def _with_phase(point: Transport, near: Transition | None, order: MeanOrder | No
         point,
         phase=by_temperature,
         accepted=False,
-        reason=f"within the hysteresis: either phase may be there between {low:.0f} and "
-        f"{high:.0f} K",
+        reason=(
+            f"within the hysteresis: either phase may exist between {low:.0f} and {high:.0f} K"
+        ),
     )
 
 
@@ -174,7 +178,7 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
             points[0].phase,
             span,
             f"{left_out} of {len(points)} temperatures left out" if left_out else "",
-            f"{len(seldom)} by the number of their hops" if seldom and fit.usable else "",
+            f"{len(seldom)} weighted by the number of hops" if seldom and fit.usable else "",
         )
         if part
     )

@@ -107,7 +107,7 @@ def displacement(results: Results) -> Figure | None:
     interval = text.span(sorted({p.interval_fs for p in points}), "{:g}")
     windows = sorted({p.fit_window_ps for p in points if p.fit_window_ps[1] > p.fit_window_ps[0]})
     window = (
-        " or ".join(f"{low:.3g} to {high:.3g} ps" for low, high in windows)
+        " or ".join(dict.fromkeys(f"{low:.3g} to {high:.3g} ps" for low, high in windows))
         or "no lags: all runs are too short"
     )
     caption = (
@@ -318,11 +318,10 @@ def convergence(results: Results) -> Figure | None:
         Column("D", "cm²/s"),
     )
     caption = (
-        f"D of {results.mobile} and its 95 % interval from the first fifth of each run, "
-        "and from longer and longer parts. A run is long enough when the value no longer "
-        "drifts and the interval narrows as the inverse square root of the time. Dashed: "
-        "runs that are not diffusive. Bars may extend beyond the panel; the table has "
-        "the full values."
+        f"D of {results.mobile} and its 95 % interval from the first 20, 40, 60, 80 and 100 % of "
+        "each run. A run is long enough when the value no longer drifts and the interval narrows "
+        "as the inverse square root of the time. Dashed: runs that are not diffusive. Bars may "
+        "extend beyond the panel; the table has the full values."
     )
     return Figure(
         "Convergence of the diffusivity",
@@ -409,7 +408,7 @@ def conductivity(results: Results) -> Figure | None:
             for found in (points, results.published.find("conductivity"))
         )
         if theirs and np.ptp(ours) < _CLOSER * np.ptp([*ours, *theirs]):
-            closer = f"Detail of the figure before, without published values, {functional}."
+            closer = f"Detail of the previous figure, without published values, {functional}."
             panels.append(
                 style.draw(
                     f"conductivity-closer-{functional}",
@@ -534,10 +533,10 @@ def pristine(results: Results) -> Figure | None:
         Column("why not"),
     )
     caption = (
-        "Tracer diffusivities of the crystal without vacancies, 95 % intervals from time "
-        "blocks; hollow points are not used in fits, an arrow marks the upper end of an "
-        "interval that reaches zero. Published values of the disordered phase are shown "
-        "beside them, some from ab initio molecular dynamics (AIMD)."
+        "Tracer diffusivities of the crystal without vacancies, 95 % intervals from time blocks; "
+        "hollow points are not used in fits, an arrow marks the upper end of an interval that "
+        "reaches zero. Published values are those of the disordered phase, some from ab initio "
+        "molecular dynamics (AIMD)."
     )
     title = "Diffusivity without vacancies"
     return Figure(title, caption, (panel,), Table("diffusivity_pristine", title, columns, rows))
@@ -642,9 +641,9 @@ def activation(results: Results) -> Figure | None:
         Column("points"),
     )
     caption = (
-        "Activation energies of σ, from the lines of the figure before, with 95 % "
-        "intervals; the table has those of σT and D beside them. Hollow: ours of the "
-        "disordered phase. Beside them the known values of Table 3 of the paper."
+        "Activation energies of σ, from the lines of the previous figure, with 95 % intervals; "
+        "the table also has those of σT and D. Hollow points: our values for the disordered "
+        "phase. For comparison: the values of Table 3 of the paper."
     )
     title = "Activation energy against vacancy content"
     return Figure(

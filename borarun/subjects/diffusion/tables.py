@@ -41,14 +41,13 @@ def transport(results: Results) -> Table | None:
         Column("Haven ratio"),
     )
     caption = (
-        f"D from the whole run, with its 95 % interval (estimator: {ESTIMATOR}; reports "
-        "before it gave the slope of the mean squared displacement at short lags, which "
-        "is too high for ions that jump back). D by regression is an independent check, "
-        "by generalised least squares through the mean squared displacement; its "
-        "interval holds for ions that move each for itself only. "
-        f"{_disagreement(results)} The tracer conductivity takes every ion for itself "
-        "(Haven ratio 1, as in the paper); the collective one follows the displacement "
-        "of all mobile charge together; their ratio is the Haven ratio."
+        f"D from the whole run, with its 95 % interval (estimator: {ESTIMATOR}; older reports "
+        "gave the slope of the mean squared displacement at short lags, which is too high if "
+        "ions jump back). D by regression is an independent check: generalised least squares "
+        "through the mean squared displacement. Its interval is valid only if the ions move "
+        f"independently. {_disagreement(results)} The tracer conductivity neglects correlations "
+        "between ions (Haven ratio 1, as in the paper); the collective one uses the total "
+        "displacement of all mobile ions. Their ratio is the Haven ratio."
     )
     return Table("transport", "Diffusivity and conductivity", columns, rows, caption)
 
@@ -113,7 +112,7 @@ def activation(results: Results) -> Table | None:
                 ),
                 "",
                 None,
-                ("" if p.definition else "the source does not say of what; ")
+                ("" if p.definition else "the source does not say which activation energy; ")
                 + f"{results.published.sources[p.source].short}, {p.place}",
             ]
         )
@@ -130,11 +129,11 @@ def activation(results: Results) -> Table | None:
         Column("remark"),
     )
     caption = (
-        "Activation energies of σ, of σT and of D: weighted fits of their logarithms "
-        "against 1/T; 95 % intervals, widened by √χ² where the points scatter more than "
-        "their errors. Those of D and of σT are larger by about k_B T, 43 meV at 500 K: "
-        "compare like with like. Points with too few hops, and uncertain ones, count by "
-        "the number of hops that their error is worth."
+        "Activation energies of σ, of σT and of D: weighted fits of their logarithms against "
+        "1/T; 95 % intervals, widened by √χ² if the points scatter more than their errors "
+        "explain. Those of D and of σT are larger by about k_B T, 43 meV at 500 K: compare only "
+        "energies of the same kind. Points with too few hops and uncertain points are weighted "
+        "by their number of independent hops."
     )
     if results.published.cell_atoms not in (None, results.n_atoms):
         caption += (

@@ -141,8 +141,9 @@ def _transition(
         )
         if found.hysteresis_K < 0.0:  # no crystal orders above where it disorders
             statement = (
-                f"half height at {_kelvin(up)} on heating and {_kelvin(down)} on cooling, the "
-                "wrong way round: single ramps of a cell of this size scatter by at least so much"
+                f"half height at {_kelvin(up)} on heating and {_kelvin(down)} on cooling, in "
+                "reversed order: single ramps of a cell of this size scatter by at least this "
+                "difference"
             )
         else:
             statement = (

@@ -247,11 +247,11 @@ def functionals(results: Results) -> Figure | None:
         Column("transition temperature", "K"),
     )
     caption = (
-        "The runs of the figure before, each functional with its own training set and "
-        "potential: filled on heating, hollow on cooling, lines as there. Vertical "
-        "lines: half height on heating (dashed) and cooling (dotted). All potentials are "
-        "of one level and all cells of one size: they differ in the functional, and in "
-        "the configurations that it led to."
+        "The same runs as in the figures above; each functional has its own training set and "
+        "potential. Filled: heating; hollow: cooling; lines as above. Vertical lines: half "
+        "height on heating (dashed) and cooling (dotted). All potentials have the same level and "
+        "all cells the same size: only the functional differs, and with it the training "
+        "configurations."
     )
     return Figure(
         "Functionals beside each other",

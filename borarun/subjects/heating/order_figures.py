@@ -159,17 +159,17 @@ def order(results: Results) -> Figure | None:
         str(n) for n in dict.fromkeys(b.n_frames for b in results.of(HeatingFound).order)
     )
     caption = (
-        "Heating red, cooling blue, the slowest ramps; means over the same bins of temperature "
-        f"as the lattice; {first.n_atoms} atoms, {first.n_anions} anions, {frames} frames a run. "
-        f"Sites: every {results.mobile} belongs to the nearest hole between the anions' mean "
-        "centres or to the window, a triangle of anions, between two holes. Orientations are "
-        "compared with the cold start of heating. Memory is the mean cosine between a vertex "
-        "and its first direction; order compares shapes by Legendre polynomials of order "
-        f"{first.l}: 1 in the first orientation and in all that symmetry makes equal to it, 0 "
-        "for random ones. Anions that settle in another orientation on cooling than they had "
-        "before keep the order low, although they no longer turn. Where one vertex is unlike the "
-        "others, heads against tails is the mean cosine between where it points and where it "
-        "pointed: order does not see it."
+        "Red: heating; blue: cooling; the slowest ramps. Means over the same temperature bins as "
+        f"for the lattice; {first.n_atoms} atoms, {first.n_anions} anions, {frames} frames per "
+        f"run. Sites: every {results.mobile} belongs to the nearest hole between the anions' mean "
+        "centres or to the nearest window (a triangle of anions between two holes). Orientations "
+        "are compared with the cold start of heating. Memory is the mean cosine between the "
+        "direction of a vertex and its first direction. Order compares shapes by Legendre "
+        f"polynomials of order {first.l}: it is 1 for the first orientation and all equivalent by "
+        "symmetry, and 0 for random ones. If anions settle in a new orientation on cooling, "
+        "order stays low although they no longer rotate. If one vertex differs from the others, "
+        "heads against tails is the mean cosine between its direction and its first direction; "
+        "order does not distinguish heads from tails."
     )
     return Figure(
         "Order against temperature",

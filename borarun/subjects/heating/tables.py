@@ -47,8 +47,8 @@ def lattice(results: Results) -> Table | None:
         Column("experiment", unit),
     )
     caption = (
-        "Ours: straight line through the heating branch within 50 K, near a step only "
-        "within the same phase, with 95 % interval. Published errors are as published."
+        "Our values: straight line through the heating branch within 50 K, near a step only "
+        "within the same phase; ± is the 95 % interval. Published errors are quoted unchanged."
     )
     name, title = (
         ("lattice_parameters", "Lattice parameters") if results.cubic else ("volumes", "Volumes")
@@ -119,11 +119,11 @@ def transitions(results: Results) -> Table | None:
         "Transition temperatures",
         columns,
         rows,
-        "Half-height temperatures of the step in the lattice, means over the runs. Heating "
-        "gives an upper bound and cooling a lower bound of the transition temperature; its "
-        "95 % interval holds the inner 95 % of the hysteresis and the scatter of the runs. "
-        "Rates are those of heating and of the cooling after it. The volume step is at half "
-        "height on heating, relative to the volume below.",
+        "Half-height temperatures of the step in the lattice, means over the runs. Heating gives "
+        "an upper bound and cooling a lower bound of the transition temperature; its 95 % "
+        "interval contains the inner 95 % of the hysteresis and the scatter of the runs. Rates "
+        "are those of heating and of the cooling after it. The volume step is at half height on "
+        "heating, relative to the volume below.",
     )
 
 

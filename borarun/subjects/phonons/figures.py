@@ -141,7 +141,7 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
         Column("energy", "meV"),
         Column("wavenumber", "cm^-1"),
         Column("total", "1/meV/f.u."),
-        Column("as neutrons see it", "1/meV/f.u."),
+        Column("neutron-weighted", "1/meV/f.u."),
         *(Column(element, "1/meV/f.u.") for element in elements),
     )
     rows: list[list[Value]] = [
@@ -162,10 +162,9 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
         f"{'×'.join(map(str, first.supercell))} cells of the relaxed structure, "
         f"{'×'.join(map(str, first.mesh))} mesh, Gaussians of standard deviation "
         f"{text.number(first.width_meV, 2)} meV. Functionals are stacked on one scale. "
-        f"{'Dashed lines are measured peaks. ' if measured else ''}Densities of states "
-        "are not weighted by how atoms scatter. Dotted: weighted by neutron cross "
-        "section over mass, each panel to the same height. The CSV file has the share of "
-        "each element."
+        f"{'Dashed lines are measured peaks. ' if measured else ''}Solid: not weighted. Dotted: "
+        "weighted by neutron cross section over mass, scaled to the same height in each panel. "
+        "The CSV file has the share of each element."
     )
     title = f"Phonon density of states, {phase}"
     return Figure(

@@ -98,19 +98,19 @@ def ranking(results: Results) -> Table | None:
         Column("functional"),
         Column("score", "meV", 3),
         Column("score", "cm⁻¹", 3),
-        Column("score as neutrons see it", "meV", 3),
+        Column("neutron-weighted score", "meV", 3),
         Column("mean deviation", "meV", 2),
         Column("largest deviation, meV"),
     )
     count = text.count(len(results.of(PhononsFound).measured_peaks_meV), "measured peak")
     caption = (
-        f"The score is the root-mean-square difference between {count} and the peaks of "
-        "the computed density of states: every measured peak is paired with a different "
-        "computed peak so that the sum of squares is smallest. Smaller is better. A "
-        f"maximum of the density of states is a peak when it rises {100 * PROMINENCE:g} % "
-        "of the tallest above the valleys beside it; computed peaks may be left over, "
-        "and heights do not count. As neutrons see it: the same with the peaks of the "
-        "density of states weighted by cross section over mass, nearly all hydrogen."
+        f"The score is the root-mean-square difference between {count} and the peaks of the "
+        "computed density of states: every measured peak is paired with a different computed "
+        "peak so that the sum of squares is smallest. Smaller is better. A maximum of the "
+        f"density of states is a peak when it rises {100 * PROMINENCE:g} % of the tallest above "
+        "the valleys beside it; computed peaks may stay unpaired, and heights are not compared. "
+        "Neutron-weighted score: the same for the density of states weighted by cross section "
+        "over mass, which is nearly all hydrogen."
     )
     return Table("functional_ranking", "Ranking of the functionals", columns, rows, caption)
 

@@ -127,12 +127,12 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
     ]
     return Figure(
         "Learning curve",
-        "Root-mean-square errors against the reference engine after each training: "
-        "filled points on configurations held out of the fit, hollow points on those "
-        "fitted. Training 0 uses only the first training set; each later one adds the "
-        "configurations labelled in the round of active learning before it. Held out is "
-        "a part of the first training set; what active learning selects is learnt "
-        f"whole.{given(learning)}{pushed(learning)}",
+        "Root-mean-square errors against the reference engine after each training: filled points "
+        "on configurations held out of the fit, hollow points on those fitted. Training 0 uses "
+        "only the first training set; each later one adds the configurations labelled in the "
+        "round of active learning before it. Only configurations of the first training set are "
+        "held out; all that active learning selects are used for "
+        f"training.{given(learning)}{pushed(learning)}",
         tuple(panels),
         Table("learning_curve", "Learning curve", tuple(columns), rows),
     )

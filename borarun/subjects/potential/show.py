@@ -17,10 +17,10 @@ from borarun.subjects.potential.results import PotentialFound
 def chapter(blocks: Sequence[Block], gaps: Sequence[Gap]) -> Section:
     """The section of the page that all who make the potential share."""
     intro = (
-        "A moment tensor potential is trained on the reference engine and explores by "
-        "molecular dynamics, and the reference labels the configurations that it does "
-        "not know. Then it is trained again, until a whole round of exploration stays in "
-        "the known region."
+        "A moment tensor potential is trained on results of the reference engine and explores by "
+        "molecular dynamics. The reference labels configurations on which the potential "
+        "extrapolates, and the potential is trained again, until a whole round of exploration "
+        "stays in the known region."
     )
     return Section("potential", "Potential", intro, blocks, gaps)
 

@@ -99,10 +99,11 @@ def errors(results: Results) -> Table | None:
         Column("largest", "", 3),
     )
     caption = (
-        "On the configurations held out of the fit, which are drawn at random: neighbours in time "
-        "of what was fitted may be among them, so that these errors are lower bounds of those on "
-        "new trajectories. The length is that of force vectors, larger by √3, and the Frobenius "
-        "norm of stress tensors: what MLIP-3's check_errors gives. Compare like with like."
+        "Errors on the configurations held out of the fit. These are drawn at random and may be "
+        "close in time to fitted ones, so their errors are lower bounds of the errors on new "
+        "trajectories. The length is that of force vectors (larger by √3) and the Frobenius norm "
+        "of stress tensors, as in MLIP-3's check_errors. Compare only errors of the same "
+        "definition."
     )
     return Table("errors", "Errors by both definitions", columns, rows, caption)
 
@@ -142,8 +143,8 @@ def ledger(results: Results) -> Table | None:
         Column("stress error", "kbar, before → after"),
     )
     caption = (
-        "Errors are on configurations held out of the first training set; what active "
-        "learning selected is all used for training."
+        "Errors on configurations held out of the first training set; all configurations that "
+        "active learning selected are used for training."
     )
     return Table("ledger", "Ledger of active learning", columns, rows, caption)
 
@@ -161,7 +162,7 @@ def _explored(run: Exploration) -> list[Value]:
 
 def _learned(step: Round) -> list[Value]:
     if step.clean:
-        return ["none needed: the round stayed clean", "", "", ""]
+        return ["none: no run left the known region", "", "", ""]
     if step.n_candidates == 0 and step.explorations:
         return ["nothing to label: an anion broke", "", "", ""]
     if step.n_selected is None:

@@ -32,6 +32,6 @@ def pushed(learning: Iterable[Learning]) -> str:
     many = " or ".join(map(str, sorted(counts)))
     what = f"{many} configurations with ions pushed together or bonds strained"
     return (
-        f" Fitted data hold {what}, whose forces and errors are many times larger; "
-        "held-out data contain none."
+        f" Fitted data contain {what}, whose forces and errors are many times larger; held-out "
+        "data contain none."
     )

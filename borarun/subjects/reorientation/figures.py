@@ -158,8 +158,8 @@ def deflections(results: Results) -> Figure | None:
     )
     caption = (
         "Deflection of the vertices from their mean directions over the run, all anions, "
-        "vertices and frames. Libration is one narrow peak that widens with temperature; "
-        "a tail or a second peak beyond 60° is an anion that took another orientation."
+        "vertices and frames. Libration is one narrow peak that widens with temperature; a tail "
+        "or a second peak beyond 60° comes from anions that changed their orientation."
     )
     return Figure(
         "Deflection of vertices",
@@ -267,11 +267,11 @@ def by_vacancies(results: Results) -> Figure | None:
         Column("full rotations an anion", "1/ns"),
     )
     caption = (
-        "Left: ξ(t) as in the figure before, now by vacancy count at one temperature. "
-        "Right: full rotations of all anions together since the beginning of the first "
-        "run: an anion's settled orientation, averaged over 0.3 ps, has turned by a net "
-        "360°, so that libration and back rotations are not counted. Temperature: the "
-        "highest that most vacancy counts have."
+        "Left: ξ(t) as in the previous figure, for each number of vacancies at one temperature. "
+        "Right: number of full rotations of all anions since the beginning of the first run. A "
+        "full rotation is counted when the orientation of an anion, averaged over 0.3 ps, has "
+        "turned by a net 360°; libration and back rotations are not counted. Temperature: the "
+        "highest that was run for most numbers of vacancies."
     )
     return Figure(
         "Reorientation against vacancies",
@@ -348,10 +348,9 @@ def angles(results: Results) -> Figure | None:
         Column("phi", "deg"),
     )
     caption = (
-        "Spherical angles of the vector from an anion's centre of mass to one of its "
-        "vertices (θ from z, φ from x in the xy plane), at the highest temperature of "
-        "each vacancy count. Jumps between ±180° in φ are not plotted. The table file "
-        "has all temperatures."
+        "Spherical angles of the vector from an anion's centre of mass to one of its vertices (θ "
+        "from z, φ from x in the xy plane), at the highest temperature for each number of "
+        "vacancies. Jumps between ±180° in φ are not plotted. The CSV file has all temperatures."
     )
     return Figure(
         "Direction of single vertices",

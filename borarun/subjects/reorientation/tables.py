@@ -75,28 +75,27 @@ def rotations(results: Results) -> Table | None:
         Column("decay of ξ"),
         Column("NMR correlation time", "ps", 2),
         Column("quasi-elastic half width", "µeV", 2),
-        Column("order left", "", 2),
+        Column("order", "", 2),
         Column("heads against tails", "", 2),
-        Column("new places an anion", "", 2),
+        Column("reorientations per anion", "", 2),
         Column("orientations"),
     )
     caption = (
-        "Deflection of a vertex from its own mean direction over the run; the largest "
-        "grows with the cell and the length of the run, the 99 % quantile does not. Full "
-        "rotations are complete turns per anion and ns. For an anion that rotates freely "
-        "the mean direction has no meaning: read its deflection as free rotation. The "
-        "interval of a decay is a jackknife over anions. The correlation time of NMR is "
-        "the 1/e decay of the second Legendre polynomial; the half width of the "
-        "quasi-elastic line is ħ over the decay of ξ. Order left, of directions averaged "
-        "over 3 ps: 1 where anions stand as in the relaxed crystal or turned onto "
-        "themselves, 0 where they stand anyhow. Heads against tails: the same of the one "
-        "vertex unlike the others, to which the order of the whole shape is blind; 1 "
-        "where it points as in the relaxed crystal, 0 where heads and tails are mixed. "
-        "New places: how often an anion went over to another orientation, on average. "
-        f"Disorder, where less than {ORDERED:g} of the order is left, is dynamic where an "
-        f"anion took {TURNING:g} new place or more, and static where less: within the "
-        f"length of this run. Mixed: the order is within {UNDECIDED:g} of that limit, or "
-        "its interval holds it, so that no phase can be told."
+        "Deflection of a vertex from its own mean direction over the run; the largest grows with "
+        "the cell and the length of the run, the 99 % quantile does not. Full rotations are "
+        "complete turns per anion and ns. If an anion rotates freely, its mean direction has no "
+        "meaning: a large deflection then indicates rotation. The interval of a decay time is a "
+        "jackknife over anions. The NMR correlation time is the 1/e decay time of the second "
+        "Legendre polynomial; the half width of the quasi-elastic line is ħ divided by the decay "
+        "time of ξ. Order, of directions averaged over 3 ps: 1 if anions are oriented as in the "
+        "relaxed crystal or equivalent by symmetry, 0 for random orientations. Heads against "
+        "tails: the same for the one vertex that differs from the others, which the order does "
+        "not distinguish; 1 if it points as in the relaxed crystal, 0 if heads and tails are "
+        "mixed. Reorientations per anion: how often an anion changed its orientation, on "
+        f"average. Anions with an order below {ORDERED:g} are disordered: dynamic with "
+        f"{TURNING:g} reorientation per anion or more, static with fewer, within the length of "
+        f"this run. Mixed: the order is within {UNDECIDED:g} of this limit, or its interval "
+        "contains the limit, so no phase can be assigned."
     )
     return Table("rotation", "Deflection and full rotations", columns, rows, caption)
 

@@ -132,18 +132,18 @@ def densities(results: Results) -> Figure | None:
     ]
     first = results.of(VibrationsFound).vibrations[0]
     beside = (
-        " The phonons of the relaxed structure, harmonic and of 0 K, are shown below, "
-        "broadened to the same width."
+        " The phonons of the relaxed structure, harmonic and at 0 K, are shown below, broadened "
+        "to the same width."
         if results.of(PhononsFound).phonons
         else ""
     )
     caption = (
-        f"Power spectrum of the velocities of all {first.n_atoms} atoms, weighted by "
-        f"mass, three states per atom: {first.n_frames} frames {first.interval_fs:g} fs "
-        f"apart, {text.count(first.n_windows, 'window')} of time (Hann, overlapping by "
-        f"half), a sharp line {text.number(first.resolution_meV, 2)} meV wide. Velocities "
-        "are differences of positions; what that weakens is put back. Classical motion "
-        f"at constant pressure.{beside} The CSV file has the share of each element."
+        f"Power spectrum of the velocities of all {first.n_atoms} atoms, weighted by mass, three "
+        f"states per atom: {first.n_frames} frames {first.interval_fs:g} fs apart, "
+        f"{text.count(first.n_windows, 'window')} of time (Hann, overlapping by half), a sharp "
+        f"line {text.number(first.resolution_meV, 2)} meV wide. Velocities are differences of "
+        "positions; the damping by these differences is corrected. Classical motion at constant "
+        f"pressure.{beside} The CSV file has the share of each element."
     )
     return Figure(
         "Vibrational density of states",

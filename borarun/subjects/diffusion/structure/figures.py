@@ -94,9 +94,9 @@ def shares(results: Results) -> Figure | None:
     first = results.of(DiffusionFound).local[0]
     caption = (
         f"Means over {len(first.share_time_ps)} blocks of time of the first run at each "
-        "temperature; labels are at the mean of all runs. An ion is on the site to which "
-        f"it was nearest for {SETTLE_FS:g} fs without a break (one frame, where frames "
-        "are farther apart). The CSV file has the other kinds of site."
+        "temperature; labels are at the mean of all runs. An ion counts as on a site if this "
+        f"site was the nearest one for at least {SETTLE_FS:g} fs without interruption (one frame, "
+        "if frames are farther apart). The CSV file has the other kinds of site."
     )
     return Figure(
         "Tetrahedral sites against time",
@@ -155,7 +155,7 @@ def distances(results: Results) -> Figure | None:
         "ions that stay on their sites give the peak at the left, single hops a second "
         "peak at the distance of the sites. Liquid-like motion gives one broad peak."
     )
-    title = "Distances that ions have come"
+    title = "Distances moved by the ions"
     return Figure(title, caption, tuple(panels), Table("distances", title, columns, rows))
 
 
@@ -236,11 +236,11 @@ def pairs(results: Results) -> Figure | None:
     reach = max(float(p.r_A[-1]) for p in first.pairs)
     hidden = [text.formula(pair.name) for pair in first.pairs if not pair.g.any()]
     caption = (
-        "g(r) is the density of the second kind at a distance from one of the first over its "
-        f"mean density, by direct counting in the cell of each frame: {first.n_pair_frames} "
-        f"frames of {first.n_atoms} atoms, bins of {STEP_A:g} Å, up to half the smallest width "
-        f"of the cell ({reach:.1f} Å), as far as every distance is seen once. An anion stands "
-        "for its centre of mass."
+        "g(r) is the density of the second species at distance r from one of the first, divided "
+        f"by its mean density. Pairs are counted in the cell of each frame: {first.n_pair_frames} "
+        f"frames of {first.n_atoms} atoms, bins of {STEP_A:g} Å, up to half the smallest width of "
+        f"the cell ({reach:.1f} Å), the limit of the minimum image convention. The position of an "
+        "anion is its centre of mass."
         + (
             f" No {text.listed(hidden)} distance is within this range: a larger supercell "
             "is needed."
@@ -316,11 +316,10 @@ def densities(results: Results) -> Figure | None:
         f"All {first.n_frames} frames of {first.n_atoms} atoms, folded into the mean unit cell "
         f"with an anion at its corner ({first.density.total:.3g} {results.mobile} in it), on a "
         f"grid of {first.density.voxel_A:.2f} Å, smoothed by a Gaussian of "
-        f"{first.density.smoothed_A:g} Å. Projection along c; section: the plane that a + b and "
-        "c span. Circles are centres of anions, diamonds tetrahedral sites, triangles windows, "
-        "squares octahedral sites, in or near the plane. Maps of one kind share one scale. "
-        "Symmetry was not imposed: what differs between equal sites is what the run did not "
-        "sample."
+        f"{first.density.smoothed_A:g} Å. Projection along c; section: the plane that a + b and c "
+        "span. Circles are centres of anions, diamonds tetrahedral sites, triangles windows, "
+        "squares octahedral sites, in or near the plane. Maps of one kind share one scale. No "
+        "symmetry is imposed: differences between equivalent sites show incomplete sampling."
     )
     return Figure(
         f"Density of {results.mobile}",

@@ -35,10 +35,10 @@ def sites(results: Results) -> Table | None:
         Column("vacancies"),
         Column("temperature", "K"),
         Column("runs"),
-        *(Column(f"share, {kind}") for kind in kinds),
+        *(Column(f"fraction, {kind}") for kind in kinds),
         Column("hops"),
         Column("hops per ion", "1/ns", 3),
-        *(Column(f"stay, {kind}", "ps") for kind in kinds),
+        *(Column(f"residence time, {kind}", "ps") for kind in kinds),
     )
     first = results.of(DiffusionFound).local[0]
     present = text.listed(
@@ -48,11 +48,12 @@ def sites(results: Results) -> Table | None:
         ]
     )
     caption = (
-        f"Sites follow from the anions' mean centres: {present} in this supercell. Shares have "
-        "95 % intervals from ten blocks of time a run. A hop is a change of site, windows among "
-        f"them, that lasts {SETTLE_FS:g} fs (or one frame); a stay is the time on sites of a "
-        "kind over the departures from there, with the interval of events at random times. Ions "
-        "that rattle in pairs of sites make many hops and no conductivity."
+        f"Sites follow from the anions' mean centres: {present} in this supercell. Fractions of "
+        "ions have 95 % intervals from ten blocks of time in each run. A hop is a change of site "
+        f"(windows count as sites) that lasts {SETTLE_FS:g} fs (or one frame). The residence time "
+        "is the time on sites of one kind divided by the number of departures from them, with "
+        "the interval of a Poisson process. Ions that rattle between two sites make many hops "
+        "but give no conductivity."
     )
     return Table("sites", "Sites and residence times", columns, rows, caption)
 
@@ -105,18 +106,18 @@ def paths(results: Results) -> Table | None:
         Column("temperature", "K"),
         Column("path"),
         Column("jumps"),
-        Column("rate of an ion there", "1/ns", 3),
+        Column("rate per ion", "1/ns", 3),
         Column("length", "Å", 3),
         Column("correlation factor f", "", 2),
         Column("non-Gaussian parameter", "", 2),
     )
     caption = (
-        "Jumps from hole to hole; the windows between them are no stops. The rate is that of an "
-        "ion on a hole of the first kind, with the exact 95 % interval of events at random times. "
-        "f of all paths together is the tracer diffusivity over that of independent jumps: 1 "
-        "where each jump forgets the one before, 0.65 for a vacancy on a simple cubic lattice, "
-        "near 0 where ions only jump to and fro. It is an opinion on D from counting: an f above "
-        "1 says that jumps were missed, or that D is too high."
+        "Jumps from hole to hole; windows between holes are not counted as sites here. The rate "
+        "is that of one ion on a hole of the first kind, with the exact 95 % interval of a "
+        "Poisson process. The correlation factor f, for all paths together, is the tracer "
+        "diffusivity divided by that of independent jumps: 1 if jumps are independent, 0.65 for "
+        "a vacancy on a simple cubic lattice, near 0 if ions only jump back and forth. It checks "
+        "D by counting: f above 1 means that jumps were missed or that D is too high."
     )
     return Table("jumps", "Jumps between sites", columns, rows, caption)
 
@@ -139,16 +140,16 @@ def barriers(results: Results) -> Table | None:
         Column("jumps"),
     )
     caption = (
-        "Arrhenius fits of the rates of the table before, by path, to compare with the "
-        "activation energy of D: that of the path that limits diffusion is about the "
-        "same. 95 % intervals; counts below ten enter by their Poisson likelihood."
+        "Arrhenius fits of the rates in the previous table, one for each path. The barrier of "
+        "the path that limits diffusion is about equal to the activation energy of D. 95 % "
+        "intervals; counts below ten enter by their Poisson likelihood."
     )
     return Table("jump_barriers", "Barriers of the jumps", columns, rows, caption)
 
 
 def _stay(stay: Stay | None) -> Value:
     if stay is None:
-        return "never there"
+        return "not visited"
     return stay.mean_ps if stay.mean_ps is not None else f"over {text.number(stay.low_ps, 2)}"
 
 
@@ -177,10 +178,10 @@ def shells(results: Results) -> Table | None:
         Column("pair"),
         Column("peak of g(r)", "Å", 3),
         Column("end of the shell", "Å", 3),
-        Column("neighbours in it", "", 3),
+        Column("coordination number", "", 3),
     )
     caption = (
-        "Neighbours up to the minimum behind the first peak of g(r). Pairs whose first "
-        "shell extends beyond half the width of the cell are not listed."
+        "The coordination number counts neighbours up to the minimum after the first peak of "
+        "g(r). Pairs whose first shell extends beyond half the width of the cell are not listed."
     )
     return Table("shells", "First shells", columns, rows, caption)

@@ -174,8 +174,8 @@ def init_site(
         "site.yaml"
     ),
 ) -> None:
-    """Write a first site file, commented. It holds what the batch system of this machine says of
-    its queues.
+    """Write a first site file, commented. It contains the queues that the batch system of this
+    machine reports.
     """
     from borarun.site.new import ask, write_site
 
@@ -197,10 +197,10 @@ def validate(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check files, and tell every mistake in them at once.
+    """Check files and report all mistakes at once.
 
-    Files of studies, sites, published values and analyses. Each mistake comes with its place and
-    the way out.
+    Files of studies, sites, published values and analyses. Each message says where the mistake is
+    and what to do.
     """
     from borarun.given.load import load_analysis
     from borarun.kinds import kind_of
@@ -245,14 +245,14 @@ def update(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Show what would change, and change nothing; exit code 1 if anything."
+            "--check", help="Show the changes without writing them; exit code 1 if there are any."
         ),
     ] = False,
 ) -> None:
-    """Rewrite files that have former names of keys, with the names of today.
+    """Replace old names of keys in files by the current ones.
 
-    Only the names change: values, comments, order and layout stay. The file as it was is kept
-    beside it, as FILE.bak.
+    Only the names change: values, comments, order and layout stay. The old file is kept as
+    FILE.bak.
     """
     from borarun.update import backup_of, updated, write
 
@@ -284,10 +284,10 @@ def doctor(
     ] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """Check on the site's nodes that all is there.
+    """Check that the nodes of a site have everything that runs need.
 
-    What runs will need, on a node of each executor: programs, files, room, network. Submits one
-    short job for each.
+    Checks programs, files, disk space and network on a node of each executor, with one short job
+    for each executor.
     """
     from borarun.site.doctor import examine
 
@@ -306,7 +306,7 @@ def plan(
 ) -> None:
     """Show tasks, core time and disk before anything runs.
 
-    By stage, beside what is already in the store. Starts nothing.
+    Lists tasks by stage and says which are already in the store. Starts nothing.
     """
     from borarun.plan import estimate, expand
     from borarun.run.clock import Clock
@@ -375,12 +375,15 @@ def diff(
         Path, typer.Argument(metavar="STUDY", help="A study file.", show_default=False)
     ],
     second: Annotated[
-        Path, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="OTHER", help="The study file to compare it with.", show_default=False
+        ),
     ],
     runs: Runs = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Show how two studies differ, and which tasks that makes new."""
+    """Show how two studies differ and which tasks are new."""
     from borarun.difference import difference
 
     one, other = _study(first), _study(second)
@@ -434,9 +437,9 @@ def render(
         ),
     ] = None,
 ) -> None:
-    """Write the input files and commands of tasks, and start nothing.
+    """Write the input files and commands of tasks without running them.
 
-    Of every task whose inputs are known by now.
+    It writes those of all tasks whose inputs are already known.
     """
     from borarun.places import Places, StoredRecords
     from borarun.plan import expand
@@ -484,8 +487,8 @@ def submit(
         ),
     ] = False,
 ) -> None:
-    """Run the study and show its progress. Run it again after any accident: it goes on where it
-    was.
+    """Run the study and show its progress. Submit it again after an interruption: finished tasks
+    are kept.
     """
     from borarun.places import Places
     from borarun.run.control import start_detached
@@ -573,7 +576,7 @@ def submit(
 def stop(study_file: StudyFile, runs: Runs = RUNS) -> None:
     """Stop a running study and end its jobs. What is finished is kept.
 
-    On whatever machine its driver runs.
+    The driver may run on another machine.
     """
     from borarun.places import Places
     from borarun.run.control import stop_driver
@@ -584,7 +587,7 @@ def stop(study_file: StudyFile, runs: Runs = RUNS) -> None:
 
 @app.command()
 def attach(study_file: StudyFile, runs: Runs = RUNS) -> None:
-    """Show what a detached driver says. Ctrl-C leaves it running."""
+    """Show the output of a detached driver. Ctrl-C leaves the driver running."""
     from borarun.places import Places
     from borarun.run.control import follow
 
@@ -609,7 +612,7 @@ def watch(
         typer.Option("--port", min=0, max=65535, help="Port of that page; 0 for any free port."),
     ] = 0,
 ) -> None:
-    """Show the status again and again until the study's driver ends.
+    """Show the status and update it until the study's driver ends.
 
     What is done, what runs now, what failed and why, and curves as they grow. Ctrl-C leaves the
     driver running.
@@ -684,7 +687,7 @@ def status(
 def why(study_file: StudyFile, runs: Runs = RUNS, as_json: AsJson = False) -> None:
     """Say why tasks failed or cannot start, and what to do.
 
-    With the program's own last lines.
+    Shows the last lines of the program's output.
     """
     from borarun.live.terminal import failures_of
 
@@ -705,7 +708,7 @@ def why(study_file: StudyFile, runs: Runs = RUNS, as_json: AsJson = False) -> No
 
 @app.command()
 def report(study_file: StudyFile, runs: Runs = RUNS) -> None:
-    """Write the report of what is there by now.
+    """Write the report of the results so far.
 
     One HTML page, and every figure and table as a file.
     """
@@ -806,10 +809,10 @@ def analyse(
     ] = None,
     skip_ps: Annotated[
         float | None,
-        typer.Option("--skip-ps", help="Leave out so much at the beginning, ps."),
+        typer.Option("--skip-ps", help="Time to leave out at the beginning, ps."),
     ] = None,
     stride: Annotated[
-        int | None, typer.Option("--stride", help="Keep one frame in so many.")
+        int | None, typer.Option("--stride", help="Keep every Nth frame only.")
     ] = None,
     method: Annotated[
         str, typer.Option("--method", help="What computed the forces, e.g. PBE-D3.")
@@ -822,7 +825,7 @@ def analyse(
     """Analyse trajectories that you already have.
 
     Diffusion, conductivity, structure, rotation of the anions and the checks, with the report of
-    borarun's own runs. Nothing is run.
+    borarun's own runs. No program is run.
     """
     from borarun.given.analyse import analyse as run_analysis
     from borarun.given.load import SUFFIXES, load_analysis, of_flags, refuse_flags
@@ -922,7 +925,7 @@ def pack(
 ) -> None:
     """Write one file with a study and its results, for another group.
 
-    With all that the study names. Nothing of this site goes in, and nothing under licence.
+    It contains all files that the study names. Site settings and licensed files are left out.
     """
     from borarun.places import Places
     from borarun.sharing.crate import Terms
@@ -976,7 +979,7 @@ def unpack(
 ) -> None:
     """Unpack a study and its results into a new folder.
 
-    Checked from end to end. Nothing that is there is changed.
+    The whole file is checked first. Existing files are not changed.
     """
     from borarun.places import Places, StoredRecords
     from borarun.plan import expand
@@ -1022,9 +1025,9 @@ def export(
     authors: Authors = None,
     licence: Licence = "",
 ) -> None:
-    """Write results as files that need no borarun, for a repository.
+    """Write results for a repository, as files that are readable without borarun.
 
-    Tables, figures, training sets, potentials and structures, with their description.
+    Tables, figures, training sets, potentials and structures, with a description.
     """
     from borarun.file import must_be_new
     from borarun.places import Places

@@ -403,7 +403,7 @@ def test_errors_are_those_that_there_are() -> None:
         (
             "methods/learning.md",
             f"a force passes {md_watch.MAX_FORCE:g} eV/Å, the energy changes by more than "
-            f"{md_watch.MAX_ENERGY_CHANGE:g} eV an atom",
+            f"{md_watch.MAX_ENERGY_CHANGE:g} eV per atom",
         ),
         (
             "methods/learning.md",

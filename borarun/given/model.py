@@ -40,7 +40,7 @@ class Reading(Section):
         default=None, description="Time at the beginning that is left out, ps."
     )
     stride: PositiveInt | None = Field(
-        default=None, description="Keep one frame in so many; to save memory and time."
+        default=None, description="Keep every Nth frame only, to save memory and time."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -220,8 +221,15 @@ def _units(analysis: Analysis, atoms: Atoms) -> int:
 
 
 def _formula(analysis: Analysis, atoms: Atoms) -> Formula:
-    said = analysis.material.formula
-    return Formula(said) if said else atoms.symbols.formula.reduce()[0]
+    """That of the analysis; else the smallest one of the frame that holds whole anions."""
+    if analysis.material.formula:
+        return Formula(analysis.material.formula)
+    smallest = atoms.symbols.formula.reduce()[0]
+    counts = smallest.count()
+    anion = Formula(analysis.material.anion).count()
+    return smallest * math.lcm(
+        *(n // math.gcd(n, counts[element]) for element, n in anion.items() if element in counts)
+    )
 
 
 def _vacancies(path: Path, analysis: Analysis, atoms: Atoms, n_anions: int) -> tuple[int, int]:

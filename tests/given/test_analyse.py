@@ -85,6 +85,16 @@ def test_files_of_one_temperature_are_independent_runs(folder: Path, tmp_path: P
     assert values[2].low < TRUE_CM2_S < values[2].high
 
 
+def test_the_formula_holds_whole_anions(tmp_path: Path) -> None:
+    """Not LiB6H6."""
+    atoms, positions, cell = anions_that_turn(200, 0, 600, True, 3)
+    files.dump(tmp_path / "d", atoms, positions, cell, "element id x y z")
+    material = {"mobile": "Li", "anion": "B12H12"}
+    analysis = of_flags([Path("d")], [600.0], material=material, reading={"timestep_fs": 0.5})
+    found = analyse(analysis, tmp_path, Store(tmp_path / "store"))
+    assert found.formula == "Li2B12H12"
+
+
 def test_an_own_run_as_a_dump_gives_the_numbers_of_its_report(tmp_path: Path) -> None:
     """With a vacancy, anions that turn, and atoms in another order."""
     atoms, positions, cell = anions_that_turn(600, 1, 600, True, 3)

@@ -94,5 +94,5 @@ def test_other_weights_and_numbers_that_are_none_are_refused(content: bytes) -> 
     with pytest.raises(ValueError, match="neither configurations nor neighbourhoods"):
         almtp.read(content.replace(b"force_weight 0", b"force_weight 3"), potential)
     start = content.index(b"#", content.index(b"#MVS") + 1) + 1
-    with pytest.raises(ValueError, match="no number"):
+    with pytest.raises(ValueError, match="not numbers"):
         almtp.read(content[:start] + np.array([np.nan]).tobytes() + content[start + 8 :], potential)

@@ -324,4 +324,4 @@ def test_the_report_shows_volumes(found: Results, tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "edges-PBE-D3-0.svg").is_file()
     text = page.read_text(encoding="utf-8")
     assert "volume per formula unit" in (tmp_path / "tables" / "lattice.csv").read_text()
-    assert "LiCB₁₁H₁₂" in text and "CB₁₁H₁₂ anions turn" in text
+    assert "LiCB₁₁H₁₂" in text and "Rotation of the CB₁₁H₁₂ anions" in text

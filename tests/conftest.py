@@ -45,7 +45,7 @@ active_learning:
   vacancies: [0, 1]
   max_rounds: 3
   max_labels_per_round: 5
-heating: {from_K: 50, to_K: 250, heating_rates_K_per_ps: 1000, cooling_rates_K_per_ps: 1000, timestep_fs: 1, sample_every_fs: 5}
+heating: {from_K: 50, to_K: 250, heating_rates_K_per_ps: 1000, cooling_rates_K_per_ps: 1000, timestep_fs: 1, sample_every_fs: 4}
 diffusion:
   temperatures_K: [200, 300]
   vacancies: [0, 1]

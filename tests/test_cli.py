@@ -267,7 +267,7 @@ def test_a_study_goes_to_another_group_and_comes_back_whole(
         and answer.err == "mini: already exists. Give another name, or move the file away.\n"
     )
     answer = borarun("pack", "mini.yaml", "--output", "small.zip", "--without", "training_set")
-    assert answer.code == 0 and "2 results of training_set left behind" in answer.out
+    assert answer.code == 0 and "2 results of training_set left out" in answer.out
     answer = borarun("unpack", "mini.yaml")
     assert answer.code == 2 and answer.err.startswith("mini.yaml: is not a pack, or is incomplete")
 
@@ -284,8 +284,8 @@ def test_what_was_made_under_licence_is_named_where_it_is_missing(
         )
     assert borarun("pack", "mini.yaml").code == 0
     line = (
-        f"Made with a POTCAR of Li, PAW_PBE Li_sv 10Sep2004 (sha256 {'a' * 64}), which is not in "
-        "it."
+        f"Needs POTCAR of Li, PAW_PBE Li_sv 10Sep2004 (sha256 {'a' * 64}), which is not in the "
+        "pack."
     )
     assert borarun("unpack", "mini.borarun.zip").out.splitlines().count(line) == 1
 

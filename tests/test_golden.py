@@ -32,7 +32,7 @@ STUDIES = ("li2b12h12", "licb11h12")
 KEPT = ("INCAR", "KPOINTS", "in.lammps", "job.json")
 WANTED = {
     "relax": lambda about: about["phase"] in ("Pa-3", "Pca2_1"),
-    "training_set": lambda about: True,
+    "training_set": lambda about: "part" not in about,
     "potential": lambda about: about["functional"] == "rev-vdW-DF2",
     "active_learning": lambda about: (
         about["functional"] == "rev-vdW-DF2"

@@ -11,8 +11,8 @@ from borarun.places import Places, StoredRecords
 from borarun.store import Store
 from borarun.task import Task
 
-TASK = Task("lammps", {"seed": 1}, {}, "1", "heating", "PBE", {})
-OTHER = Task("lammps", {"seed": 2}, {}, "1", "heating", "PBE", {})
+TASK = Task("lammps", {"seed": 1}, {}, "1", "heating", "PBE")
+OTHER = Task("lammps", {"seed": 2}, {}, "1", "heating", "PBE")
 
 
 def test_studies_share_a_store_and_have_a_folder_each(tmp_path: Path) -> None:

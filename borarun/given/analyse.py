@@ -227,9 +227,10 @@ def _formula(analysis: Analysis, atoms: Atoms) -> Formula:
     smallest = atoms.symbols.formula.reduce()[0]
     counts = smallest.count()
     anion = Formula(analysis.material.anion).count()
-    return smallest * math.lcm(
+    whole = math.lcm(
         *(n // math.gcd(n, counts[element]) for element, n in anion.items() if element in counts)
     )
+    return Formula.from_dict({element: whole * n for element, n in counts.items()})
 
 
 def _vacancies(path: Path, analysis: Analysis, atoms: Atoms, n_anions: int) -> tuple[int, int]:

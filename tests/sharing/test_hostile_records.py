@@ -521,7 +521,7 @@ def test_a_store_refuses_it(good: Members, tmp_path: Path, case: Case) -> None:
     store = Store(tmp_path)
     case.spoil(dict(good), store.path(TASK.key))
     with pytest.raises(
-        StoreError, match=rf"is (no record that borarun wrote|damaged) \(.*({case.why})"
+        StoreError, match=rf"is (not a record that borarun wrote|damaged) \(.*({case.why})"
     ):
         store.check(TASK.key)
     if case.item in ITEMS:

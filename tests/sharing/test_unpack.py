@@ -419,6 +419,6 @@ def test_nothing_is_overwritten(packed: Path, tmp_path: Path, kind: str) -> None
         "link": lambda: there.symlink_to(tmp_path / "nowhere"),
     }[kind]()
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(StoreError, match="there: is there already"):
+    with pytest.raises(StoreError, match="there: already exists"):
         unpack(packed, there)
     assert sorted(tmp_path.rglob("*")) == before

@@ -78,7 +78,7 @@ def test_versions_are_compared(tmp_path: Path) -> None:
 def test_cores_are_counted() -> None:
     assert checkup.enough_cores(4, 8).ok
     few = checkup.enough_cores(128, 1)
-    assert not few.ok and few.said == "1 of 128 may be used" and "cores_per_node" in few.remedy
+    assert not few.ok and few.said == "1 of 128 are available" and "cores_per_node" in few.remedy
 
 
 def test_the_driver_is_reached_and_its_clock_compared(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from ase.io import read
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from borarun.causes import Cause, cause_of_exit
+from borarun.engines.quantum_espresso.output import JOB
 from borarun.errors import EngineError
 from borarun.tether import end_with_parent
 
@@ -80,7 +81,7 @@ class PwCalculator(Calculator):
 
     def __init__(self, directory: Path, command: Sequence[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        job = json.loads((directory / "pw.json").read_text())
+        job = json.loads((directory / JOB).read_text())
         self._path = directory
         self._command = list(command)
         self._starts: dict[str, Any] = {

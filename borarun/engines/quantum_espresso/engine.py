@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -26,8 +27,9 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
-from borarun.engines.quantum_espresso.output import read_output
+from borarun.engines.quantum_espresso.output import JOB, read_output
 from borarun.engines.quantum_espresso.section import EspressoReference, Keys
+from borarun.engines.reading import read_bytes
 from borarun.engines.reference import base as reference
 from borarun.errors import ParseError
 
@@ -266,8 +268,12 @@ def paths(program: Program) -> dict[str, str]:
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The input files: one ``pw-N.in`` for each list of atoms, ``pw.json``, and those of the
     reference program.
+
+    ``pw.json`` names the inputs, and says which of the task's configurations each of the files is.
     """
-    frames = _largest_first(reference.configurations(settings, inputs))
+    asked = reference.configurations(settings, inputs)
+    order = _largest_first(asked)
+    frames = asked.take(order)
     files = reference.render(settings, frames)
     starts: dict[tuple[int, ...], Atoms] = {}
     for atoms in frames:
@@ -276,11 +282,13 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         f"pw-{number}.in": _pw_input(settings, atoms, program)
         for number, atoms in enumerate(starts.values(), 1)
     }
-    return {**files, **texts, "pw.json": json.dumps({"inputs": list(texts)}, indent=1) + "\n"}
+    job = {"inputs": list(texts), "order": order}
+    return {**files, **texts, JOB: json.dumps(job, indent=1) + "\n"}
 
 
-def _largest_first(frames: Frames) -> Frames:
-    """Configurations of the same atoms after one another, the largest cell first.
+def _largest_first(frames: Frames) -> list[int]:
+    """An order of configurations: those of the same atoms after one another, the largest cell
+    first.
 
     pw.x keeps the plane waves of its first cell until the volume has changed by a tenth, so that
     the cutoff of the others is that of the settings or higher, never lower.
@@ -289,11 +297,10 @@ def _largest_first(frames: Frames) -> Frames:
     first: dict[tuple[int, ...], int] = {}
     for index, atoms in enumerate(images):
         first.setdefault(tuple(atoms.numbers), index)
-    order = sorted(
+    return sorted(
         range(len(images)),
         key=lambda i: (first[tuple(images[i].numbers)], -round(images[i].get_volume(), 6)),
     )
-    return frames.take(order)
 
 
 def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
@@ -379,7 +386,22 @@ def parse(settings: Settings, directory: Path) -> Result:
         "program": ", ".join(printed.programs),
         "pseudopotentials": printed.pseudopotentials,
     }
-    return replace(result, facts=result.facts.model_copy(update=behind))
+    return replace(
+        result,
+        facts=result.facts.model_copy(update=behind),
+        frames=_as_asked(directory, result.frames),
+    )
+
+
+def _as_asked(directory: Path, frames: Mapping[str, Frames]) -> dict[str, Frames]:
+    """Labels in the order of the task's configurations; what is no label of a given one is left as
+    it is.
+    """
+    order = json.loads(read_bytes(directory / JOB)).get("order", [])
+    return {
+        name: labels.take(np.argsort(order)) if len(labels) == len(order) > 1 else labels
+        for name, labels in frames.items()
+    }
 
 
 def _energies(labels: Frames) -> list[float]:

@@ -14,6 +14,9 @@ from borarun.engines.reading import unreadable
 from borarun.errors import ParseError
 from borarun.operations.reference import Pseudopotential
 
+JOB = "pw.json"
+"""Names of the input files, and which of the task's configurations each configuration is."""
+
 _ENERGY = re.compile(
     r"^!\s+total energy\s+=\s*(\S+) Ry$(?:(?!^!).)*?^\s+convergence has been achieved in",
     re.MULTILINE | re.DOTALL,

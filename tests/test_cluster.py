@@ -366,7 +366,7 @@ def test_vasp_longer_than_a_job_goes_on_in_the_next(cluster: Cluster, tmp_path: 
     )
     study = study.replace(
         "[300, 600], time_ps: 2.0, sample_every_fs: 100, vacancies: [0, 1]",
-        "300, time_ps: 0.07, sample_every_fs: 1, vacancies: 0",
+        "300, time_ps: 0.07, sample_every_fs: 1, vacancies: 0, label_again: false",
     )
     programs = (
         f"programs:\n  vasp: {{command: {vasp!r}, potcar_directory: "

@@ -31,7 +31,7 @@ def test_ordering_above_where_it_disorders_is_told_to_be_chance(
     assert found.hysteresis_K is not None and found.hysteresis_K.value == pytest.approx(
         heated - cooled, abs=4
     )
-    assert ("scatter by at least so much" in found.statement) == chance
+    assert ("scatter by at least this difference" in found.statement) == chance
     assert found.statement.endswith(".")
 
 

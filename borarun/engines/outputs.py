@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
 from borarun.engines.reference.base import ReferenceSection
+from borarun.labels import OutputReader
 from borarun.labels.sifted import Sifted, wrong
 
 READERS = ("borarun.engines.vasp.labels", "borarun.engines.quantum_espresso.labels")
@@ -40,7 +41,7 @@ class Reader(Protocol):
         """
 
 
-def reader(functional: str, reference: ReferenceSection) -> Callable[[Path], Sifted]:
+def reader(functional: str, reference: ReferenceSection) -> OutputReader:
     """What reads the labels of an output of any program.
 
     Raises

@@ -181,7 +181,7 @@ def read_configurations(path: Path, elements: Sequence[str]) -> Labels:
 
 def without(frames: Frames, labelled: Frames) -> Frames:
     """The configurations of ``frames``, in order, that are not among the ``labelled`` ones."""
-    there = gate.geometries(labelled)
+    there = set(gate.geometries(labelled))
     return frames.take(
         [index for index, each in enumerate(gate.geometries(frames)) if each not in there]
     )

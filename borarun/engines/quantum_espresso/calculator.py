@@ -30,11 +30,10 @@ from ase.io import read
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from borarun.causes import Cause, cause_of_exit
-from borarun.engines.quantum_espresso.output import JOB
+from borarun.engines.quantum_espresso.output import JOB, OUTPUT
 from borarun.errors import EngineError
 from borarun.tether import end_with_parent
 
-OUTPUT = "pw.out"
 EVIDENCE_LINES = 20
 
 

@@ -27,7 +27,7 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
-from borarun.engines.quantum_espresso.output import JOB, read_output
+from borarun.engines.quantum_espresso.output import JOB, OUTPUT, read_output
 from borarun.engines.quantum_espresso.section import EspressoReference, Keys
 from borarun.engines.reading import read_bytes
 from borarun.engines.reference import base as reference
@@ -39,7 +39,6 @@ RESUMABLE = True
 FORMAT = "1"
 """Raised by one when the same settings come to mean another result."""
 
-OUTPUT = "pw.out"
 
 XC: dict[str, dict[str, str | int | bool]] = {
     "PBE": {"input_dft": "PBE"},

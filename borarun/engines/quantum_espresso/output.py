@@ -14,6 +14,7 @@ from borarun.engines.reading import unreadable
 from borarun.errors import ParseError
 from borarun.operations.reference import Pseudopotential
 
+OUTPUT = "pw.out"
 JOB = "pw.json"
 """Names of the input files, and which of the task's configurations each configuration is."""
 

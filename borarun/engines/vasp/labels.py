@@ -20,26 +20,12 @@ from numpy.typing import NDArray
 from borarun.engines.reference.base import ReferenceSection
 from borarun.engines.vasp.engine import Settings
 from borarun.engines.vasp.inputs import FUNCTIONALS, kind_of_run
-from borarun.engines.vasp.output import UNSET, converged, same, tags_in_force
-from borarun.engines.vasp.output_xml import read_vasprun
+from borarun.engines.vasp.output import EXCHANGE, UNSET, converged, same, tags_in_force
+from borarun.engines.vasp.output_xml import made_for, read_vasprun
 from borarun.engines.vasp.section import VaspReference
 from borarun.errors import ParseError
 from borarun.frames import Frames
 from borarun.labels.sifted import Sifted, left_out_of, wrong
-
-EXCHANGE = (
-    "GGA",
-    "METAGGA",
-    "IVDW",
-    "LUSE_VDW",
-    "PARAM1",
-    "PARAM2",
-    "ZAB_VDW",
-    "AGGAC",
-    "BPARAM",
-    "CPARAM",
-)
-"""Tags that make a functional."""
 
 ONE_SETTING = ("ENCUT", "PREC", "ISPIN", "LASPH", "ISMEAR", "SIGMA", "LREAL")
 """Tags besides those of the functional that shift energies or forces."""
@@ -254,8 +240,8 @@ def _head(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
             if "Iteration" in line:
                 break
             if line.startswith("   TITEL  ="):
-                words = line.split("=", 1)[1].split()
-                titels[re.split("[_.]", words[1])[0] if len(words) > 1 else ""] = " ".join(words)
+                titel = " ".join(line.split("=", 1)[1].split())
+                titels[made_for(titel)] = titel
             if line.startswith("|"):  # a warning, which names tags as well
                 continue
             for name, value in OUTCAR_TAGS.findall(line):

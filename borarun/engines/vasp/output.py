@@ -43,20 +43,23 @@ may be a little above EDIFF.
 POSITION_TOLERANCE_A = 1e-5
 """The XML holds eight decimals of fractional coordinates."""
 
+EXCHANGE = (
+    "GGA",
+    "METAGGA",
+    "IVDW",
+    "LUSE_VDW",
+    "PARAM1",
+    "PARAM2",
+    "ZAB_VDW",
+    "AGGAC",
+    "BPARAM",
+    "CPARAM",
+)
+"""Tags that make a functional."""
+
 SCIENCE = (
-    *(
-        "GGA",
-        "METAGGA",
-        "IVDW",
-        "LUSE_VDW",
-        "PARAM1",
-        "PARAM2",
-        "ZAB_VDW",
-        "AGGAC",
-        "BPARAM",
-        "CPARAM",
-        "LASPH",
-    ),
+    *EXCHANGE,
+    "LASPH",
     *(
         "ENCUT",
         "EDIFF",

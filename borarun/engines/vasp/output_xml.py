@@ -373,9 +373,16 @@ def _titels(atominfo: Element) -> dict[str, str]:
 
 def _element(row: Element) -> str:
     """The element that the TITEL of a type of atom names; empty where it names none."""
-    words = (row.findtext("c[5]") or "").split()
-    name = re.split("[_.]", words[1])[0] if len(words) > 1 else ""
+    name = made_for(row.findtext("c[5]") or "")
     return name if name in chemical_symbols[1:] else ""
+
+
+def made_for(titel: str) -> str:
+    """The atom that the TITEL of a POTCAR names, ``Li`` of ``PAW_PBE Li_sv 10Sep2004``; empty where
+    it names none.
+    """
+    words = titel.split()
+    return re.split("[_.]", words[1])[0] if len(words) > 1 else ""
 
 
 def _symbols(atominfo: Element) -> tuple[str, ...]:

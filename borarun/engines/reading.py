@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from borarun.errors import ParseError
 from borarun.operations.base import Facts, mistakes
 
 Found = TypeVar("Found", bound=Facts)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_bytes(file: Path) -> bytes:
@@ -37,6 +38,20 @@ def read_facts(kind: type[Found], values: object, file: Path) -> Found:
     """
     try:
         return kind.model_validate(values)
+    except ValidationError as error:
+        raise ParseError(file, f"is damaged ({mistakes(error)})") from error
+
+
+def read_json(kind: type[Model], file: Path) -> Model:
+    """What a JSON file holds.
+
+    Raises
+    ------
+    ParseError
+        Where the file cannot be read, is no JSON, or one of its values is missing or wrong.
+    """
+    try:
+        return kind.model_validate_json(read_bytes(file))
     except ValidationError as error:
         raise ParseError(file, f"is damaged ({mistakes(error)})") from error
 

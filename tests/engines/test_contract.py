@@ -95,7 +95,7 @@ CASES = {
             "frames": Frames.from_extxyz((DATA / "qe" / "label" / "frames.extxyz").read_text())
         },
         Labelled,
-        (*REFERENCE, "pw.out"),
+        (*REFERENCE, "pw.json", "pw.out"),
     ),
     "vasp": Case(
         DATA / "vasp" / "label",

@@ -11,7 +11,6 @@ task is continued.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -30,7 +29,7 @@ from ase.io import read
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from borarun.causes import Cause, cause_of_exit
-from borarun.engines.quantum_espresso.output import JOB, OUTPUT
+from borarun.engines.quantum_espresso.output import JOB, OUTPUT, Job
 from borarun.errors import EngineError
 from borarun.tether import end_with_parent
 
@@ -80,11 +79,11 @@ class PwCalculator(Calculator):
 
     def __init__(self, directory: Path, command: Sequence[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        job = json.loads((directory / JOB).read_text())
+        job = Job.model_validate_json((directory / JOB).read_text())
         self._path = directory
         self._command = list(command)
         self._starts: dict[str, Any] = {
-            name: read(directory / name, format="espresso-in") for name in job["inputs"]
+            name: read(directory / name, format="espresso-in") for name in job.inputs
         }
         self._server: SocketServer | None = None
         self._numbers: Any = None

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,9 +26,9 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
-from borarun.engines.quantum_espresso.output import JOB, OUTPUT, read_output
+from borarun.engines.quantum_espresso.output import JOB, OUTPUT, Job, read_output
 from borarun.engines.quantum_espresso.section import EspressoReference, Keys
-from borarun.engines.reading import read_bytes
+from borarun.engines.reading import read_json
 from borarun.engines.reference import base as reference
 from borarun.errors import ParseError
 
@@ -281,8 +280,8 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         f"pw-{number}.in": _pw_input(settings, atoms, program)
         for number, atoms in enumerate(starts.values(), 1)
     }
-    job = {"inputs": list(texts), "order": order}
-    return {**files, **texts, JOB: json.dumps(job, indent=1) + "\n"}
+    job = Job(inputs=tuple(texts), order=tuple(order))
+    return {**files, **texts, JOB: job.model_dump_json(indent=1) + "\n"}
 
 
 def _largest_first(frames: Frames) -> list[int]:
@@ -396,7 +395,7 @@ def _as_asked(directory: Path, frames: Mapping[str, Frames]) -> dict[str, Frames
     """Labels in the order of the task's configurations; what is no label of a given one is left as
     it is.
     """
-    order = json.loads(read_bytes(directory / JOB)).get("order", [])
+    order = read_json(Job, directory / JOB).order
     return {
         name: labels.take(np.argsort(order)) if len(labels) == len(order) > 1 else labels
         for name, labels in frames.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from ase.units import Ry
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from borarun.engines.reading import unreadable
 from borarun.errors import ParseError
@@ -16,7 +17,6 @@ from borarun.operations.reference import Pseudopotential
 
 OUTPUT = "pw.out"
 JOB = "pw.json"
-"""Names of the input files, and which of the task's configurations each configuration is."""
 
 _ENERGY = re.compile(
     r"^!\s+total energy\s+=\s*(\S+) Ry$(?:(?!^!).)*?^\s+convergence has been achieved in",
@@ -26,6 +26,17 @@ PSEUDOPOTENTIAL = re.compile(
     r"PseudoPot\. #\s*\d+ for (\w+)\s+read from file:\s*\n\s*(\S+)\s*\n\s*MD5 check sum: "
     r"([0-9a-f]{32})"
 )
+
+
+class Job(BaseModel, frozen=True):
+    """What ``pw.json`` tells the program that runs pw.x, and the reader of its labels."""
+
+    inputs: tuple[str, ...]
+    """Names of the input files: one for each list of atoms."""
+    order: tuple[int, ...] = ()
+    """Which of the task's configurations each one is, in the order of the calculations. Empty in
+    work that was begun before calculations were sorted.
+    """
 
 
 @dataclass(frozen=True)

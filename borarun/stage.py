@@ -274,6 +274,7 @@ def train_task(
             "operation": "train",
             **potential.training(),
             "validation_fraction": training.validation_fraction,
+            **_held_out(training, labels),
             "seed": derive_seed(study.seed, "training", functional),
         }
     )
@@ -287,6 +288,15 @@ def train_task(
         n_atoms=study.n_atoms((1, 1, 1)),
         cores=2,
     )
+
+
+def _held_out(training: TrainingSet, labels: tuple[Input, ...]) -> dict[str, object]:
+    """What of a training's settings says which labels are held out of its fit."""
+    if training.hold_out == "configurations":
+        return {"hold_out": training.hold_out}
+    names = [(item.run or item.key) if isinstance(item, Ref) else item.sha256 for item in labels]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return {"hold_out": training.hold_out, "runs": tuple(numbers[name] for name in names)}
 
 
 def select_task(

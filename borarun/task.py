@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from borarun.causes import Cause
@@ -67,19 +68,38 @@ class About(BaseModel):
 class Ref:
     """An item of another task's result: a text, a ``Frames`` or an array, named ``item`` in the
     record ``key``.
+
+    ``run`` is the key of the run whose configurations the item has, where another task made them:
+    parts of one run share it. It is no part of a key.
     """
 
     key: str
     item: str
+    run: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
     """Labelled configurations that a study brings along, as an input beside other tasks' results.
     Equal content is equal, whatever file it came from.
+
+    Attributes
+    ----------
+    frames : the configurations
+    lengths : how many of them are of each file, in order; empty where they are of one
     """
 
     frames: Frames
+    lengths: tuple[int, ...] = ()
+
+    def files(self) -> tuple[Given, ...]:
+        """The configurations of each file that has any."""
+        ends = np.cumsum(self.lengths)
+        return tuple(
+            Given(self.frames.take(range(end - length, end)))
+            for end, length in zip(ends.tolist(), self.lengths, strict=True)
+            if length
+        ) or (self,)
 
     @cached_property
     def sha256(self) -> str:

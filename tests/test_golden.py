@@ -24,7 +24,7 @@ from borarun.mtp.potential import Potential
 from borarun.plan import expand
 from borarun.site import load_site
 from borarun.study import Study, load_study
-from borarun.task import Task
+from borarun.task import Task, items_of
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -85,7 +85,10 @@ def rendered(study: Study) -> dict[str, str]:
                 site.program(task.engine),
                 ENGINES[task.engine].Settings(**task.settings),
             )
-            files = engine.render(settings, {name: results[name] for name in task.inputs}, program)
+            inputs = {name: results[name] for name in task.inputs}
+            if task.settings.get("operation") == "train":
+                inputs["labels"] = results["labels"] * len(items_of(task.inputs["labels"]))
+            files = engine.render(settings, inputs, program)
             command = shlex.join(engine.command(settings, site.on(task).cores, program)).replace(
                 sys.executable, "python"
             )

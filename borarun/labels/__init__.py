@@ -5,8 +5,10 @@ read and checked once, so that a training learns from nothing that is not a labe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
@@ -40,10 +42,12 @@ class Labels:
     frames : energies in eV, forces in eV/angstrom, stresses in eV/angstrom^3 with ASE's sign and
         order; none of them where the configurations are to be labelled
     remarks : what was left out, and why
+    lengths : how many of the frames are of each file, in order; empty where there is one
     """
 
     frames: Frames
     remarks: tuple[str, ...]
+    lengths: tuple[int, ...] = ()
 
 
 def read_labels(
@@ -108,10 +112,12 @@ def read_labels(
         for name, part in parts.items()
         for remark in part.remarks
     ]
-    found = _checked(_together(parts), elements, remarks)
+    lengths = [len(part.frames) for part in parts.values()]
+    found = _checked(_together(parts), elements, remarks, lengths)
     if len(found.remarks) > MOST_REMARKS:
         more = len(found.remarks) - MOST_REMARKS
-        return Labels(found.frames, (*found.remarks[:MOST_REMARKS], f"and {more} more like these"))
+        remarks = [*found.remarks[:MOST_REMARKS], f"and {more} more like these"]
+        return replace(found, remarks=tuple(remarks))
     return found
 
 
@@ -196,8 +202,12 @@ def _of_the_material(there: set[str], elements: Sequence[str]) -> None:
         )
 
 
-def _checked(sifted: Sifted, elements: Sequence[str], remarks: list[str]) -> Labels:
-    """What no reader checks. ``remarks`` are those of the readers, and are added to."""
+def _checked(
+    sifted: Sifted, elements: Sequence[str], remarks: list[str], lengths: Sequence[int]
+) -> Labels:
+    """What no reader checks. ``remarks`` are those of the readers, and are added to; ``lengths``
+    are those of the files.
+    """
     frames, numbers = sifted.frames, sifted.numbers
     if len(frames) < FEWEST:
         left_out = f" ({'; '.join(remarks)})" if remarks else ""
@@ -227,4 +237,8 @@ def _checked(sifted: Sifted, elements: Sequence[str], remarks: list[str]) -> Lab
         frames, numbers = frames.take(kept), [numbers[index] for index in kept]
     for finding in gate.mixture(frames, numbers):
         raise wrong(finding)
-    return Labels(frames, tuple(remarks))
+    if len(lengths) < 2:
+        return Labels(frames, tuple(remarks))
+    of_file = np.repeat(np.arange(len(lengths)), lengths)[kept]
+    left = np.bincount(of_file, minlength=len(lengths))
+    return Labels(frames, tuple(remarks), tuple(left.tolist()))

@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.resources import as_file, files
 from itertools import islice
 from pathlib import Path
@@ -334,10 +335,10 @@ def _read_labels(
             reader = outputs.reader(functional, study.reference)
             brought = outputs.without_twins(files)
             found = read_labels(brought, elements, section.cfg_elements, reader)
-            labels[functional] = Given(found.frames)
+            labels[functional] = Given(found.frames, found.lengths)
             if twins := len(files) - len(brought):
                 said = f"{twins} OUTCAR beside the vasprun.xml of the same run not read"
-                return Labels(found.frames, (*found.remarks, said))
+                return replace(found, remarks=(*found.remarks, said))
             return found
 
         yield from _read_brought(root, study, place, names, read, remarks)

@@ -40,6 +40,10 @@ FORMATS = {"train": 2, "select": 1}
 """Raised by one when the same settings come to mean another result of the operation."""
 
 
+NOT_OF_THE_FIT = {"max_selected", "validation_fraction", "hold_out", "runs"}
+"""Settings that the program itself does not need."""
+
+
 class Settings(Keys, moment_tensor.Keys, TrainingSettings):
     """Settings of both operations.
 
@@ -75,7 +79,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     else:
         train, valid = split(inputs, settings)
         files["train.extxyz"], files["valid.extxyz"] = train.to_extxyz(), valid.to_extxyz()
-        job = settings.model_dump(exclude={"max_selected", "validation_fraction"})
+        job = settings.model_dump(exclude=NOT_OF_THE_FIT)
     files["job.json"] = json.dumps(job, indent=1) + "\n"
     return files
 

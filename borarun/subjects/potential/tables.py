@@ -99,11 +99,10 @@ def errors(results: Results) -> Table | None:
         Column("largest", "", 3),
     )
     caption = (
-        "Errors on the configurations held out of the fit. These are drawn at random and may be "
-        "close in time to fitted ones, so their errors are lower bounds of the errors on new "
-        "trajectories. The length is that of force vectors (larger by √3) and the Frobenius norm "
-        "of stress tensors, as in MLIP-3's check_errors. Compare only errors of the same "
-        "definition."
+        "Errors on the configurations held out of the fit. With `hold_out: configurations` these "
+        "have fitted neighbours in time, and their errors are too small. The length is that of "
+        "force vectors (larger by √3) and the Frobenius norm of stress tensors, as in MLIP-3's "
+        "check_errors. Compare only errors of the same definition."
     )
     return Table("errors", "Errors by both definitions", columns, rows, caption)
 

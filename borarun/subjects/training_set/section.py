@@ -17,6 +17,7 @@ from borarun.dynamics import (
     Sampled,
     is_single_atom,
 )
+from borarun.engines.potential.training import HoldOut
 from borarun.engines.reference.base import ReferenceSection
 from borarun.protocol import Header
 from borarun.renamed import Renamed
@@ -135,6 +136,13 @@ class TrainingSet(RunsDynamics):
         description="Fraction of these configurations that is held out of the fit, to "
         "measure its errors. What active learning selects is all used for "
         "training.",
+    )
+    hold_out: HoldOut = Field(
+        default="runs",
+        description="What is held out: whole `runs` of molecular dynamics and whole files of "
+        "`labels`; where there are few, a block of each run, without its edges. Or single "
+        "`configurations` at random, as borarun did once: a configuration is then much like its "
+        "neighbours in time, which are fitted, and errors look too small.",
     )
 
     @property

@@ -74,7 +74,9 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     for functional in study.functionals:
         text, inputs = start_structure(study, products, functional)
         given = study.labels(functional)
-        items: list[Input] = [given] if given else []
+        items: list[Input] = []
+        if given:
+            items += given.files() if section.hold_out == "runs" else (given,)
         labelling = _labelling(study, functional)
         tasks += labelling
         items += [Ref(task.key, "labels") for task in labelling]
@@ -112,7 +114,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 if aimd.is_labelled_again(study.reference):
                     again = _again(study, functional, task)
                     tasks += again
-                    items += [Ref(each.key, "labels") for each in again]
+                    items += [Ref(each.key, "labels", run=task.key) for each in again]
                 else:
                     items.append(Ref(task.key, "labels"))
         labels[f"labels/{functional}"] = tuple(items)

@@ -30,6 +30,7 @@ os.environ |= peers.ONE_THREAD  # before they load
 import numpy as np
 import zarr
 
+from borarun.attributes import Provenance
 from borarun.operations.base import Facts
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.store import RESOLUTION_A, Store
@@ -83,7 +84,7 @@ def main() -> None:
         by_frame = np.ascontiguousarray(np.moveaxis(positions, 2, 0))
         store = Store(root / "store")
         arrays = {Positions.POSITIONS: Positions.POSITIONS.of(positions)}
-        store.write(TASK, Result(Positions(), arrays=arrays), {})
+        store.write(TASK, Result(Positions(), arrays=arrays), Provenance())
 
         def frame_wise() -> peers.Job:
             array = zarr.create_array(

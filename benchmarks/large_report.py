@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from borarun.attributes import Provenance
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.reorientation.results import ReorientationFound
 
@@ -125,7 +126,7 @@ def build(root: Path, n_frames: int) -> None:
     none = Frames.of([])
     frames = {MolecularDynamics.CANDIDATES: none, MolecularDynamics.LAST: none}
     result = Result(facts, arrays=quantities(arrays), frames=frames)
-    Store(root).write(task(), result, {"borarun": "0"})
+    Store(root).write(task(), result, Provenance(borarun="0"))
 
 
 def bytes_read() -> int:

@@ -38,6 +38,7 @@ from typing import Any
 import psutil
 
 from borarun import endings
+from borarun.attributes import Provenance
 from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.places import StoredRecords
@@ -261,7 +262,7 @@ def many(folder: Path, tasks: int) -> dict[str, Any]:
     elsewhere = Store(folder / "elsewhere")
     elsewhere.root.mkdir()
     for task in found:
-        elsewhere.write(task, result, {})
+        elsewhere.write(task, result, Provenance())
     plan = measured(borarun("plan", "study.yaml"), folder)
     shutil.copytree(folder / "runs", folder / "without")
     process = subprocess.Popen(

@@ -27,6 +27,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from borarun.attributes import Provenance
 from borarun.engines.lammps import engine as lammps
 from borarun.file import write_files
 from borarun.frames import Frames
@@ -119,7 +120,7 @@ def stored(root: Path, every: int, result: Result) -> tuple[int, float, float]:
     arrays = quantities({Run.POSITIONS: positions, Run.CELL: cell, Run.NUMBERS: numbers})
     task = Task("lammps", {"every": every})
     store = Store(root)
-    store.write(task, Result(Run(), arrays=arrays), {})
+    store.write(task, Result(Run(), arrays=arrays), Provenance())
     error = float(np.abs(store.array(task.key, "positions") - positions).max())
     return (
         (root / f"{task.key}.zarr.zip").stat().st_size,
@@ -146,7 +147,9 @@ def reading(root: Path, result: Result) -> list[str]:
     numbers = np.tile(result.arrays["numbers"].values, REPEAT**3)
     ions = np.flatnonzero(numbers == 3)
     task, store = Task("lammps", {}), Store(root)
-    store.write(task, Result(Positions(), arrays=quantities({Run.POSITIONS: positions})), {})
+    store.write(
+        task, Result(Positions(), arrays=quantities({Run.POSITIONS: positions})), Provenance()
+    )
     by_frame = np.ascontiguousarray(np.moveaxis(positions, 2, 0))
     plain = zarr.create_array(root / "plain.zarr", data=by_frame, chunks=(1, *by_frame.shape[1:]))
     jobs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {

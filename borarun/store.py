@@ -5,12 +5,10 @@ zarr; DESIGN.md describes the format.
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from types import EllipsisType
@@ -20,25 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from borarun.attributes import (
+    Attributes,
+    FailedAttributes,
+    FailureAttributes,
+    Provenance,
+    TaskAttributes,
+    VerdictAttributes,
+)
 from borarun.errors import DamagedError, EngineError, ForeignError, StoreError
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.record_file import BLOSC_B, DOCUMENT, RecordFile, StrangeRecordError, opened_record
-from borarun.task import (
-    About,
-    Failure,
-    Given,
-    Input,
-    Json,
-    Record,
-    Ref,
-    Result,
-    Task,
-    current_name,
-    identity,
-    items_of,
-)
+from borarun.task import Failure, Given, Input, Record, Ref, Result, Task
 
 # zarr takes most of a second to import and only arrays need it: it is imported where it is used.
 
@@ -116,44 +109,34 @@ class Store:
             Where the record is damaged or of a newer borarun.
         """
         path = self._failure_path(key)
-        failed: dict[str, Json] = {}
+        failed = None
         with readable(path), suppress(FileNotFoundError):
-            failed = json.loads(path.read_bytes())
-            _check_format(path, failed)
+            content = json.loads(path.read_bytes())
+            _check_format(path, content)
+            failed = FailedAttributes.model_validate(content)
         if key in self:  # asked last: a success is stored before its failure is removed
-            attributes = self.attributes(key)
-            return _record(key, attributes["task"], stored=attributes["facts"])
-        return (
-            _record(key, failed["task"], failure=Failure.from_json(failed["failure"]))
-            if failed
-            else None
-        )
+            said = self.attributes(key)
+            return _record(key, said.task, stored=said.facts)
+        if failed is None:
+            return None
+        return _record(key, failed.task, failure=failed.failure.failure())
 
-    def attributes(self, key: str) -> Mapping[str, Json]:
-        """Everything that a record says beside its arrays: ``task``, ``facts``, ``provenance`` and
-        ``borarun_store``.
+    def attributes(self, key: str) -> Attributes:
+        """Everything that a record says beside its arrays.
+
+        Raises
+        ------
+        StoreError
+            Where the record is damaged or of a newer borarun.
         """
         with self._opened(key) as record:
-            task = record.about["task"]
-            return {**record.about, "task": {**task, "engine": current_name(task["engine"])}}
+            return Attributes.model_validate(record.about)
 
     def task(self, key: str) -> Task:
         """The task of a record, without the content of what it was given: its hash stands for it in
         the key as it does here.
         """
-        task = self.attributes(key)["task"]
-        inputs = {
-            name: tuple(Ref(*pair) for pair in pairs) for name, pairs in task["inputs"].items()
-        }
-        return Task(
-            task["engine"],
-            task["settings"],
-            inputs,
-            task["version"],
-            task["stage"],
-            task["label"],
-            About.model_validate(task["about"]),
-        )
+        return self.attributes(key).task.task()
 
     def has(self, key: str, item: str) -> bool:
         """Whether a record has an array of this name."""
@@ -232,7 +215,7 @@ class Store:
     def _item(self, item: Input) -> str | Array | Frames:
         return item.frames if isinstance(item, Given) else self.get(item)
 
-    def write(self, task: Task, result: Result, provenance: Mapping[str, Json]) -> None:
+    def write(self, task: Task, result: Result, provenance: Provenance) -> None:
         """Store what a task left and forget its failures. Afterwards the record is on the disk,
         whole; before, nothing of it is to be seen.
 
@@ -248,11 +231,11 @@ class Store:
                 f"{task.engine}: {type(result.facts).__name__}: {'; '.join(wrong)}.",
                 remedy="Please report it: the engine must give what its operation declares.",
             )
-        attributes = {
+        attributes: dict[str, JsonValue] = {
             "borarun_store": FORMAT,
-            "task": _describe(task),
+            "task": TaskAttributes.of(task).model_dump(mode="json"),
             "facts": result.facts.stored(),
-            "provenance": _plain(provenance, f"{task.engine}: provenance"),
+            "provenance": provenance.stored(),
         }
         entries = _encode(result, attributes)
         with (
@@ -271,30 +254,42 @@ class Store:
         StoreError
             Where the disk is full or not writable.
         """
-        content = {"borarun_store": FORMAT, "task": _describe(task), "failure": asdict(failure)}
+        content = FailedAttributes(
+            borarun_store=FORMAT,
+            task=TaskAttributes.of(task),
+            failure=FailureAttributes.of(failure),
+        ).model_dump(mode="json")
         with replacing(self._failure_path(task.key)) as file:
             file.write(json.dumps(content, indent=2).encode())
 
-    def verdict(self, key: str) -> tuple[Json, Failure | None] | None:
+    def verdict(self, key: str) -> tuple[JsonValue, Failure | None] | None:
         """What was found when the record was looked at: of what, and why it is of no use. None
         where nobody looked, or the file is damaged.
         """
         try:
-            kept = json.loads(self._verdict_path(key).read_bytes())
-            failure = kept["failure"]
-            return kept["of"], None if failure is None else Failure.from_json(failure)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            kept = VerdictAttributes.model_validate(
+                json.loads(self._verdict_path(key).read_bytes())
+            )
+        except (OSError, ValueError, RecursionError):
             return None
+        return kept.of, None if kept.failure is None else kept.failure.failure()
 
-    def write_verdict(self, key: str, of: Json, failure: Failure | None) -> None:
+    def write_verdict(self, key: str, of: JsonValue, failure: Failure | None) -> None:
         """Store what was found when the record was looked at.
+
+        Parameters
+        ----------
+        of : for which anions and mobile ions
+        failure : why the record is of no use; None where it is of use
 
         Raises
         ------
         StoreError
             Where the disk is full or not writable.
         """
-        content = {"of": of, "failure": None if failure is None else asdict(failure)}
+        content = VerdictAttributes(
+            of=of, failure=None if failure is None else FailureAttributes.of(failure)
+        ).model_dump(mode="json")
         with replacing(self._verdict_path(key)) as file:
             file.write(json.dumps(content, indent=2).encode())
 
@@ -445,7 +440,7 @@ def _rows(array: Any, rows: Array) -> Array:
     return out
 
 
-def _encode(result: Result, attributes: dict[str, Json]) -> dict[str, bytes]:
+def _encode(result: Result, attributes: dict[str, JsonValue]) -> dict[str, bytes]:
     """The files of a record's zarr group, by their paths in it."""
     import zarr
 
@@ -471,7 +466,7 @@ def _add(group: Any, name: str, quantity: Quantity) -> None:
     from zarr.codecs import BloscCodec, Crc32cCodec
 
     values = np.asarray(quantity.values)
-    attributes: dict[str, Json] = {"unit": quantity.unit}
+    attributes: dict[str, JsonValue] = {"unit": quantity.unit}
     chunks, shards, codec = (
         tuple(max(length, 1) for length in values.shape),
         None,
@@ -516,55 +511,15 @@ def trajectory_chunks(
 
 def _record(
     key: str,
-    task: Mapping[str, Json],
+    task: TaskAttributes,
     *,
     stored: Mapping[str, JsonValue] | None = None,
     failure: Failure | None = None,
 ) -> Record:
-    engine = current_name(task["engine"])
-    return Record(key, engine, task["stage"], task["label"], stored or {}, failure)
+    return Record(key, task.engine, task.stage, task.label, stored or {}, failure)
 
 
-def _describe(task: Task) -> dict[str, Json]:
-    return {
-        "engine": task.engine,
-        "version": task.version,
-        "settings": dict(task.settings),
-        "inputs": {
-            name: [identity(item) for item in items_of(value)]
-            for name, value in task.inputs.items()
-        },
-        "stage": task.stage,
-        "label": task.label,
-        "about": task.about.stored(),
-    }
-
-
-def _plain(value: Any, place: str) -> Json:
-    """``value`` as JSON can hold it, NumPy's numbers and arrays as Python's.
-
-    Raises
-    ------
-    EngineError
-        Where it cannot be, with the place.
-    """
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item, f"{place}.{name}") for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, f"{place}[{index}]") for index, item in enumerate(value)]
-    if not isinstance(value, str | int | float | None) or (
-        isinstance(value, float) and not math.isfinite(value)
-    ):
-        raise EngineError(
-            f"{place}: cannot be stored (got {value!r}).",
-            remedy="Please report it: the engine must give a number or None.",
-        )
-    return value
-
-
-def _check_format(path: Path, attributes: Mapping[str, Json]) -> None:
+def _check_format(path: Path, attributes: Mapping[str, Any]) -> None:
     found = attributes["borarun_store"]
     if found > FORMAT:
         raise StoreError(

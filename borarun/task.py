@@ -19,10 +19,6 @@ from borarun.errors import DamagedError, EngineError
 from borarun.frames import Frames
 from borarun.operations.base import Facts, Quantity, misfits, mistakes
 
-Json = Any
-"""A value that JSON can hold: str, int, float, bool, None, lists and dicts of these."""
-
-
 FORMER_NAMES = {"motep": "borarun-mtp"}
 """Engines that had another name once. Keys hold the former one: records made under it stay valid.
 """
@@ -121,9 +117,9 @@ class Given:
 Input = Ref | Given
 
 
-def identity(item: Input) -> list[str]:
+def identity(item: Input) -> tuple[str, str]:
     """What of an input is in the key: a key and the item's name, or a hash of the content."""
-    return ["sha256", item.sha256] if isinstance(item, Given) else [item.key, item.item]
+    return ("sha256", item.sha256) if isinstance(item, Given) else (item.key, item.item)
 
 
 @dataclass(frozen=True)
@@ -235,18 +231,6 @@ class Result:
         return misfits(self.facts, self.arrays, self.frames, self.texts)
 
 
-_OF_CLASS = {
-    "ParseError": Cause.UNREADABLE,
-    "TimeUpError": Cause.OUT_OF_TIME,
-    "WorkerLost": Cause.WORKER_LOST,
-    "DamagedError": Cause.INPUT_DAMAGED,
-    "ForeignError": Cause.INPUT_DAMAGED,
-    "ExecutorError": Cause.BAD_SETUP,
-    "bug": Cause.BUG,
-}
-"""Causes of failures that borarun stored before it had causes; FAILED for all other classes."""
-
-
 @dataclass(frozen=True)
 class Failure:
     """Why a task failed.
@@ -268,20 +252,6 @@ class Failure:
     def of_error(cls, error: EngineError) -> Failure:
         """What the error of an engine or a program says."""
         return cls(error.cause, str(error), error.remedy, error.evidence)
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Json]) -> Failure:
-        """A failure that was stored; of an older borarun, too, which stored the class of the
-        error.
-        """
-        cause = (
-            Cause.named(stored["cause"])
-            if "cause" in stored
-            else _OF_CLASS.get(stored["kind"], Cause.FAILED)
-        )
-        return cls(
-            cause, *(str(stored.get(name, "")) for name in ("message", "remedy", "evidence"))
-        )
 
 
 @dataclass(frozen=True)

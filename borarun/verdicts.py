@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from pydantic import JsonValue
+
 from borarun.causes import Cause
 from borarun.errors import BorarunError
 from borarun.operations.dynamics import Ended
 from borarun.store import Store
 from borarun.study import Study
 from borarun.subjects import PRODUCTION
-from borarun.task import Failure, Json, Record, Task
+from borarun.task import Failure, Record, Task
 from borarun.units import FS_PER_PS
 
 _REMEDIES = {
@@ -65,7 +67,7 @@ class Verdicts:
 
     def __init__(self, study: Study, store: Store) -> None:
         self._store = store
-        self._of: Json = [study.material.anion, study.material.mobile]
+        self._of: list[JsonValue] = [study.material.anion, study.material.mobile]
         self._kept: dict[str, Failure | None] = {}
 
     def known(self, task: Task, record: Record) -> bool:

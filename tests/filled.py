@@ -10,6 +10,7 @@ import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 from records import dynamics
 
+from borarun.attributes import Provenance
 from borarun.frames import Frames
 from borarun.operations.base import quantities
 from borarun.operations.potential import PARITY, Errors, ErrorsOfSets, Ranges, Selected, Trained
@@ -22,13 +23,9 @@ from borarun.task import Result, Task
 
 POTENTIAL = (Path(__file__).parent / "data" / "li2b12h12_level8.mtp").read_text()
 HOST = "node-of-ours"
-PROVENANCE = {
-    "borarun": "0.1.0",
-    "host": HOST,
-    "started": "2025-01-01T10:00:00+00:00",
-    "seconds": 60.0,
-    "cores": 1,
-}
+PROVENANCE = Provenance(
+    borarun="0.1.0", host=HOST, started="2025-01-01T10:00:00+00:00", seconds=60.0, cores=1
+)
 
 
 def fill(study: Study, store: Store) -> list[Task]:

@@ -16,6 +16,7 @@ from ase import Atoms
 from records import dynamics
 from scipy.spatial.transform import Rotation
 
+from borarun.attributes import Provenance
 from borarun.causes import Cause
 from borarun.engines.lammps import engine as lammps_engine
 from borarun.engines.lammps.deck import Grade, Segment
@@ -36,7 +37,7 @@ from borarun.subjects.heating.section import Heating
 from borarun.subjects.heating.stage import Ramp
 from borarun.subjects.relax.stage import Relaxation
 from borarun.subjects.training_set.stage import Sampling
-from borarun.task import About, Failure, Json, Ref, Result, Task
+from borarun.task import About, Failure, Ref, Result, Task
 from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 
 EA_EV = 0.34
@@ -45,13 +46,9 @@ INTERVAL_FS = 50.0
 TRANSITION_K = {"heating": 720.0, "cooling": 620.0}
 LAG_K = 35.0
 """The transition comes so much later where ramps are twice as fast as the slowest."""
-PROVENANCE = {
-    "borarun": "0.1",
-    "host": "somewhere",
-    "started": "2025-01-01T10:00:00+00:00",
-    "seconds": 60.0,
-    "cores": 1,
-}
+PROVENANCE = Provenance(
+    borarun="0.1", host="somewhere", started="2025-01-01T10:00:00+00:00", seconds=60.0, cores=1
+)
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ def lammps(
     )
 
 
-def make_study(**changes: Json) -> Study:
+def make_study(**changes: Any) -> Study:
     """The study; ``changes`` replace whole sections."""
     content = {
         "borarun": 1,
@@ -256,7 +253,7 @@ def build(
         stage: str,
         label: str,
         about: About,
-        settings: dict[str, Json],
+        settings: dict[str, Any],
         *needs: Task,
     ) -> Task:
         inputs = {"potential": tuple(Ref(task.key, "potential") for task in needs)} if needs else {}

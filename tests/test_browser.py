@@ -16,6 +16,7 @@ import pytest
 from conftest import MINI_STUDY, STUDIES
 from filled import fill, result
 
+from borarun.attributes import Provenance
 from borarun.causes import Cause
 from borarun.live.server import Server
 from borarun.places import Places
@@ -156,7 +157,7 @@ def test_the_live_page_follows_a_study_from_its_beginning(
     assert "borarun submit mini.yaml" in page.locator("#driver").inner_text()
     assert_fits(page)
     first = expand(study, {}).tasks[0]
-    Store(places.store).write(first, result(study, first), {})
+    Store(places.store).write(first, result(study, first), Provenance())
     page.get_by_text("No driver is running this study.").wait_for()
     page.locator(".stage .count", has_text="1/2").first.wait_for()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from borarun.attributes import FailureAttributes
 from borarun.causes import Action, Cause, cause_of_error, cause_of_exit
 from borarun.errors import StoreError
 from borarun.task import Failure
@@ -80,7 +81,9 @@ def test_a_cause_passes_between_processes_and_has_a_remedy(cause: Cause) -> None
     ],
 )
 def test_failures_of_other_versions_are_read(stored: dict[str, object], cause: Cause) -> None:
-    found = Failure.from_json({**stored, "message": "m", "remedy": "r", "evidence": "e"})
+    found = FailureAttributes.model_validate(
+        {**stored, "message": "m", "remedy": "r", "evidence": "e"}
+    ).failure()
     assert found == Failure(cause, "m", "r", "e")
 
 

@@ -15,6 +15,7 @@ from conftest import largest_file
 from filled import fill
 from records import anything
 
+from borarun.attributes import Provenance
 from borarun.causes import Cause
 from borarun.cli import main
 from borarun.engines.bundled import engine as bundled
@@ -280,7 +281,9 @@ def test_what_was_made_under_licence_is_named_where_it_is_missing(
     for task in fill(study, store):
         potcar = {"titel": "PAW_PBE Li_sv 10Sep2004", "sha256": "a" * 64, "zval": 3.0}
         store.write(
-            task, anything({**store.record(task.key).stored, "potcars": {"Li": potcar}}), {}
+            task,
+            anything({**store.record(task.key).stored, "potcars": {"Li": potcar}}),
+            Provenance(),
         )
     assert borarun("pack", "mini.yaml").code == 0
     line = (

@@ -635,7 +635,7 @@ def test_a_program_that_hangs_leaves_rubbish_says_error_or_is_cut_short(
         for each in json.loads(borarun(run, "why", "study.yaml", "--json"))["failed"]
     }
     assert len(found) == 3 and which["says error"] not in found
-    assert Store(run.places.store).attributes(which["says error"])["facts"]["stop"] == "completed"
+    assert Store(run.places.store).attributes(which["says error"]).facts["stop"] == "completed"
     assert (
         "wrote nothing for 0.8 minutes" in found[which["hangs"]]["message"]
         and "silence_minutes" in found[which["hangs"]]["remedy"]

@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 
 from borarun import errors
 from borarun.analysis import diffusion, functionals, rotation, transition
+from borarun.attributes import Provenance
 from borarun.cli import app
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps import md_watch
@@ -274,7 +275,7 @@ def with_store(folder: Path) -> tuple[Path, str]:
     }
     frames = {"structure": labelled(study, 1, seed=1)}
     whole = anything(made.facts.stored(), made.texts, {**made.arrays, **arrays}, frames)
-    store.write(training, whole, {})
+    store.write(training, whole, Provenance())
     pack(home / "study.yaml", study, store, home / "NAME.borarun.zip", terms=Terms())
     with gzip.open(ROOT / "tests/engines/data/vasp/npt/OUTCAR.gz") as outcar:
         (home / "OUTCAR").write_bytes(outcar.read())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from records import anything
 
+from borarun.attributes import Provenance
 from borarun.errors import DamagedError
 from borarun.places import Places, StoredRecords
 from borarun.store import Store
@@ -25,14 +26,14 @@ def test_a_record_is_there_once_it_is_written(tmp_path: Path) -> None:
     store = Store(tmp_path)
     records = StoredRecords(store)
     assert TASK.key not in records and records.get(TASK.key) is None
-    store.write(TASK, anything(facts={"steps": 3}), {})
+    store.write(TASK, anything(facts={"steps": 3}), Provenance())
     assert TASK.key in records and records[TASK.key].stored["steps"] == 3
     assert OTHER.key not in records
 
 
 def test_a_damaged_record_is_none_and_whoever_asked_is_told(tmp_path: Path) -> None:
     store, told = Store(tmp_path), list[DamagedError]()
-    store.write(TASK, anything(facts={"steps": 3}), {})
+    store.write(TASK, anything(facts={"steps": 3}), Provenance())
     store.path(TASK.key).write_bytes(b"half a record")
     records = StoredRecords(store, told.append)
     assert records.get(TASK.key) is None and records.get(TASK.key) is None
@@ -43,7 +44,7 @@ def test_a_record_that_is_set_aside_is_lost(tmp_path: Path) -> None:
     store = Store(tmp_path)
     records = StoredRecords(store)
     for task in (TASK, OTHER):
-        store.write(task, anything(facts={"steps": 3}), {})
+        store.write(task, anything(facts={"steps": 3}), Provenance())
         assert task.key in records
     store.set_aside(TASK.key)
     assert (

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from borarun.attributes import Provenance
 from borarun.endings import result_of
 from borarun.frames import Frames
 from borarun.operations.reference import Labelled
@@ -68,7 +69,7 @@ def test_a_task_that_waits_is_written_once_its_inputs_are_there(mini_study: Path
     )
     for task in needed:
         labels = Result(Labelled(n_labels=1), frames={Labelled.LABELS: Frames.of([atoms])})
-        store.write(task, labels, {})
+        store.write(task, labels, Provenance())
     done = render(mini_study, "--task", waiting.key)
     assert done.returncode == 0, done.stderr
     assert (mini_study.parent / done.stdout.strip() / "train.extxyz").exists()

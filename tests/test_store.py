@@ -19,6 +19,7 @@ import pytest
 import zarr
 from records import anything
 
+from borarun.attributes import Provenance
 from borarun.causes import Cause
 from borarun.errors import DamagedError, EngineError, StoreError
 from borarun.frames import Frames
@@ -78,12 +79,25 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def full(store: Store) -> Store:
-    store.write(TASK, RESULT, {"host": "node7"})
+    store.write(TASK, RESULT, Provenance(host="node7"))
     return store
 
 
 def record_file(store: Store) -> Path:
     return store.root / f"{TASK.key}.zarr.zip"
+
+
+def change_attributes(store: Store, name: str, value: object) -> None:
+    """Write something else among what a record says beside its arrays."""
+    path = record_file(store)
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    said = json.loads(members["zarr.json"])
+    said["attributes"][name] = value
+    members["zarr.json"] = json.dumps(said).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, content in members.items():
+            archive.writestr(each, content)
 
 
 # what comes back
@@ -114,20 +128,58 @@ def test_facts_and_provenance(full: Store) -> None:
         "PBE/heating",
     )
     assert record.stored == RESULT.facts.stored()
-    assert full.attributes(TASK.key) == {
+    assert full.attributes(TASK.key).model_dump() == {
         "borarun_store": FORMAT,
         "task": {
             "engine": "lammps",
             "version": "2025.7",
             "settings": {"seed": 1, "segments": [{"name": "heat"}]},
-            "inputs": {"potential": [["a" * 24, "potential"]], "labels": [["b" * 24, "labels"]]},
+            "inputs": {"potential": [("a" * 24, "potential")], "labels": [("b" * 24, "labels")]},
             "stage": "heating",
             "label": "PBE/heating",
             "about": {"functional": "PBE"},
         },
         "facts": RESULT.facts.stored(),
-        "provenance": {"host": "node7"},
+        "provenance": Provenance(host="node7").model_dump(),
     }
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"borarun": "0.1.0", "seconds": 1.5, "cores": 4},
+        {
+            "borarun": "0.1.0",
+            "host": "node7",
+            "started": "2025-01-01T10:00:00+00:00",
+            "seconds": 7200.25,
+            "cores": 4,
+            "exit_code": -9,
+        },
+        {
+            "borarun": "0.1.0",
+            "started": "2025-01-01T10:00:00+00:00",
+            "file": "a.dump",
+            "size_B": 5,
+            "sha256": "c" * 64,
+        },
+    ],
+)
+def test_provenance_of_every_version_is_read_and_stays_as_it_was(
+    full: Store, said: dict[str, object]
+) -> None:
+    """What earlier versions wrote, as they wrote it; a word of a later one is passed over."""
+    change_attributes(full, "provenance", {**said, "of a later version": 1})
+    told = full.attributes(TASK.key).provenance
+    assert told.stored() == said
+    assert not {"host", "file", "size_B", "sha256"} & told.shared().keys()
+
+
+def test_provenance_that_is_not_what_it_must_be_is_damage(full: Store) -> None:
+    change_attributes(full, "provenance", {"started": "yesterday"})
+    with pytest.raises(DamagedError, match="started"):
+        full.attributes(TASK.key)
 
 
 @pytest.mark.parametrize("item", [name for name in RESULT.arrays if name != "positions"])
@@ -143,7 +195,7 @@ def test_a_trajectory_is_rounded_to_its_resolution(store: Store, kind: type) -> 
     store.write(
         TASK,
         anything(arrays={"positions": Quantity(POSITIONS.astype(kind), "angstrom", TRAJECTORY)}),
-        {},
+        Provenance(),
     )
     found = store.array(TASK.key, "positions")
     assert found.dtype == np.float32
@@ -159,7 +211,9 @@ def test_a_trajectory_is_read_by_shards_and_by_frames(store: Store) -> None:
     """Every atom comes once, whatever the shapes of chunks and shards."""
     positions = np.random.default_rng(4).normal(size=(400, 3, 9000)).astype(np.float32)
     store.write(
-        TASK, anything(arrays={"positions": Quantity(positions, "angstrom", TRAJECTORY)}), {}
+        TASK,
+        anything(arrays={"positions": Quantity(positions, "angstrom", TRAJECTORY)}),
+        Provenance(),
     )
     whole = store.array(TASK.key, "positions")
     blocks = list(store.atom_blocks(TASK.key, "positions", slice(100, 8900)))
@@ -210,12 +264,12 @@ def test_a_result_that_is_not_as_declared_is_not_stored(store: Store) -> None:
         (Result(Labelled(n_labels=2), {"log": "x"}, frames=labels), "log is not declared"),
     ):
         with pytest.raises(EngineError, match=f"lammps: Labelled: {told}"):
-            store.write(TASK, result, {})
+            store.write(TASK, result, Provenance())
     assert store.keys() == set()
 
 
 def test_facts_that_do_not_fit_name_the_task_and_what_to_do(store: Store) -> None:
-    store.write(TASK, anything({"n_labels": "two"}), {})
+    store.write(TASK, anything({"n_labels": "two"}), Provenance())
     with pytest.raises(DamagedError) as caught:
         store.record(TASK.key).facts(Labelled)
     assert caught.value.key == TASK.key
@@ -245,7 +299,7 @@ def test_plain_zarr_reads_a_record(full: Store) -> None:
 
 def test_equal_results_are_equal_files(full: Store) -> None:
     before = record_file(full).read_bytes()
-    full.write(TASK, RESULT, {"host": "node7"})
+    full.write(TASK, RESULT, Provenance(host="node7"))
     assert record_file(full).read_bytes() == before
 
 
@@ -307,7 +361,7 @@ def test_a_file_cut_short_is_damaged(full: Store, part: float) -> None:
 @pytest.mark.parametrize("rows", [..., slice(0, 2)])
 def test_a_flipped_bit_is_found(store: Store, rows: slice) -> None:
     large = Quantity(RNG.normal(scale=30, size=(104, 3, 4000)), "angstrom", TRAJECTORY)
-    store.write(TASK, anything(arrays={"positions": large}), {})
+    store.write(TASK, anything(arrays={"positions": large}), Provenance())
     path = record_file(store)
     content = bytearray(path.read_bytes())
     content[40_000] ^= 4
@@ -328,7 +382,7 @@ def test_a_failure_is_kept_until_the_task_succeeds(store: Store) -> None:
     assert record is not None
     assert record.failure == FAILURE
     assert record.label == "PBE/heating"
-    store.write(TASK, anything(), {})
+    store.write(TASK, anything(), Provenance())
     assert store.record(TASK.key).done
     assert store.failures() == {}
     assert [path.name for path in store.root.iterdir()] == [f"{TASK.key}.zarr.zip"]
@@ -364,6 +418,7 @@ WRITERS = """
 import os, signal, sys
 import numpy as np, zarr
 from pathlib import Path
+from borarun.attributes import Provenance
 from borarun.store import Store
 from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.task import Task
@@ -383,7 +438,7 @@ for line in sys.stdin:
         same = Task("same", {})
         own = Task("own", {"pid": os.getpid(), "number": number % 5})
         for task in (same, own):
-            store.write(task, anything({"value": value}, {"text": str(value)}, {"positions": array}), {})
+            store.write(task, anything({"value": value}, {"text": str(value)}, {"positions": array}), Provenance())
 """  # noqa: E501
 
 
@@ -418,7 +473,7 @@ def test_killed_writers_leave_whole_records_or_none(store: Store) -> None:
                 assert_whole(store, key)
         nursery.stdin.close()
     assert Task("same", {}).key in store
-    store.write(TASK, anything(), {})
+    store.write(TASK, anything(), Provenance())
     assert not list(store.root.glob(".*")), "the next writer clears what the dead ones left"
 
 
@@ -430,11 +485,11 @@ def test_a_record_is_whole_to_readers_while_it_is_replaced(store: Store) -> None
             {"positions": Quantity(np.full((30, 3, 300), value), "angstrom", TRAJECTORY)},
         )
 
-    store.write(TASK, result(0.0), {})
+    store.write(TASK, result(0.0), Provenance())
 
     def write(first: int) -> None:
         for number in range(first, first + 8):
-            store.write(TASK, result(number), {})
+            store.write(TASK, result(number), Provenance())
 
     writers = [threading.Thread(target=write, args=(first,)) for first in (100, 200)]
     for writer in writers:
@@ -449,7 +504,7 @@ def test_a_record_is_whole_to_readers_while_it_is_replaced(store: Store) -> None
 def test_many_records_are_as_many_files(store: Store) -> None:
     tasks = [replace(TASK, settings={"seed": seed}) for seed in range(20)]
     for task in tasks:
-        store.write(task, anything(facts={"seed": task.settings["seed"]}), {})
+        store.write(task, anything(facts={"seed": task.settings["seed"]}), Provenance())
     assert store.keys() == {task.key for task in tasks}
     assert len(list(store.root.iterdir())) == 20
 

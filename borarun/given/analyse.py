@@ -17,6 +17,7 @@ from ase.formula import Formula
 from ruamel.yaml import YAML
 
 from borarun import __version__
+from borarun.attributes import Provenance
 from borarun.dynamics import is_single_atom
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
@@ -192,13 +193,13 @@ def _run(
         store.write(
             task,
             result_of(run, order),
-            {
-                "borarun": __version__,
-                "started": datetime.now(UTC).isoformat(timespec="seconds"),
-                "file": file.name,
-                "size_B": file.size_B,
-                "sha256": file.sha256,
-            },
+            Provenance(
+                borarun=__version__,
+                started=datetime.now(UTC),
+                file=file.name,
+                size_B=file.size_B,
+                sha256=file.sha256,
+            ),
         )
     return _Run(trajectory, file, task, atoms[order], run.remarks)
 

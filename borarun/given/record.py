@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import JsonValue
 
 from borarun.frames import Frames
 from borarun.given.gathered import Gathered
 from borarun.operations.base import quantities
 from borarun.operations.dynamics import MolecularDynamics as Run
 from borarun.report.summary import GIVEN
-from borarun.task import About, Json, Result, Task
+from borarun.task import About, Result, Task
 
 ENGINE = GIVEN
 """Stands where a record names the engine that made it."""
@@ -56,7 +57,7 @@ class File:
 def task_of(
     file: File,
     run: Gathered,
-    reading: Mapping[str, Json],
+    reading: Mapping[str, JsonValue],
     *,
     stage: str,
     label: str,

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from borarun.published import Published
 from borarun.report.checks.results import Check
@@ -20,7 +20,6 @@ from borarun.report.measured import DRAWN_ONLY
 from borarun.report.provenance.results import Gap, Provenance
 from borarun.report.unit_cell import UnitCell
 from borarun.subjects import PRODUCTION
-from borarun.task import Json
 
 Found = TypeVar("Found")
 
@@ -90,7 +89,7 @@ class Results:
         """Whether the study has runs in its supercell."""
         return bool(PRODUCTION & self.sections)
 
-    def to_json(self) -> Json:
+    def to_json(self) -> JsonValue:
         """The same as JSON values; what is not a finite number becomes None."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "found"}
         for found in self.found:
@@ -100,7 +99,7 @@ class Results:
         return _json(values)
 
 
-def _json(value: Any) -> Json:
+def _json(value: Any) -> JsonValue:
     if isinstance(value, BaseModel):
         return _json(value.model_dump(exclude_defaults=True))
     if is_dataclass(value) and not isinstance(value, type):
@@ -119,4 +118,6 @@ def _json(value: Any) -> Json:
         return _json(value.item())
     if isinstance(value, float):
         return float(f"{value:.8g}") if isfinite(value) else None
-    return value
+    if value is None or isinstance(value, str | int):
+        return value
+    raise TypeError(f"{type(value).__name__} is no JSON value")

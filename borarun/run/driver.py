@@ -285,7 +285,7 @@ def _seconds(store: Store, task: Task) -> float:
     set aside meanwhile, or is another group's.
     """
     with suppress(StoreError):
-        return float(store.attributes(task.key)["provenance"].get("seconds", 0.0))
+        return store.attributes(task.key).provenance.seconds or 0.0
     return 0.0
 
 

@@ -251,9 +251,7 @@ class Observer:
             elif task.key not in self._timed:
                 self._timed.add(task.key)
                 with suppress(StoreError):  # set aside meanwhile
-                    seconds = self.store.attributes(task.key)["provenance"].get(
-                        "seconds"
-                    )  # of another group's record we know none
+                    seconds = self.store.attributes(task.key).provenance.seconds
                     if seconds is not None:
                         self._clock.finished(task, seconds)
         self._clock.expect(left)

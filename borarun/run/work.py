@@ -23,6 +23,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from borarun import __version__, endings
+from borarun.attributes import Provenance
 from borarun.causes import Cause, cause_of_error, cause_of_exit
 from borarun.engines.base import Files, Program
 from borarun.engines.registry import ENGINES
@@ -35,7 +36,7 @@ from borarun.run.interrupts import asked, shielded
 from borarun.site.batch_systems.keys import cpus_per_task
 from borarun.site.surroundings import surroundings
 from borarun.store import Store
-from borarun.task import Failure, Json, Result, Task
+from borarun.task import Failure, Result, Task
 from borarun.tether import end_with_parent
 from borarun.units import S_PER_HOUR
 
@@ -206,21 +207,19 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     if code == TIME_UP:
         after = _progress(directory)
         raise _time_up(task.engine, engine.RESUMABLE and (after is None or after > before), started)
-    provenance = {
-        "borarun": __version__,
-        "host": socket.gethostname(),
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.time() - started, 2),
-        "cores": task.cores,
-        **(
-            {"exit_code": code} if code else {}
-        ),  # a whole and sound result counts, whatever the program said at its end
-    }
+    provenance = Provenance(
+        borarun=__version__,
+        host=socket.gethostname(),
+        started=datetime.fromtimestamp(started, UTC),
+        seconds=round(time.time() - started, 2),
+        cores=task.cores,
+        exit_code=code,
+    )
     with (
         suppress(BorarunError),  # a full disk: the record may find room yet
         replacing(directory / PROVENANCE) as file,
     ):
-        file.write(json.dumps(provenance).encode())
+        file.write(json.dumps(provenance.stored()).encode())
     try:
         result = _parsed(task.engine, settings, directory)
     except EngineError as error:
@@ -236,15 +235,14 @@ def _run(task: Task, program: Program, store: Store, directory: Path, watch: _Wa
     store.write(task, result, provenance)
 
 
-def _provenance(directory: Path) -> dict[str, Json] | None:
+def _provenance(directory: Path) -> Provenance | None:
     """What the record of a program that ended here shall say of its run; None where no program
     ended, or it has failed.
     """
     try:
-        provenance = json.loads((directory / PROVENANCE).read_bytes())
+        return Provenance.model_validate_json((directory / PROVENANCE).read_bytes())
     except (OSError, ValueError):
         return None
-    return provenance if isinstance(provenance, dict) else None
 
 
 def _unread(directory: Path) -> Path:

@@ -10,16 +10,19 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from pydantic import JsonValue
+
 from borarun import __version__
+from borarun.attributes import Attributes, span
 from borarun.errors import Problem, StudyError
 from borarun.messages import Section
 from borarun.study import Study
 from borarun.subjects import SUBJECTS
-from borarun.task import Json, Task
+from borarun.task import Task
 
 NAME = "ro-crate-metadata.json"
 
@@ -155,29 +158,22 @@ class History:
     ended: str = ""
 
     @classmethod
-    def of(cls, tasks: Sequence[Task], told: Sequence[Mapping[str, Json]]) -> History:
+    def of(cls, tasks: Sequence[Task], told: Sequence[Attributes]) -> History:
         """From the tasks that are done and the attributes of their records, in the same order."""
-        notes = [each["provenance"] for each in told]
+        notes = [each.provenance for each in told]
         found: dict[str, set[str]] = {
-            "borarun": {note["borarun"] for note in notes if "borarun" in note} or {__version__}
+            "borarun": {note.borarun for note in notes if note.borarun} or {__version__}
         }
         for task, each in zip(tasks, told, strict=True):
-            program = each["facts"].get("program")
+            program = each.facts.get("program")
             found.setdefault(task.engine, set()).add(
                 f"{program} ({task.version})" if program else task.version
             )
-        spans = [
-            (
-                start := datetime.fromisoformat(note["started"]),
-                start + timedelta(seconds=note.get("seconds", 0.0)),
-            )
-            for note in notes
-            if "started" in note
-        ]
+        started, ended = span(notes)
         return cls(
             {name: ", ".join(sorted(versions)) for name, versions in found.items()},
-            min(start for start, _ in spans).isoformat() if spans else "",
-            max(end for _, end in spans).isoformat() if spans else "",
+            started.isoformat() if started else "",
+            ended.isoformat() if ended else "",
         )
 
 
@@ -188,7 +184,7 @@ def metadata(
     history: History,
     terms: Terms,
     today: date,
-) -> Json:
+) -> JsonValue:
     """The JSON-LD of a data set.
 
     Parameters
@@ -197,7 +193,7 @@ def metadata(
     files : every file of the data set but this one, by its path there
     today : date of publication until a repository gives its own
     """
-    action: dict[str, Json] = {
+    action: dict[str, JsonValue] = {
         "@id": "#computation",
         "@type": "CreateAction",
         "name": f"borarun submit {PurePosixPath(study_file).name}",
@@ -208,7 +204,7 @@ def metadata(
     if history.started:
         action |= {"startTime": history.started, "endTime": history.ended}
     licence, entity = _licence(terms.licence)
-    root: dict[str, Json] = {
+    root: dict[str, JsonValue] = {
         "@id": "./",
         "@type": "Dataset",
         "name": f"{study.name}: {study.material.formula}, computed with borarun",
@@ -227,7 +223,7 @@ def metadata(
     }
     people = [_person(person) for person in terms.authors]
     if people:
-        root["author"] = _refer(person["@id"] for person in people)
+        root["author"] = _refer(map(_place, terms.authors))
     return {
         "@context": "https://w3id.org/ro/crate/1.2/context",
         "@graph": [
@@ -247,13 +243,13 @@ def metadata(
     }
 
 
-def _refer(places: Iterable[str]) -> Json:
+def _refer(places: Iterable[str]) -> JsonValue:
     """References to other entities; a single one stands without a list."""
-    found = [{"@id": place} for place in places]
+    found: list[JsonValue] = [{"@id": place} for place in places]
     return found[0] if len(found) == 1 else found
 
 
-def text(described: Json) -> bytes:
+def text(described: JsonValue) -> bytes:
     """The content of the metadata file."""
     return json.dumps(described, indent=1, ensure_ascii=False).encode() + b"\n"
 
@@ -275,9 +271,9 @@ def _description(study: Study) -> str:
     )
 
 
-def _file(path: str, file: File) -> dict[str, Json]:
+def _file(path: str, file: File) -> dict[str, JsonValue]:
     suffix = PurePosixPath(path).suffix.lower()
-    described: dict[str, Json] = {
+    described: dict[str, JsonValue] = {
         "@id": quote(path),
         "@type": "File",
         "name": PurePosixPath(path).name,
@@ -289,19 +285,22 @@ def _file(path: str, file: File) -> dict[str, Json]:
     return described
 
 
-def _program(name: str, version: str) -> dict[str, Json]:
-    described: dict[str, Json] = {"@id": f"#{name}", "name": name, "version": version}
+def _program(name: str, version: str) -> dict[str, JsonValue]:
+    described: dict[str, JsonValue] = {"@id": f"#{name}", "name": name, "version": version}
     if name in HOMES:  # the specification wants an address of an application
         return described | {"@type": "SoftwareApplication", "url": HOMES[name]}
     return described | {"@type": "CreativeWork", "description": "Program, or part of borarun."}
 
 
-def _person(person: Person) -> dict[str, Json]:
-    place = f"https://orcid.org/{person.orcid}" if person.orcid else f"#{quote(person.name)}"
-    return {"@id": place, "@type": "Person", "name": person.name}
+def _place(person: Person) -> str:
+    return f"https://orcid.org/{person.orcid}" if person.orcid else f"#{quote(person.name)}"
 
 
-def _licence(licence: str) -> tuple[str, dict[str, Json]]:
+def _person(person: Person) -> dict[str, JsonValue]:
+    return {"@id": _place(person), "@type": "Person", "name": person.name}
+
+
+def _licence(licence: str) -> tuple[str, dict[str, JsonValue]]:
     """Its address, and what is said of it."""
     if not licence:
         place, name, about = (

@@ -7,13 +7,12 @@ import zipfile
 from collections.abc import Callable
 from typing import IO
 
+from pydantic import JsonValue
+
+from borarun.attributes import Provenance
 from borarun.errors import StoreError
 from borarun.sharing.disclosure import licensed, without_paths
 from borarun.store import Store, readable
-from borarun.task import Json
-
-SHARED_PROVENANCE = ("borarun", "started", "seconds", "cores", "exit_code")
-"""What of a record's provenance leaves the site."""
 
 
 def share(store: Store, key: str, file: IO[bytes]) -> None:
@@ -71,15 +70,12 @@ def _shared(content: bytes) -> bytes:
     """Attributes of a record without what is of its site."""
     described = json.loads(content)
     attributes = described["attributes"]
-    provenance = attributes["provenance"]
-    attributes["provenance"] = {
-        name: provenance[name] for name in SHARED_PROVENANCE if name in provenance
-    }
+    attributes["provenance"] = Provenance.model_validate(attributes["provenance"]).shared()
     attributes["facts"] = _each_text(attributes["facts"], without_paths)
     return json.dumps(described, indent=2).encode()
 
 
-def _each_text(value: Json, change: Callable[[str], str]) -> Json:
+def _each_text(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
     """A JSON value with every text in it changed, keys left alone."""
     if isinstance(value, dict):
         return {name: _each_text(item, change) for name, item in value.items()}

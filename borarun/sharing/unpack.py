@@ -128,11 +128,7 @@ def differing_versions(tasks: Iterable[Task], keys: Iterable[str], store: Store)
     here: dict[str, set[str]] = {}
     for task in tasks:
         here.setdefault(task.engine, set()).add(task.version)
-    there = {
-        (told["engine"], told["version"])
-        for key in keys
-        for told in [store.attributes(key)["task"]]
-    }
+    there = {(told.engine, told.version) for key in keys for told in [store.attributes(key).task]}
     return [
         f"{engine} is {', '.join(sorted(here[engine]))} here, and was {was}"
         for engine, was in sorted(there)

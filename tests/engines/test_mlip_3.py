@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from borarun.attributes import Provenance
 from borarun.causes import Cause
 from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.mlip_3.engine import Program, Settings
@@ -617,7 +618,7 @@ def test_a_round_of_active_learning_widens_what_is_known(tmp_path: Path) -> None
         return task
 
     def given(name: str, frames: Frames) -> Ref:
-        store.write(Task("bundled", {"name": name}), Result(frames={name: frames}), {})
+        store.write(Task("bundled", {"name": name}), Result(frames={name: frames}), Provenance())
         return Ref(Task("bundled", {"name": name}).key, name)
 
     def facts(task: Task) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ import pytest
 from records import anything
 from synthetic import Made, make_study
 
+from borarun.attributes import Provenance
 from borarun.frames import Frames
 from borarun.operations.base import Quantity
 from borarun.operations.reference import Labelled
@@ -275,7 +276,7 @@ def test_labels_of_a_round_in_several_tasks_add_up(
     store.write(
         second,
         Result(Labelled(n_labels=3), frames={Labelled.LABELS: Frames.of([])}),
-        {"borarun": "0.1"},
+        Provenance(borarun="0.1"),
     )
     (part,) = collect(made.study, [explored, first, second], store).of(PotentialFound).learning
     assert part.rounds[0].n_labelled == 8
@@ -289,7 +290,7 @@ def test_a_run_that_broke_off_before_production_is_a_gap_with_its_cause(
     arrays = {name: Quantity(np.zeros(0, np.int64), "", ("frame",)) for name in ("step", "segment")}
     facts = {**record.stored, "stop": "exploded", "reason": "the temperature reached 9000 K"}
     store = Store(tmp_path)
-    store.write(task, anything(facts, arrays=arrays), {"borarun": "0.1"})
+    store.write(task, anything(facts, arrays=arrays), Provenance(borarun="0.1"))
     (gap,) = collect(made.study, [task], store).gaps
     assert gap.failed
     assert "the temperature reached 9000 K" in gap.reason
@@ -339,7 +340,7 @@ def test_an_anion_that_left_its_place_forbids_the_conductivity(made: Any, tmp_pa
                 * np.array([1, 0, 0])[None, :, None]
             )
         arrays[item] = Quantity(values, "", tuple(f"axis{i}" for i in range(values.ndim)))
-    store.write(tasks[0], anything(record.stored, arrays=arrays), {"borarun": "0.1"})
+    store.write(tasks[0], anything(record.stored, arrays=arrays), Provenance(borarun="0.1"))
     results = collect(made.study, tasks, store)
     (point,) = results.of(DiffusionFound).transport
     assert point.conductivity_S_cm is None
@@ -413,8 +414,14 @@ def test_a_study_with_another_functional_than_the_usual_has_a_report(tmp_path: P
 def test_times_of_records_without_a_start_are_not_given_to_others(made: Made) -> None:
     """The first record does not say when it started; the second's length is its own."""
     source = Source(made.tasks[:2], made.store)
-    notes = [{"seconds": 7200.0}, {"started": "2026-01-01T00:00:00", "seconds": 60.0}]
+    notes = [
+        Provenance(seconds=7200.0),
+        Provenance(started="2026-01-01T00:00:00", seconds=60.0),
+    ]
     told = dict(zip((done.key for done in source.done), notes, strict=True))
-    source.store = SimpleNamespace(attributes=lambda key: {"provenance": told[key]})
+    source.store = SimpleNamespace(attributes=lambda key: SimpleNamespace(provenance=told[key]))
     found = provenance(made.study, made.tasks[:2], source)
-    assert (found.started, found.ended) == ("2026-01-01 00:00", "2026-01-01 00:01")
+    assert (found.started, found.ended) == (
+        "2026-01-01 00:00+00:00",
+        "2026-01-01 00:01+00:00",
+    )

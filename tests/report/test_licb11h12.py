@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from borarun.attributes import Provenance
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps.deck import Segment
 from borarun.frames import Frames
@@ -171,7 +172,7 @@ def found(
             label,
             about,
         )
-        store.write(task, result, {"borarun": "0.1"})
+        store.write(task, result, Provenance(borarun="0.1"))
         tasks.append(task)
 
     def librating(n_frames: int, seed: int) -> Callable[[int], Any]:

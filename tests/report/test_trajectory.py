@@ -15,6 +15,7 @@ from synthetic import crystal, lammps, make_study, walk
 
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds
+from borarun.attributes import Provenance
 from borarun.engines.lammps.deck import Segment, Settings
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.source import Done, Source
@@ -96,7 +97,7 @@ def store_run(store: Store, label: str, order: np.ndarray, n_cells: int) -> Done
             result,
             arrays={**result.arrays, "segment": MolecularDynamics.SEGMENT.of(segments)},
         ),
-        {},
+        Provenance(),
     )
     return Done(task, record_of(task, result.facts), about)
 

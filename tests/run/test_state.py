@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from filled import PROVENANCE, fill, result
 
+from borarun.attributes import Provenance
 from borarun.causes import Cause
 from borarun.places import Places
 from borarun.plan import expand
@@ -110,9 +111,7 @@ def test_time_left_follows_how_long_finished_tasks_of_the_kind_took(
 ) -> None:
     store, watching = Store(places.store), observer(study, places)
     task, other = (each for each in expand(study, {}).tasks if each.name.startswith("training_set"))
-    store.write(task, result(study, task), {**PROVENANCE, "seconds": task.cost.core_seconds})
+    store.write(task, result(study, task), Provenance(seconds=task.cost.core_seconds))
     as_estimated = watching.look().left_s
-    store.write(
-        task, result(study, task), {**PROVENANCE, "seconds": task.cost.core_seconds + 10_000}
-    )
+    store.write(task, result(study, task), Provenance(seconds=task.cost.core_seconds + 10_000))
     assert observer(study, places).look().left_s > as_estimated + 100 * other.cost.core_seconds

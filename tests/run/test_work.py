@@ -19,6 +19,7 @@ import psutil
 import pytest
 from records import anything
 
+from borarun.attributes import Provenance
 from borarun.causes import Cause
 from borarun.engines.base import Program
 from borarun.engines.borarun_mtp import engine as borarun_mtp
@@ -111,7 +112,9 @@ def test_of_two_that_are_asked_for_a_task_at_once_one_does_it(engine: Any, tmp_p
 def test_inputs_come_from_the_store(engine: Any, tmp_path: Path) -> None:
     first = _task("open('answer', 'w').write('one')")
     assert _perform(first, tmp_path) is None
-    Store(tmp_path / "store").write(_task("other"), anything(texts={"greeting": "hello"}), {})
+    Store(tmp_path / "store").write(
+        _task("other"), anything(texts={"greeting": "hello"}), Provenance()
+    )
     second = _task(
         "open('answer', 'w').write(open('word.txt').read())",
         word=Ref(_task("other").key, "greeting"),
@@ -219,7 +222,7 @@ def test_a_sound_result_counts_whatever_the_program_said_at_its_end(
 ) -> None:
     task = _task("import sys; open('answer', 'w').write('42'); sys.exit(1)")
     assert _perform(task, tmp_path) is None
-    assert Store(tmp_path / "store").attributes(task.key)["provenance"]["exit_code"] == 1
+    assert Store(tmp_path / "store").attributes(task.key).provenance.exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -400,7 +403,7 @@ def test_srun_is_told_of_the_threads(
         )
         is None
     )
-    assert Store(tmp_path / "store").attributes(_task("pass").key)["facts"] == {
+    assert Store(tmp_path / "store").attributes(_task("pass").key).facts == {
         "answer": "--ntasks 16 --cpus-per-task 4 vasp_std\n"
     }
 
@@ -473,7 +476,7 @@ def test_a_program_that_ended_is_not_run_again_where_its_worker_was_killed_befor
     assert _perform(task, tmp_path) is None
     record = store.record(task.key)
     assert record is not None and record.stored == {"answer": "42"}
-    assert store.attributes(task.key)["provenance"]["seconds"] < 600
+    assert store.attributes(task.key).provenance.seconds < 600
     assert witness.read_text() == "x" and not list((tmp_path / "work").iterdir())
 
 
@@ -533,7 +536,7 @@ def test_an_ending_without_a_whole_result_is_no_ending(
     (tmp_path / "work" / task.key).mkdir(parents=True)
     (tmp_path / "work" / task.key / "provenance.json").write_text(said)
     assert _perform(task, tmp_path) is None
-    provenance = Store(tmp_path / "store").attributes(task.key)["provenance"]
+    provenance = Store(tmp_path / "store").attributes(task.key).provenance
     assert provenance["host"] == Holder.here().host
 
 
@@ -602,7 +605,7 @@ def test_training_that_meets_a_wall_goes_on_after_it_and_learns_the_same(
     monkeypatch.setenv("STANDIN_PAUSE", "0.2")
     losses = []
     for root in (tmp_path / "cut", tmp_path / "whole"):
-        Store(root / "store").write(labelling, anything(frames={"labels": labels}), {})
+        Store(root / "store").write(labelling, anything(frames={"labels": labels}), Provenance())
         if root.name == "cut":
 
             def left(root: Path = root) -> float:

@@ -4,10 +4,9 @@ format.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from borarun.attributes import Attributes, Provenance, TaskAttributes
 from borarun.engines.registry import ENGINES
 from borarun.errors import StudyError
 from borarun.sharing.crate import HOMES, History, Person, Terms
@@ -37,14 +36,14 @@ def test_a_history_spans_all_records_and_names_every_version() -> None:
         Task("lammps", {"x": number}, version=version)
         for number, version in enumerate(("2", "1", "2"))
     ]
-    notes: list[dict[str, Any]] = [
-        {"borarun": "0.1.0", "started": "2025-01-01T10:00:00+00:00", "seconds": 7200.0},
-        {"borarun": "0.2.0", "started": "2025-01-01T11:00:00+00:00", "seconds": 60.0},
-        {},
+    notes = [
+        Provenance(borarun="0.1.0", started="2025-01-01T10:00:00+00:00", seconds=7200.0),
+        Provenance(borarun="0.2.0", started="2025-01-01T11:00:00+00:00", seconds=60.0),
+        Provenance(),
     ]
     told = [
-        {"provenance": note, "facts": facts}
-        for note, facts in zip(notes, ({}, {"program": "LAMMPS 3"}, {}), strict=True)
+        Attributes(borarun_store=1, task=TaskAttributes.of(task), facts=facts, provenance=note)
+        for task, note, facts in zip(tasks, notes, ({}, {"program": "LAMMPS 3"}, {}), strict=True)
     ]
     programs = {"borarun": "0.1.0, 0.2.0", "lammps": "2, LAMMPS 3 (1)"}
     assert History.of(tasks, told) == History(

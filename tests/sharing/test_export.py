@@ -18,6 +18,7 @@ from pyarrow.parquet import read_table
 from rocrate.rocrate import ROCrate
 from synthetic import changed
 
+from borarun.attributes import Provenance
 from borarun.engines.potential.training import split
 from borarun.engines.registry import ENGINES
 from borarun.errors import StoreError
@@ -57,7 +58,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
     )
     made = training()
     almtp = Quantity(np.frombuffer(b"almtp \xff", np.uint8), "1", ("byte",))
-    store.write(last, replace(made, arrays={**made.arrays, "almtp": almtp}), {"host": HOST})
+    store.write(last, replace(made, arrays={**made.arrays, "almtp": almtp}), Provenance(host=HOST))
     gap = Gap(
         "heating",
         "PBE-D3, heating",
@@ -146,9 +147,7 @@ def test_potentials_and_cells_come_back(exported: tuple[Path, Store]) -> None:
     out, store = exported
     assert (out / "potentials" / "PBE-D3.mtp").read_text() == POTENTIAL
     assert (out / "potentials" / "PBE-D3.almtp").read_bytes() == b"almtp \xff"
-    relaxed = {
-        store.attributes(key)["task"]["about"].get("phase"): key for key in sorted(store.keys())
-    }
+    relaxed = {store.attributes(key).task.about.get("phase"): key for key in sorted(store.keys())}
     for phase, name in (("Pa-3", "Pa-3"), ("P2_1/n", "P2-1-n")):
         atoms, expected = (
             read_structure(out / "structures" / f"{name}_PBE-D3.cif"),

@@ -22,6 +22,7 @@ import pytest
 from packs import Contents, refused
 from records import anything
 
+from borarun.attributes import Provenance
 from borarun.errors import ForeignError, StoreError
 from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
@@ -52,7 +53,7 @@ Members = dict[str, bytes]
 def honest(folder: Path) -> Members:
     """The members of a record that borarun wrote, with shards of several chunks."""
     store = Store(folder / "honest")
-    store.write(TASK, RESULT, {})
+    store.write(TASK, RESULT, Provenance())
     with zipfile.ZipFile(store.path(TASK.key)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

@@ -242,7 +242,7 @@ def test_records_can_be_read_where_they_lie(group: Group, tmp_path: Path) -> Non
     ):
         assert (
             json.loads(record.read("zarr.json"))["attributes"]["facts"]
-            == group.store.attributes(task.key)["facts"]
+            == group.store.attributes(task.key).facts
         )
 
 
@@ -251,7 +251,7 @@ def test_a_store_takes_what_it_lacks_and_keeps_what_it_has(group: Group, tmp_pat
     store.write(task, anything({"ours": 1}), PROVENANCE)
     found = unpack(packed(group, tmp_path), tmp_path / "theirs", store)
     assert found.n_there == 1 and store.keys() == found.keys
-    assert store.attributes(task.key)["facts"] == {"ours": 1}
+    assert store.attributes(task.key).facts == {"ours": 1}
     assert not (tmp_path / "theirs" / "runs").exists()
 
 
@@ -335,10 +335,10 @@ def test_nothing_of_the_site_leaves(group: Group, tmp_path: Path) -> None:
         assert word.encode() not in everything
     unpack(path, tmp_path / "theirs")
     found = Store(tmp_path / "theirs" / STORE).attributes(task.key)
-    assert found["facts"]["corrections"] == [
+    assert found.facts["corrections"] == [
         {"handler": "Reader", "errors": [], "actions": ["read CONTCAR again"]}
     ]
-    assert found["provenance"] == {key: value for key, value in PROVENANCE.items() if key != "host"}
+    assert found.provenance == PROVENANCE.model_copy(update={"host": ""})
 
 
 @pytest.mark.parametrize("text", [POTCAR, UPF])

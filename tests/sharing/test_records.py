@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from records import anything
 
+from borarun.attributes import Provenance
 from borarun.errors import DamagedError, StoreError
 from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
@@ -48,7 +49,7 @@ RESULT = anything(
         )
     },
 )
-SITE = {"host": "node7", "borarun": "0.1.0", "seconds": 1.5}
+SITE = Provenance(host="node7", borarun="0.1.0", seconds=1.5)
 
 
 @pytest.fixture
@@ -81,7 +82,9 @@ def test_a_shared_record_is_the_same_but_for_its_site(store: Store, tmp_path: Pa
     verify(copy, TASK.key)
     ours, theirs = store.attributes(TASK.key), copy.attributes(TASK.key)
     facts = {**RESULT.facts.stored(), "notes": ["see OUTCAR"], "path": "cut short in b.log"}
-    assert theirs == {**ours, "facts": facts, "provenance": {"borarun": "0.1.0", "seconds": 1.5}}
+    assert theirs.facts == facts
+    assert theirs.provenance == Provenance(borarun="0.1.0", seconds=1.5)
+    assert (theirs.task, theirs.borarun_store) == (ours.task, ours.borarun_store)
     with (
         zipfile.ZipFile(store.path(TASK.key)) as one,
         zipfile.ZipFile(copy.path(TASK.key)) as other,
@@ -110,7 +113,9 @@ def test_own_records_are_no_strangers(store: Store) -> None:
 
 def test_arrays_that_compress_well_are_no_bombs(store: Store) -> None:
     """Zeros compress a thousandfold; a record of them is small all the same."""
-    store.write(TASK, anything(arrays={"zeros": Quantity(np.zeros(5_000_000), "", ("a",))}), {})
+    store.write(
+        TASK, anything(arrays={"zeros": Quantity(np.zeros(5_000_000), "", ("a",))}), Provenance()
+    )
     assert store.path(TASK.key).stat().st_size < 5_000_000 * 8 / 1000
     verify(store, TASK.key)
 

@@ -32,7 +32,7 @@ def test_packs_of_the_first_format_stay_readable(tmp_path: Path) -> None:
     store, (key,) = Store(tmp_path / "theirs" / "runs" / "store"), found.keys
     assert load_study(found.study).name == "format-1"
     assert (
-        store.attributes(key)["facts"]["space_group"] == "Pa-3 (205)"
+        store.attributes(key).facts["space_group"] == "Pa-3 (205)"
         and store.frames(key, "structure").labelled
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from ruamel.yaml import YAML
 
+from borarun.attributes import span
 from borarun.operations.base import Facts
 from borarun.report.provenance.results import Provenance, Run
 from borarun.report.source import Source
@@ -35,17 +35,8 @@ def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenanc
         )
         for d in source.done
     )
-    notes = [source.store.attributes(done.key)["provenance"] for done in source.done]
-    spans = [
-        (
-            start := datetime.fromisoformat(note["started"]),
-            start + timedelta(seconds=note.get("seconds", 0.0)),
-        )
-        for note in notes
-        if "started" in note
-    ]
-    started = min((start for start, _ in spans), default=None)
-    ended = max((end for _, end in spans), default=None)
+    notes = [source.store.attributes(done.key).provenance for done in source.done]
+    started, ended = span(notes)
     versions = {f"engine {task.engine}": task.version for task in tasks}
     for name in {done.task.engine for done in source.done}:
         if told := sorted(
@@ -56,7 +47,7 @@ def provenance(study: Study, tasks: Sequence[Task], source: Source) -> Provenanc
             }
         ):
             versions[f"program of {name}"] = ", ".join(told)
-    ours = sorted({note["borarun"] for note in notes if "borarun" in note})
+    ours = sorted({note.borarun for note in notes if note.borarun})
     return Provenance(
         study=text.getvalue(),
         versions={

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from borarun.attributes import Provenance
 from borarun.frames import Frames
 from borarun.operations.base import quantities
 from borarun.operations.phonons import Displaced, HarmonicPhonons
@@ -27,13 +28,9 @@ from borarun.task import Result, Task
 from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
 
 STUDIES = Path(__file__).parents[3] / "studies"
-PROVENANCE = {
-    "borarun": "0.1",
-    "host": "somewhere",
-    "started": "2025-01-01T10:00:00+00:00",
-    "seconds": 60.0,
-    "cores": 1,
-}
+PROVENANCE = Provenance(
+    borarun="0.1", host="somewhere", started="2025-01-01T10:00:00+00:00", seconds=60.0, cores=1
+)
 STUDY = """\
 borarun: 1
 name: phonons

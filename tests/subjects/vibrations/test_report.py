@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from records import dynamics
 
+from borarun.attributes import Provenance
 from borarun.engines.lammps.deck import Segment, Settings
 from borarun.frames import Frames
 from borarun.report import Results, collect
@@ -64,7 +65,7 @@ def results(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Results:
         np.full(FRAMES, 2),
         segments=("heat", "equilibrate", "produce"),
     )
-    store.write(task, run, {"borarun": "0.1"})
+    store.write(task, run, Provenance(borarun="0.1"))
     return collect(study, [task], store)
 
 

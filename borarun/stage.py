@@ -15,6 +15,7 @@ from borarun.engines.potential.base import PotentialSection
 from borarun.engines.reference.base import Asked
 from borarun.engines.registry import ENGINES
 from borarun.frames import Frames
+from borarun.operations.base import changed
 from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
@@ -133,7 +134,7 @@ def md_task(
     """A run of LAMMPS with the study's potential, and priced by it."""
     potential = study.section(PotentialSection)
     assert potential is not None
-    run = run.model_copy(update={"potential": potential.FORM})
+    run = changed(run, potential=potential.FORM)
     price = potential.atom_step_us
     return make_task("lammps", run, n_atoms=n_atoms, atom_step_us=price, **told)
 

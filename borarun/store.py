@@ -31,7 +31,7 @@ from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.record_file import BLOSC_B, DOCUMENT, RecordFile, StrangeRecordError, opened_record
-from borarun.task import Failure, Given, Input, Record, Ref, Result, Task
+from borarun.task import Content, Failure, Given, Input, Inputs, Record, Ref, Result, Task
 
 # zarr takes most of a second to import and only arrays need it: it is imported where it is used.
 
@@ -192,7 +192,7 @@ class Store:
                 }
             )
 
-    def get(self, ref: Ref) -> str | Array | Frames:
+    def get(self, ref: Ref) -> Content:
         """The text, ``Frames`` or array that ``ref`` names."""
         with self._opened(ref.key) as record:
             is_text = f"texts/{ref.item}" in record
@@ -201,7 +201,7 @@ class Store:
             return self.text(ref.key, ref.item)
         return self.frames(ref.key, ref.item) if is_frames else self.array(ref.key, ref.item)
 
-    def inputs(self, task: Task) -> dict[str, Any]:
+    def inputs(self, task: Task) -> Inputs:
         """What a task reads, by the names that its engine knows; of several items a list. All that
         it needs is in the store.
         """
@@ -212,7 +212,7 @@ class Store:
             for name, value in task.inputs.items()
         }
 
-    def _item(self, item: Input) -> str | Array | Frames:
+    def _item(self, item: Input) -> Content:
         return item.frames if isinstance(item, Given) else self.get(item)
 
     def write(self, task: Task, result: Result, provenance: Provenance) -> None:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from borarun.causes import Cause
@@ -196,6 +197,15 @@ class Task:
     def name(self) -> str:
         """Stage and label, as shown to people."""
         return f"{self.stage} {self.label}".strip()
+
+
+Content = str | NDArray[Any] | Frames
+"""An item of a record: a text, an array or a ``Frames``."""
+
+Inputs = Mapping[str, Content | list[Content]]
+"""What a task reads, by the names that its engine knows; a list where the task names several
+items.
+"""
 
 
 def items_of(value: Input | tuple[Input, ...]) -> tuple[Input, ...]:

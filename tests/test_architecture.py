@@ -256,7 +256,6 @@ UNTYPED = {
     ("borarun/attributes.py", "stored"),
     ("borarun/attributes.py", "shared"),
     ("borarun/operations/base.py", "stored"),
-    ("borarun/store.py", "inputs"),
     # Of what a verdict is: kept and compared, and never read.
     ("borarun/attributes.py", "VerdictAttributes"),
     ("borarun/store.py", "verdict"),

@@ -11,21 +11,66 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
+from borarun.causes import Cause
+from borarun.errors import EngineError
 from borarun.frames import Frames
 from borarun.messages import Section, did_you_mean
-from borarun.task import Cost, Result, Settings
-
-Inputs = Mapping[str, Any]
-"""Results of earlier tasks as the store gave them: a str, an array or a ``Frames``, or a list of
-one of these.
-"""
+from borarun.task import Content, Cost, Inputs, Result, Settings
 
 Files = dict[str, str | bytes]
 """File name -> content."""
+
+Kind = TypeVar("Kind", str, Frames, NDArray[Any])
+
+
+def _of_kind(name: str, value: Content | list[Content], kind: type[Kind]) -> Kind:
+    if not isinstance(value, kind):
+        raise EngineError(
+            f"input {name}: must be of the type {kind.__name__} (got {type(value).__name__}).",
+            remedy=Cause.INPUT_DAMAGED.remedy,
+            cause=Cause.INPUT_DAMAGED,
+        )
+    return value
+
+
+def text_of(inputs: Inputs, name: str) -> str:
+    """An input that is a text.
+
+    Raises
+    ------
+    EngineError
+        Where it is something else, here as in ``array_of`` and ``frames_of``.
+    """
+    return _of_kind(name, inputs[name], str)
+
+
+def array_of(inputs: Inputs, name: str) -> NDArray[Any]:
+    """An input that is an array."""
+    return _of_kind(name, inputs[name], np.ndarray)
+
+
+def frames_of(inputs: Inputs, name: str) -> list[Frames]:
+    """The ``Frames`` of an input, one for each item that the task names; empty without the
+    input.
+    """
+    value = inputs.get(name, [])
+    return [
+        _of_kind(name, each, Frames) for each in (value if isinstance(value, list) else [value])
+    ]
+
+
+def structure_of(inputs: Inputs, name: str = "structure") -> Atoms | None:
+    """The last configuration of an input; None without it."""
+    found = frames_of(inputs, name)
+    return found[-1][-1] if found else None
+
 
 LAUNCH = "{launch}"
 """In a command: the launcher of the executor, with the nodes that the task has."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -129,6 +129,26 @@ class Facts(BaseModel):
     def stored(self) -> dict[str, JsonValue]:
         """The facts as JSON values, as a record holds them."""
         return self.model_dump(mode="json", exclude_unset=True)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def changed(model: Model, **values: object) -> Model:
+    """A frozen model with other values of some fields, checked like all values; those that were
+    defaults stay so.
+
+    Raises
+    ------
+    TypeError
+        Where it has no field of a name.
+    ValidationError
+        Where a value is not what it must be.
+    """
+    if unknown := values.keys() - type(model).model_fields.keys():
+        raise TypeError(f"{type(model).__name__} has no {', '.join(sorted(unknown))}")
+    given = {name: getattr(model, name) for name in model.model_fields_set}
+    return model.model_validate({**given, **values})
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from borarun.operations import OPERATIONS
-from borarun.operations.base import Array, Facts, Quantity, misfits, mistakes, quantities
+from borarun.operations.base import Array, Facts, Quantity, changed, misfits, mistakes, quantities
 from borarun.operations.dynamics import Ended, MolecularDynamics
 from borarun.operations.phonons import Displaced, HarmonicPhonons
 from borarun.operations.potential import Selected, Trained
@@ -164,3 +164,12 @@ MADE_BEFORE: dict[type[Facts], dict[str, object]] = {
 def test_records_made_before_are_read(kind: type[Facts]) -> None:
     record = Record("k", "e", "s", "l", MADE_BEFORE[kind])
     assert record.facts(kind).stored() == MADE_BEFORE[kind]
+
+
+def test_facts_change_by_name_and_type_or_not_at_all() -> None:
+    ours = Labelled(n_labels=2)
+    assert changed(ours, program="VASP 6.4.2").stored() == {"n_labels": 2, "program": "VASP 6.4.2"}
+    with pytest.raises(TypeError, match="Labelled has no programme"):
+        changed(ours, programme="VASP 6.4.2")
+    with pytest.raises(ValidationError, match="n_labels"):
+        changed(ours, n_labels="two")

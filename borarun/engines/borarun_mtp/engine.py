@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from borarun import endings
-from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Cost, Files, Frames, Inputs, Result, array_of, frames_of, text_of
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
@@ -71,10 +71,10 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """
     files: Files = {}
     if "potential" in inputs:
-        files["start.mtp"] = inputs["potential"]
+        files["start.mtp"] = text_of(inputs, "potential")
     if settings.operation == "select":
-        files["active_set.npy"] = _npy(inputs["active_set"])
-        files["candidates.extxyz"] = Frames.join(inputs["candidates"]).to_extxyz()
+        files["active_set.npy"] = _npy(array_of(inputs, "active_set"))
+        files["candidates.extxyz"] = Frames.join(frames_of(inputs, "candidates")).to_extxyz()
         job = settings.model_dump(include={"operation", "max_selected"})
     else:
         train, valid = split(inputs, settings)

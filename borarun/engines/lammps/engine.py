@@ -25,7 +25,18 @@ from numpy.typing import NDArray
 from borarun import endings
 from borarun.causes import Cause
 from borarun.engines import base
-from borarun.engines.base import Cost, Files, Inputs, Probe, Result, Told, installed
+from borarun.engines.base import (
+    Cost,
+    Files,
+    Inputs,
+    Probe,
+    Result,
+    Told,
+    array_of,
+    installed,
+    structure_of,
+    text_of,
+)
 from borarun.engines.base import paths as paths
 from borarun.engines.lammps.data import data_file, standard_cell
 from borarun.engines.lammps.deck import Program as Program
@@ -118,9 +129,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The deck, the starting structure, the potential, and what ``borarun.engines.lammps.md`` is to
     watch.
     """
-    start = build(settings.cell, inputs["structure"][-1] if "structure" in inputs else None)
-    potential = form(settings.potential)
-    known = potential.known(inputs["potential"])
+    start = build(settings.cell, structure_of(inputs))
+    potential, text = form(settings.potential), text_of(inputs, "potential")
+    known = potential.known(text)
     try:
         types = np.array([known.species.index(number) for number in start.numbers], np.int32)
     except ValueError as error:
@@ -166,8 +177,8 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         ),
         "md.json": json.dumps(watch),
     }
-    graded = inputs["active_set"] if settings.grade else None
-    return files | potential.files(inputs["potential"], graded, program.flavour)
+    graded = array_of(inputs, "active_set") if settings.grade else None
+    return files | potential.files(text, graded, program.flavour)
 
 
 def _symbol(number: int) -> str:

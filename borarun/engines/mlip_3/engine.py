@@ -22,7 +22,18 @@ from pydantic import Field, field_validator, model_validator
 
 from borarun import endings
 from borarun.engines import base
-from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
+from borarun.engines.base import (
+    Cost,
+    Files,
+    Frames,
+    Inputs,
+    Probe,
+    Result,
+    Told,
+    array_of,
+    frames_of,
+    text_of,
+)
 from borarun.engines.base import paths as paths
 from borarun.engines.mlip_3.section import Keys, Mlip3Potential
 from borarun.engines.moment_tensor import section as moment_tensor
@@ -33,7 +44,7 @@ from borarun.engines.reading import read_bytes
 from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
 from borarun.mtp.potential import Potential
-from borarun.operations.base import quantities
+from borarun.operations.base import changed, quantities
 from borarun.operations.potential import Errors, ErrorsOfSets, Ranges, Selected, Trained
 
 if TYPE_CHECKING:
@@ -145,10 +156,14 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     or to select for.
     """
     if settings.operation == "select":
-        content = inputs["almtp"].tobytes()
+        content = array_of(inputs, "almtp").tobytes()
         species = Potential.read(almtp.split(content)[0]).species
         candidates = replace(
-            Frames.join(inputs["candidates"]), energy=None, forces=None, stress=None, grade=None
+            Frames.join(frames_of(inputs, "candidates")),
+            energy=None,
+            forces=None,
+            stress=None,
+            grade=None,
         )
         job = settings.model_dump(include={"operation", "cut_radius_A"})
         files: Files = {
@@ -158,7 +173,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     else:
         train, valid = split(inputs, settings)
         if "potential" in inputs:
-            start = Potential.read(inputs["potential"])
+            start = Potential.read(text_of(inputs, "potential"))
         else:
             elements = list(dict.fromkeys(train.numbers.tolist()))
             start = Potential.untrained(
@@ -178,7 +193,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
                 "al_mode",
             }
         )
-        files = {"start.mtp": inputs.get("potential") or start.write()}
+        files = {
+            "start.mtp": text_of(inputs, "potential") if "potential" in inputs else start.write()
+        }
         files |= {
             f"{part}.cfg": cfg.write(replace(frames, grade=None), start.species)
             for part, frames in zip(PARTS, (train, valid), strict=True)
@@ -218,7 +235,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     )
     noted = directory / "program.txt"
     program = noted.read_text() if noted.exists() else "MLIP-3"
-    return replace(result, facts=result.facts.model_copy(update={"program": program}))
+    return replace(result, facts=changed(result.facts, program=program))
 
 
 def _trained(directory: Path) -> Result:

@@ -19,7 +19,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from borarun import endings
 from borarun.engines import base
-from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Cost, Files, Frames, Inputs, Result, frames_of
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
@@ -94,13 +94,13 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     ``inputs["labels"]`` are the parts that label tasks took: part i of n holds the displacements i,
     i + n, i + 2n ...
     """
-    structure: Frames = inputs["structure"]
+    [structure] = frames_of(inputs, "structure")
     files: Files = {"structure.extxyz": structure.take([-1]).to_extxyz()}
     if settings.operation == "displace":
         job = settings.model_dump(mode="json", include=SHAPE)
     else:
         job = settings.model_dump(mode="json")
-        parts: list[Frames] = inputs["labels"]
+        parts = frames_of(inputs, "labels")
         longest = max(len(part) for part in parts)
         files["forces.extxyz"] = Frames.of(
             part[row] for row in range(longest) for part in parts if row < len(part)

@@ -53,7 +53,7 @@ def split(inputs: base.Inputs, settings: TrainingSettings) -> tuple[Frames, Fram
     """The frames to train on and those held out for validation, from the inputs ``labels``, where
     each counts once, and ``selected``.
     """
-    labels = Frames.join(inputs["labels"])
+    labels = Frames.join(base.frames_of(inputs, "labels"))
     kept = gate.distinct(labels)
     runs = _runs([len(part) for part in inputs["labels"]], settings.runs)
     labels = labels.take(kept)
@@ -62,7 +62,7 @@ def split(inputs: base.Inputs, settings: TrainingSettings) -> tuple[Frames, Fram
     else:
         held_out = _held_out(labels, settings)
         fitted = ~held_out
-    train = Frames.join([labels.take(np.flatnonzero(fitted)), *inputs.get("selected", ())])
+    train = Frames.join([labels.take(np.flatnonzero(fitted)), *base.frames_of(inputs, "selected")])
     return train, labels.take(np.flatnonzero(held_out))
 
 

@@ -31,6 +31,7 @@ from borarun.engines.quantum_espresso.section import EspressoReference, Keys
 from borarun.engines.reading import read_json
 from borarun.engines.reference import base as reference
 from borarun.errors import ParseError
+from borarun.operations.base import changed
 
 NAME = "quantum-espresso"
 Section = EspressoReference
@@ -386,7 +387,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     }
     return replace(
         result,
-        facts=result.facts.model_copy(update=behind),
+        facts=changed(result.facts, **behind),
         frames=_as_asked(directory, result.frames),
     )
 

@@ -28,7 +28,16 @@ from pydantic import (
 from borarun import endings
 from borarun.causes import Cause
 from borarun.contacts import Contacts, contacts
-from borarun.engines.base import Cost, Files, Frames, Inputs, Result, Settings
+from borarun.engines.base import (
+    Cost,
+    Files,
+    Frames,
+    Inputs,
+    Result,
+    Settings,
+    frames_of,
+    structure_of,
+)
 from borarun.engines.reading import read_bytes, read_facts
 from borarun.errors import EngineError, ParseError
 from borarun.labels import gate
@@ -209,13 +218,11 @@ def check_version(asked: str | None, programs: Iterable[str], directory: Path) -
 
 def configurations(settings: ReferenceSettings, inputs: Inputs) -> Frames:
     """The configurations that a task starts from: the frames to label, or one structure."""
-    base: Frames | None = inputs.get("structure")
+    base = structure_of(inputs)
     if settings.operation != "label":
-        return Frames.of([build(settings.cell, None if base is None else base[-1])])
-    made = settings.contacts and contacts(
-        build(settings.cell, None if base is None else base[-1]), settings.contacts
-    )
-    frames: Frames = made or inputs["frames"]
+        return Frames.of([build(settings.cell, base)])
+    made = settings.contacts and contacts(build(settings.cell, base), settings.contacts)
+    frames = made or frames_of(inputs, "frames")[0]
     first, step = settings.part
     frames = frames.take(range(first, len(frames), step))
     return Frames(frames.offsets, frames.numbers, frames.positions, frames.cell)

@@ -45,6 +45,7 @@ from borarun.engines.vasp.inputs import (
 )
 from borarun.engines.vasp.section import Keys, VaspReference
 from borarun.errors import EngineError, ParseError
+from borarun.operations.base import changed
 from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.structure import build
 from borarun.units import EV_PER_A3_IN_KBAR
@@ -423,7 +424,7 @@ def parse(settings: Settings, directory: Path) -> Result:
         "vdw_kernel_sha256": notes[-1].vdw_kernel_sha256,
         "corrections": tuple(correction for run in runs for correction in run.corrections),
     }
-    return replace(result, facts=result.facts.model_copy(update=behind))
+    return replace(result, facts=changed(result.facts, **behind))
 
 
 def _aimd(

@@ -301,6 +301,86 @@ def doctor(
 
 
 @app.command()
+def order(
+    structure: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STRUCTURE", help="A CIF with partly occupied sites.", show_default=False
+        ),
+    ],
+    supercell: Annotated[
+        tuple[int, int, int],
+        typer.Option("--supercell", metavar="A B C", help="Repeats of the file's cell.", min=1),
+    ] = (1, 1, 1),
+    models: Annotated[int, typer.Option("--models", help="How many models.", min=1, max=50)] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the search.", min=0)] = 1,
+    mobile: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mobile",
+            metavar="ELEMENT",
+            help="Element of the mobile ions; models then differ in what does not move. Can be "
+            "given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    charge: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--charge",
+            metavar="ELEMENT=CHARGE",
+            help="Charge of an ion, e.g. Fe=3. Can be given several times. Default: guessed.",
+            show_default=False,
+        ),
+    ] = None,
+    nearest: Annotated[
+        bool,
+        typer.Option(
+            "--nearest", help="Take the nearest neutral composition that the supercell can hold."
+        ),
+    ] = False,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            file_okay=False,
+            help="Where to write the models. Default: nowhere.",
+            show_default=False,
+        ),
+    ] = None,
+    written_as: Annotated[
+        str, typer.Option("--format", metavar="cif|poscar", help="Format of these files.")
+    ] = "cif",
+    as_json: AsJson = False,
+) -> None:
+    """Show the ordered models of a structure with partly occupied sites.
+
+    A study makes the same models with `material: {order: ...}`.
+    """
+    from borarun.ordering.show import show_models
+
+    asked = {
+        "supercell": supercell,
+        "models": models,
+        "seed": seed,
+        "mobile": frozenset(mobile or ()),
+        "nearest": nearest,
+    }
+    found = show_models(structure, asked, charge or [], directory, written_as)
+    if as_json:
+        _say(json.dumps(found.as_plain(), indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in found.COLUMNS:
+        table.add_column(column, justify="left" if column in found.WORDS else "right")
+    for row in found.rows:
+        table.add_row(*row)
+    out.print(table)
+    for line in found.lines:
+        _say(line)
+
+
+@app.command()
 def plan(
     study_file: StudyFile, site_file: SiteFile = None, runs: Runs = RUNS, as_json: AsJson = False
 ) -> None:

@@ -7,6 +7,7 @@ says that borarun chose.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, PrivateAttr, Strict
@@ -40,6 +41,38 @@ Kind = TypeVar("Kind", bound=Section)
 StudyName = Annotated[Name, AfterValidator(_free)]
 
 
+class Order(Section):
+    """Ordered models of the phases whose sites are partly occupied, or shared by several elements.
+    Each becomes a phase of its own, ``NAME-1``, ``NAME-2`` ...
+    """
+
+    supercell: Supercell = Field(
+        default=(1, 1, 1),
+        description="Repeats of the file's cell along a, b and c in which the atoms are ordered. "
+        "The composition must be whole there. The study's other supercells repeat this one.",
+    )
+    models: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=5,
+        description="How many models, from the lowest electrostatic energy up. Where something "
+        "else than the mobile ions is disordered, they differ in that.",
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        default=1, description="Seed of the search, where there are too many models to list."
+    )
+    charges: Annotated[dict[str, Annotated[float, Field(ge=-8, le=8)]], Field(strict=False)] = (
+        Field(
+            default={},
+            description="Charges of ions by element, elementary charges, e.g. `{Fe: 3}`. Default: "
+            "guessed from the usual oxidation states.",
+        )
+    )
+    nearest: bool = Field(
+        default=False,
+        description="Whether to take the nearest neutral composition where the supercell cannot "
+        "hold that of the file. `material.formula` is then that of the models.",
+    )
+
+
 class Material(Section):
     """What is studied."""
 
@@ -48,7 +81,13 @@ class Material(Section):
     )
     phases: Annotated[dict[PhaseName, FilePath], Field(min_length=1)] = Field(
         description="Name of each phase and its structure file (CIF, POSCAR or extended XYZ) "
-        "in this study's folder. Molecular dynamics starts from the first phase."
+        "in this study's folder. Molecular dynamics starts from the first phase. `diffusion` "
+        "starts from each model of it, where it is disordered."
+    )
+    order: Order | None = Field(
+        default=None,
+        description="Ordered models of phases with partly occupied sites. `{}` takes the defaults; "
+        "`borarun order` shows the models beforehand.",
     )
     mobile: str = Field(description="Element of the mobile ions, e.g. `Li`.")
     mobile_charge: Annotated[int, Field(ge=-4, le=4)] = Field(
@@ -106,6 +145,7 @@ class Header(Section):
     reference: Reference = Field(
         description="The program that computes the energies, forces and stresses for training."
     )
+    _starts: tuple[str, ...] = PrivateAttr(default=())
     _texts: dict[str, str] = PrivateAttr(default_factory=dict)
     _warnings: list[str] = PrivateAttr(default_factory=list)
     _former: list[Former] = PrivateAttr(default_factory=list)
@@ -134,6 +174,28 @@ class Header(Section):
     def phase(self) -> str:
         """Name of the phase that molecular dynamics starts from: the first."""
         return next(iter(self.material.phases))
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """Phases that molecular dynamics starts from: the first, or all models of it."""
+        return self._starts or (self.phase,)
+
+    def with_models(self, models: Mapping[str, Sequence[str]]) -> Self:
+        """A copy whose disordered phases are replaced by their models.
+
+        Parameters
+        ----------
+        models : names of the models of each disordered phase
+        """
+        material = self.material
+        phases = {
+            name: file
+            for phase, file in material.phases.items()
+            for name in models.get(phase, (phase,))
+        }
+        copy = self.model_copy(update={"material": material.model_copy(update={"phases": phases})})
+        copy._starts = tuple(models.get(self.phase, ()))
+        return copy
 
     def holding(
         self,

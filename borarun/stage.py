@@ -204,27 +204,32 @@ def held_run(
 
 
 def start_structure(
-    study: Study, products: Products, functional: str
+    study: Study, products: Products, functional: str, phase: str | None = None
 ) -> tuple[str, dict[str, Product]]:
     """Where runs of a functional start: (text for ``Cell.text``, inputs).
 
-    The relaxed first phase where the study relaxes, the structure file itself otherwise.
+    The relaxed phase, the first where none is given, if the study relaxes; the structure file
+    itself otherwise.
     """
-    relaxed = products.get(f"structure/{study.phase}/{functional}")
+    phase = phase or study.phase
+    relaxed = products.get(f"structure/{phase}/{functional}")
     if relaxed is None:
-        return study.phase_text(study.phase), {}
+        return study.phase_text(phase), {}
     return "", {"structure": relaxed}
 
 
 def production_starts(
-    study: Study, products: Products, functional: str | None = None
+    study: Study,
+    products: Products,
+    functional: str | None = None,
+    phase: str | None = None,
 ) -> Iterator[tuple[str, str, dict[str, Product]]]:
     """Where production starts with each functional, or with one, whose potential is final:
-    (functional, text for ``Cell.text``, inputs).
+    (functional, text for ``Cell.text``, inputs). From the first phase where none is given.
     """
     for name in [functional] if functional else study.functionals:
         if f"final_potential/{name}" in products:
-            text, start = start_structure(study, products, name)
+            text, start = start_structure(study, products, name, phase)
             potential = ref_of(products[f"final_potential/{name}"])
             yield (
                 name,

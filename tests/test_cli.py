@@ -23,6 +23,7 @@ from borarun.places import Places
 from borarun.plan import expand
 from borarun.run.work import claim_of
 from borarun.store import Store
+from borarun.structure_files import read_structure
 from borarun.study import load_study
 from borarun.task import Failure
 
@@ -55,6 +56,32 @@ def test_init_writes_a_study_that_validates_and_plans(borarun, tmp_path: Path) -
     assert borarun("validate", "new/study.yaml").code == 0
     answer = borarun("plan", "new/study.yaml")
     assert answer.code == 0 and "heating" in answer.out
+
+
+def test_order_shows_and_writes_models(borarun, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    rows = "Na1 Na 0 0 0 0.5\nCl1 Cl 0 0 0 0.5\n"
+    cell = "".join(f"_cell_length_{each} 2.82\n" for each in "abc") + "".join(
+        f"_cell_angle_{each} 90\n" for each in ("alpha", "beta", "gamma")
+    )
+    columns = ("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy")
+    sites = "".join(f"_atom_site_{each}\n" for each in columns)
+    (tmp_path / "salt.cif").write_text(
+        f"data_salt\n{cell}_symmetry_space_group_name_H-M 'P m -3 m'\nloop_\n{sites}{rows}"
+    )
+    asked = ("order", "salt.cif", "--supercell", 2, 2, 2, "--models", 2, "--out", "models")
+    answer = borarun(*asked)
+    assert answer.code == 0
+    assert "Fm-3m (225)" in answer.out
+    assert "Of 70 arrangements, all 6 that symmetry tells apart were compared." in answer.out
+    for file in ("models/salt-1.cif", "models/salt-2.cif"):
+        assert len(read_structure(tmp_path / file)) == 8
+    assert borarun(*asked).code == 1
+    shown = json.loads(borarun("order", "salt.cif", "--supercell", 2, 2, 2, "--json").out)
+    assert shown["models"][0]["multiplicity"] == 2
+    answer = borarun("order", "salt.cif", "--charge", "Na=x")
+    assert answer.code == 2 and "--charge: must be an element and its charge" in answer.err
+    answer = borarun("order", "salt.cif", "--supercell", 1, 1, 1)
+    assert answer.code == 2 and "These supercells can: [2, 1, 1]" in answer.err
 
 
 def test_init_overwrites_nothing(borarun, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -24,6 +24,7 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from borarun.errors import StudyError
+from borarun.structure_files.average import Average, Occupant, Position, merged
 from borarun.structure_files.checks import MOST_ATOMS, checked, formula_text
 from borarun.structure_files.symmetry import Named, Symmetry, contradiction, readings
 from borarun.structure_files.text import REMARKS, element, isotope_remarks, number, wrong
@@ -32,6 +33,15 @@ Array = NDArray[Any]
 
 WHOLE = 0.005
 """An occupancy this near to 1 is a rounded 1."""
+
+LEAST_UNCERTAINTY = 5e-4
+"""Of an occupancy, however many digits are given: refinements are no better."""
+
+ORDER_IT = (
+    "Molecular dynamics needs whole atoms. Write `material: {order: {}}` in the study, and "
+    "borarun makes ordered models; `borarun order FILE` shows them."
+)
+"""What to do about a partly occupied site."""
 
 SAME_SITE = 1e-4
 """Images of a site nearer than this, in fractional coordinates, are one atom."""
@@ -76,6 +86,15 @@ ELECTROPOSITIVE_FIRST = tuple(
 )
 """By Pauling's electronegativity, then by symbol, as pymatgen orders the atoms of a CIF."""
 
+_TWO_ORIGINS = (
+    "may have either of two origins, {}. Write the right one as "
+    f"{HERMANN_MAUGUIN[0]}, with its :1 or :2."
+)
+_NO_SYMMETRY = (
+    "has no symmetry: neither operations nor a space group. Write the space "
+    f"group as {HERMANN_MAUGUIN[0]}. If the list has all atoms of the cell, "
+    "write 'P 1'."
+)
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)(?:\(\d*\)?)?")
 _TYPE = re.compile(r"([A-Za-z]{1,2})(?:\d*\.?\d*[+-]|[+-]\d*\.?\d*|0)?")
 _PLACE = re.compile(r"string:(\d+)[^ ]*:? ?(?:in data_\S*: )?(.*)", re.DOTALL)
@@ -91,11 +110,15 @@ class Site:
     label : its name in the file
     symbol : element
     place : fractional coordinates
+    share : occupancy, above 0 and at most 1
+    uncertainty : of the occupancy, from the digits that are given
     """
 
     label: str
     symbol: str
     place: tuple[float, float, float]
+    share: float = 1.0
+    uncertainty: float = 0.0
 
 
 def read(text: str) -> Atoms:
@@ -107,6 +130,66 @@ def read(text: str) -> Atoms:
         Where the file is no CIF, has several crystals, no or contradicting symmetry, partly
         occupied or unknown sites, or other atoms than its own formula.
     """
+    block, cell, sites, isotopes = _parsed(text, ordered=True)
+    atoms = _crystal(block, _named(block), cell, sites)
+    atoms.info[REMARKS] = [*atoms.info[REMARKS], *isotope_remarks(isotopes)]
+    return atoms
+
+
+def read_average(text: str) -> Average:
+    """The average structure of a CIF, whose sites may be partly occupied or shared.
+
+    Raises
+    ------
+    StudyError
+        As ``read``, but for partly occupied sites; and where the occupancies of one place add up to
+        more than 1.
+    """
+    block, cell, sites, isotopes = _parsed(text, ordered=False)
+    named = _named(block)
+    expected = _expected(block)
+    found = [
+        (symmetry, merged(_parameters(cell), _positions(sites, symmetry.operations)))
+        for symmetry in readings(named, cell)
+    ]
+    if len(found) > 1 and expected:
+        fitting = [each for each in found if _fits_formula(each[1], expected)]
+        found = fitting or found
+    if len(found) > 1:
+        names = " and ".join(symmetry.name for symmetry, _ in found)
+        raise wrong(_TWO_ORIGINS.format(names))
+    ((symmetry, average),) = found
+    if difference := contradiction(named, cell):
+        raise wrong(difference)
+    if symmetry.assumed:
+        raise wrong(_NO_SYMMETRY)
+    remarks = [*([symmetry.remark] if symmetry.remark else []), *isotope_remarks(isotopes)]
+    if expected and not _fits_formula(average, expected):
+        remarks.append(
+            f"its sites and occupancies make {average.formula}, and its _chemical_formula_sum is "
+            f"'{_value(block, '_chemical_formula_sum')[:60]}'. The sites are used."
+        )
+    return average.with_remarks(remarks)
+
+
+def _fits_formula(average: Average, expected: tuple[dict[str, float], float]) -> bool:
+    """Whether the sites have the composition of the file's formula, within 2 % of all atoms."""
+    unit, units = expected
+    held = average.composition
+    factor = units or sum(held.values()) / (sum(unit.values()) or 1.0)
+    return any(
+        all(
+            abs(held.get(symbol, 0.0) - each * unit.get(symbol, 0.0)) <= 0.02 * sum(held.values())
+            for symbol in {*held, *unit}
+        )
+        for each in (factor, 1.0)
+    )
+
+
+def _parsed(
+    text: str, *, ordered: bool
+) -> tuple[gemmi.cif.Block, list[float], list[Site], set[str]]:
+    """The block of the crystal, its cell, its occupied sites, and the isotopes among them."""
     if (blocks := len(re.findall(r"(?im)^\s*data_", text))) > MOST_BLOCKS:
         raise wrong(f"contains {blocks:,} data blocks. Keep only one.")
     try:
@@ -122,16 +205,17 @@ def read(text: str) -> Atoms:
     block = _only_crystal(document)
     lines = text.splitlines()
     cell = _cell(block)
-    sites, isotopes = _sites(block, lines)
-    named = Named(
+    sites, isotopes = _sites(block, lines, ordered=ordered)
+    return block, cell, sites, isotopes
+
+
+def _named(block: gemmi.cif.Block) -> Named:
+    return Named(
         [gemmi.cif.as_string(word) for word in _column(block, *TRIPLETS)],
         _value(block, *HALL),
         [value for tag in HERMANN_MAUGUIN if (value := _value(block, tag))],
         _value(block, *NUMBER),
     )
-    atoms = _crystal(block, named, cell, sites)
-    atoms.info[REMARKS] = [*atoms.info[REMARKS], *isotope_remarks(isotopes)]
-    return atoms
 
 
 def _only_crystal(document: gemmi.cif.Document) -> gemmi.cif.Block:
@@ -178,20 +262,13 @@ def _crystal(
         raise refusals[0]
     if len(made) > 1:
         names = " and ".join(symmetry.name for symmetry, _ in made)
-        raise wrong(
-            f"may have either of two origins, {names}. Write the right one as "
-            f"{HERMANN_MAUGUIN[0]}, with its :1 or :2."
-        )
+        raise wrong(_TWO_ORIGINS.format(names))
     (found,) = made
     if expected is None or not expected[1]:
         if difference := contradiction(named, cell):
             raise wrong(difference)
         if found[0].assumed:
-            raise wrong(
-                "has no symmetry: neither operations nor a space group. Write the space "
-                f"group as {HERMANN_MAUGUIN[0]}. If the list has all atoms of the cell, "
-                "write 'P 1'."
-            )
+            raise wrong(_NO_SYMMETRY)
     symmetry, atoms = found
     atoms.info[REMARKS] = [symmetry.remark] if symmetry.remark else []
     return atoms
@@ -257,14 +334,24 @@ def _compare(
 
 def _expanded(sites: Sequence[Site], operations: Array, cell: Sequence[float]) -> Atoms:
     """All atoms of the cell: every site, and its images that are not itself."""
+    positions = _positions(sites, operations)
+    return Atoms(
+        [atomic_numbers[each.occupants[0].symbol] for each in positions],
+        scaled_positions=np.array([each.place for each in positions]).reshape(-1, 3),
+        cell=_parameters(cell),
+        pbc=True,
+    )
+
+
+def _positions(sites: Sequence[Site], operations: Array) -> list[Position]:
+    """Every site and its images that are not itself, each with what occupies it."""
     if len(sites) * len(operations) > MOST_IMAGES:
         raise wrong(
             f"has {len(sites)} sites and {len(operations)} symmetry operations, which "
             f"make more than {MOST_ATOMS:,} atoms. Use a smaller cell."
         )
     order = {symbol: rank for rank, symbol in enumerate(ELECTROPOSITIVE_FIRST)}
-    symbols: list[str] = []
-    places: list[Array] = []
+    positions: list[Position] = []
     for site in sorted(sites, key=lambda site: (order.get(site.symbol, len(order)), site.symbol)):
         own: list[Array] = []
         for operation in operations:
@@ -275,14 +362,9 @@ def _expanded(sites: Sequence[Site], operations: Array, cell: Sequence[float]) -
                 if (np.abs(apart - np.round(apart)) < SAME_SITE).all(axis=1).any():
                     continue
             own.append(image)
-        symbols += len(own) * [site.symbol]
-        places += own
-    return Atoms(
-        [atomic_numbers[symbol] for symbol in symbols],
-        scaled_positions=np.array(places).reshape(-1, 3),
-        cell=_parameters(cell),
-        pbc=True,
-    )
+        occupant = Occupant(site.symbol, site.share, site.uncertainty, site.label)
+        positions += [Position((*map(float, place),), (occupant,)) for place in own]
+    return positions
 
 
 def _parameters(cell: Sequence[float]) -> list[float]:
@@ -329,8 +411,12 @@ def _cell(block: gemmi.cif.Block) -> list[float]:
     return values
 
 
-def _sites(block: gemmi.cif.Block, lines: list[str]) -> tuple[list[Site], set[str]]:
-    """The occupied sites, and the symbols of isotopes among them."""
+def _sites(
+    block: gemmi.cif.Block, lines: list[str], *, ordered: bool
+) -> tuple[list[Site], set[str]]:
+    """The occupied sites, and the symbols of isotopes among them; with ``ordered``, partly occupied
+    ones are refused.
+    """
     fractions = [_column(block, tag) for tag in FRACTIONS]
     rows = len(fractions[0])
     if rows > MOST_ATOMS:
@@ -363,11 +449,10 @@ def _sites(block: gemmi.cif.Block, lines: list[str]) -> tuple[list[Site], set[st
             continue
         if share > 1 + WHOLE:
             raise refuse(f"has an occupancy above 1 (got {share:g}). Correct the occupancy.")
-        if share < 1 - WHOLE:
-            raise refuse(
-                f"is partly occupied (got {share:g}). A study needs an ordered model: "
-                "choose the occupied sites and set their occupancy to 1."
-            )
+        if share < 0:
+            raise refuse(f"has a negative occupancy (got {share:g}). Correct the occupancy.")
+        if ordered and share < 1 - WHOLE:
+            raise refuse(f"is partly occupied (got {share:g}). {ORDER_IT}")
         if len(hydrogens) == rows and hydrogens[row] not in {".", "?", "0"}:
             raise refuse(
                 f"has {hydrogens[row][:10]} hydrogen atoms without coordinates. Add them to the "
@@ -392,7 +477,15 @@ def _sites(block: gemmi.cif.Block, lines: list[str]) -> tuple[list[Site], set[st
                     f"has no {tag} (got {column[row][:40]}). Write its coordinates, or remove it."
                 )
             place.append(_exact(number(match[1])))
-        sites.append(Site(label, symbol, (place[0], place[1], place[2])))
+        sites.append(
+            Site(
+                label,
+                symbol,
+                (place[0], place[1], place[2]),
+                1.0 if share > 1 - WHOLE else share,
+                _uncertainty(occupancy),
+            )
+        )
     return sites, isotopes
 
 
@@ -415,6 +508,12 @@ def _of_label(label: str, known: set[str]) -> str:
     if len(candidates) > 1 and letters[0][1:].isupper():
         raise ValueError(f"may be {' or '.join(candidates)}. Add a column _atom_site_type_symbol.")
     return candidates[0] if candidates else label
+
+
+def _uncertainty(word: str) -> float:
+    """By how much an occupancy may be off: half a unit of its last digit, within bounds."""
+    _, _, decimals = word.partition("(")[0].partition(".")
+    return min(max(0.5 * 10.0 ** -len(decimals), LEAST_UNCERTAINTY), WHOLE)
 
 
 def _exact(value: float) -> float:

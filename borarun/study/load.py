@@ -25,11 +25,12 @@ from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 from borarun.labels import Labels, read_configurations, read_labels
 from borarun.messages import in_order, validate
+from borarun.ordering import Request, ordered_models
 from borarun.protocol import Compare
 from borarun.published import Published, read_published
 from borarun.renamed import Former, with_new_names
 from borarun.structure import composition, formula_units
-from borarun.structure_files import read_structure
+from borarun.structure_files import read_average, read_structure
 from borarun.study import checks
 from borarun.study.model import RENAMED, Study
 from borarun.subjects import SUBJECTS
@@ -79,17 +80,20 @@ def load_study(path: Path) -> Study:
     if study is None:
         study = _mended(root, broken)
     phases: dict[str, Atoms] = {}
+    models: dict[str, tuple[str, ...]] = {}
     labels: dict[str, Given] = {}
     configurations: list[Frames] = []
     remarks: list[str] = []
     published: list[Published] = []
     for read in (
-        _read_phases(root, study, phases),
+        _read_phases(root, study, phases, models, remarks),
         _read_labels(root, study, labels, remarks),
         _read_configurations(root, study, configurations, remarks),
         _read_published(root, study, published),
     ):
         problems += as_far_as_known(read)
+    if models:
+        study = study.with_models(models)
     problems += [root.problem(place, message) for place, message in checks.findings(study, phases)]
     if problems:
         raise StudyError(in_order(problems))
@@ -303,20 +307,61 @@ def _left_out(content: Any, place: KeyPath) -> KeyPath:
     return place
 
 
-def _read_phases(root: Node, study: Study, phases: dict[str, Atoms]) -> Iterator[Problem]:
-    """Fill in the structures, by phase; what is wrong with them."""
+def _read_phases(
+    root: Node,
+    study: Study,
+    phases: dict[str, Atoms],
+    models: dict[str, tuple[str, ...]],
+    remarks: list[str],
+) -> Iterator[Problem]:
+    """Fill in the structures, by phase, the names of the models of disordered ones, and what is
+    worth knowing of these; what is wrong with them.
+    """
     for phase, name in study.material.phases.items():
         place = ("material", "phases", phase)
         file = _inside(Path(root.along(place)[0].file).parent, name)
         try:
             if file is None:
                 yield root.problem(place, _outside(name))
-            else:
+                continue
+            average = read_average(file) if study.material.order else None
+            if average is None:
                 phases[phase] = read_structure(file)
+                continue
+            ordered = ordered_models(average, _request(study))
         except StudyError as error:
             yield from (
                 root.problem(place, f"{name}: {problem.message}") for problem in error.problems
             )
+            continue
+        models[phase] = tuple(f"{phase}-{rank + 1}" for rank in range(len(ordered.models)))
+        if taken := [each for each in models[phase] if each in study.material.phases]:
+            yield root.problem(
+                place, f"its models need the name {taken[0]}. Give that phase another name."
+            )
+        phases |= {
+            each: model.atoms for each, model in zip(models[phase], ordered.models, strict=True)
+        }
+        remarks += [f"material.phases.{phase}: {name}: {each}" for each in ordered.remarks]
+    if study.material.order and not models and len(phases) == len(study.material.phases):
+        yield root.problem(
+            ("material", "order"),
+            "has nothing to do: no phase has partly occupied sites. Remove `order`.",
+        )
+
+
+def _request(study: Study) -> Request:
+    """What a study asks of ordered models."""
+    order = study.material.order
+    assert order is not None
+    return Request(
+        supercell=order.supercell,
+        models=order.models,
+        seed=order.seed,
+        charges=order.charges,
+        nearest=order.nearest,
+        mobile=frozenset({study.material.mobile}),
+    )
 
 
 def _read_labels(

@@ -96,7 +96,7 @@ class _Loop:
         self.study = study
         self.records = records
         self.functional = functional
-        self.text, self.start = start_structure(study, products, functional)
+        self.starts = [start_structure(study, products, functional, each) for each in study.starts]
         self.potential = ref_of(products[f"potential/{functional}"])
         self.labels = items_of(products[f"labels/{functional}"])
         self.selected = items_of(products[f"contacts/{functional}"])
@@ -162,11 +162,13 @@ class _Loop:
         )
         tasks = []
         for vacancies in section.vacancies:
-            for run in range(section.runs):
+            # every round explores every ordered model
+            for run in range(max(section.runs, len(self.starts))):
+                text, start = self.starts[run % len(self.starts)]
                 seed = derive_seed(self.study.seed, NAME, self.functional, number, vacancies, run)
                 settings = lammps.Settings(
                     cell=Cell(
-                        text=self.text,
+                        text=text,
                         supercell=section.supercell,
                         mobile=self.study.material.mobile,
                         vacancies=vacancies,
@@ -189,7 +191,7 @@ class _Loop:
                     settings,
                     inputs={
                         **potential_inputs(self.study, self.potential),
-                        **self.start,
+                        **start,
                     },
                     stage=NAME,
                     label=f"{self.functional}, round {number}, exploration with "

@@ -26,17 +26,28 @@ class DiffusionRun(About):
     temperature_K: float
     vacancies: int
     run: int
+    model: str = ""
 
 
 def expand(study: Study, products: Products, records: Records, *, forecast: bool) -> Expansion:
-    """One run a functional, temperature, vacancy count and seed."""
+    """One run a functional, model, temperature, vacancy count and seed."""
     section = study.section(Diffusion)
     if section is None:
         return Expansion()
     tasks = []
-    for functional, text, inputs in production_starts(study, products, section.functional):
+    starts = (
+        (phase, *start)
+        for phase in study.starts
+        for start in production_starts(study, products, section.functional, phase)
+    )
+    for phase, functional, text, inputs in starts:
+        # the first model keeps the seeds of a phase that is ordered
+        which = () if phase == study.phase else (phase,)
         for vacancies, temperature in section.points():
             for run in range(section.runs):
+                seed = derive_seed(
+                    study.seed, NAME, functional, temperature, vacancies, run, *which
+                )
                 task = held_run(
                     study,
                     section,
@@ -44,15 +55,17 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     inputs=inputs,
                     temperature_K=temperature,
                     vacancies=vacancies,
-                    seed=derive_seed(study.seed, NAME, functional, temperature, vacancies, run),
+                    seed=seed,
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}"
+                    + (f", {phase}" if len(study.starts) > 1 else "")
                     + (f", run {run}" if section.runs > 1 else ""),
                     about=DiffusionRun(
                         functional=functional,
                         temperature_K=temperature,
                         vacancies=vacancies,
                         run=run,
+                        model=phase if len(study.starts) > 1 else "",
                     ),
                 )
                 tasks.append(task)

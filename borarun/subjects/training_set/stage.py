@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Literal
 
 from borarun.contacts import Contacts
@@ -80,8 +81,11 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         labelling = _labelling(study, functional)
         tasks += labelling
         items += [Ref(task.key, "labels") for task in labelling]
+        # ordered models take turns, so that they cost no more than one structure
+        turns = cycle(start_structure(study, products, functional, each) for each in study.starts)
         for temperature in aimd.temperatures_K if section.runs_dynamics(functional) else ():
             for vacancies in aimd.vacancies:
+                own_text, own_inputs = next(turns)
                 seed = derive_seed(study.seed, NAME, functional, temperature, vacancies)
                 task = reference_task(
                     study,
@@ -89,7 +93,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                         "operation": "aimd",
                         "functional": functional,
                         "cell": Cell(
-                            text=text,
+                            text=own_text,
                             supercell=aimd.supercell,
                             mobile=study.material.mobile,
                             vacancies=vacancies,
@@ -102,7 +106,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                         "friction_per_ps": aimd.friction_per_ps,
                         "seed": seed,
                     },
-                    inputs=inputs,
+                    inputs=own_inputs,
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
                     about=Sampling(

@@ -20,7 +20,7 @@ from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import About, Input, Record, Ref, Settings, Task, ref_of
+from borarun.task import About, Input, Record, Ref, Settings, Task, items_of, ref_of
 
 Records = Mapping[str, Record]
 """The records that exist, by task key; failures among them."""
@@ -30,6 +30,31 @@ Products = Mapping[str, Product]
 """What earlier stages offer, e.g. ``potential/PBE-D3``. A Ref may point at a task that has not run
 yet.
 """
+
+
+@dataclass(frozen=True)
+class Trajectory(Ref):
+    """A segment of a production run, from which frames may be taken; ``item`` is its name.
+
+    Attributes
+    ----------
+    from_K, to_K : temperature at its begin and at its end
+    vacancies : in its cell
+    supercell : its cell, in repeats of the first phase's
+    direction : ``heating`` or ``cooling``; empty at constant temperature
+    name : what it is, for people
+    """
+
+    from_K: float = 0.0
+    to_K: float = 0.0
+    vacancies: int = 0
+    supercell: tuple[int, int, int] = (1, 1, 1)
+    direction: str = ""
+    name: str = ""
+
+    def temperature_K(self, part: float) -> float:
+        """Where its thermostat stands after a part of it."""
+        return self.from_K + part * (self.to_K - self.from_K)
 
 
 @dataclass(frozen=True)
@@ -151,6 +176,25 @@ def potential_inputs(study: Study, potential: Ref) -> dict[str, Product]:
     return found
 
 
+PRODUCE = "produce"
+"""Segment of a run at constant temperature that is used for results."""
+
+
+def held_trajectory(
+    study: Study, section: Held, task: Task, temperature_K: float, vacancies: int
+) -> Trajectory:
+    """What a run of ``held_run`` gives to take frames from."""
+    return Trajectory(
+        task.key,
+        PRODUCE,
+        from_K=temperature_K,
+        to_K=temperature_K,
+        vacancies=vacancies,
+        supercell=section.cell_of(study),
+        name=task.label,
+    )
+
+
 def held_run(
     study: Study,
     section: Held,
@@ -165,13 +209,14 @@ def held_run(
     about: About,
 ) -> Task:
     """A run that is heated to a temperature, equilibrated there, and then sampled as ``section``
-    says, in the segment ``produce``.
+    says, in the segment `PRODUCE`.
     """
+    supercell = section.cell_of(study)
     held_K = {"from_K": temperature_K, "to_K": temperature_K}
     run = lammps.Settings(
         cell=Cell(
             text=text,
-            supercell=study.supercell,
+            supercell=supercell,
             mobile=study.material.mobile,
             vacancies=vacancies,
             seed=seed,
@@ -185,7 +230,7 @@ def held_run(
             ),
             Segment(name="equilibrate", time_ps=section.equilibration_ps, **held_K),
             Segment(
-                name="produce",
+                name=PRODUCE,
                 time_ps=section.time_ps,
                 **held_K,
                 sample_every_fs=section.sample_every_fs,
@@ -197,10 +242,22 @@ def held_run(
         seed=seed,
         grade=production_grade(study),
     )
-    n_atoms = study.n_atoms(study.supercell)
+    n_atoms = study.n_atoms(supercell)
     return md_task(
         study, run, n_atoms=n_atoms, stage=stage, label=label, about=about, inputs=inputs
     )
+
+
+def potential_of_run(
+    study: Study, products: Products, functional: str, run: int
+) -> dict[str, Product]:
+    """The potential of a repeated run, as inputs of molecular dynamics: the final one for the
+    first, then each member of the committee in turn, so that the scatter of runs holds that of
+    potentials.
+    """
+    members = items_of(products.get(f"committee/{functional}", ()))
+    potentials = [ref_of(products[f"final_potential/{functional}"]), *map(ref_of, members)]
+    return potential_inputs(study, potentials[run % len(potentials)])
 
 
 def start_structure(
@@ -252,6 +309,13 @@ class Training(About):
     operation: Literal["train"] = "train"
 
 
+class MemberTraining(About):
+    """A training of a member of a functional's committee."""
+
+    member: int
+    operation: Literal["train"] = "train"
+
+
 def train_task(
     study: Study,
     functional: str,
@@ -261,12 +325,14 @@ def train_task(
     number: int,
     selected: tuple[Input, ...] = (),
     start: Ref | None = None,
+    member: int = 0,
 ) -> Task:
     """Training number ``number`` of a functional on ``labels``, of which some are held out, and on
-    all that was ``selected``.
+    all that was ``selected``; of a member of its committee, from 1.
 
     It starts from the potential ``start`` or from an untrained one.
     """
+    which = ("committee", member) if member else ()
     training = study.section(TrainingSet)
     potential = study.section(PotentialSection)
     assert potential is not None and training is not None
@@ -281,7 +347,7 @@ def train_task(
             **potential.training(),
             "validation_fraction": training.validation_fraction,
             **_held_out(training, labels),
-            "seed": derive_seed(study.seed, "training", functional),
+            "seed": derive_seed(study.seed, "training", functional, *which),
         }
     )
     return make_task(
@@ -289,8 +355,10 @@ def train_task(
         settings,
         inputs=inputs,
         stage=stage,
-        label=f"{functional}, training {number}",
-        about=Training(functional=functional, round=number),
+        label=f"{functional}, member {member}" if member else f"{functional}, training {number}",
+        about=MemberTraining(functional=functional, member=member)
+        if member
+        else Training(functional=functional, round=number),
         n_atoms=study.n_atoms((1, 1, 1)),
         cores=2,
     )

@@ -30,6 +30,7 @@ from borarun.errors import DamagedError, EngineError, ForeignError, StoreError
 from borarun.file import replacing
 from borarun.frames import Frames
 from borarun.operations.base import TRAJECTORY, Quantity
+from borarun.operations.dynamics import SNAPSHOT, MolecularDynamics
 from borarun.record_file import BLOSC_B, DOCUMENT, RecordFile, StrangeRecordError, opened_record
 from borarun.task import Content, Failure, Given, Input, Inputs, Record, Ref, Result, Task
 
@@ -192,8 +193,27 @@ class Store:
                 }
             )
 
+    def snapshot(self, key: str, segment: str, part: float) -> Frames:
+        """One frame of a trajectory, see ``operations.dynamics.snapshot``."""
+        names = MolecularDynamics.model_validate(self.attributes(key).facts).segments
+        of_segment = self.array(key, MolecularDynamics.SEGMENT) == names.index(segment)
+        rows = np.flatnonzero(of_segment)
+        row = int(rows[min(int(part * len(rows)), len(rows) - 1)])
+        with self._opened(key) as record:
+            positions = self._member(key, record, MolecularDynamics.POSITIONS)[:, :, row]
+            cell = self._member(key, record, MolecularDynamics.CELL)[row]
+        return Frames(
+            offsets=np.array([0, len(positions)], np.int64),
+            numbers=self.array(key, MolecularDynamics.NUMBERS),
+            positions=np.asarray(positions, np.float64),
+            cell=np.asarray(cell)[None],
+        )
+
     def get(self, ref: Ref) -> Content:
         """The text, ``Frames`` or array that ``ref`` names."""
+        if ref.item.startswith(f"{SNAPSHOT}/"):
+            _, segment, part = ref.item.split("/")
+            return self.snapshot(ref.key, segment, float(part))
         with self._opened(ref.key) as record:
             is_text = f"texts/{ref.item}" in record
             is_frames = f"frames/{ref.item}/offsets" in record

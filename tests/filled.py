@@ -12,14 +12,16 @@ from records import dynamics
 
 from borarun.attributes import Provenance
 from borarun.frames import Frames
-from borarun.operations.base import quantities
+from borarun.operations.base import Array, quantities
+from borarun.operations.examination import Examined
 from borarun.operations.potential import PARITY, Errors, ErrorsOfSets, Ranges, Selected, Trained
 from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.store import Store
 from borarun.study import Study
-from borarun.task import Result, Task
+from borarun.subjects.examination.stage import Examining
+from borarun.task import Result, Task, items_of
 
 POTENTIAL = (Path(__file__).parent / "data" / "li2b12h12_level8.mtp").read_text()
 HOST = "node-of-ours"
@@ -85,12 +87,30 @@ def result(study: Study, task: Task) -> Result:
             steps=12,
         )
         return Result(facts, frames={Relaxed.STRUCTURE: structure})
+    if operation == "examine":
+        return examined(task, seed)
     if operation == "label":
         return Result(Labelled(n_labels=2), frames={Labelled.LABELS: labelled(study, 2, seed)})
     return Result(
         Sampled(n_labels=10, temperature_K=600.0, steps=40),
         frames={Sampled.LABELS: labelled(study, 10, seed)},
     )
+
+
+def examined(task: Task, seed: int) -> Result:
+    """A potential with errors of forces of 0.1 eV/A, and its committee."""
+    about = Examining.model_validate(task.about.stored())
+    rng = np.random.default_rng(seed)
+    count, sources = len(about.vacancies), 1 + len(items_of(task.inputs["potentials"]))
+    truth = rng.normal(size=(10 * count, 3))
+    arrays: dict[Array, np.ndarray] = {
+        Examined.ATOMS: np.full(count, 10),
+        Examined.ENERGY: -5.0 + rng.normal(scale=0.001, size=(sources, count)),
+        Examined.FORCES: truth + rng.normal(scale=0.1, size=(sources, 10 * count, 3)),
+        Examined.STRESS: rng.normal(scale=0.001, size=(sources, count, 6)),
+    }
+    facts = Examined(n_frames=count, n_potentials=sources - 1)
+    return Result(facts, arrays=quantities(arrays))
 
 
 def training() -> Result:

@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag
 from borarun.engines.base import Engine
 from borarun.engines.borarun_mtp import engine as borarun_mtp
 from borarun.engines.bundled import engine as bundled
+from borarun.engines.examination import engine as examination
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.phonopy import engine as phonopy
@@ -27,6 +28,7 @@ ENGINES: dict[str, Engine] = {
     "quantum-espresso": quantum_espresso,
     "borarun-mtp": borarun_mtp,
     "mlip-3": mlip_3,
+    "examination": examination,
     "lammps": lammps,
     "phonopy": phonopy,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from borarun.operations.base import Facts
 from borarun.operations.dynamics import MolecularDynamics
+from borarun.operations.examination import Examined
 from borarun.operations.phonons import Displaced, HarmonicPhonons
 from borarun.operations.potential import Selected, Trained
 from borarun.operations.reference import Labelled, Relaxed, Sampled
@@ -14,6 +15,7 @@ OPERATIONS: tuple[type[Facts], ...] = (
     Sampled,
     Trained,
     Selected,
+    Examined,
     MolecularDynamics,
     Displaced,
     HarmonicPhonons,

@@ -8,6 +8,20 @@ from pydantic import Field
 
 from borarun.operations.base import TRAJECTORY, Array, Facts, FramesItem
 
+SNAPSHOT = "snapshot"
+
+
+def snapshot(segment: str, part: float) -> str:
+    """Name of a frame of a trajectory as an item of its record, by which another task asks for it.
+
+    Parameters
+    ----------
+    segment : name
+    part : 0 is the first frame of the segment, 1 the end; the frame before that time is meant
+    """
+    return f"{SNAPSHOT}/{segment}/{part:.6f}"
+
+
 Stop = Literal["completed", "extrapolation", "exploded"]
 
 

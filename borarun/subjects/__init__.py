@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from borarun.subjects.active_learning.section import ActiveLearning
 from borarun.subjects.diffusion.section import Diffusion
+from borarun.subjects.examination.section import Examination
 from borarun.subjects.heating.section import Heating
 from borarun.subjects.phonons.section import Phonons
 from borarun.subjects.potential.section import Potential
@@ -69,6 +70,13 @@ SUBJECTS: tuple[Subject, ...] = (
         "Vibrational density of states. `{}` takes the defaults.",
         needs="potential",
         is_trajectory=True,
+    ),
+    Subject(
+        "examination",
+        Examination,
+        "Errors of the final potential on configurations of production runs, which the reference "
+        "labels. `{}` takes the defaults.",
+        needs="potential",
     ),
 )
 """Every subject, in the order of the science: the tasks of each may build on those before it."""

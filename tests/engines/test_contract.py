@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 
 from borarun.engines.reference import base as reference
@@ -29,6 +30,7 @@ from borarun.errors import EngineError
 from borarun.frames import Frames
 from borarun.operations.base import Facts
 from borarun.operations.dynamics import MolecularDynamics
+from borarun.operations.examination import Examined
 from borarun.operations.phonons import Displaced
 from borarun.operations.potential import Trained
 from borarun.operations.reference import Labelled
@@ -43,6 +45,15 @@ def lih() -> Frames:
     """A cell of lithium hydride, its atoms displaced."""
     atoms = bulk("LiH", "rocksalt", a=4.08, cubic=True)
     atoms.rattle(0.05, seed=1)
+    return Frames.of([atoms])
+
+
+def labelled_lih() -> Frames:
+    """The same with labels of nothing."""
+    atoms = lih()[0]
+    atoms.calc = SinglePointCalculator(
+        atoms, energy=-1.0, forces=np.zeros((len(atoms), 3)), stress=np.zeros(6)
+    )
     return Frames.of([atoms])
 
 
@@ -133,6 +144,16 @@ CASES = {
             "errors_train.txt",
             "errors_valid.txt",
         ),
+    ),
+    "examination": Case(
+        DATA / "examination",
+        settings_of(DATA / "examination"),
+        lambda: {
+            "labels": [labelled_lih()],
+            "potentials": [(RECORDED / "li2b12h12_level8.mtp").read_text()],
+        },
+        Examined,
+        ("ending.json", "examined.npz"),
     ),
     "lammps": Case(
         RECORDED / "lammps_run",

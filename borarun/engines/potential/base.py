@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+
+from pydantic import Field
 
 from borarun.engines.base import Engine
 from borarun.frames import Frames
@@ -30,6 +32,14 @@ class PotentialSection(Section):
     if TYPE_CHECKING:
         engine: str
 
+    committee: Annotated[int, Field(ge=0, le=50)] = Field(
+        default=0,
+        description="Members of a committee: further potentials that are trained on the same "
+        "data from other starts, with other configurations held out. Repeated runs of `heating` "
+        "and `diffusion` use them in turn, so that their scatter contains that of potentials. 4 "
+        "are usual.",
+    )
+
     @property
     def cutoff(self) -> tuple[str, float]:
         """The key that holds the cutoff radius, and its value in angstrom; 0 where the section says
@@ -53,7 +63,7 @@ class PotentialSection(Section):
 
     def training(self) -> dict[str, Any]:
         """What of it is part of the settings of a training."""
-        return self.model_dump(exclude={"engine"})
+        return self.model_dump(exclude={"engine", "committee"})
 
     def selecting(self) -> dict[str, Any]:
         """What of it is part of the settings of a selection."""

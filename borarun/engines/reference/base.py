@@ -222,7 +222,7 @@ def configurations(settings: ReferenceSettings, inputs: Inputs) -> Frames:
     if settings.operation != "label":
         return Frames.of([build(settings.cell, base)])
     made = settings.contacts and contacts(build(settings.cell, base), settings.contacts)
-    frames = made or frames_of(inputs, "frames")[0]
+    frames = made or Frames.join(frames_of(inputs, "frames"))
     first, step = settings.part
     frames = frames.take(range(first, len(frames), step))
     return Frames(frames.offsets, frames.numbers, frames.positions, frames.cell)

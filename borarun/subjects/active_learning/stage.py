@@ -35,7 +35,7 @@ from borarun.stage import (
 from borarun.structure import Cell
 from borarun.study import Study
 from borarun.subjects.active_learning.section import ActiveLearning
-from borarun.task import About, Ref, Task, items_of, ref_of
+from borarun.task import About, Input, Ref, Task, items_of, ref_of
 from borarun.units import PS_PER_NS
 
 NAME = "active_learning"
@@ -82,11 +82,36 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
         tasks += loop.tasks
         if final is not None:
             found[f"final_potential/{functional}"] = final
+            members = committee(study, functional, loop.labels, loop.selected)
+            tasks += members
+            if members:
+                refs = tuple(Ref(member.key, "potential") for member in members)
+                found[f"committee/{functional}"] = refs
         if loop.waiting:
             waiting.append(f"{functional}: {loop.waiting}")
         if loop.stuck:
             stuck.append(f"{functional}: {loop.stuck}")
     return Expansion(tuple(tasks), found, "; ".join(waiting), "; ".join(stuck))
+
+
+def committee(
+    study: Study, functional: str, labels: tuple[Input, ...], selected: tuple[Input, ...]
+) -> list[Task]:
+    """Trainings of the same data that begin elsewhere and hold out other runs."""
+    section = study.section(PotentialSection)
+    assert section is not None
+    return [
+        train_task(
+            study,
+            functional,
+            labels,
+            stage=NAME,
+            number=number,
+            selected=selected,
+            member=number + 1,
+        )
+        for number in range(section.committee)
+    ]
 
 
 class _Loop:

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 from borarun.stage import (
     Expansion,
+    Product,
     Products,
     Records,
+    Trajectory,
     derive_seed,
     held_run,
+    held_trajectory,
     plural,
+    potential_of_run,
     production_starts,
 )
 from borarun.study import Study
@@ -35,6 +39,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     if section is None:
         return Expansion()
     tasks = []
+    found: dict[str, list[Trajectory]] = {}
     starts = (
         (phase, *start)
         for phase in study.starts
@@ -52,7 +57,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     study,
                     section,
                     text=text,
-                    inputs=inputs,
+                    inputs={**inputs, **potential_of_run(study, products, functional, run)},
                     temperature_K=temperature,
                     vacancies=vacancies,
                     seed=seed,
@@ -69,4 +74,10 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     ),
                 )
                 tasks.append(task)
-    return Expansion(tuple(tasks))
+                found.setdefault(functional, []).append(
+                    held_trajectory(study, section, task, temperature, vacancies)
+                )
+    ends: dict[str, Product] = {
+        f"trajectories/{NAME}/{functional}": tuple(each) for functional, each in found.items()
+    }
+    return Expansion(tuple(tasks), ends)

@@ -11,11 +11,14 @@ from borarun.engines.lammps.deck import Segment
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.stage import (
     Expansion,
+    Product,
     Products,
     Records,
+    Trajectory,
     derive_seed,
     md_task,
     plural,
+    potential_of_run,
     production_grade,
     production_starts,
 )
@@ -46,6 +49,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     if section is None:
         return Expansion()
     tasks = []
+    found: dict[str, list[Trajectory]] = {}
     ramps = section.ramps()
     for functional, text, start in production_starts(study, products):
         for vacancies, run, (heating, cooling) in product(
@@ -64,7 +68,8 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 vacancies=vacancies,
                 seed=seed,
             )
-            inputs = start
+            own = {**start, **potential_of_run(study, products, functional, run)}
+            inputs = own
             for branch, begin, end, rate in (
                 ("heating", section.from_K, section.to_K, heating),
                 ("cooling", section.to_K, section.from_K, cooling),
@@ -101,10 +106,25 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     n_atoms=study.n_atoms(study.supercell),
                 )
                 tasks.append(task)
+                found.setdefault(functional, []).append(
+                    Trajectory(
+                        task.key,
+                        branch,
+                        from_K=begin,
+                        to_K=end,
+                        vacancies=vacancies,
+                        supercell=study.supercell,
+                        direction=branch,
+                        name=task.label,
+                    )
+                )
                 record = records.get(task.key)
                 if record is not None and record.done and record.facts(MolecularDynamics).cut_short:
                     # what is left of it is no crystal at the temperature from which to cool
                     break
                 place = Cell()
-                inputs = {**start, "structure": Ref(task.key, "last")}
-    return Expansion(tuple(tasks))
+                inputs = {**own, "structure": Ref(task.key, "last")}
+    ends: dict[str, Product] = {
+        f"trajectories/{NAME}/{functional}": tuple(each) for functional, each in found.items()
+    }
+    return Expansion(tuple(tasks), ends)

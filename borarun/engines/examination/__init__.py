@@ -1,0 +1,1 @@
+"""Examination of potentials on configurations that no fit has seen."""

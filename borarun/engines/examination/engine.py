@@ -1,0 +1,118 @@
+"""Examination: a potential, and the members of its committee, on configurations that the reference
+has labelled.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from borarun import endings
+from borarun.engines import base
+from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Program as Program
+from borarun.engines.base import paths as paths
+from borarun.engines.base import probes as probes
+from borarun.engines.potential.form import form
+from borarun.engines.reading import read_bytes, read_facts
+from borarun.errors import ParseError
+from borarun.operations.base import quantities
+from borarun.operations.examination import Examined
+
+NAME = "examination"
+RESUMABLE = False
+FORMAT = 1
+"""Raised by one when the same settings come to mean another result."""
+
+ARRAYS = {
+    Examined.ATOMS: "atoms",
+    Examined.ENERGY: "energy",
+    Examined.FORCES: "forces",
+    Examined.STRESS: "stress",
+}
+"""Array of the record -> its name in the program's file."""
+
+
+class Settings(base.Settings):
+    """Settings of the operation.
+
+    Attributes
+    ----------
+    potential : the folder of engines whose ``form.py`` evaluates the potential
+    """
+
+    operation: Literal["examine"] = "examine"
+    potential: str
+
+
+def version(settings: Settings) -> str:
+    """Version of the files."""
+    return f"format {FORMAT}"
+
+
+def missing(settings: Settings, program: Program) -> str:
+    """Nothing: the evaluation comes with borarun."""
+    return ""
+
+
+def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
+    """The input files: ``job.json``, the labelled configurations, and each potential's files with
+    its number before their names.
+
+    ``inputs["potentials"]`` are texts: the potential, then the members of its committee.
+    """
+    potentials: list[str] = inputs["potentials"]
+    files: Files = {"labels.extxyz": Frames.join(inputs["labels"]).to_extxyz()}
+    names = []
+    for number, text in enumerate(potentials):
+        found = form(settings.potential).files(text, None, "embedded")
+        files |= {f"{number}-{name}": content for name, content in found.items()}
+        names.append(sorted(found))
+    job = {"potential": settings.potential, "files": names}
+    return {**files, "job.json": json.dumps(job, indent=1) + "\n"}
+
+
+def command(settings: Settings, cores: int, program: Program) -> list[str]:
+    """The command to start."""
+    return [sys.executable, "-m", "borarun.engines.examination.program"]
+
+
+def parse(settings: Settings, directory: Path) -> Result:
+    """What the program left, checked.
+
+    Raises
+    ------
+    ParseError
+        Where a file is missing, cut short or contains values that are not numbers.
+    EngineError
+        Where the program says that it came to no result.
+    """
+    file, result = directory / endings.NAME, endings.result_of(directory)
+    try:
+        told, size = result["facts"], int(result["bytes"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ParseError(file, f"is damaged ({error})") from error
+    facts = read_facts(Examined, told, file)
+    file = directory / "examined.npz"
+    content = read_bytes(file)
+    if len(content) != size:
+        raise ParseError(file, f"is cut short or damaged ({len(content)} of {size} bytes)")
+    try:
+        with np.load(file, allow_pickle=False) as found:
+            arrays = quantities({array: found[inside] for array, inside in ARRAYS.items()})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ParseError(file, f"is damaged ({error})") from error
+    for name, quantity in arrays.items():
+        if not np.isfinite(quantity.values).all():
+            raise ParseError(file, f"contains {name} that are not numbers")
+    return Result(facts, arrays=arrays)
+
+
+def cost(settings: Settings, n_atoms: int) -> Cost:
+    """Estimate; ``n_atoms`` is that of all configurations together, for each potential."""
+    return Cost(core_seconds=10.0 + 2e-3 * n_atoms, bytes=1e4 + 50.0 * n_atoms)

@@ -51,6 +51,12 @@ def text_of(inputs: Inputs, name: str) -> str:
     return _of_kind(name, inputs[name], str)
 
 
+def texts_of(inputs: Inputs, name: str) -> list[str]:
+    """The texts of an input, one for each item that the task names."""
+    value = inputs[name]
+    return [_of_kind(name, each, str) for each in (value if isinstance(value, list) else [value])]
+
+
 def array_of(inputs: Inputs, name: str) -> NDArray[Any]:
     """An input that is an array."""
     return _of_kind(name, inputs[name], np.ndarray)

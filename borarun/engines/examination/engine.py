@@ -14,7 +14,7 @@ import numpy as np
 
 from borarun import endings
 from borarun.engines import base
-from borarun.engines.base import Cost, Files, Frames, Inputs, Result
+from borarun.engines.base import Cost, Files, Frames, Inputs, Result, frames_of, texts_of
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
@@ -66,10 +66,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
 
     ``inputs["potentials"]`` are texts: the potential, then the members of its committee.
     """
-    potentials: list[str] = inputs["potentials"]
-    files: Files = {"labels.extxyz": Frames.join(inputs["labels"]).to_extxyz()}
+    files: Files = {"labels.extxyz": Frames.join(frames_of(inputs, "labels")).to_extxyz()}
     names = []
-    for number, text in enumerate(potentials):
+    for number, text in enumerate(texts_of(inputs, "potentials")):
         found = form(settings.potential).files(text, None, "embedded")
         files |= {f"{number}-{name}": content for name, content in found.items()}
         names.append(sorted(found))

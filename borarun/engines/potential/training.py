@@ -53,9 +53,10 @@ def split(inputs: base.Inputs, settings: TrainingSettings) -> tuple[Frames, Fram
     """The frames to train on and those held out for validation, from the inputs ``labels``, where
     each counts once, and ``selected``.
     """
-    labels = Frames.join(base.frames_of(inputs, "labels"))
+    parts = base.frames_of(inputs, "labels")
+    labels = Frames.join(parts)
     kept = gate.distinct(labels)
-    runs = _runs([len(part) for part in inputs["labels"]], settings.runs)
+    runs = _runs([len(part) for part in parts], settings.runs)
     labels = labels.take(kept)
     if settings.hold_out == "runs":
         held_out, fitted = _by_runs(labels, runs[kept], settings)

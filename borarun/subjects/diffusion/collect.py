@@ -31,7 +31,7 @@ from borarun.report.thinning import thin_log
 from borarun.report.trajectory import Trajectory, check, read
 from borarun.study import Study
 from borarun.subjects.diffusion.arrhenius import barriers, lines, with_phases
-from borarun.subjects.diffusion.results import DiffusionFound, Transport
+from borarun.subjects.diffusion.results import DiffusionFound, OfModel, Transport
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.diffusion.structure.collect import Places, local_structure, places
 from borarun.subjects.diffusion.structure.results import LocalStructure
@@ -159,10 +159,11 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
     n_frames = min(run.n_frames for run in runs)
     lags = thin_log(max(n_frames // 2, 2))
     volume = float(np.mean([run.volume_A3 for run in runs]))
-    tracer, collective = (
-        pooled([run.tracer for run in runs]),
-        pooled([run.collective for run in runs]),
-    )
+    models = _by_model(runs)
+    tracers = {name: pooled([run.tracer for run in own]) for name, own in models.items()}
+    # a model is one opinion, however often it was run
+    tracer = pooled(list(tracers.values()))
+    collective = pooled([pooled([run.collective for run in own]) for own in models.values()])
 
     def conduct(d: Diffusivity) -> Conductivity:
         return conductivity(
@@ -196,7 +197,11 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         regression_cm2_s=_regression([run.regression for run in runs]) if held else None,
         part_ps=np.array(PARTS) * n_frames * first.interval_fs / FS_PER_PS,
         part_cm2_s=tuple(
-            _measured(pooled([run.parts[index] for run in runs])) if held else None
+            _measured(
+                pooled([pooled([run.parts[index] for run in own]) for own in models.values()])
+            )
+            if held
+            else None
             for index in range(len(PARTS))
         ),
         conductivity_S_cm=_measured(conduct(tracer)) if held else None,
@@ -205,7 +210,25 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         accepted=not reason,
         reason=reason,
         counted_hops=tracer.counted_hops if reason == tracer.reason and held else None,
+        models=tuple(
+            OfModel(
+                name,
+                len(models[name]),
+                _measured(own) if held else None,
+                _measured(conduct(own)) if held else None,
+            )
+            for name, own in tracers.items()
+            if name
+        ),
     )
+
+
+def _by_model(runs: Sequence[_Run]) -> dict[str, list[_Run]]:
+    """The runs of each ordered model; all under one name where the structure is ordered."""
+    found: dict[str, list[_Run]] = {}
+    for run in runs:
+        found.setdefault(run.done.about.model, []).append(run)
+    return found
 
 
 def _measured(value: Diffusivity | Conductivity) -> Measured | None:

@@ -11,8 +11,25 @@ from borarun.subjects.reorientation.results import Rotation
 
 
 @dataclass(frozen=True)
+class OfModel:
+    """Motion of the mobile ions in one ordered model of a disordered structure.
+
+    Attributes
+    ----------
+    model : its phase
+    diffusivity_cm2_s, conductivity_S_cm : tracer values, as in ``Transport``
+    """
+
+    model: str
+    n_runs: int
+    diffusivity_cm2_s: Measured | None
+    conductivity_S_cm: Measured | None
+
+
+@dataclass(frozen=True)
 class Transport:
-    """Motion of the mobile ions at one temperature and vacancy count; independent runs are pooled.
+    """Motion of the mobile ions at one temperature and vacancy count; independent runs are pooled,
+    and ordered models of one structure after them, all with the same weight.
 
     Attributes
     ----------
@@ -32,6 +49,7 @@ class Transport:
         uncertain: the number of independent hops by which it joins the Arrhenius line
     phase : ``ordered phase``, ``disordered phase`` or ``mixed``; empty where no transition
         was found
+    models : each ordered model, where the structure is disordered
     """
 
     functional: str
@@ -65,6 +83,7 @@ class Transport:
     reason: str
     phase: str = ""
     counted_hops: float | None = None
+    models: tuple[OfModel, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ def sections(results: Results) -> list[Section]:
         *optional(diffusion_figures.activation(results)),
         ("Activation energy", diffusion_tables.activation(results)),
         ("Diffusivity and conductivity", diffusion_tables.transport(results)),
+        *optional(diffusion_tables.models(results)),
         ("Convergence", diffusion_figures.convergence(results)),
         ("Framework", diffusion_figures.framework(results)),
     )

@@ -48,8 +48,55 @@ def transport(results: Results) -> Table | None:
         f"independently. {_disagreement(results)} The tracer conductivity neglects correlations "
         "between ions (Haven ratio 1, as in the paper); the collective one uses the total "
         "displacement of all mobile ions. Their ratio is the Haven ratio."
-    )
+    ) + _averaged(results)
     return Table("transport", "Diffusivity and conductivity", columns, rows, caption)
+
+
+def _averaged(results: Results) -> str:
+    """Over how many ordered models, where the structure is disordered."""
+    counts = sorted({len(p.models) for p in results.of(DiffusionFound).transport} - {0})
+    if not counts:
+        return ""
+    many = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return (
+        f" The structure is disordered: D and the conductivities are means over {many} ordered "
+        "models, all with the same weight, and their intervals contain the scatter between the "
+        "models."
+    )
+
+
+def models(results: Results) -> Table | None:
+    """Diffusivity and conductivity of each ordered model of a disordered structure."""
+    rows: list[list[Value]] = [
+        [
+            p.functional,
+            p.vacancies,
+            p.temperature_K,
+            each.model,
+            str(each.n_runs),
+            each.diffusivity_cm2_s,
+            each.conductivity_S_cm,
+        ]
+        for p in results.of(DiffusionFound).transport
+        for each in p.models
+    ]
+    if not rows:
+        return None
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        Column("model"),
+        Column("runs"),
+        Column("D", "cm²/s"),
+        Column("σ, tracer", "S/cm"),
+    )
+    caption = (
+        "Each ordered model of the disordered structure by itself, with the interval of its own "
+        "runs. Where models differ by more than their intervals, the order of the ions that do not "
+        "move matters: more models make the mean more certain, longer runs do not."
+    )
+    return Table("models", "Diffusivity of each ordered model", columns, rows, caption)
 
 
 def _disagreement(results: Results) -> str:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 STUDY = """\
 borarun: 1
 name: interrupted
-material: {formula: Li2B12H12, phases: {Pa-3: Pa-3.cif}, mobile: Li, anion: B12H12}
+material: {formula: Li2B12H12, phases: {Pa-3: Pa-3.cif}, mobile: Li, anions: B12H12}
 functionals: [PBE-D3]
 reference: {engine: bundled}
 training_set: {aimd: {temperatures_K: 600, time_ps: 0.1, sample_every_fs: 5}}

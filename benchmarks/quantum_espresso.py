@@ -56,7 +56,7 @@ def frames() -> dict[str, Atoms]:
     displaced.positions += np.random.default_rng(1).normal(
         scale=DISPLACEMENT_A, size=rest.positions.shape
     )
-    anions = find_anions(rest, "B12H12", "Li")
+    anions = find_anions(rest, ["B12H12"], ["Li"])[0]
     whole = whole_anions(rest, anions)
     expanded.positions[anions] = whole + EXPANSION * whole.mean(axis=1, keepdims=True)
     lithium = rest.symbols == "Li"

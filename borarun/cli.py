@@ -26,7 +26,7 @@ from borarun.errors import BorarunError, Problem, StudyError
 from borarun.file import let_nobody_else_write, make_folder, refused, replacing
 from borarun.printable import on_one_line
 from borarun.published import published_schema, read_published
-from borarun.renamed import in_words
+from borarun.renamed import Former, in_words
 from borarun.run.interrupts import EXIT_CODE, asked, leave, listening
 from borarun.site import Site, default_site, load_site, site_schema
 from borarun.stage import plural
@@ -96,7 +96,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 def _study(path: Path) -> Study:
     study = _meant(path, "study", load_study)
-    _tell_former(study)
+    _tell_former(study.former)
     return study
 
 
@@ -104,12 +104,12 @@ def _site(path: Path | None) -> Site:
     if path is None:
         return default_site()
     site = _meant(path, "site", load_site)
-    _tell_former(site)
+    _tell_former(site.former)
     return site
 
 
-def _tell_former(file: Study | Site) -> None:
-    for line in in_words(file.former):
+def _tell_former(former: Iterable[Former]) -> None:
+    for line in in_words(former):
         _tell(line)
 
 
@@ -816,12 +816,20 @@ def analyse(
         ),
     ],
     mobile: Annotated[
-        str | None,
-        typer.Option("--mobile", help="Element of the ions that move.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            "--mobile",
+            help="Element of the ions that move; once for each element.",
+            show_default=False,
+        ),
     ] = None,
     anion: Annotated[
-        str | None,
-        typer.Option("--anion", help="Formula of one anion, e.g. B12H12 or O.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            "--anion",
+            help="Formula of a molecular anion, e.g. B12H12, if there is any; once for each.",
+            show_default=False,
+        ),
     ] = None,
     temperatures_K: Annotated[
         list[float] | None,
@@ -869,7 +877,7 @@ def analyse(
     ] = None,
     mobile_charge: Annotated[
         int | None,
-        typer.Option("--mobile-charge", help="Charge of a mobile ion, e; without it 1."),
+        typer.Option("--mobile-charge", help="Charge of a mobile ion, e; else the usual one."),
     ] = None,
     formula: Annotated[
         str | None,
@@ -915,8 +923,8 @@ def analyse(
     from borarun.store import Store
 
     material = {
-        "mobile": mobile,
-        "anion": anion,
+        "mobile": mobile[0] if mobile and len(mobile) == 1 else mobile or None,
+        "anions": anion or None,
         "mobile_charge": mobile_charge,
         "formula": formula,
         "supercell": _numbers_of("--supercell", supercell),
@@ -942,6 +950,7 @@ def analyse(
             },
         )
         analysis, folder = load_analysis(files[0]), files[0].parent
+        _tell_former(analysis.former)
     else:
         folder = Path()
         analysis = of_flags(

@@ -51,7 +51,8 @@ class Contacts(Settings):
     ----------
     number : configurations with a close contact
     strained : and configurations with a strained bond, after those
-    anion, mobile : formula and symbol that the ions are found by
+    anion, mobile : formulas of the molecular anions and symbols of the mobile ions, with blanks
+        between; ``anion`` is empty where there are no molecules
     seed : decides which ions, and how near
     """
 
@@ -82,9 +83,11 @@ def contacts(atoms: Atoms, settings: Contacts) -> Frames:
         one.
     """
     rng = np.random.default_rng(settings.seed)
-    anions = find_anions(atoms, settings.anion, settings.mobile)
-    whole = whole_anions(atoms, anions)
-    mobile = np.flatnonzero(atoms.symbols == settings.mobile)
+    mobile_ions = settings.mobile.split()
+    kinds = find_anions(atoms, settings.anion.split(), mobile_ions)
+    anions = [anion for kind in kinds for anion in kind]
+    whole = [positions for kind in kinds for positions in whole_anions(atoms, kind)]
+    mobile = np.flatnonzero(np.isin(atoms.symbols, mobile_ions))
     out = []
     for number in range(settings.number):
         ion = int(rng.choice(mobile))
@@ -100,9 +103,12 @@ def contacts(atoms: Atoms, settings: Contacts) -> Frames:
             moved, positions, others = (
                 anions[index],
                 whole[index],
-                np.delete(whole, index, axis=0).mean(axis=1),
+                np.array([other.mean(axis=0) for other in whole[:index] + whole[index + 1 :]]),
             )
-            rest, (nearest, farthest) = np.delete(anions, index, axis=0).ravel(), OF_ANIONS
+            rest, (nearest, farthest) = (
+                np.concatenate(anions[:index] + anions[index + 1 :]),
+                OF_ANIONS,
+            )
         direction = rng.normal(size=3)
         if kind and len(others):
             vectors, distances = (
@@ -122,10 +128,11 @@ def contacts(atoms: Atoms, settings: Contacts) -> Frames:
             rng.uniform(nearest, farthest),
         )
         out.append(_rattled(made, rng))
-    ends = bond_ends(atoms, anions) if settings.strained else []
+    ends = [end for kind in kinds for end in bond_ends(atoms, kind)] if settings.strained else []
     if settings.strained and not ends:
+        of = f" of its anions {' and '.join(settings.anion.split())}" if anions else ""
         why = (
-            f"no atom of its anions {settings.anion} has just one bond, which could be strained. "
+            f"no atom{of} has just one bond, which could be strained. "
             "Leave training_set.strained_bonds out."
         )
         raise StudyError(Problem("structure", 0, "", why))

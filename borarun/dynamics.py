@@ -21,7 +21,7 @@ from borarun.task import Settings
 from borarun.units import FS_PER_PS
 from borarun.values import CellMode
 
-Place = tuple[str, ...]
+Place = tuple[str | int, ...]
 Finding = tuple[Place, str]
 Item = TypeVar("Item")
 Phases = Mapping[str, Atoms]
@@ -217,11 +217,6 @@ def elements(formula: str) -> set[str]:
     return elements if elements <= set(chemical_symbols[1:]) else set()
 
 
-def is_single_atom(formula: str) -> bool:
-    """Whether an anion is one atom, so that it has no bond and no orientation."""
-    return bool(elements(formula)) and sum(Formula(formula).count().values()) == 1
-
-
 def smallest_width(atoms: Atoms, supercell: tuple[int, int, int]) -> float:
     """Smallest distance between opposite faces of a supercell, angstrom."""
     inverse: NDArray[np.float64] = np.linalg.inv(atoms.cell.array)
@@ -254,7 +249,7 @@ def _number_of_steps(
 
 def _vacancies(study: Header, phases: Phases, place: Place, section: Dynamics) -> Iterator[Finding]:
     supercell = section.cell_of(study)
-    present = list(start(study, phases).symbols).count(study.material.mobile) * int(
+    present = list(start(study, phases).symbols).count(study.material.vacancy_ion) * int(
         np.prod(supercell)
     )
     most = max(section.vacancies)
@@ -263,7 +258,7 @@ def _vacancies(study: Header, phases: Phases, place: Place, section: Dynamics) -
         yield (
             (*place, "vacancies"),
             f"must leave at least one mobile ion: the {size} supercell has {present} "
-            f"{study.material.mobile} (got {most}). Use at most {present - 1}, or a "
+            f"{study.material.vacancy_ion} (got {most}). Use at most {present - 1}, or a "
             "larger supercell.",
         )
 

@@ -8,16 +8,24 @@ says that borarun chose.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, PrivateAttr, Strict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Strict,
+    Tag,
+)
 
 from borarun.engines.registry import Reference
 from borarun.frames import Frames
 from borarun.labels import without
 from borarun.messages import Name, Section
 from borarun.published import Published, shipped
-from borarun.renamed import Former
+from borarun.renamed import Former, Renamed
 from borarun.task import Given
 from borarun.values import (
     FilePath,
@@ -35,6 +43,50 @@ def _free(name: str) -> str:
         raise ValueError("is reserved for a folder that all studies share. Choose another name")
     return name
 
+
+def _form(value: object) -> str:
+    return (
+        "charges"
+        if isinstance(value, dict)
+        else "list"
+        if isinstance(value, list | tuple)
+        else "ion"
+    )
+
+
+CHARGES = {
+    **dict.fromkeys(["H", "Li", "Na", "K", "Rb", "Cs", "Ag"], (1,)),
+    "Cu": (1, 2),
+    **dict.fromkeys(["Mg", "Ca", "Sr", "Ba", "Zn"], (2,)),
+    "Al": (3,),
+    **dict.fromkeys(["F", "Cl", "Br", "I"], (-1,)),
+    **dict.fromkeys(["O", "S"], (-2,)),
+}
+"""Charges of ions in solids, elementary charges, the usual one first, for elements that have been
+seen to move.
+"""
+
+MobileIons = Annotated[
+    Annotated[str, Tag("ion")]
+    | Annotated[tuple[str, ...], Field(min_length=1, max_length=4), Strict(False), Tag("list")]
+    | Annotated[
+        dict[str, Annotated[int, Field(ge=-4, le=4)]],
+        Field(min_length=1, max_length=4),
+        Tag("charges"),
+    ],
+    Discriminator(_form),
+]
+"""An element, several, or several with their charges."""
+
+AnionFormula = Annotated[str, Field(min_length=1, max_length=100)]
+Anions = Annotated[
+    Annotated[tuple[AnionFormula, ...], Field(max_length=6), Strict(False)],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=AnionFormula | tuple[AnionFormula, ...],
+    ),
+]
+"""A formula, or a list of formulas, which may be empty."""
 
 Kind = TypeVar("Kind", bound=Section)
 
@@ -73,7 +125,35 @@ class Order(Section):
     )
 
 
-class Material(Section):
+class Moving:
+    """What a material's keys say of its ions; studies and analyses share it."""
+
+    if TYPE_CHECKING:
+        mobile: MobileIons
+        mobile_charge: int | None
+        vacancies_of: str | None
+        anions: Anions
+
+    @property
+    def ions(self) -> tuple[str, ...]:
+        """Elements of the mobile ions, as the study lists them."""
+        return (self.mobile,) if isinstance(self.mobile, str) else tuple(self.mobile)
+
+    @property
+    def vacancy_ion(self) -> str:
+        """Element of the mobile ions that vacancies are made of."""
+        return self.vacancies_of or self.ions[0]
+
+    def charge(self, ion: str) -> int:
+        """Charge of a mobile ion, elementary charges; 0 where neither the study nor `CHARGES` has
+        one.
+        """
+        if isinstance(self.mobile, dict):
+            return self.mobile[ion]
+        return self.mobile_charge or CHARGES.get(ion, (0,))[0]
+
+
+class Material(Section, Moving):
     """What is studied."""
 
     formula: Annotated[str, Field(min_length=1, max_length=100)] = Field(
@@ -89,14 +169,30 @@ class Material(Section):
         description="Ordered models of phases with partly occupied sites. `{}` takes the defaults; "
         "`borarun order` shows the models beforehand.",
     )
-    mobile: str = Field(description="Element of the mobile ions, e.g. `Li`.")
-    mobile_charge: Annotated[int, Field(ge=-4, le=4)] = Field(
-        default=1, description="Charge of one mobile ion in elementary charges."
+    mobile: MobileIons = Field(
+        description="Element of the mobile ions, e.g. `Li`; several as a list, `[Li, Na]`. With "
+        "charges that are not the usual ones as a map, `{Cu: 2}`."
     )
-    anion: Annotated[str, Field(min_length=1, max_length=100)] = Field(
-        description="Formula of one molecular anion, e.g. `B12H12`; borarun finds it in the "
-        "structures by its bonds."
+    mobile_charge: Annotated[int, Field(ge=-4, le=4)] | None = Field(
+        default=None,
+        description="Charge of one mobile ion in elementary charges, where one element moves. "
+        "Default: its usual charge, e.g. 1 of Li, 2 of Mg, -1 of F.",
     )
+    vacancies_of: str | None = Field(
+        default=None,
+        description="Mobile ion that vacancies are made of, where several elements move. Default: "
+        "the first.",
+    )
+    anions: Anions = Field(
+        default=(),
+        description="Formula of the molecular anions, e.g. `B12H12`, or a list of formulas, "
+        "`[CB9H10, CB11H12]`; borarun finds them in the structures by their bonds. Default: none. "
+        "All atoms that are neither mobile nor in an anion are the framework.",
+    )
+
+
+RENAMED = (Renamed(("material", "anion"), "anions", since="0.1.0"),)
+"""Keys that have a new name."""
 
 
 class Compare(Section):

@@ -217,7 +217,7 @@ def held_run(
         cell=Cell(
             text=text,
             supercell=supercell,
-            mobile=study.material.mobile,
+            mobile=study.material.vacancy_ion,
             vacancies=vacancies,
             seed=seed,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -30,66 +30,99 @@ are, contacts between anions are not.
 Array = NDArray[Any]
 
 
-def find_anions(atoms: Atoms, anion: str, mobile: str, tolerance: float = BOND_TOLERANCE) -> Array:
+def find_anions(
+    atoms: Atoms,
+    anions: Sequence[str],
+    mobile: Sequence[str],
+    tolerance: float = BOND_TOLERANCE,
+) -> tuple[Array, ...]:
     """The molecular anions of a structure, by connectivity under periodic boundaries.
 
-    Atoms of the anion's elements are bonded when nearer than ``tolerance`` times the sum of their
-    covalent radii; bonded atoms make a group, and every group must have the anion's formula. Other
-    elements (the mobile ion, a second cation, a halide) take part in no bond. Atoms without a bond
-    are ions of their own, as the sulfide of Li6PS5Cl beside PS4, unless an anion could be made of
-    them: then it fell apart.
+    Atoms of the anions' elements are bonded when nearer than ``tolerance`` times the sum of their
+    covalent radii; bonded atoms make a group, and every group must have the formula of an anion.
+    Other elements (the mobile ion, a second cation, a halide) take part in no bond. Atoms without a
+    bond are ions of their own, as the sulfide of Li6PS5Cl beside PS4, unless an anion could be made
+    of them: then it fell apart.
 
     Parameters
     ----------
     atoms : periodic structure
-    anion : formula, e.g. ``B12H12``
-    mobile : symbol of the mobile ion, e.g. ``Li``, which the anion must not hold
+    anions : formulas, e.g. ``["B12H12"]``; none where the structure has no molecules
+    mobile : symbols of the mobile ions, e.g. ``["Li"]``, which no anion may hold
 
     Returns
     -------
-    (n_anions, atoms of an anion) int, indices of atoms; ascending within an anion, anions in order
-    of their first atom
+    For each formula (n_anions, atoms of an anion) int, indices of atoms; ascending within an anion,
+    anions in order of their first atom
 
     Raises
     ------
     StudyError
-        Where no anion or something else is found (the message says what), an anion is bonded to its
-        own image, or a formula is none.
+        Where an anion is missing or something else is found (the message says what), an anion is
+        bonded to its own image, or a formula is none.
 
     Source: covalent radii of Cordero et al., Dalton Trans. 2832 (2008), as in ASE.
     """
-    wanted = composition(anion)
-    if mobile in wanted:
-        raise _wrong(f"the mobile ion {mobile} is part of the anion {anion}. They must differ.")
-    members = np.flatnonzero(np.isin(atoms.symbols, list(wanted)))
+    if not anions:
+        return ()
+    wanted = [composition(anion) for anion in anions]
+    for anion, unit in zip(anions, wanted, strict=True):
+        if held := [symbol for symbol in mobile if symbol in unit]:
+            raise _wrong(
+                f"the mobile ion {held[0]} is part of the anion {anion}. They must differ."
+            )
+    elements = list(dict.fromkeys(element for unit in wanted for element in unit))
+    members = np.flatnonzero(np.isin(atoms.symbols, elements))
     groups = [members[group] for group in _groups(atoms[members], tolerance)[0]]
     formulas = [Counter(atoms.symbols[group]) for group in groups]
-    anions = [group for group, formula in zip(groups, formulas, strict=True) if formula == wanted]
+    found = [
+        [group for group, formula in zip(groups, formulas, strict=True) if formula == unit]
+        for unit in wanted
+    ]
     alone = Counter(
         str(atoms.symbols[group[0]])
         for group, formula in zip(groups, formulas, strict=True)
-        if formula != wanted and len(group) == 1
+        if formula not in wanted and len(group) == 1
     )
-    if not anions or len(anions) + alone.total() < len(groups) or alone >= wanted:
+    known = sum(map(len, found)) + alone.total()
+    if not all(found) or known < len(groups) or any(alone >= unit for unit in wanted):
         kinds = Counter(
-            _text({element: formula[element] for element in wanted}) for formula in formulas
+            _text({element: formula[element] for element in elements}) for formula in formulas
         )
         listing = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(6)) + (
             ", ..." if len(kinds) > 6 else ""
         )
-        found = (
+        what = (
             f"found {len(groups)} groups: {listing}"
             if groups
-            else f"found none of its elements in {_text(Counter(atoms.symbols))}"
+            else f"found none of {'its' if len(anions) == 1 else 'their'} elements in "
+            f"{_text(Counter(atoms.symbols))}"
         )
         raise _wrong(
-            f"its anions are not {anion} ({found}). Check material.anion, or the "
+            f"its anions are not {' and '.join(anions)} ({what}). Check material.anions, or the "
             "structure for missing atoms."
         )
-    return np.array(anions, dtype=np.int64)
+    return tuple(np.array(groups, dtype=np.int64) for groups in found)
 
 
-def is_torn(atoms: Atoms, anion: str, mobile: str) -> bool:
+def unnamed_molecules(atoms: Atoms, anions: Sequence[str], mobile: Sequence[str]) -> Counter[str]:
+    """Molecules of a structure that are neither mobile nor among its anions, by their formula and
+    how many there are; none where the other atoms are a network.
+
+    Parameters as for ``find_anions``, whose errors this has too.
+    """
+    rest = ~np.isin(atoms.symbols, mobile)
+    for kind in find_anions(atoms, anions, mobile):
+        rest[kind.ravel()] = False
+    others = atoms[rest]
+    try:
+        groups = _groups(others, BOND_TOLERANCE)[0]
+    except StudyError:
+        return Counter()
+    return Counter(_text(Counter(others.symbols[group])) for group in groups if len(group) > 1)
+
+
+def is_torn(atoms: Atoms, anions: Sequence[str], mobile: Sequence[str]) -> bool:
     """Whether an anion has lost an atom, beyond what vibration stretches a bond to: a B-H bond over
     1.9 angstrom, a third more than at 1000 K.
 
@@ -98,7 +131,7 @@ def is_torn(atoms: Atoms, anion: str, mobile: str) -> bool:
     """
     for tolerance in (BOND_TOLERANCE, TORN_TOLERANCE):
         with suppress(StudyError):
-            find_anions(atoms, anion, mobile, tolerance)
+            find_anions(atoms, anions, mobile, tolerance)
             return False
     return True
 
@@ -109,12 +142,13 @@ class Tearing:
     Parameters
     ----------
     atoms : the run's first configuration, whose anions are whole
-    anion, mobile : as for ``find_anions``
+    anions, mobile : as for ``find_anions``
     """
 
-    def __init__(self, atoms: Atoms, anion: str, mobile: str) -> None:
-        self.anion, self.mobile = anion, mobile
-        members = np.flatnonzero(np.isin(atoms.symbols, list(composition(anion))))
+    def __init__(self, atoms: Atoms, anions: Sequence[str], mobile: Sequence[str]) -> None:
+        self.anions, self.mobile = anions, mobile
+        elements = [element for anion in anions for element in composition(anion)]
+        members = np.flatnonzero(np.isin(atoms.symbols, elements))
         radii = covalent_radii[atoms.numbers]
         first, second = neighbor_list("ij", atoms[members], BOND_TOLERANCE * radii[members])
         self._first, self._second = members[first], members[second]
@@ -128,7 +162,7 @@ class Tearing:
             atoms.cell.array
         )
         lengths = np.linalg.norm((apart - np.round(apart)) @ atoms.cell.array, axis=1)
-        return bool((lengths > self._longest).any()) and is_torn(atoms, self.anion, self.mobile)
+        return bool((lengths > self._longest).any()) and is_torn(atoms, self.anions, self.mobile)
 
 
 def whole_anions(atoms: Atoms, anions: Array) -> Array:

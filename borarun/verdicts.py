@@ -67,7 +67,8 @@ class Verdicts:
 
     def __init__(self, study: Study, store: Store) -> None:
         self._store = store
-        self._of: list[JsonValue] = [study.material.anion, study.material.mobile]
+        material = study.material
+        self._of: list[JsonValue] = [" ".join(material.anions), " ".join(material.ions)]
         self._kept: dict[str, Failure | None] = {}
 
     def known(self, task: Task, record: Record) -> bool:

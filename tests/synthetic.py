@@ -155,7 +155,7 @@ def make_study(**changes: Any) -> Study:
             "formula": "Li2B12H12",
             "phases": {"Pa-3": "structures/Pa-3.xyz"},
             "mobile": "Li",
-            "anion": "B12H12",
+            "anions": "B12H12",
         },
         "functionals": ["PBE-D3"],
         "supercell": [1, 1, 1],

@@ -49,7 +49,8 @@ def share(atoms: Atoms, some: np.ndarray, others: np.ndarray) -> float:
 
 
 def test_ions_and_anions_take_turns_and_the_rest_stays(crystal: Atoms, made: Frames) -> None:
-    anions = {tuple(sorted(anion)) for anion in find_anions(crystal, "B12H12", "Li").tolist()}
+    (found,) = find_anions(crystal, ["B12H12"], ["Li"])
+    anions = {tuple(sorted(anion)) for anion in found.tolist()}
     for number, atoms in enumerate(made):
         who = moved(crystal, atoms)
         if number % 3 == 2:
@@ -70,7 +71,7 @@ def test_contacts_are_as_near_as_is_said(crystal: Atoms, made: Frames) -> None:
         others = np.setdiff1d(np.arange(len(atoms)), who)
         low, high = OF_ANIONS if number % 3 == 2 else OF_IONS
         if number % 3 == 2:
-            anions = find_anions(crystal, "B12H12", "Li")
+            anions = find_anions(crystal, ["B12H12"], ["Li"])[0]
             who = next(anion for anion in anions if set(who) <= set(anion))
             others = np.setdiff1d(anions, who)
         assert low - 0.08 < share(atoms, who, others) < high + 0.05
@@ -96,7 +97,7 @@ def test_the_seed_decides(crystal: Atoms, made: Frames) -> None:
 
 def test_in_a_cell_with_one_ion_and_one_anion_the_ion_moves(crystal: Atoms) -> None:
     anion, ion = (
-        find_anions(crystal, "B12H12", "Li")[0],
+        find_anions(crystal, ["B12H12"], ["Li"])[0][0],
         int(np.flatnonzero(crystal.symbols == "Li")[0]),
     )
     alone = crystal[[*anion, ion]]

@@ -26,7 +26,7 @@ material:
   formula: Li2B12H12
   phases: {P21n: structures/Li2B12H12-P21n.cif}
   mobile: Li
-  anion: B12H12
+  anions: B12H12
 functionals: [PBE-D3]
 reference: {engine: bundled}
 """
@@ -300,7 +300,7 @@ material:
   formula: LiH
   phases: {rocksalt: LiH.xyz}
   mobile: Li
-  anion: H
+  anions: H
 functionals: [PBE]
 reference: {engine: springs, length_A: 2.0}
 relax: {max_force_eV_per_A: 0.01}

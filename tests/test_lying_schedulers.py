@@ -27,7 +27,7 @@ material:
   formula: Li2B12H12
   phases: {Pa-3: structures/Li2B12H12-Pa-3.cif}
   mobile: Li
-  anion: B12H12
+  anions: B12H12
 functionals: [PBE-D3]
 reference: {engine: bundled}
 training_set:

@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parents[1]
 STUDY = """\
 borarun: 1
 name: test
-material: {formula: Li2B12H12, phases: {Pa-3: structures/Li2B12H12-Pa-3.cif}, mobile: Li, anion: B12H12}
+material: {formula: Li2B12H12, phases: {Pa-3: structures/Li2B12H12-Pa-3.cif}, mobile: Li, anions: B12H12}
 functionals: [PBE-D3]
 reference: {engine: bundled}
 relax: {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,16 +111,16 @@ def _joined(pair: tuple[int, int], found: list[Bonds]) -> Bonds:
     return _bonds(pair, np.repeat(rows, [one.n for one in found], axis=0))
 
 
-def bonded(positions: Array, anions: Array, numbers: Array) -> Array:
+def bonded(positions: Array, anions: Iterable[Array], numbers: Array) -> Array:
     """(B, 2) int: pairs of bonded atoms within anions that are in one piece.
 
     Parameters
     ----------
     positions : (N, 3) angstrom
-    anions : (A, k) int, atoms of each anion
+    anions : A times (k,) int, atoms of each anion
     numbers : (N,) atomic numbers
     """
-    pairs = []
+    pairs = [np.zeros((0, 2), int)]
     for anion in anions:
         apart = np.linalg.norm(positions[anion][:, None] - positions[anion], axis=2)
         radii = covalent_radii[numbers[anion]]
@@ -128,7 +128,7 @@ def bonded(positions: Array, anions: Array, numbers: Array) -> Array:
     return np.concatenate(pairs)
 
 
-def grown_together(positions: Array, cell: Array, anions: Array, numbers: Array) -> int:
+def grown_together(positions: Array, cell: Array, anions: Sequence[Array], numbers: Array) -> int:
     """How many anions have an atom at a bond's length from another anion's: they have reacted, and
     are no anions of the study any more.
 
@@ -136,11 +136,11 @@ def grown_together(positions: Array, cell: Array, anions: Array, numbers: Array)
     ----------
     positions : (N, 3) angstrom
     cell : (3, 3) angstrom, rows are vectors
-    anions : (A, k) int, atoms of each anion
+    anions : A times (k,) int, atoms of each anion, which may be of several kinds
     numbers : (N,) atomic numbers
     """
-    members = anions.ravel()
-    owner = np.repeat(np.arange(len(anions)), anions.shape[1])
+    members = np.concatenate(anions)
+    owner = np.repeat(np.arange(len(anions)), [len(anion) for anion in anions])
     atoms = Atoms(numbers[members], positions[members], cell=cell, pbc=True)
     one, other = neighbor_list("ij", atoms, TOLERANCE * covalent_radii[atoms.numbers])
     return len(np.unique(owner[one[owner[one] != owner[other]]]))

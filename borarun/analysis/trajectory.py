@@ -10,6 +10,7 @@ An origin of the box that moves with time shifts all atoms alike; it leaves toge
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,14 @@ def without_drift(positions: Array, centre: Array) -> Array:
     return np.asarray(positions - (centre - centre[:, :1]).astype(positions.dtype))
 
 
+def parts(positions: Array, n_parts: int) -> Array:
+    """Means over equal parts of the time: (n, 3, ``n_parts``) of (n, 3, F) positions."""
+    n_frames = positions.shape[2]
+    starts = np.linspace(0, n_frames, n_parts + 1).round().astype(int)[:-1]
+    sizes = np.diff([*starts, n_frames])
+    return np.asarray(np.add.reduceat(positions, starts, axis=2, dtype=float) / sizes)
+
+
 def unwrapping_disagreement(first: Array, second: Array) -> float:
     """How far two ways of unwrapping differ in the mean squared displacement of the mobile ions.
 
@@ -141,7 +150,7 @@ def unwrapping_disagreement(first: Array, second: Array) -> float:
     return float(np.max(np.abs(one - other) / np.maximum(other, np.finfo(float).tiny)))
 
 
-def whole_images(positions: Array, groups: Array, cell: Array) -> Array:
+def whole_images(positions: Array, groups: Iterable[Array], cell: Array) -> Array:
     """Cell vectors to add to each atom so that every group of bonded atoms is in one piece.
 
     Each group grows from its first atom by the nearest atom not yet in it, so it may be larger than
@@ -150,7 +159,7 @@ def whole_images(positions: Array, groups: Array, cell: Array) -> Array:
     Parameters
     ----------
     positions : (N, 3) angstrom
-    groups : (A, k) int, atoms of each group
+    groups : A times (k,) int, atoms of each group
     cell : (3, 3) angstrom, rows are vectors
 
     Returns

@@ -5,20 +5,18 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
 from ase.formula import Formula
 from ruamel.yaml import YAML
 
 from borarun import __version__
 from borarun.attributes import Provenance
-from borarun.dynamics import is_single_atom
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
 from borarun.given.formats import read_trajectory
@@ -29,8 +27,9 @@ from borarun.given.record import ENGINE, File, result_of, task_of
 from borarun.messages import Section
 from borarun.report import Results, collect
 from borarun.store import Store
-from borarun.structure import composition, find_anions
+from borarun.structure import find_anions
 from borarun.study import Study
+from borarun.study.ions import of_ions
 from borarun.subjects import SUBJECTS
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.diffusion.stage import NAME as STAGE
@@ -104,27 +103,13 @@ def analyse(
 
 
 def _check_material(analysis: Analysis) -> None:
-    """Refuse formulas that are none, and a mobile ion that is part of the anion."""
-    material = analysis.material
-    for key, formula in (("anion", material.anion), ("formula", material.formula)):
-        if formula is not None:
-            try:
-                composition(formula)
-            except StudyError as error:
-                raise _of_material(key, error.problems[0].message) from error
-    if material.mobile not in chemical_symbols[1:]:
-        raise _of_material("mobile", f"no chemical element (got {material.mobile!r}).")
-    if material.mobile in composition(material.anion):
-        raise _of_material(
-            "mobile",
-            f"must not be an element of the anion {material.anion} (got {material.mobile}).",
-        )
-    if material.mobile_charge == 0:
-        raise _of_material("mobile_charge", "must not be 0: an ion has a charge (got 0).")
+    """Refuse what is impossible in the formulas, mobile ions and charges."""
+    for place, message in of_ions(analysis.material, analysis.material.formula or ""):
+        raise _of_material(str(place[1]), message)
 
 
 def _of_material(key: str, message: str) -> StudyError:
-    flag = f"--{key.replace('_', '-')}"
+    flag = f"--{key.replace('_', '-').removesuffix('s')}"
     return StudyError(Problem(flag, 0, f"material.{key}", message))
 
 
@@ -158,11 +143,11 @@ def _run(
         )
     atoms = Atoms(run.numbers, run.positions[:, :, 0], cell=run.cell[0], pbc=True)
     try:
-        anions = find_anions(atoms, analysis.material.anion, analysis.material.mobile)
+        anions = find_anions(atoms, analysis.material.anions, analysis.material.ions)
     except StudyError as error:
-        said = error.problems[0].message.replace("material.anion", "--anion (key: anion)")
+        said = error.problems[0].message.replace("material.anions", "--anion (key: anions)")
         raise wrong(path, said) from error
-    units, missing = _vacancies(path, analysis, atoms, len(anions))
+    units, missing = _vacancies(path, analysis, atoms)
     if before and units != (known := _units(analysis, before[0].atoms)):
         raise wrong(
             path,
@@ -188,7 +173,7 @@ def _run(
             run=repeat,
         ),
     )
-    order = _stored_order(atoms, analysis.material.mobile, anions)
+    order = _stored_order(atoms, analysis.material.ions, anions)
     if task.key not in store:
         store.write(
             task,
@@ -204,19 +189,19 @@ def _run(
     return _Run(trajectory, file, task, atoms[order], run.remarks)
 
 
-def _stored_order(atoms: Atoms, mobile: str, anions: np.ndarray) -> np.ndarray:
+def _stored_order(atoms: Atoms, mobile: Sequence[str], anions: Sequence[np.ndarray]) -> np.ndarray:
     """(N,) the mobile ions first, then anion by anion, then all else: so that each is read at
     once.
     """
-    ions = np.flatnonzero(atoms.symbols == mobile)
-    first = np.concatenate([ions, anions.ravel()])
+    ions = np.flatnonzero(np.isin(atoms.symbols, mobile))
+    first = np.concatenate([ions, *(kind.ravel() for kind in anions)])
     return np.concatenate([first, np.setdiff1d(np.arange(len(atoms)), first)])
 
 
 def _units(analysis: Analysis, atoms: Atoms) -> int:
     """Formula units of the crystal that a frame is of, vacancies filled."""
     formula = _formula(analysis, atoms).count()
-    others = [element for element in formula if element != analysis.material.mobile]
+    others = [element for element in formula if element not in analysis.material.ions]
     counts = Counter(atoms.get_chemical_symbols())
     return int(min(counts[element] // formula[element] for element in others)) if others else 0
 
@@ -227,19 +212,23 @@ def _formula(analysis: Analysis, atoms: Atoms) -> Formula:
         return Formula(analysis.material.formula)
     smallest = atoms.symbols.formula.reduce()[0]
     counts = smallest.count()
-    anion = Formula(analysis.material.anion).count()
     whole = math.lcm(
-        *(n // math.gcd(n, counts[element]) for element, n in anion.items() if element in counts)
+        *(
+            n // math.gcd(n, counts[element])
+            for anion in analysis.material.anions
+            for element, n in Formula(anion).count().items()
+            if element in counts
+        )
     )
     return Formula.from_dict({element: whole * n for element, n in counts.items()})
 
 
-def _vacancies(path: Path, analysis: Analysis, atoms: Atoms, n_anions: int) -> tuple[int, int]:
+def _vacancies(path: Path, analysis: Analysis, atoms: Atoms) -> tuple[int, int]:
     """Formula units of the crystal, and how many of its mobile ions are missing."""
-    mobile = analysis.material.mobile
+    mobile = analysis.material.vacancy_ion
     counts = Counter(atoms.get_chemical_symbols())
-    if not counts[mobile]:
-        raise wrong(path, f"has no {mobile}, which --mobile (key: mobile) names.")
+    if absent := [ion for ion in analysis.material.ions if not counts[ion]]:
+        raise wrong(path, f"has no {absent[0]}, which --mobile (key: mobile) names.")
     formula, units = _formula(analysis, atoms).count(), _units(analysis, atoms)
     full = {element: units * count for element, count in formula.items()}
     missing = full.get(mobile, 0) - counts[mobile]
@@ -269,7 +258,7 @@ def _study(analysis: Analysis, runs: list[_Run]) -> Study:
             "(key: supercell).",
         )
     sections: list[Section] = [Diffusion()]
-    if not is_single_atom(material.anion):
+    if material.anions:
         sections.append(Reorientation())
     study = Study.model_validate(
         {
@@ -280,7 +269,8 @@ def _study(analysis: Analysis, runs: list[_Run]) -> Study:
                 "phases": {FIRST: runs[0].trajectory.file[-100:]},
                 "mobile": material.mobile,
                 "mobile_charge": material.mobile_charge,
-                "anion": material.anion,
+                "vacancies_of": material.vacancies_of,
+                "anions": material.anions,
             },
             "functionals": ["PBE"],
             "supercell": material.supercell,

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from borarun.errors import Problem, StudyError
 from borarun.given.model import Analysis
 from borarun.messages import in_order, validate
+from borarun.protocol import RENAMED
+from borarun.renamed import with_new_names
 from borarun.yaml_file import read_yaml
 
 SUFFIXES = (".yaml", ".yml")
@@ -27,10 +29,11 @@ def load_analysis(path: Path) -> Analysis:
         With every mistake in it.
     """
     root, problems = read_yaml(path)
+    root, former = with_new_names(root, RENAMED)
     analysis, misfits, _ = validate(root, Analysis)
     if analysis is None or problems:
         raise StudyError(in_order([*problems, *misfits]))
-    return analysis
+    return analysis.holding(former)
 
 
 def analysis_schema() -> dict[str, Any]:
@@ -81,12 +84,11 @@ def of_flags(
     StudyError
         Where something is missing or wrong.
     """
-    missing = [flag for flag in ("mobile", "anion") if material.get(flag) is None]
-    if missing:
+    if material.get("mobile") is None:
         raise _wrong(
-            f"--{missing[0]}",
-            "is missing. Say which ions move and what the anions are, as in --mobile Li --anion "
-            "B12H12.",
+            "--mobile",
+            "is missing. Say which ions move and what the molecular anions are, if there are any, "
+            "as in --mobile Li --anion B12H12.",
         )
     if len(temperatures_K) not in (1, len(files)):
         what = "is missing" if not temperatures_K else f"is given {len(temperatures_K)} times"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, Strict
+from pydantic import Field, PrivateAttr, Strict
 
 from borarun.messages import Section
-from borarun.protocol import StudyName
+from borarun.protocol import Anions, MobileIons, Moving, StudyName
+from borarun.renamed import Former
 from borarun.values import FilePath, Kelvin, Positive, PositiveInt, Supercell, TimeStep
 
 Units = Literal["metal", "real", "electron", "nano", "micro", "cgs", "si"]
@@ -51,15 +52,28 @@ class OneTrajectory(Reading):
     temperature_K: Kelvin = Field(description="Temperature of the run, K.")
 
 
-class AnalysedMaterial(Section):
+class AnalysedMaterial(Section, Moving):
     """What the trajectories are of."""
 
-    mobile: str = Field(description="Element of the ions that move, e.g. `Li`.")
-    mobile_charge: Annotated[int, Field(ge=-4, le=4)] = Field(
-        default=1, description="Charge of one mobile ion in elementary charges."
+    mobile: MobileIons = Field(
+        description="Element of the ions that move, e.g. `Li`; several as a list, `[Li, Na]`. With "
+        "charges that are not the usual ones as a map, `{Cu: 2}`."
     )
-    anion: Annotated[str, Field(min_length=1, max_length=100)] = Field(
-        description="Formula of one anion, e.g. `B12H12`; it is looked for by its bonds."
+    mobile_charge: Annotated[int, Field(ge=-4, le=4)] | None = Field(
+        default=None,
+        description="Charge of one mobile ion in elementary charges, where one element moves. "
+        "Default: its usual charge.",
+    )
+    vacancies_of: str | None = Field(
+        default=None,
+        description="Mobile ion that vacancies are of, where several elements move. Default: the "
+        "first.",
+    )
+    anions: Anions = Field(
+        default=(),
+        description="Formula of the molecular anions, e.g. `B12H12`, or a list of formulas; they "
+        "are looked for by their bonds. Default: none. All atoms that are neither mobile nor in an "
+        "anion are the framework.",
     )
     formula: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
         default=None,
@@ -81,7 +95,7 @@ class Analysis(Reading):
     borarun: Literal[1] = Field(description="Version of this format.")
     name: StudyName = Field(description="Name of the analysis and of its folder.")
     material: AnalysedMaterial = Field(
-        description="The material: which of its ions moves, what its anions are."
+        description="The material: which of its ions move, what its molecular anions are."
     )
     method: FreeText = Field(
         default="given",
@@ -91,6 +105,18 @@ class Analysis(Reading):
     trajectories: Annotated[
         tuple[OneTrajectory, ...], Field(min_length=1, max_length=1000), Strict(False)
     ] = Field(description="The files, each with its temperature.")
+    _former: list[Former] = PrivateAttr(default_factory=list)
+
+    def holding(self, former: list[Former]) -> Self:
+        """A copy that holds the former names that its file has."""
+        copy = self.model_copy()
+        copy._former = former
+        return copy
+
+    @property
+    def former(self) -> list[Former]:
+        """Names in its file that are read although they have a new one."""
+        return self._former
 
     def reading(self, trajectory: OneTrajectory) -> Reading:
         """What holds for a trajectory: what it says itself, else what is said for all."""

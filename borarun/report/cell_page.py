@@ -119,21 +119,22 @@ def _atoms(cell: UnitCell) -> list[Any]:
 
 
 def _sites(density: DensityMap) -> list[Any]:
-    """Centres of the anions, and the sites between them."""
+    """Centres of the anions, or what else the sites lie between, and the sites."""
     made = []
     for kind, scaled in density.sites.items():
         symbol, color = KINDS.get(kind, ("circle", "#c9a58f"))
-        size = 26 if kind == "anion" else 4
+        points = kind == density.mark
+        size = 26 if points else 4
         marker = {
             "size": size,
             "symbol": symbol,
             "color": color,
-            "opacity": 0.35 if kind == "anion" else 0.9,
+            "opacity": 0.35 if points else 0.9,
         }
         made.append(
             _points(
                 scaled @ density.cell,
-                f"{kind} centres" if kind == "anion" else f"{kind} sites",
+                (f"{kind} centres" if kind == "anion" else kind) if points else f"{kind} sites",
                 marker,
             )
         )

@@ -31,6 +31,8 @@ class Results:
     Attributes
     ----------
     main_functional : the one that the key numbers are for
+    mobile : element of the mobile ions that are shown
+    ions, anions : elements of all mobile ions, and formulas of the molecular anions
     atoms_per_formula : atoms in one formula unit
     mobile_per_formula : mobile ions in one formula unit
     units_a_cell : formula units in the unit cell
@@ -49,7 +51,8 @@ class Results:
     formula: str
     phase: str
     mobile: str
-    anion: str
+    ions: tuple[str, ...]
+    anions: tuple[str, ...]
     functionals: tuple[str, ...]
     main_functional: str
     atoms_per_formula: int
@@ -83,6 +86,11 @@ class Results:
         """These results with what a subject found, in place of what it had found."""
         others = tuple(each for each in self.found if type(each) is not type(found))
         return replace(self, found=(*others, found))
+
+    @property
+    def molecular(self) -> bool:
+        """Whether the framework is molecular anions and nothing else."""
+        return not self.unit_cell.single
 
     @property
     def produces(self) -> bool:

@@ -44,15 +44,15 @@ def _checks(results: Results) -> Section:
     if broken:
         blocks.append(
             Note(
-                f"{text.count(len(broken), 'run')} with broken or drifting anions; see "
-                "the remarks below.",
+                f"{text.count(len(broken), 'run')} with broken or drifting "
+                f"{'anions' if results.molecular else 'framework'}; see the remarks below.",
                 "warning",
             )
         )
     else:
         blocks.append(
             Note(
-                f"The anions stayed intact in all {len(results.checks)} finished production runs.",
+                f"The {_held(results)} in all {len(results.checks)} finished production runs.",
                 "good",
             )
         )
@@ -62,9 +62,16 @@ def _checks(results: Results) -> Section:
     return Section(
         "validity",
         "Does the framework hold?",
-        "A trajectory with broken anions gives no valid numbers, so every run is checked.",
+        f"A trajectory with {'broken anions' if results.molecular else 'a broken framework'} gives "
+        "no valid numbers, so every run is checked.",
         blocks,
     )
+
+
+def _held(results: Results) -> str:
+    if results.molecular:
+        return "anions stayed intact"
+    return f"{'anions and the other ' if results.anions else ''}framework stayed intact"
 
 
 def _provenance(results: Results) -> Section:

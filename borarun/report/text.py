@@ -5,6 +5,7 @@ tables and the page.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from math import floor, isfinite, log10
 from typing import Any
 
@@ -27,6 +28,11 @@ OF_WHAT = {"D": "D", "sigma*T": "σT", "sigma": "σ"}
 def formula(text: str) -> str:
     """``Li2B12H12`` with subscripts."""
     return text.translate(_SUBSCRIPT)
+
+
+def anions(formulas: Sequence[str], noun: str = "anions") -> str:
+    """``B₁₂H₁₂ anions``, ``PS₄ and P₂S₇ anions``."""
+    return f"{listed([formula(each) for each in formulas])} {noun}"
 
 
 def superscript(exponent: int) -> str:

@@ -4,8 +4,8 @@ pass.
 The positions of all atoms in all frames are never in memory together: 2808 atoms in 20,000 frames
 are 0.7 GB, and every step between them and a result would be as much again. They are read once,
 some atoms at a time, and what analysis needs of them is kept: the mobile ions, the anions' centres,
-directions and bonds, and all atoms in a few frames. An anion whose atoms are stored apart waits
-until all of them were read.
+directions and bonds, mean positions of the framework's other atoms, and all atoms in a few frames.
+An anion whose atoms are stored apart waits until all of them were read.
 """
 
 from __future__ import annotations
@@ -38,11 +38,43 @@ DRAWN_FRAMES, FEWEST_DRAWN, DRAWN_DISTANCES = 200, 20, 2e7
 fewer: so many distances from ions to atoms tell enough.
 """
 
+PARTS = 100
+"""Of a run, whose mean positions are kept of the framework's single atoms: enough to see them leave
+their places, without vibration.
+"""
+
 CENTRAL_A = 0.5
 """What lies nearer to an anion's centre of mass than this, on average, is its middle."""
 
 TOGETHER = 8
 """Anions that are looked at together."""
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """The molecular anions of one formula in a run.
+
+    Attributes
+    ----------
+    formula : as the study has it
+    members : (A, k) int, atoms of each anion
+    vertices : (A, V) int, those of them that their directions are told by
+    centres : (A, 3, F) angstrom, centres of mass, unwrapped in the mean cell, without drift of the
+        framework
+    vertex_vectors : (A, V, 3, F) unit vectors from the centres of mass to the vertices; none where
+        they were not asked for
+    start_vectors : (A, V, 3) the same when the whole run began: in the relaxed crystal
+    head : (V,) bool, the vertices whose element is the rarest, as the carbon of CB11H12; none where
+        all are alike
+    """
+
+    formula: str
+    members: Array
+    vertices: Array
+    centres: Array
+    vertex_vectors: Array
+    start_vectors: Array
+    head: Array
 
 
 @dataclass(frozen=True)
@@ -53,18 +85,14 @@ class Trajectory:
     ----------
     cell : (F, 3, 3) angstrom, rows are vectors
     numbers : (N,) atomic numbers
-    anions : (A, k) int, atoms of each anion
-    vertices : (A, V) int, those of them that their directions are told by
+    anions : the molecular anions, formula by formula; none where there are no molecules
     mobile : (N,) bool
     interval_fs : time between frames, fs
-    start : (N, 3) angstrom, where the atoms were when the whole run began, in the cell
-        ``start_cell``
     ions : (n, 3, F) angstrom, the mobile ions, unwrapped in the mean cell, without drift of the
         framework
-    centres : (A, 3, F) angstrom, centres of mass of the anions, the same way
-    vertex_vectors : (A, V, 3, F) unit vectors from the anions' centres of mass to their vertices;
-        none where they were not asked for
     framework : (3, F) angstrom, the framework's centre of mass, unwrapped in the mean cell
+    single : element -> (n, 3, m) angstrom, the framework's atoms that are in no molecule, averaged
+        over m equal parts of the time, unwrapped in the mean cell, without drift of the framework
     drawn : (f,) int, frames in which all atoms are kept
     drawn_positions : (N, 3, f) angstrom, unwrapped with image flags
     bonds : of the anions; none where they were not asked for
@@ -73,16 +101,12 @@ class Trajectory:
 
     cell: Array
     numbers: Array
-    anions: Array
-    vertices: Array
+    anions: tuple[Molecules, ...]
     mobile: Array
     interval_fs: float
-    start: Array
-    start_cell: Array
     ions: Array
-    centres: Array
-    vertex_vectors: Array
     framework: Array
+    single: dict[str, Array]
     drawn: Array
     drawn_positions: Array
     bonds: tuple[Bonds, ...]
@@ -103,15 +127,6 @@ class Trajectory:
         """(N,) atomic mass units."""
         return np.asarray(atomic_masses[self.numbers])
 
-    @property
-    def head(self) -> Array:
-        """(V,) bool, the vertices whose element is the rarest, as the carbon of CB11H12; none where
-        all are alike.
-        """
-        kinds = self.numbers[self.vertices[0]]
-        rarest = kinds == kinds[0]
-        return np.asarray(rarest if not rarest.all() else np.zeros_like(rarest))
-
     @cached_property
     def mean_cell(self) -> Array:
         """(3, 3) angstrom."""
@@ -122,12 +137,19 @@ class Trajectory:
         """Mean volume, angstrom^3."""
         return float(np.abs(np.linalg.det(self.cell)).mean())
 
-    @cached_property
-    def start_vectors(self) -> Array:
-        """(A, V, 3) directions of the vertices when the whole run began: in the relaxed crystal."""
-        return rotation.vertex_vectors(
-            self.start[:, :, None], self.anions, self.vertices, self.masses, self.start_cell
-        )[..., 0]
+    def drawn_still(self, atoms: Array) -> Array:
+        """(n, 3, f) angstrom, some atoms in the drawn frames, unwrapped in the mean cell, without
+        drift of the framework.
+        """
+        to_mean = np.linalg.inv(self.cell[self.drawn]) @ self.mean_cell
+        unwrapped = np.einsum("nif,fij->njf", self.drawn_positions[atoms].astype(float), to_mean)
+        return np.asarray(unwrapped - (self.framework[:, self.drawn] - self.framework[:, :1]))
+
+    @property
+    def part_fs(self) -> float:
+        """Time that the parts of `single` are apart, fs."""
+        parts = next((means.shape[2] for means in self.single.values()), 1)
+        return self.interval_fs * self.n_frames / parts
 
 
 def elements_at_centre(atoms: Atoms, anions: Array) -> frozenset[int]:
@@ -207,11 +229,14 @@ def read(
     cell, masses = cells[frames], atomic_masses[numbers]
     blocks = _Blocks(source, done, frames)
     first = Atoms(numbers, blocks.first, cell=cell[0], pbc=True)
-    anions = find_anions(first, study.material.anion, study.material.mobile)
-    at_centre = elements_at_centre(first, anions)
-    mobile = np.array([chemical_symbols[number] == study.material.mobile for number in numbers])
+    formulas, ions_of = study.material.anions, study.material.ions
+    kinds = [
+        _Kind(members, elements_at_centre(first, members), n_frames=len(step), numbers=numbers)
+        for members in find_anions(first, formulas, ions_of)
+    ]
+    mobile = np.isin(np.array(chemical_symbols)[numbers], ions_of)
     weights = trajectory.framework_weights(~mobile, masses)
-    mean_cell, n_frames = cell.mean(axis=0), len(step)
+    n_frames = len(step)
     drawn = thin(
         n_frames,
         int(
@@ -227,14 +252,12 @@ def read(
     )  # the mobile ions, unwrapped with image flags
     rank = np.cumsum(mobile) - 1
     framework, framework_toroidal = np.zeros((3, n_frames)), np.zeros((3, n_frames))
-    centres = np.empty((len(anions), 3, n_frames))
-    directions = directions and anions.shape[1] > 1  # a single atom has none
-    vertices = vertices_of(anions, numbers, at_centre)
-    vectors = np.empty(
-        (*vertices.shape, 3, n_frames) if directions else (len(anions), 0, 3, n_frames), np.float32
-    )
+    alone = ~mobile
+    for kind in kinds:
+        alone[kind.members.ravel()] = False
+    place = np.cumsum(alone) - 1
+    means = np.empty((int(alone.sum()), 3, min(n_frames, PARTS)))
     found: list[tuple[Bonds, ...]] = []
-    waiting = _Waiting(anions)
     for rows, positions in blocks:
         drawn_positions[rows] = positions[:, :, drawn]
         flagged[rank[rows][mobile[rows]]] = positions[mobile[rows]]
@@ -243,17 +266,13 @@ def read(
             framework_toroidal += trajectory.weighted_sum(
                 trajectory.unwrap_toroidal(positions, cell), weights[rows]
             )
-        for whole, atoms in waiting.complete(rows, positions):
-            kinds = numbers[anions[whole]].ravel()
-            own = np.arange(len(kinds)).reshape(len(whole), -1)
-            if bonds:
-                found.append(check_bonds(atoms, cell, own, kinds))
-            still = trajectory.unwrap(atoms, cell)
-            centres[whole] = trajectory.anion_centres(still, own, atomic_masses[kinds], mean_cell)
-            if directions:
-                vectors[whole] = rotation.vertex_vectors(
-                    still, own, vertices_of(own, kinds, at_centre), atomic_masses[kinds], mean_cell
-                )
+        if alone[rows].any():
+            still = trajectory.unwrap(positions[alone[rows]], cell)
+            means[place[rows][alone[rows]]] = trajectory.parts(still, means.shape[2])
+        for kind in kinds:
+            for own, elements, atoms in kind.take(rows, positions, cell, directions=directions):
+                if bonds:
+                    found.append(check_bonds(atoms, cell, own, elements))
     framework = trajectory.unwrap(framework[None], cell)[0]  # a centre unwraps as its atoms do
     ions = trajectory.without_drift(trajectory.unwrap(flagged, cell), framework)
     difference = None
@@ -265,21 +284,31 @@ def read(
     return Trajectory(
         cell=cell,
         numbers=numbers,
-        anions=anions,
-        vertices=vertices,
+        anions=tuple(
+            kind.molecules(formula, framework, blocks.start, cells[0], directions=directions)
+            for formula, kind in zip(formulas, kinds, strict=True)
+        ),
         mobile=mobile,
         interval_fs=float(np.median(np.diff(step))) * Stepped.of(done.task).timestep_fs,
-        start=blocks.start,
-        start_cell=cells[0],
         ions=ions,
-        centres=trajectory.without_drift(centres, framework),
-        vertex_vectors=vectors,
         framework=framework,
+        single=_by_element(
+            means - trajectory.parts((framework - framework[:, :1])[None], means.shape[2]),
+            numbers[alone],
+        ),
         drawn=drawn,
         drawn_positions=drawn_positions,
         bonds=together(found),
         unwrap_difference=difference,
     )
+
+
+def _by_element(positions: Array, numbers: Array) -> dict[str, Array]:
+    """(n, 3, m) positions of each element's atoms, by its symbol."""
+    return {
+        chemical_symbols[number]: positions[numbers == number]
+        for number in sorted(set(numbers.tolist()))
+    }
 
 
 def still_atoms(
@@ -333,6 +362,80 @@ class _Blocks:
         return self._store.atom_blocks(self._key, MolecularDynamics.POSITIONS, frames)
 
 
+class _Kind:
+    """Molecular anions of one formula while the atoms are read.
+
+    Parameters
+    ----------
+    members : (A, k) int, atoms of each anion
+    at_centre : from `elements_at_centre`
+    numbers : (N,) atomic numbers
+    """
+
+    def __init__(
+        self, members: Array, at_centre: frozenset[int], *, n_frames: int, numbers: Array
+    ) -> None:
+        self.members, self._at_centre, self._numbers = members, at_centre, numbers
+        self._vertices = vertices_of(members, numbers, at_centre)
+        self._centres = np.empty((len(members), 3, n_frames))
+        self._vectors = np.empty((len(members), 0, 3, n_frames), np.float32)
+        self._waiting = _Waiting(members)
+
+    def take(
+        self, rows: slice, positions: Array, cell: Array, *, directions: bool
+    ) -> Iterator[tuple[Array, Array, Array]]:
+        """Take some atoms' positions, and follow the anions that are whole now, a few together:
+        their atoms among theirs (a, k), the atomic numbers (a k,) and positions (a k, 3, F) of
+        these.
+        """
+        mean_cell = cell.mean(axis=0)
+        if directions and not self._vectors.size:
+            self._vectors = np.empty((*self._vertices.shape, 3, len(cell)), np.float32)
+        for whole, atoms in self._waiting.complete(rows, positions):
+            elements = self._numbers[self.members[whole]].ravel()
+            masses, own = atomic_masses[elements], np.arange(len(elements)).reshape(len(whole), -1)
+            still = trajectory.unwrap(atoms, cell)
+            self._centres[whole] = trajectory.anion_centres(still, own, masses, mean_cell)
+            if directions:
+                self._vectors[whole] = rotation.vertex_vectors(
+                    still, own, vertices_of(own, elements, self._at_centre), masses, mean_cell
+                )
+            yield own, elements, atoms
+
+    def molecules(
+        self,
+        formula: str,
+        framework: Array,
+        start: Array,
+        start_cell: Array,
+        *,
+        directions: bool,
+    ) -> Molecules:
+        """All of them, when all atoms are read.
+
+        Parameters
+        ----------
+        framework : (3, F) angstrom, its centre of mass
+        start : (N, 3) angstrom, where the atoms were when the whole run began, in ``start_cell``
+        """
+        masses = atomic_masses[self._numbers]
+        kinds = self._numbers[self._vertices[0]]
+        rarest = kinds == kinds[0]
+        return Molecules(
+            formula=formula,
+            members=self.members,
+            vertices=self._vertices,
+            centres=trajectory.without_drift(self._centres, framework),
+            vertex_vectors=self._vectors,
+            start_vectors=rotation.vertex_vectors(
+                start[:, :, None], self.members, self._vertices, masses, start_cell
+            )[..., 0]
+            if directions
+            else self._vectors[..., 0],
+            head=rarest if not rarest.all() else np.zeros_like(rarest),
+        )
+
+
 class _Waiting:
     """Atoms of anions that are not all read yet.
 
@@ -365,8 +468,8 @@ class _Waiting:
 
 
 def check(done: Done[About], run: Trajectory, *, constant: bool) -> Check:
-    """Bonds of the anions, and whether they stayed apart; at constant temperature also the
-    framework and the two ways to unwrap.
+    """Bonds of the anions, and whether they stayed apart; at constant temperature also whether
+    every part of the framework stayed in its place, and the two ways to unwrap.
     """
     lengths = {
         "–".join(chemical_symbols[z] for z in reversed(b.pair)): (
@@ -378,17 +481,31 @@ def check(done: Done[About], run: Trajectory, *, constant: bool) -> Check:
     }
     broken = [name for name, b in zip(lengths, run.bonds, strict=True) if not b.intact]
     remarks = [f"{', '.join(broken)} bonds broke"] if broken else []
-    if joined := grown_together(
-        run.drawn_positions[:, :, -1], run.cell[run.drawn[-1]], run.anions, run.numbers
+    if run.anions and (
+        joined := grown_together(
+            run.drawn_positions[:, :, -1],
+            run.cell[run.drawn[-1]],
+            [anion for kind in run.anions for anion in kind.members],
+            run.numbers,
+        )
     ):
         remarks.append(f"{joined} anions have bonded to each other by its end")
     displacement = difference = None
     if constant:
-        framework = check_framework(run.centres)
-        displacement = framework.largest_displacement_A
+        parts = [
+            check_framework(
+                kind.centres,
+                run.mean_cell,
+                "anions" if len(run.anions) == 1 else f"{kind.formula} anions",
+            )
+            for kind in run.anions
+        ] + [
+            check_framework(means, run.mean_cell, f"{element} atoms")
+            for element, means in run.single.items()
+        ]
+        displacement = max(part.largest_displacement_A for part in parts)
         difference = 100 * run.unwrap_difference if run.unwrap_difference is not None else None
-        if framework.moves:
-            remarks.append(framework.reason)
+        remarks += [part.reason for part in parts if part.moves]
     intact = not remarks
     facts = done.facts(MolecularDynamics)
     if why := facts.cut_short:

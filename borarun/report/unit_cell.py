@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from borarun.analysis.bonds import bonded
 from borarun.analysis.trajectory import whole_images
 from borarun.frames import Frames
@@ -23,17 +25,20 @@ class UnitCell:
     positions : (N, 3) angstrom
     vectors : (3, 3) angstrom, rows are the cell's vectors
     bonds : (B, 2) int, bonded atoms
+    single : elements of the framework's atoms that are in no anion
     """
 
     symbols: tuple[str, ...]
     positions: Array
     vectors: Array
     bonds: Array
+    single: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class DensityMap:
-    """Density of the mobile ions in the unit cell whose corner is an anion.
+    """Density of the mobile ions in the unit cell whose corner is an anion, or an atom of the
+    framework.
 
     Attributes
     ----------
@@ -44,8 +49,9 @@ class DensityMap:
     total : ions in the unit cell
     voxel_A, smoothed_A : longest edge of a voxel, and standard deviation of the Gaussian that both
         were smoothed by
-    sites : kind -> (s, 3) scaled coordinates in the unit cell, with the anions' centres under
-        ``anion``
+    mark : what a point that the sites lie between is called: ``anion``, or ``framework`` where not
+        all of them are molecules
+    sites : kind -> (s, 3) scaled coordinates in the unit cell, with these points under ``mark``
     """
 
     cell: Array
@@ -54,14 +60,23 @@ class DensityMap:
     total: float
     voxel_A: float
     smoothed_A: float
+    mark: str
     sites: Mapping[str, Array]
     values: Array = field(metadata=DRAWN_ONLY)
 
 
 def unit_cell(study: Study) -> UnitCell:
-    """The first phase, its anions in one piece."""
+    """The first phase, its anions in one piece; bonds are drawn within them."""
     atoms = Frames.from_extxyz(study.phase_text(study.phase))[0]
-    anions, cell = find_anions(atoms, study.material.anion, study.material.mobile), atoms.cell.array
+    anions = [
+        anion
+        for kind in find_anions(atoms, study.material.anions, study.material.ions)
+        for anion in kind
+    ]
+    cell = atoms.cell.array
     positions = atoms.positions + whole_images(atoms.positions, anions, cell) @ cell
     bonds = bonded(positions, anions, atoms.numbers)
-    return UnitCell(tuple(atoms.symbols), positions, cell, bonds)
+    rest = np.isin(np.array(atoms.get_chemical_symbols()), study.material.ions, invert=True)
+    rest[np.concatenate([[], *anions]).astype(int)] = False
+    single = tuple(dict.fromkeys(atoms[rest].get_chemical_symbols()))
+    return UnitCell(tuple(atoms.symbols), positions, cell, bonds, single)

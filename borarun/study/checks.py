@@ -5,7 +5,6 @@ wrong and what to do).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
@@ -18,22 +17,13 @@ from borarun.engines.registry import ENGINES
 from borarun.engines.vasp.inputs import KIND_OF_RUN, STUDY_KEYS
 from borarun.engines.vasp.section import VaspReference
 from borarun.errors import StudyError
-from borarun.messages import Section, did_you_mean
-from borarun.structure import composition, find_anions, formula_units
+from borarun.messages import Section
+from borarun.structure import composition, find_anions, formula_units, unnamed_molecules
 from borarun.structure_files import doubts
+from borarun.study.ions import of_formulas, of_ions
 from borarun.study.model import Study
 from borarun.subjects import SUBJECTS
 from borarun.subjects.subject import Subject
-
-CHARGES = {
-    **dict.fromkeys(["H", "Li", "Na", "K", "Rb", "Cs", "Ag"], (1,)),
-    "Cu": (1, 2),
-    **dict.fromkeys(["Mg", "Ca", "Sr", "Ba", "Zn"], (2,)),
-    "Al": (3,),
-    **dict.fromkeys(["F", "Cl", "Br", "I"], (-1,)),
-    **dict.fromkeys(["O", "S"], (-2,)),
-}
-"""Charges of ions in solids, elementary charges, for elements that have been seen to move."""
 
 
 def findings(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -62,6 +52,7 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
     unit = composition(study.material.formula).total()
     for phase, doubt in doubts(phases, unit):
         yield f"material.phases.{phase}: {study.material.phases[phase]}: {doubt}"
+    yield from _unnamed(study, phases)
     for subject, section in _present(study):
         warn = getattr(subject.part("section"), "warnings", None)
         if warn is not None:
@@ -77,73 +68,47 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
                 )
 
 
-def _formulas(study: Study, phases: Phases) -> Iterator[Finding]:
-    material = study.material
-    for key in ("formula", "anion"):
-        try:
-            composition(getattr(material, key))
-        except StudyError as error:
-            yield ("material", key), error.problems[0].message
-
-
-def _mobile(study: Study, phases: Phases) -> Iterator[Finding]:
-    material = study.material
-    if material.mobile not in chemical_symbols[1:]:
-        way_out = (
-            did_you_mean(material.mobile, chemical_symbols[1:]) or " Write its symbol, e.g. Li."
-        )
-        yield (
-            ("material", "mobile"),
-            f"is not a chemical element (got {material.mobile!r}).{way_out}",
-        )
-    elif elements(material.formula) and material.mobile not in elements(material.formula):
-        yield (
-            ("material", "mobile"),
-            f"must be an element of the formula {material.formula} (got {material.mobile}).",
-        )
-    elif material.mobile in elements(material.anion):
-        yield (
-            ("material", "mobile"),
-            f"must not be an element of the anion {material.anion} (got {material.mobile}).",
-        )
-
-
-def _mobile_charge(study: Study, phases: Phases) -> Iterator[Finding]:
-    material = study.material
-    charges = CHARGES.get(material.mobile, ())
-    if material.mobile_charge == 0 or (charges and material.mobile_charge not in charges):
-        usual = (
-            f" Ions of {material.mobile} have the charge "
-            f"{' or '.join(f'{charge:+d}' for charge in charges)}."
-            if charges
-            else ""
-        )
-        yield (
-            ("material", "mobile_charge"),
-            f"is not the charge of a mobile ion (got {material.mobile_charge}).{usual}",
-        )
+def _material(study: Study, phases: Phases) -> Iterator[Finding]:
+    yield from of_ions(study.material, study.material.formula)
 
 
 def _phases(study: Study, phases: Phases) -> Iterator[Finding]:
     material = study.material
-    if any(chain(_formulas(study, phases), _mobile(study, phases))):
+    if any(of_formulas(material, material.formula)):
         return
     for phase, atoms in phases.items():
         try:
             units = formula_units(atoms, material.formula)
-            anions = len(find_anions(atoms, material.anion, material.mobile))
+            found = find_anions(atoms, material.anions, material.ions)
         except StudyError as error:
             yield (
                 ("material", "phases", phase),
                 f"{material.phases[phase]}: {error.problems[0].message}",
             )
             continue
-        if anions % units:
-            message = (
-                f"{material.phases[phase]}: {anions} anions do not match {units} formula "
-                f"units of {material.formula}. Check both."
+        for anion, members in zip(material.anions, found, strict=True):
+            if len(members) % units:
+                which = "" if len(found) == 1 else f" {anion}"
+                message = (
+                    f"{material.phases[phase]}: {len(members)}{which} anions do not match {units} "
+                    f"formula units of {material.formula}. Check both."
+                )
+                yield ("material", "phases", phase), message
+
+
+def _unnamed(study: Study, phases: Phases) -> Iterator[str]:
+    material = study.material
+    for phase, atoms in phases.items():
+        found = unnamed_molecules(atoms, material.anions, material.ions)
+        if found:
+            names = ", ".join([*material.anions, *found])
+            names = f"[{names}]" if "," in names else names
+            listed = " and ".join(f"{count} {formula}" for formula, count in found.items())
+            yield (
+                f"material.anions: {material.phases[phase]}: {listed} count as framework. If they "
+                f"are molecules that may rotate, write `anions: {names}`."
             )
-            yield ("material", "phases", phase), message
+            return
 
 
 def _functionals(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -194,7 +159,7 @@ def _espresso(study: Study, phases: Phases) -> Iterator[Finding]:
             "must name a file for every element of the formula (got none for "
             f"{', '.join(lacking)}).",
         )
-    mobile = atomic_numbers.get(study.material.mobile, 0)
+    mobile = atomic_numbers.get(study.material.vacancy_ion, 0)
     if reference.degauss_Ry is not None:
         return
     for vacancies, supercell in [((0,), (1, 1, 1)), *_labelled(study)]:
@@ -251,9 +216,7 @@ def _labelled(study: Study) -> list[tuple[tuple[int, ...], tuple[int, int, int]]
 
 
 CHECKS: list[Callable[[Study, Phases], Iterator[Finding]]] = [
-    _formulas,
-    _mobile,
-    _mobile_charge,
+    _material,
     _phases,
     _functionals,
     _reference,

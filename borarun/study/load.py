@@ -56,7 +56,7 @@ SCHEMA_NAME = "study.schema.json"
 STAND_IN: dict[str, Any] = {
     "borarun": 1,
     "name": "study",
-    "material": {"formula": "H", "phases": {"none": "none"}, "mobile": "H", "anion": "H"},
+    "material": {"formula": "H", "phases": {"none": "none"}, "mobile": "H"},
     "functionals": ["PBE"],
     "reference": {"engine": "bundled"},
 }
@@ -360,7 +360,7 @@ def _request(study: Study) -> Request:
         seed=order.seed,
         charges=order.charges,
         nearest=order.nearest,
-        mobile=frozenset({study.material.mobile}),
+        mobile=frozenset(study.material.ions),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, create_model
 
+from borarun.protocol import RENAMED as IN_HEADER
 from borarun.protocol import Compare, Header
 from borarun.renamed import Renamed
 from borarun.subjects import SUBJECTS
@@ -34,9 +35,12 @@ else:
         ),
     )
 
-RENAMED: tuple[Renamed, ...] = tuple(
-    each.within(subject.name)
-    for subject in SUBJECTS
-    for each in getattr(subject.part("section"), "RENAMED", ())
+RENAMED: tuple[Renamed, ...] = (
+    *IN_HEADER,
+    *(
+        each.within(subject.name)
+        for subject in SUBJECTS
+        for each in getattr(subject.part("section"), "RENAMED", ())
+    ),
 )
 """Every name in study files that has changed."""

@@ -35,7 +35,7 @@ def run(folder: Path, names: list[str], **flags: object) -> Results:
     analysis = of_flags(
         [Path(name) for name in names],
         [500.0],
-        material={"mobile": "Li", "anion": "O"},
+        material={"mobile": "Li"},
         reading=reading,
     )
     return analyse(analysis, folder, Store(folder / "store"))
@@ -89,7 +89,7 @@ def test_the_formula_holds_whole_anions(tmp_path: Path) -> None:
     """Not LiB6H6."""
     atoms, positions, cell = anions_that_turn(200, 0, 600, True, 3)
     files.dump(tmp_path / "d", atoms, positions, cell, "element id x y z")
-    material = {"mobile": "Li", "anion": "B12H12"}
+    material = {"mobile": "Li", "anions": "B12H12"}
     analysis = of_flags([Path("d")], [600.0], material=material, reading={"timestep_fs": 0.5})
     found = analyse(analysis, tmp_path, Store(tmp_path / "store"))
     assert found.formula == "Li2B12H12"
@@ -111,7 +111,7 @@ def test_an_own_run_as_a_dump_gives_the_numbers_of_its_report(tmp_path: Path) ->
     analysis = of_flags(
         [Path("d")],
         [600.0],
-        material={"mobile": "Li", "anion": "B12H12", "formula": "Li2B12H12"},
+        material={"mobile": "Li", "anions": "B12H12", "formula": "Li2B12H12"},
         reading={"timestep_fs": 0.5},
     )
     given = analyse(analysis, tmp_path, Store(tmp_path / "store"))
@@ -132,7 +132,7 @@ def test_a_file_instead_of_flags(folder: Path, tmp_path: Path) -> None:
     text = f"""\
 borarun: 1
 name: walks
-material: {{mobile: Li, anion: O}}
+material: {{mobile: Li}}
 interval_fs: 50
 trajectories:
   - {{file: {folder / "a.dump"}, temperature_K: 500, skip_ps: 20}}
@@ -162,7 +162,7 @@ def test_flags_beside_a_file_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "temperatures", "said"),
     [
-        ({"anion": None}, [500.0], "--anion: is missing"),
+        ({"mobile": None}, [500.0], "--mobile: is missing"),
         ({}, [], "--temperature: is missing"),
         ({}, [1.0, 2.0, 3.0], "--temperature: is given 3 times"),
         ({"supercell": [3, 3]}, [500.0], "--supercell"),
@@ -172,7 +172,7 @@ def test_flags_beside_a_file_are_refused(tmp_path: Path) -> None:
 def test_flags_that_are_missing_or_wrong(
     flags: dict[str, object], temperatures: list[float], said: str
 ) -> None:
-    material = {"mobile": "Li", "anion": "O", **flags}
+    material = {"mobile": "Li", **flags}
     with pytest.raises(StudyError, match=said):
         of_flags([Path("a"), Path("b")], temperatures, material=material, reading={})
 
@@ -190,7 +190,7 @@ def test_the_same_file_twice_is_no_second_run(folder: Path) -> None:
 
 def test_the_command_writes_a_report(folder: Path, tmp_path: Path) -> None:
     words = [
-        "analyse", str(folder / "a.dump"), "--mobile", "Li", "--anion", "O", "--temperature", "500",
+        "analyse", str(folder / "a.dump"), "--mobile", "Li", "--temperature", "500",
         "--timestep-fs", "0.5", "--method", "MACE-MP-0", "--runs", str(tmp_path),
     ]  # fmt: skip
     done = CliRunner().invoke(app, words)
@@ -206,9 +206,10 @@ def test_the_command_writes_a_report(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"anion": "B12H12"}, "its anions are not B12H12"),
+        ({"anions": "B12H12"}, "its anions are not B12H12"),
+        ({"anions": "O"}, "--anion: .*is a single atom, not a molecule"),
         ({"mobile": "Na"}, "has no Na"),
-        ({"mobile": "O"}, "--mobile"),
+        ({"mobile": "B", "anions": "B12H12"}, "--mobile"),
         ({"formula": "Li3O"}, "is no Li3O"),
         ({"supercell": [3, 1, 1]}, "--supercell"),
     ],
@@ -216,7 +217,7 @@ def test_the_command_writes_a_report(folder: Path, tmp_path: Path) -> None:
 def test_atoms_that_are_not_what_they_are_said_to_be(
     folder: Path, tmp_path: Path, flags: dict[str, object], said: str
 ) -> None:
-    material = {"mobile": "Li", "anion": "O", **flags}
+    material = {"mobile": "Li", **flags}
     analysis = of_flags(
         [folder / "a.dump"], [500.0], material=material, reading={"timestep_fs": 0.5}
     )

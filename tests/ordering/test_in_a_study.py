@@ -42,7 +42,7 @@ material:
   phases: {disordered: argyrodite.cif}
   order: ORDER
   mobile: Li
-  anion: PS4
+  anions: PS4
 functionals: [PBE]
 reference: {engine: sevennet}
 supercell: [1, 1, 1]

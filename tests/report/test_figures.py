@@ -100,7 +100,8 @@ def test_activation_energies_are_drawn_where_several_contents_have_one(results: 
 def test_rotation_is_drawn_against_vacancies_at_the_highest_temperature_that_all_have(
     results: Results,
 ) -> None:
-    figure = reorientation_figures.by_vacancies(results)
+    (kind,) = reorientation_figures.shown(results)
+    figure = reorientation_figures.by_vacancies(kind)
     assert figure is not None
     assert [(row[1], row[2]) for row in figure.data.rows] == [(700, 0), (700, 1)]
     turning = next(

@@ -99,7 +99,7 @@ class Crystal:
 @pytest.fixture(scope="module")
 def crystal() -> Crystal:
     atoms = read_structure(ROOT / "studies" / "structures" / "LiCB11H12-Pca21.cif")
-    anions = find_anions(atoms, "CB11H12", "Li")
+    anions = find_anions(atoms, ["CB11H12"], ["Li"])[0]
     positions = atoms.positions.copy()
     positions[anions] = whole_anions(atoms, anions)
     return Crystal(atoms, anions, positions)
@@ -133,7 +133,7 @@ def found(
             "formula": "LiCB11H12",
             "phases": {"Pca2_1": "structures/x.cif"},
             "mobile": "Li",
-            "anion": "CB11H12",
+            "anions": "CB11H12",
         },
         reference={"engine": "sevennet"},
         heating={"cell": "anisotropic"},

@@ -183,7 +183,7 @@ def test_what_a_stranger_wrote_is_escaped(
     nasty = "<script>alert('x')</script>&\"{{ 7*7 }}"
     gaps = [replace(gap, label=nasty) for gap in collect_gaps(tmp_path / "store", failure)]
     bad = changed(
-        bare(results), name=nasty, phase=nasty, anion=nasty, mobile=nasty, gaps=tuple(gaps), warnings=(nasty,),  # noqa: E501
+        bare(results), name=nasty, phase=nasty, anions=(nasty,), mobile=nasty, gaps=tuple(gaps), warnings=(nasty,),  # noqa: E501
         provenance=replace(results.provenance, study=nasty, versions={nasty: nasty}),
     )  # fmt: skip
     page = write_report(bad, tmp_path / "report").read_text(encoding="utf-8")

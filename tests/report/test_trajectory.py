@@ -34,7 +34,7 @@ def test_the_vertex_that_is_like_no_other_comes_first() -> None:
     order.
     """
     atoms = read_structure(STUDIES / "structures" / "LiCB11H12-Pca21.cif")
-    anions = find_anions(atoms, "CB11H12", "Li")
+    anions = find_anions(atoms, ["CB11H12"], ["Li"])[0]
     vertices = vertices_of(anions, atoms.numbers)
     kinds = atoms.numbers[vertices]
     assert (kinds[:, 0] == 6).all() and (kinds[:, 1:] == 5).all()
@@ -64,7 +64,7 @@ def test_what_sits_in_the_middle_is_no_vertex(formula: str, bond_A: float, verti
     atoms = Atoms(cell=[12, 12, 12], pbc=True) + one + one
     atoms.positions[len(one) :] += 5
     atoms.wrap()
-    anions = find_anions(atoms, formula, "Li")
+    anions = find_anions(atoms, [formula], ["Li"])[0]
     found = vertices_of(anions, atoms.numbers, elements_at_centre(atoms, anions))
     assert found.shape == (2, max(len(one) - 1, 1))
     assert set(atoms.symbols[found.ravel()]) == {vertices}
@@ -72,7 +72,7 @@ def test_what_sits_in_the_middle_is_no_vertex(formula: str, bond_A: float, verti
 
 def test_a_carbon_of_the_cage_is_not_in_the_middle() -> None:
     atoms = read_structure(STUDIES / "structures" / "LiCB11H12-Pca21.cif")
-    assert elements_at_centre(atoms, find_anions(atoms, "CB11H12", "Li")) == frozenset()
+    assert elements_at_centre(atoms, find_anions(atoms, ["CB11H12"], ["Li"])[0]) == frozenset()
 
 
 def store_run(store: Store, label: str, order: np.ndarray, n_cells: int) -> Done:
@@ -133,17 +133,18 @@ def test_a_run_read_in_parts_is_that_of_all_atoms_together(
         toroidal = trajectory.remove_drift(
             trajectory.unwrap_toroidal(raw, cell), ~run.mobile, masses
         )
-        vertices = vertices_of(run.anions, run.numbers)
-        np.testing.assert_array_equal(run.vertices, vertices)
+        (kind,) = run.anions
+        vertices = vertices_of(kind.members, run.numbers)
+        np.testing.assert_array_equal(kind.vertices, vertices)
         np.testing.assert_allclose(run.ions, still[run.mobile], atol=2e-5)
         np.testing.assert_allclose(
-            run.centres,
-            trajectory.anion_centres(still, run.anions, masses, run.mean_cell),
+            kind.centres,
+            trajectory.anion_centres(still, kind.members, masses, run.mean_cell),
             atol=2e-5,
         )
         np.testing.assert_allclose(
-            run.vertex_vectors,
-            rotation.vertex_vectors(still, run.anions, vertices, masses, run.mean_cell),
+            kind.vertex_vectors,
+            rotation.vertex_vectors(still, kind.members, vertices, masses, run.mean_cell),
             atol=2e-5,
         )
         np.testing.assert_allclose(
@@ -151,14 +152,20 @@ def test_a_run_read_in_parts_is_that_of_all_atoms_together(
         )
         np.testing.assert_array_equal(run.drawn_positions, raw[:, :, run.drawn])
         assert run.bonds == tuple(
-            approximately(one) for one in check_bonds(raw, cell, run.anions, run.numbers)
+            approximately(one) for one in check_bonds(raw, cell, kind.members, run.numbers)
         )
         assert run.unwrap_difference == pytest.approx(
             trajectory.unwrapping_disagreement(still[run.mobile], toroidal[run.mobile]),
             rel=1e-3,
             abs=1e-6,
         )
-        assert (run.start == store.array(done.key, "positions")[:, :, 0]).all()
+        start = store.array(done.key, "positions")[:, :, :1]
+        np.testing.assert_allclose(
+            kind.start_vectors,
+            rotation.vertex_vectors(
+                start, kind.members, vertices, masses, store.array(done.key, "cell")[0]
+            )[..., 0],
+        )
     first, second = runs
     assert first.n_frames == 260
     np.testing.assert_allclose(first.ions, second.ions, atol=2e-5)

@@ -105,8 +105,8 @@ class Grade(base.Settings):
     threshold_save : configurations above it become candidates
     threshold_break : above it the run ends
     anion, mobile : a run whose anions come apart ends, and a candidate with torn anions is dropped:
-        it is no longer the material, and its like would
-        teach the potential to tear them
+        it is no longer the material, and its like would teach the potential to tear them. Several
+        formulas, and several mobile ions, with blanks between; empty where there are no molecules
     """
 
     every: PositiveInt = 10

@@ -263,7 +263,7 @@ def parse(settings: Settings, directory: Path) -> Result:
             [
                 k
                 for k, atoms in enumerate(candidates)
-                if not is_torn(atoms, settings.grade.anion, settings.grade.mobile)
+                if not is_torn(atoms, settings.grade.anion.split(), settings.grade.mobile.split())
             ]
         )
     nearest = float(looks[:, 2].min(initial=np.inf))

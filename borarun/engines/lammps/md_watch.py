@@ -242,7 +242,9 @@ class Watch:
             return False
         atoms = self._atoms(self.last)
         if self._tearing is None:
-            self._tearing = Tearing(atoms, self.plan.grade["anion"], self.plan.grade["mobile"])
+            self._tearing = Tearing(
+                atoms, self.plan.grade["anion"].split(), self.plan.grade["mobile"].split()
+            )
         return self._tearing.torn(atoms)
 
     def _note(self, step: int, grade: float) -> None:

@@ -27,15 +27,27 @@ def checks(results: Results) -> Table | None:
     columns = (
         Column("run"),
         *(Column(f"{pair}: start, shortest–longest", "Å") for pair in pairs),
-        Column("largest net shift of an anion", "Å", 2),
+        Column(
+            f"largest net shift of {'an anion' if results.molecular else 'the framework'}", "Å", 2
+        ),
         Column("difference of the two MSDs", "%", 2),
         Column("largest grade", "", 3),
         Column("framework"),
         Column("remark"),
     )
+    bonds = (
+        "Bond lengths within the anions over all frames of each production run; "
+        if results.anions
+        else "Of each production run: "
+    )
+    shift = " and of ".join(
+        [
+            *(["anion centres"] if results.anions else []),
+            *([] if results.molecular else ["framework atoms outside of anions"]),
+        ]
+    )
     caption = (
-        "Bond lengths within the anions over all frames of each production run; net "
-        "displacement of anion centres between the first and the last tenth; largest "
+        f"{bonds}net displacement of {shift} between the first and the last tenth; largest "
         "relative difference in MSD between unwrapping in scaled coordinates and the "
         "toroidal scheme; largest extrapolation grade of the run."
     )

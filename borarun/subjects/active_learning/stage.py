@@ -195,7 +195,7 @@ class _Loop:
                     cell=Cell(
                         text=text,
                         supercell=section.supercell,
-                        mobile=self.study.material.mobile,
+                        mobile=self.study.material.vacancy_ion,
                         vacancies=vacancies,
                         seed=seed,
                     ),
@@ -207,8 +207,8 @@ class _Loop:
                         every=section.grade_every_steps,
                         threshold_save=section.threshold_save,
                         threshold_break=section.threshold_break,
-                        anion=self.study.material.anion,
-                        mobile=self.study.material.mobile,
+                        anion=" ".join(self.study.material.anions),
+                        mobile=" ".join(self.study.material.ions),
                     ),
                 )
                 task = md_task(

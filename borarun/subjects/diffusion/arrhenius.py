@@ -39,7 +39,7 @@ def with_phases(
         (p.functional, p.temperature_K, p.vacancies): MeanOrder(
             p.order.value, p.order.low, p.order.high
         )
-        for p in rotation
+        for p in sorted(rotation, key=lambda p: -p.order.value)  # the least ordered kind tells
     }
     return tuple(
         _with_phase(

@@ -5,7 +5,7 @@ what it says of rotation and structure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, sqrt
 
 import numpy as np
@@ -31,7 +31,12 @@ from borarun.report.thinning import thin_log
 from borarun.report.trajectory import Trajectory, check, read
 from borarun.study import Study
 from borarun.subjects.diffusion.arrhenius import barriers, lines, with_phases
-from borarun.subjects.diffusion.results import DiffusionFound, OfModel, Transport
+from borarun.subjects.diffusion.results import (
+    DiffusionFound,
+    FrameworkMotion,
+    OfModel,
+    Transport,
+)
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.diffusion.structure.collect import Places, local_structure, places
 from borarun.subjects.diffusion.structure.results import LocalStructure
@@ -57,7 +62,7 @@ class _Run:
     interval_fs: float
     volume_A3: float
     msd: Array
-    framework_msd: Array
+    framework: tuple[FrameworkMotion, ...]
     tracer: Diffusivity
     collective: Diffusivity
     haven: Haven
@@ -97,7 +102,7 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
             if runs[-1].check.intact:
                 found.append(places(study, run))
             if turning is not None and runs[-1].check.intact:
-                turns.append(turns_of(run, turning.plotted_anions))
+                turns.append([turns_of(kind, run, turning.plotted_anions) for kind in run.anions])
         if not runs:
             continue
         point = _transport(study, runs)
@@ -105,7 +110,7 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
         for each in runs:
             source.checked(each.done, each.check)
         if turns:
-            turned.append(reorientation(point, turns))
+            turned += [reorientation(point, kind) for kind in zip(*turns, strict=True)]
         if found:
             local.append(
                 local_structure(
@@ -136,7 +141,7 @@ def _run(done: Done[DiffusionRun], run: Trajectory) -> _Run:
         interval_fs=run.interval_fs,
         volume_A3=run.volume_A3,
         msd=mean_squared_displacement(ions),
-        framework_msd=mean_squared_displacement(run.centres),
+        framework=_framework(run),
         tracer=tracer,
         collective=collective_diffusivity(ions, run.interval_fs),
         haven=haven_ratio(ions, run.interval_fs),
@@ -149,6 +154,43 @@ def _run(done: Done[DiffusionRun], run: Trajectory) -> _Run:
             tracer,
         ),
     )
+
+
+def _framework(run: Trajectory) -> tuple[FrameworkMotion, ...]:
+    """Mean squared displacement of each kind of anion's centres, and of each element's atoms
+    outside of anions.
+    """
+    n_lags = max(run.n_frames // 2, 2)
+    lags = thin_log(n_lags)
+    found = [
+        FrameworkMotion(
+            "anion centres" if len(run.anions) == 1 else f"{kind.formula} centres",
+            lags * run.interval_fs / FS_PER_PS,
+            mean_squared_displacement(kind.centres)[lags],
+        )
+        for kind in run.anions
+    ]
+    for element, means in run.single.items():
+        coarse = np.arange(max(means.shape[2] // 2, 2))
+        found.append(
+            FrameworkMotion(
+                f"{element} atoms",
+                coarse * run.part_fs / FS_PER_PS,
+                mean_squared_displacement(means)[coarse],
+            )
+        )
+    return tuple(found)
+
+
+def _mean_motion(runs: Sequence[tuple[FrameworkMotion, ...]]) -> tuple[FrameworkMotion, ...]:
+    """Mean over independent runs, at the lags that all of them have."""
+    found = []
+    for parts in zip(*runs, strict=True):
+        shortest = min(parts, key=lambda part: len(part.lag_ps))
+        n = len(shortest.lag_ps)
+        mean = np.mean([part.msd_A2[:n] for part in parts], axis=0)
+        found.append(replace(shortest, msd_A2=mean))
+    return tuple(found)
 
 
 def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
@@ -165,10 +207,10 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
     tracer = pooled(list(tracers.values()))
     collective = pooled([pooled([run.collective for run in own]) for own in models.values()])
 
+    charge = abs(study.material.charge(study.material.ions[0]))
+
     def conduct(d: Diffusivity) -> Conductivity:
-        return conductivity(
-            d, first.n_mobile, volume, temperature_K, charge=abs(study.material.mobile_charge)
-        )
+        return conductivity(d, first.n_mobile, volume, temperature_K, charge=charge)
 
     reason = "; ".join(run.check.verdict for run in runs if run.check.verdict) or tracer.reason
     held = all(run.check.intact for run in runs)
@@ -191,7 +233,7 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         volume_A3=volume,
         lag_ps=lags * first.interval_fs / FS_PER_PS,
         msd_A2=np.mean([run.msd[lags] for run in runs], axis=0),
-        framework_msd_A2=np.mean([run.framework_msd[lags] for run in runs], axis=0),
+        framework=_mean_motion([run.framework for run in runs]),
         fit_window_ps=(tracer.fit_from_fs / FS_PER_PS, tracer.fit_to_fs / FS_PER_PS),
         diffusivity_cm2_s=_measured(tracer) if held else None,
         regression_cm2_s=_regression([run.regression for run in runs]) if held else None,

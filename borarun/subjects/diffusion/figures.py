@@ -18,7 +18,12 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Measured
 from borarun.report.results import Results
-from borarun.subjects.diffusion.results import ArrheniusLine, DiffusionFound, Transport
+from borarun.subjects.diffusion.results import (
+    ArrheniusLine,
+    DiffusionFound,
+    FrameworkMotion,
+    Transport,
+)
 
 Group = tuple[str, int]
 
@@ -91,9 +96,9 @@ def displacement(results: Results) -> Figure | None:
         )
         panels.append(style.draw(f"msd-{functional}-{vacancies}", alt, paint))
     rows: list[list[Value]] = [
-        [p.functional, p.vacancies, p.temperature_K, float(lag), float(mobile), float(rest)]
+        [p.functional, p.vacancies, p.temperature_K, float(lag), float(mobile)]
         for p in points
-        for lag, mobile, rest in zip(p.lag_ps, p.msd_A2, p.framework_msd_A2, strict=True)
+        for lag, mobile in zip(p.lag_ps, p.msd_A2, strict=True)
     ]
     columns = (
         Column("functional"),
@@ -101,7 +106,6 @@ def displacement(results: Results) -> Figure | None:
         Column("temperature", "K"),
         Column("lag", "ps"),
         Column(f"MSD {results.mobile}", "A^2"),
-        Column("MSD framework", "A^2"),
     )
     origins = text.span(sorted({p.n_origins for p in points}), "{:d}")
     interval = text.span(sorted({p.interval_fs for p in points}), "{:g}")
@@ -170,60 +174,67 @@ def _lengths(points: tuple[Transport, ...]) -> str:
 
 
 def framework(results: Results) -> Figure | None:
-    """MSD of the framework atoms: flat where only the mobile ions move."""
+    """MSD of each part of the framework: flat where only the mobile ions move."""
     points = results.of(DiffusionFound).transport
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
+    names = list(dict.fromkeys(part.name for p in points for part in p.framework))
     still = [p for p in points if p.diffusivity_cm2_s is not None] or list(points)
-    top = max(float(p.framework_msd_A2.max()) for p in still)
-    gone = [p for p in points if p.framework_msd_A2.max() > 1.15 * top]
+    top = max(float(part.msd_A2.max()) for p in still for part in p.framework)
+    gone = [p for p in points if max(part.msd_A2.max() for part in p.framework) > 1.15 * top]
     panels = []
     for (functional, vacancies), group in grouped(points).items():
+        for name in names:
 
-        def paint(
-            axes: Axes,
-            group: list[Transport] = group,
-            title: str = f"{functional}, {text.count(vacancies, 'vacancy')}",
-        ) -> None:
-            for p in group:
-                axes.plot(
-                    p.lag_ps,
-                    p.framework_msd_A2,
-                    label=text.kelvin(p.temperature_K),
-                    color=colors[p.temperature_K],
-                    lw=1.4,
-                )
-            axes.set(xlabel="lag, ps", ylabel="MSD of anion centres, Å²", title=title)
-            axes.set_ylim(0, top * 1.15 or 1.0)
-            style.label_ends(
-                axes,
-                [
-                    (
-                        min(float(p.framework_msd_A2[-1]), 1.1 * top),
-                        text.kelvin(p.temperature_K),
-                        colors[p.temperature_K],
+            def paint(
+                axes: Axes,
+                group: list[Transport] = group,
+                title: str = f"{functional}, {text.count(vacancies, 'vacancy')}",
+                name: str = name,
+            ) -> None:
+                ends = []
+                for p in group:
+                    part = _part(p, name)
+                    axes.plot(
+                        part.lag_ps,
+                        part.msd_A2,
+                        label=text.kelvin(p.temperature_K),
+                        color=colors[p.temperature_K],
+                        lw=1.4,
                     )
-                    for p in group
-                ],
-            )
+                    ends.append(
+                        (
+                            min(float(part.msd_A2[-1]), 1.1 * top),
+                            text.kelvin(p.temperature_K),
+                            colors[p.temperature_K],
+                        )
+                    )
+                axes.set(xlabel="lag, ps", ylabel=f"MSD of {text.formula(name)}, Å²", title=title)
+                axes.set_ylim(0, top * 1.15 or 1.0)
+                style.label_ends(axes, ends)
 
-        alt = (
-            f"Mean squared displacement of the anion centres against lag, {functional}, "
-            f"{text.count(vacancies, 'vacancy')}."
-        )
-        panels.append(style.draw(f"framework-{functional}-{vacancies}", alt, paint, height=3.3))
+            alt = (
+                f"Mean squared displacement of {text.formula(name)} against lag, {functional}, "
+                f"{text.count(vacancies, 'vacancy')}."
+            )
+            of = f"-{name}" if len(names) > 1 else ""
+            panels.append(
+                style.draw(f"framework-{functional}-{vacancies}{of}", alt, paint, height=3.3)
+            )
     rows: list[list[Value]] = [
-        [p.functional, p.vacancies, p.temperature_K, float(lag), float(rest)]
+        [p.functional, p.vacancies, p.temperature_K, part.name, float(lag), float(rest)]
         for p in points
-        for lag, rest in zip(p.lag_ps, p.framework_msd_A2, strict=True)
+        for part in p.framework
+        for lag, rest in zip(part.lag_ps, part.msd_A2, strict=True)
     ]
     columns = (
         Column("functional"),
         Column("vacancies"),
         Column("temperature", "K"),
+        Column("of"),
         Column("lag", "ps"),
-        Column("MSD of anion centres", "A^2"),
+        Column("MSD", "A^2"),
     )
     where = ", ".join(
         f"{p.functional} at {text.kelvin(p.temperature_K)} with "
@@ -231,15 +242,28 @@ def framework(results: Results) -> Figure | None:
         for p in gone
     )
     left = (
-        " Lines that leave the panel are runs with broken or drifting anions, which give "
+        " Lines that leave the panel are runs with a broken or drifting framework, which give "
         f"no conductivity: {where}."
         if gone
         else ""
     )
+    what = [
+        *(["the centres of mass of the anions over all time origins"] if results.anions else []),
+        *(
+            ["framework atoms outside of anions" if results.anions else "the framework's atoms"]
+            if any(name.endswith(" atoms") for name in names)
+            else []
+        ),
+    ]
+    averaged = (
+        " Positions of atoms are averaged over a hundredth of the run."
+        if any(name.endswith(" atoms") for name in names)
+        else ""
+    )
     caption = (
-        "Mean squared displacement of the centres of mass of the anions over all time "
-        "origins, on a linear scale. It becomes constant when the framework only "
-        f"vibrates. A run whose line keeps rising gives no conductivity.{left}"
+        f"Mean squared displacement of {' and of '.join(what)}, on a linear scale.{averaged} It "
+        "becomes constant when the framework only vibrates. A run whose line keeps rising gives "
+        f"no conductivity.{left}"
     )
     return Figure(
         "Motion of the framework",
@@ -247,6 +271,10 @@ def framework(results: Results) -> Figure | None:
         tuple(panels),
         Table("framework_msd", "Motion of the framework", columns, rows),
     )
+
+
+def _part(point: Transport, name: str) -> FrameworkMotion:
+    return next(part for part in point.framework if part.name == name)
 
 
 def convergence(results: Results) -> Figure | None:

@@ -42,7 +42,7 @@ def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
     found = lammps.frames_so_far(settings, directory, "produce", MOST_FRAMES)
     if found is None or len(found.steps) < FEWEST_FRAMES:
         return None
-    mobile = found.numbers == atomic_numbers[study.material.mobile]
+    mobile = np.isin(found.numbers, [atomic_numbers[ion] for ion in study.material.ions])
     interval_fs = float(np.median(np.diff(found.steps))) * settings.timestep_fs
     still = remove_drift(unwrap(found.positions, found.cell), ~mobile, atomic_masses[found.numbers])
     return _moved(task, still[mobile], interval_fs)

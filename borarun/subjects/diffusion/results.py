@@ -27,6 +27,22 @@ class OfModel:
 
 
 @dataclass(frozen=True)
+class FrameworkMotion:
+    """Mean squared displacement of one part of the framework.
+
+    Attributes
+    ----------
+    name : ``anion centres``, with several kinds of anion ``PS4 centres``, or ``O atoms``
+    lag_ps, msd_A2 : (m,) of centres over all frames; of atoms outside of anions over positions that
+        are averaged over a hundredth of the run, so that vibration is left out
+    """
+
+    name: str
+    lag_ps: Array
+    msd_A2: Array
+
+
+@dataclass(frozen=True)
 class Transport:
     """Motion of the mobile ions at one temperature and vacancy count; independent runs are pooled,
     and ordered models of one structure after them, all with the same weight.
@@ -35,8 +51,8 @@ class Transport:
     ----------
     mol_percent, site_percent : vacancies per formula unit and per mobile-ion site
     freedom, relative_error : of the diffusivity; the freedom is that of its error
-    lag_ps, msd_A2, framework_msd_A2 : (n,) mean squared displacement of mobile ions and of the
-        framework
+    lag_ps, msd_A2 : (n,) mean squared displacement of the mobile ions
+    framework : that of each part of the framework
     diffusivity_cm2_s, conductivity_S_cm : tracer values (Haven ratio 1); None where none can be
         given
     regression_cm2_s : tracer value by generalised least squares, a second opinion
@@ -70,7 +86,7 @@ class Transport:
     volume_A3: float
     lag_ps: Array
     msd_A2: Array
-    framework_msd_A2: Array
+    framework: tuple[FrameworkMotion, ...]
     fit_window_ps: tuple[float, float]
     diffusivity_cm2_s: Measured | None
     regression_cm2_s: Measured | None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from borarun.published import RECOMMENDED, Number
 from borarun.report import text
-from borarun.report.blocks import Card, Section
+from borarun.report.blocks import Block, Card, Note, Section
 from borarun.report.comparison.compare import (
     Ours,
     compare,
@@ -53,12 +53,12 @@ def sections(results: Results) -> list[Section]:
     hops, shells = structure_tables.hops(results), structure_tables.shells(results)
     structure = present(
         gaps,
-        ("Sites", structure_tables.sites(results)),
+        *_where_sites(results, structure_tables.sites(results)),
         *optional(hops),
         *optional(structure_tables.paths(results)),
         *optional(structure_tables.barriers(results)),
         *optional(structure_figures.distances(results)),
-        ("Sites against time", structure_figures.shares(results)),
+        *_where_sites(results, structure_figures.shares(results), "Sites against time"),
         ("Density", structure_figures.densities(results)),
         ("Radial distribution functions", structure_figures.pairs(results)),
         *optional(shells),
@@ -67,6 +67,20 @@ def sections(results: Results) -> list[Section]:
         Section("diffusion", "Diffusion", intro, blocks, gaps),
         chapter(results, structure),
     ]
+
+
+def _where_sites(
+    results: Results, block: Block | None, what: str = ""
+) -> list[tuple[str, Block | None]]:
+    """A block on sites; where runs are there and have none, a note in place of the first."""
+    local = results.of(DiffusionFound).local
+    if not local or any(p.sites for p in local):
+        return [(what or "Sites", block)]
+    note = Note(
+        f"{results.mobile} stays away from the holes between the parts of the framework, so no "
+        "sites are counted. The density shows where it is."
+    )
+    return [] if what else [("", note)]
 
 
 def cards(results: Results) -> list[Card]:

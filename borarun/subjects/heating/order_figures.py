@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from matplotlib.axes import Axes
 
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
+from borarun.report.holes import BETWEEN_ANIONS
 from borarun.report.results import Results
 from borarun.subjects.diffusion.structure.figures import LINES, plural, site_kinds
 from borarun.subjects.heating.results import HeatingFound, OrderBranch
@@ -14,14 +17,15 @@ _COLORS = {"heating": style.HEATING, "cooling": style.COOLING}
 
 
 def order(results: Results) -> Figure | None:
-    """Lattice, shares of the sites and order of the anions against temperature, side by side; a row
-    a functional and vacancy count.
+    """Lattice, shares of the sites and order of the anions against temperature, side by side, as
+    far as the material has them; a row a functional and vacancy count.
     """
     if not results.of(HeatingFound).order:
         return None
     groups: dict[tuple[str, int], list[OrderBranch]] = {}
     for branch in results.of(HeatingFound).order:
         groups.setdefault((branch.functional, branch.vacancies), []).append(branch)
+    anions = [each.anion for each in results.of(HeatingFound).order[0].orientations]
     panels = []
     for (functional, vacancies), branches in groups.items():
         where = f"{functional}, {text.count(vacancies, 'vacancy')}"
@@ -68,68 +72,43 @@ def order(results: Results) -> Figure | None:
             )
             axes.legend(loc="center left", labelcolor=style.INK)
 
-        def paint_order(axes: Axes, branches: list[OrderBranch] = branches) -> None:
-            for branch in branches:
-                first = branch is branches[0]
-                axes.plot(
-                    branch.temperature_K,
-                    branch.order,
-                    color=_COLORS[branch.branch],
-                    label="order" if first else None,
-                )
-                axes.plot(
-                    branch.temperature_K,
-                    branch.memory,
-                    color=_COLORS[branch.branch],
-                    ls=(0, (4, 2)),
-                    lw=1.2,
-                    label="memory" if first else None,
-                )
-                if branch.polar_order is not None:
-                    axes.plot(
-                        branch.temperature_K,
-                        branch.polar_order,
-                        color=_COLORS[branch.branch],
-                        ls=":",
-                        lw=1.2,
-                        label="heads against tails" if first else None,
-                    )
-            axes.axhline(0, color=style.MUTED, lw=0.7)
-            drawn = [v for b in branches for v in (b.order, b.memory, b.polar_order)]
-            low = min(-0.05, *(float(v.min()) - 0.03 for v in drawn if v is not None))
-            axes.set(
-                xlabel="temperature, K",
-                ylabel=f"orientation of {text.formula(results.anion)}",
-                title="orientations",
-                ylim=(low, 1.05),
-            )
-            axes.legend(loc="best")
-
         name = f"{functional}-{vacancies}"
-        panels += [
+        panels.append(
             style.draw(
                 f"order-lattice-{name}",
                 f"Lattice against temperature on heating and cooling, {where}.",
                 paint_lattice,
                 width=3.7,
                 height=3.3,
-            ),
-            style.draw(
-                f"order-sites-{name}",
-                f"Fraction of {results.mobile} on each kind of site against temperature, {where}.",
-                paint_share,
-                width=3.7,
-                height=3.3,
-            ),
-            style.draw(
-                f"order-orientation-{name}",
-                f"Orientational order of the anions against temperature, {where}.",
-                paint_order,
-                width=3.7,
-                height=3.3,
-            ),
-        ]
+            )
+        )
+        if any(branch.share for branch in branches):
+            panels.append(
+                style.draw(
+                    f"order-sites-{name}",
+                    f"Fraction of {results.mobile} on each kind of site against temperature, "
+                    f"{where}.",
+                    paint_share,
+                    width=3.7,
+                    height=3.3,
+                )
+            )
+        for anion in anions:
+            of = f"-{anion}" if len(anions) > 1 else ""
+            panels.append(
+                style.draw(
+                    f"order-orientation-{name}{of}",
+                    f"Orientational order of the {text.formula(anion)} anions against temperature, "
+                    f"{where}."
+                    if of
+                    else f"Orientational order of the anions against temperature, {where}.",
+                    partial(_paint_order, branches=branches, anion=anion),
+                    width=3.7,
+                    height=3.3,
+                )
+            )
     kinds = site_kinds([branch.share for branch in results.of(HeatingFound).order])
+    found = results.of(HeatingFound).order
     rows: list[list[Value]] = [
         [
             b.functional,
@@ -137,12 +116,14 @@ def order(results: Results) -> Figure | None:
             b.branch,
             float(T),
             *(float(b.share[kind][i]) if kind in b.share else None for kind in kinds),
-            float(m),
-            float(o),
-            float(b.polar_order[i]) if b.polar_order is not None else None,
+            *(
+                float(values[i]) if values is not None else None
+                for o in b.orientations
+                for values in (o.memory, o.order, o.polar_order)
+            ),
         ]
-        for b in results.of(HeatingFound).order
-        for i, (T, m, o) in enumerate(zip(b.temperature_K, b.memory, b.order, strict=True))
+        for b in found
+        for i, T in enumerate(b.temperature_K)
     ]
     columns = (
         Column("functional"),
@@ -150,30 +131,96 @@ def order(results: Results) -> Figure | None:
         Column("branch"),
         Column("temperature", "K"),
         *(Column(f"share of {kind} sites") for kind in kinds),
-        Column("memory"),
-        Column("order"),
-        Column("heads against tails"),
+        *(
+            Column(f"{what} of {anion}" if len(anions) > 1 else what)
+            for anion in anions
+            for what in ("memory", "order", "heads against tails")
+        ),
     )
-    first = results.of(HeatingFound).order[0]
-    frames = " and ".join(
-        str(n) for n in dict.fromkeys(b.n_frames for b in results.of(HeatingFound).order)
+    first = found[0]
+    frames = " and ".join(str(n) for n in dict.fromkeys(b.n_frames for b in found))
+    counted = "".join(
+        f"{o.n_anions} {text.formula(o.anion) + ' ' if len(anions) > 1 else ''}anions, "
+        for o in first.orientations
     )
     caption = (
         "Red: heating; blue: cooling; the slowest ramps. Means over the same temperature bins as "
-        f"for the lattice; {first.n_atoms} atoms, {first.n_anions} anions, {frames} frames per "
-        f"run. Sites: every {results.mobile} belongs to the nearest hole between the anions' mean "
-        "centres or to the nearest window (a triangle of anions between two holes). Orientations "
-        "are compared with the cold start of heating. Memory is the mean cosine between the "
-        "direction of a vertex and its first direction. Order compares shapes by Legendre "
-        f"polynomials of order {first.l}: it is 1 for the first orientation and all equivalent by "
-        "symmetry, and 0 for random ones. If anions settle in a new orientation on cooling, "
-        "order stays low although they no longer rotate. If one vertex differs from the others, "
-        "heads against tails is the mean cosine between its direction and its first direction; "
-        "order does not distinguish heads from tails."
+        f"for the lattice; {first.n_atoms} atoms, {counted}{frames} frames per run."
+        f"{_of_sites(results, first)}{_of_orientations(first)}"
     )
     return Figure(
         "Order against temperature",
         caption,
         tuple(panels),
         Table("order", "Order against temperature", columns, rows),
+    )
+
+
+def _paint_order(axes: Axes, *, branches: list[OrderBranch], anion: str) -> None:
+    drawn = []
+    for branch in branches:
+        first = branch is branches[0]
+        found = next(each for each in branch.orientations if each.anion == anion)
+        drawn += [found.order, found.memory]
+        axes.plot(
+            branch.temperature_K,
+            found.order,
+            color=_COLORS[branch.branch],
+            label="order" if first else None,
+        )
+        axes.plot(
+            branch.temperature_K,
+            found.memory,
+            color=_COLORS[branch.branch],
+            ls=(0, (4, 2)),
+            lw=1.2,
+            label="memory" if first else None,
+        )
+        if found.polar_order is not None:
+            drawn.append(found.polar_order)
+            axes.plot(
+                branch.temperature_K,
+                found.polar_order,
+                color=_COLORS[branch.branch],
+                ls=":",
+                lw=1.2,
+                label="heads against tails" if first else None,
+            )
+    axes.axhline(0, color=style.MUTED, lw=0.7)
+    axes.set(
+        xlabel="temperature, K",
+        ylabel=f"orientation of {text.formula(anion)}",
+        title="orientations",
+        ylim=(min(-0.05, *(float(values.min()) - 0.03 for values in drawn)), 1.05),
+    )
+    axes.legend(loc="best")
+
+
+def _of_sites(results: Results, branch: OrderBranch) -> str:
+    """What a caption says of the sites; nothing where there are none."""
+    if not branch.between:
+        return ""
+    window = "anions" if branch.between == BETWEEN_ANIONS else "them"
+    return (
+        f" Sites: every {results.mobile} belongs to the nearest hole between "
+        f"{branch.between} or to the nearest window (a triangle of {window} between two holes)."
+    )
+
+
+def _of_orientations(branch: OrderBranch) -> str:
+    """What a caption says of the orientations; nothing where there are no molecules."""
+    if not branch.orientations:
+        return ""
+    orders = " and ".join(
+        f"{o.l} for {text.formula(o.anion)}" if len(branch.orientations) > 1 else str(o.l)
+        for o in branch.orientations
+    )
+    return (
+        " Orientations are compared with the cold start of heating. Memory is the mean cosine "
+        "between the direction of a vertex and its first direction. Order compares shapes by "
+        f"Legendre polynomials of order {orders}: it is 1 for the first orientation and all "
+        "equivalent by symmetry, and 0 for random ones. If anions settle in a new orientation on "
+        "cooling, order stays low although they no longer rotate. If one vertex differs from the "
+        "others, heads against tails is the mean cosine between its direction and its first "
+        "direction; order does not distinguish heads from tails."
     )

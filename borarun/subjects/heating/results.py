@@ -109,30 +109,45 @@ class LatticePoint:
 
 
 @dataclass(frozen=True)
+class Orientation:
+    """Orientations of one kind of anion on a ramp.
+
+    Attributes
+    ----------
+    memory, order : (n,) see `borarun.analysis.order`
+    polar_order : (n,) of the one vertex unlike the others; None where all are alike
+    l : of the order
+    """
+
+    anion: str
+    n_anions: int
+    memory: Array
+    order: Array
+    l: int  # noqa: E741
+    polar_order: Array | None = None
+
+
+@dataclass(frozen=True)
 class OrderBranch:
     """What disorders on a ramp of temperature.
 
     Attributes
     ----------
     temperature_K : (n,) means over temperature bins, as in `Branch`
+    between : what the sites lie between; empty where there are none
     share : kind of site -> (n,) share of the mobile ions
-    memory, order : (n,) of the anions' orientations, see `borarun.analysis.order`
-    polar_order : (n,) of the one vertex unlike the others; None where all are alike
-    l : of the order
+    orientations : of each kind of anion; none where there are no molecules
     """
 
     functional: str
     vacancies: int
     branch: str
     n_atoms: int
-    n_anions: int
     n_frames: int
     temperature_K: Array
+    between: str
     share: Mapping[str, Array]
-    memory: Array
-    order: Array
-    l: int  # noqa: E741
-    polar_order: Array | None = None
+    orientations: tuple[Orientation, ...]
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
             place = Cell(
                 text=text,
                 supercell=study.supercell,
-                mobile=study.material.mobile,
+                mobile=study.material.vacancy_ion,
                 vacancies=vacancies,
                 seed=seed,
             )

@@ -22,7 +22,7 @@ RENAMED = tuple(
 def _cutoff(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[Finding]:
     widths = {}
     for place, section in dynamics(study):
-        key = ".".join((*place, "supercell") if section.is_labelled else ("supercell",))
+        key = ".".join((*map(str, place), "supercell") if section.is_labelled else ("supercell",))
         widths[key] = smallest_width(start(study, phases), section.cell_of(study))
     name, cutoff_A = potential.cutoff
     small = [key for key, width in widths.items() if cutoff_A > width]

@@ -24,7 +24,7 @@ from borarun.report.measured import Array, Measured
 from borarun.report.results import Results
 from borarun.report.source import Source
 from borarun.report.thinning import thin, thin_log
-from borarun.report.trajectory import Trajectory
+from borarun.report.trajectory import Molecules, Trajectory
 from borarun.study import Study
 from borarun.subjects.diffusion.results import DiffusionFound, Transport
 from borarun.subjects.reorientation.results import AngleSeries, ReorientationFound, Rotation
@@ -38,8 +38,9 @@ def collect(study: Study, source: Source, results: Results) -> ReorientationFoun
 
 @dataclass(frozen=True)
 class Turns:
-    """What one run says of rotation."""
+    """What one run says of the rotation of one kind of anion."""
 
+    formula: str
     shape: tuple[int, int]
     interval_fs: float
     xi: Array
@@ -52,25 +53,28 @@ class Turns:
     series: tuple[AngleSeries, ...]
 
 
-def turns_of(run: Trajectory, n_series: int) -> Turns:
-    """What one run says of rotation, with the directions of ``n_series`` anions against time."""
-    vectors = run.vertex_vectors
+def turns_of(kind: Molecules, run: Trajectory, n_series: int) -> Turns:
+    """What one run says of the rotation of one kind of its anions, with the directions of
+    ``n_series`` of them against time.
+    """
+    vectors = kind.vertex_vectors
     drawn = thin(run.n_frames)
     directions = settled(vectors, max(round(rotation.MEMORY_FS / run.interval_fs), 1))
     theta, phi = rotation.angles(vectors[:n_series, 0][:, :, drawn])
     time_ps = drawn * run.interval_fs / FS_PER_PS
     return Turns(
+        formula=kind.formula,
         shape=(vectors.shape[0], vectors.shape[1]),
         interval_fs=run.interval_fs,
         xi=rotation.autocorrelation(vectors),
         xi_2=second_autocorrelation(vectors),
         deflection=rotation.deflection(vectors),
         rotations=rotation.full_rotations(rotation.rotation_matrices(vectors), run.interval_fs),
-        order=orientational_order(directions, run.start_vectors).order,
-        polar_order=polar_order(directions, run.start_vectors, run.head)
-        if run.head.any()
+        order=orientational_order(directions, kind.start_vectors).order,
+        polar_order=polar_order(directions, kind.start_vectors, kind.head)
+        if kind.head.any()
         else None,
-        mutual_order=mutual_order(directions, run.start_vectors),
+        mutual_order=mutual_order(directions, kind.start_vectors),
         series=tuple(
             AngleSeries(anion, time_ps, theta[anion], phi[anion]) for anion in range(len(theta))
         ),
@@ -78,7 +82,9 @@ def turns_of(run: Trajectory, n_series: int) -> Turns:
 
 
 def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
-    """Independent runs at one temperature and vacancy count, those of ``point``, together."""
+    """One kind of anion in independent runs at one temperature and vacancy count, those of
+    ``point``, together.
+    """
     first = turns[0]
     xi = np.concatenate([turn.xi[:, : point.n_origins] for turn in turns])
     lags = thin_log(max(point.n_origins // 2, 2))
@@ -93,6 +99,7 @@ def reorientation(point: Transport, turns: Sequence[Turns]) -> Rotation:
     drawn = thin(len(first.rotations.so_far))
     reorientations = float(np.mean([turn.rotations.reorientations.mean() for turn in turns]))
     return Rotation(
+        anion=first.formula,
         functional=point.functional,
         temperature_K=point.temperature_K,
         vacancies=point.vacancies,

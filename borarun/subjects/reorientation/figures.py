@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,34 @@ from borarun.report.results import Results
 from borarun.subjects.reorientation.results import ReorientationFound, Rotation
 
 
+@dataclass(frozen=True)
+class Shown:
+    """One kind of anion, as figures show it.
+
+    Attributes
+    ----------
+    points : its rotation
+    of : `` of PS₄`` where there are several kinds, for titles; else empty
+    suffix : the same for names of files, ``-PS4``
+    """
+
+    points: tuple[Rotation, ...]
+    of: str = ""
+    suffix: str = ""
+
+
+def shown(results: Results) -> list[Shown]:
+    """Each kind of anion."""
+    points = results.of(ReorientationFound).rotation
+    kinds = list(dict.fromkeys(p.anion for p in points))
+    if len(kinds) <= 1:
+        return [Shown(points)]
+    return [
+        Shown(tuple(p for p in points if p.anion == kind), f" of {text.formula(kind)}", f"-{kind}")
+        for kind in kinds
+    ]
+
+
 def _grouped(points: tuple[Rotation, ...]) -> dict[tuple[str, int], list[Rotation]]:
     groups: dict[tuple[str, int], list[Rotation]] = {}
     for point in sorted(points, key=lambda p: (p.functional, p.vacancies, p.temperature_K)):
@@ -22,9 +51,9 @@ def _grouped(points: tuple[Rotation, ...]) -> dict[tuple[str, int], list[Rotatio
     return groups
 
 
-def autocorrelation(results: Results) -> Figure | None:
+def autocorrelation(kind: Shown) -> Figure | None:
     """xi against lag, a panel a functional and vacancy count, a line a temperature."""
-    points = results.of(ReorientationFound).rotation
+    points = kind.points
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
@@ -69,7 +98,9 @@ def autocorrelation(results: Results) -> Figure | None:
             f"Angular autocorrelation of the anions against lag, {functional}, "
             f"{text.count(vacancies, 'vacancy')}, one line for each temperature."
         )
-        panels.append(style.draw(f"autocorrelation-{functional}-{vacancies}", alt, paint))
+        panels.append(
+            style.draw(f"autocorrelation-{functional}-{vacancies}{kind.suffix}", alt, paint)
+        )
     rows: list[list[Value]] = [
         [p.functional, p.vacancies, p.temperature_K, float(lag), float(xi)]
         for p in points
@@ -92,18 +123,18 @@ def autocorrelation(results: Results) -> Figure | None:
         "1, one that rotates falls to 0."
     )
     return Figure(
-        "Angular autocorrelation",
+        f"Angular autocorrelation{kind.of}",
         caption,
         tuple(panels),
-        Table("autocorrelation", "Angular autocorrelation", columns, rows),
+        Table(f"autocorrelation{kind.suffix}", f"Angular autocorrelation{kind.of}", columns, rows),
     )
 
 
-def deflections(results: Results) -> Figure | None:
+def deflections(kind: Shown) -> Figure | None:
     """Distribution of the angle between a vertex and its mean direction, a panel a functional and
     vacancy count, a line a temperature.
     """
-    points = results.of(ReorientationFound).rotation
+    points = kind.points
     if not points:
         return None
     colors = style.by_temperature(p.temperature_K for p in points)
@@ -137,7 +168,9 @@ def deflections(results: Results) -> Figure | None:
             f"Distribution of the deflection of vertices, {functional}, "
             f"{text.count(vacancies, 'vacancy')}, one line for each temperature."
         )
-        panels.append(style.draw(f"deflection-{functional}-{vacancies}", alt, paint, height=3.3))
+        panels.append(
+            style.draw(f"deflection-{functional}-{vacancies}{kind.suffix}", alt, paint, height=3.3)
+        )
     rows: list[list[Value]] = [
         [p.functional, p.vacancies, p.temperature_K, float(low), float(high), float(share)]
         for p in points
@@ -159,24 +192,24 @@ def deflections(results: Results) -> Figure | None:
     caption = (
         "Deflection of the vertices from their mean directions over the run, all anions, "
         "vertices and frames. Libration is one narrow peak that widens with temperature; a tail "
-        "or a second peak beyond 60° comes from anions that changed their orientation."
+        "or a second peak at a large angle comes from anions that changed their orientation."
     )
     return Figure(
-        "Deflection of vertices",
+        f"Deflection of vertices{kind.of}",
         caption,
         tuple(panels),
-        Table("deflection", "Deflection of vertices", columns, rows),
+        Table(f"deflection{kind.suffix}", f"Deflection of vertices{kind.of}", columns, rows),
     )
 
 
-def by_vacancies(results: Results) -> Figure | None:
+def by_vacancies(kind: Shown) -> Figure | None:
     """xi and full rotations at one temperature, a line a vacancy count: the highest temperature
     that most vacancy counts have, where several have it.
     """
     panels: list[style.Panel] = []
     rows: list[list[Value]] = []
-    for functional in dict.fromkeys(p.functional for p in results.of(ReorientationFound).rotation):
-        own = [p for p in results.of(ReorientationFound).rotation if p.functional == functional]
+    for functional in dict.fromkeys(p.functional for p in kind.points):
+        own = [p for p in kind.points if p.functional == functional]
         count = Counter(p.temperature_K for p in own)
         temperature_K = max(count, key=lambda T: (count[T], T))
         if count[temperature_K] < 2:
@@ -230,12 +263,12 @@ def by_vacancies(results: Results) -> Figure | None:
 
         panels += [
             style.draw(
-                f"xi-vacancies-{functional}",
+                f"xi-vacancies-{functional}{kind.suffix}",
                 f"Angular autocorrelation at {where}, one line for each number of vacancies.",
                 paint_xi,
             ),
             style.draw(
-                f"turns-{functional}",
+                f"turns-{functional}{kind.suffix}",
                 f"Full rotations of all anions against time at {where}, one line for each "
                 "number of vacancies.",
                 paint_turns,
@@ -274,22 +307,23 @@ def by_vacancies(results: Results) -> Figure | None:
         "highest that was run for most numbers of vacancies."
     )
     return Figure(
-        "Reorientation against vacancies",
+        f"Reorientation against vacancies{kind.of}",
         caption,
         tuple(panels),
-        Table("rotation_vacancies", "Reorientation against vacancies", columns, rows),
+        Table(
+            f"rotation_vacancies{kind.suffix}",
+            f"Reorientation against vacancies{kind.of}",
+            columns,
+            rows,
+        ),
     )
 
 
-def angles(results: Results) -> Figure | None:
+def angles(kind: Shown) -> Figure | None:
     """theta and phi of one vertex of some anions against time, at the highest temperature of each
     vacancy count.
     """
-    hottest = [
-        group[-1]
-        for group in _grouped(results.of(ReorientationFound).rotation).values()
-        if group[-1].series
-    ]
+    hottest = [group[-1] for group in _grouped(kind.points).values() if group[-1].series]
     if not hottest:
         return None
     panels = []
@@ -322,7 +356,9 @@ def angles(results: Results) -> Figure | None:
 
             alt = f"Angle {name} of one vertex of {len(p.series)} anions against time, {where}."
             panels.append(
-                style.draw(f"{name}-{p.functional}-{p.vacancies}", alt, paint, height=3.1)
+                style.draw(
+                    f"{name}-{p.functional}-{p.vacancies}{kind.suffix}", alt, paint, height=3.1
+                )
             )
     rows: list[list[Value]] = [
         [
@@ -334,7 +370,7 @@ def angles(results: Results) -> Figure | None:
             float(theta),
             float(phi),
         ]
-        for p in results.of(ReorientationFound).rotation
+        for p in kind.points
         for s in p.series
         for t, theta, phi in zip(s.time_ps, s.theta_deg, s.phi_deg, strict=True)
     ]
@@ -353,10 +389,10 @@ def angles(results: Results) -> Figure | None:
         "vacancies. Jumps between ±180° in φ are not plotted. The CSV file has all temperatures."
     )
     return Figure(
-        "Direction of single vertices",
+        f"Direction of single vertices{kind.of}",
         caption,
         tuple(panels),
-        Table("angles", "Direction of single vertices", columns, rows),
+        Table(f"angles{kind.suffix}", f"Direction of single vertices{kind.of}", columns, rows),
     )
 
 

@@ -19,10 +19,11 @@ class AngleSeries:
 
 @dataclass(frozen=True)
 class Rotation:
-    """Reorientation of the anions at one temperature and vacancy count.
+    """Reorientation of one kind of anion at one temperature and vacancy count.
 
     Attributes
     ----------
+    anion : its formula
     lag_ps, xi : (n,) angular autocorrelation <r(t).r(0)> over all anions, vertices and time origins
     relaxation_ps : lag at which xi has fallen to 1/e; None where it did not within the run, and
         ``relaxation`` says so
@@ -43,6 +44,7 @@ class Rotation:
     full_rotations_per_anion_ns : whole turns an anion and ns
     """
 
+    anion: str
     functional: str
     temperature_K: float
     vacancies: int
@@ -78,7 +80,7 @@ class ReorientationFound:
 
     Attributes
     ----------
-    rotation : each temperature and vacancy count
+    rotation : each kind of anion, temperature and vacancy count
     """
 
     rotation: tuple[Rotation, ...] = ()

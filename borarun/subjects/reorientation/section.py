@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from borarun.dynamics import Finding, Phases, is_single_atom
+from borarun.dynamics import Finding, Phases
 from borarun.messages import Section
 from borarun.protocol import Header
 from borarun.renamed import Renamed
@@ -23,11 +23,11 @@ class Reorientation(Section):
 
 
 def _turning(study: Header, section: Reorientation, phases: Phases) -> Iterator[Finding]:
-    if is_single_atom(study.material.anion):
+    if not study.material.anions:
         yield (
             ("reorientation",),
-            f"needs anions with several atoms: nothing rotates in {study.material.anion}. "
-            "Remove this section.",
+            "needs molecular anions, which rotate; material.anions names none. Remove this "
+            "section, or name the anions.",
         )
 
 

@@ -22,14 +22,24 @@ from borarun.subjects.reorientation.results import ReorientationFound, Rotation
 
 def sections(results: Results) -> list[Section]:
     gaps = results.missing("diffusion")
-    intro = f"Rotation of the {text.formula(results.anion)} anions in the same runs."
+    intro = f"Rotation of the {text.anions(results.anions)} in the same runs."
+    kinds = reorientation_figures.shown(results)
     blocks = present(
         gaps,
-        ("Angular autocorrelation", reorientation_figures.autocorrelation(results)),
-        *optional(reorientation_figures.by_vacancies(results)),
+        *(
+            (f"Angular autocorrelation{kind.of}", reorientation_figures.autocorrelation(kind))
+            for kind in kinds
+        ),
+        *(each for kind in kinds for each in optional(reorientation_figures.by_vacancies(kind))),
         ("Deflection and full rotations", reorientation_tables.rotations(results)),
-        ("Distribution of deflections", reorientation_figures.deflections(results)),
-        ("Direction of single vertices", reorientation_figures.angles(results)),
+        *(
+            (f"Distribution of deflections{kind.of}", reorientation_figures.deflections(kind))
+            for kind in kinds
+        ),
+        *(
+            (f"Direction of single vertices{kind.of}", reorientation_figures.angles(kind))
+            for kind in kinds
+        ),
     )
     return [Section("reorientation", "Reorientation of the anions", intro, blocks)]
 
@@ -44,16 +54,22 @@ def _deflection(results: Results) -> Card:
         return Card("Largest deflection of an anion", text.NOTHING, "", "not computed yet", [])
     p = max(
         results.of(ReorientationFound).rotation,
-        key=lambda p: (p.functional == results.main_functional, -p.vacancies, p.temperature_K),
+        key=lambda p: (
+            p.functional == results.main_functional,
+            -p.vacancies,
+            p.temperature_K,
+            p.deflection_deg,
+        ),
     )
+    which = f"{text.formula(p.anion)}, " if len(results.anions) > 1 else ""
     turns = (
         "no full rotation"
         if p.full_rotations == 0
         else f"{text.number(p.full_rotations_per_anion_ns, 3)} full rotations per anion and ns"
     )
     content = (
-        f"{text.kelvin(p.temperature_K)}, {p.functional}, {text.count(p.vacancies, 'vacancy')}; "
-        f"{turns}"
+        f"{which}{text.kelvin(p.temperature_K)}, {p.functional}, "
+        f"{text.count(p.vacancies, 'vacancy')}; {turns}"
     )
     paper = results.published.find("largest_deflection", temperature_K=700)
     beside = (

@@ -15,9 +15,11 @@ def rotations(results: Results) -> Table | None:
     """Largest deflections and full rotations."""
     if not results.of(ReorientationFound).rotation:
         return None
+    several = len(results.anions) > 1
     rows: list[list[Value]] = [
         [
             f"{text.OURS}, {p.functional}",
+            *([text.formula(p.anion)] if several else []),
             p.vacancies,
             p.temperature_K,
             text.duration(p.time_ps),
@@ -37,7 +39,12 @@ def rotations(results: Results) -> Table | None:
         ]
         for p in sorted(
             results.of(ReorientationFound).rotation,
-            key=lambda p: (p.functional, p.vacancies, p.temperature_K),
+            key=lambda p: (
+                results.anions.index(p.anion),
+                p.functional,
+                p.vacancies,
+                p.temperature_K,
+            ),
         )
     ]
     for p in (
@@ -47,6 +54,7 @@ def rotations(results: Results) -> Table | None:
         turning = p.quantity == "full_rotations"
         row: list[Value] = [
             f"paper, {p.functional}",
+            *([""] if several else []),
             p.vacancies,
             p.temperature_K,
             "1 ns",
@@ -65,6 +73,7 @@ def rotations(results: Results) -> Table | None:
         rows.append(row)
     columns = (
         Column("source"),
+        *([Column("anion")] if several else []),
         Column("vacancies"),
         Column("temperature", "K"),
         Column("length"),

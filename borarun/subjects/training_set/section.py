@@ -15,7 +15,6 @@ from borarun.dynamics import (
     Place,
     RunsDynamics,
     Sampled,
-    is_single_atom,
 )
 from borarun.engines.potential.training import HoldOut
 from borarun.engines.reference.base import ReferenceSection
@@ -174,10 +173,10 @@ def _functionals(study: Header, section: TrainingSet, phases: Phases) -> Iterato
 
 
 def _strained(study: Header, section: TrainingSet, phases: Phases) -> Iterator[Finding]:
-    if section.strained_bonds and is_single_atom(study.material.anion):
+    if section.strained_bonds and not study.material.anions:
         yield (
             ("training_set", "strained_bonds"),
-            f"needs anions with several atoms: {study.material.anion} has no bond (got "
+            "needs molecular anions, whose bonds are strained; material.anions names none (got "
             f"{section.strained_bonds}). Set 0.",
         )
 

@@ -95,7 +95,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                         "cell": Cell(
                             text=own_text,
                             supercell=aimd.supercell,
-                            mobile=study.material.mobile,
+                            mobile=study.material.vacancy_ion,
                             vacancies=vacancies,
                             seed=seed,
                         ),
@@ -202,8 +202,8 @@ def _contacts(
                 "contacts": Contacts(
                     number=section.contacts,
                     strained=section.strained_bonds,
-                    anion=study.material.anion,
-                    mobile=study.material.mobile,
+                    anion=" ".join(study.material.anions),
+                    mobile=" ".join(study.material.ions),
                     seed=derive_seed(study.seed, NAME, functional, "contacts"),
                 ),
             },

@@ -24,7 +24,7 @@ material:
   formula: Li2B12H12
   phases: {Pa-3: structures/Li2B12H12-Pa-3.cif, again: structures/again.xyz}
   mobile: Li
-  anion: B12H12
+  anions: B12H12
 functionals: [PBE, PBE-D3]
 reference: {engine: sevennet, labels_per_task: 10}
 relax: {ground_state: Pa-3, measured_lattice_A: {Pa-3: [9.577, 9.577, 9.577]}}

@@ -13,7 +13,7 @@ from borarun.study import load_study
 STUDY = """\
 borarun: 1
 name: test
-material: {formula: Li2B12H12, phases: {Pa-3: Pa-3.cif}, mobile: Li, anion: B12H12}
+material: {formula: Li2B12H12, phases: {Pa-3: Pa-3.cif}, mobile: Li, anions: B12H12}
 functionals: [PBE-D3]
 supercell: [1, 1, 1]
 reference: {engine: bundled}

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
-from ase.data import chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols
 
 from borarun.analysis import density, jumps, lattice, occupancy, van_hove
 from borarun.analysis.diffusion import Diffusivity
 from borarun.analysis.rdf import Radial, first_shell, radial_distribution
 from borarun.analysis.sites import Sites, census, find_sites
+from borarun.report.holes import Holes, find_holes
 from borarun.report.measured import Array, Measured
 from borarun.report.trajectory import Trajectory
 from borarun.report.unit_cell import DensityMap
 from borarun.study import Study
 from borarun.subjects.diffusion.structure.results import JumpPath, LocalStructure, Pairs, Stay
 from borarun.units import FS_PER_NS, FS_PER_PS
+
+NO_SITES = Sites(np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, "U11"))
 
 SMOOTHED_A = 0.25
 """Standard deviation of the Gaussian that a density is drawn with, angstrom: about the amplitude of
@@ -42,6 +45,7 @@ class Places:
     n_mobile: int
     n_frames: int
     interval_fs: float
+    holes: Holes | None
     sites: Sites
     share: Mapping[str, Array]
     residence: tuple[occupancy.Residence, ...]
@@ -57,18 +61,22 @@ class Places:
 
 
 def places(study: Study, run: Trajectory) -> Places:
-    """Everything about one run with intact anions."""
-    centres = run.centres.mean(axis=2)
-    sites = find_sites(centres, run.mean_cell)
-    settled = occupancy.settled(
-        occupancy.nearest_site(run.ions, sites, run.mean_cell), run.interval_fs
+    """Everything about one run whose framework holds."""
+    holes = find_holes(run, negative=study.material.charge(study.material.ions[0]) < 0)
+    sites = holes.sites if holes is not None else NO_SITES
+    settled = (
+        occupancy.settled(occupancy.nearest_site(run.ions, sites, run.mean_cell), run.interval_fs)
+        if holes is not None
+        else np.zeros((0, run.n_frames), np.int32)
     )
+    corner = holes.points[0] if holes is not None else _corner(run)
     lag = max(run.n_frames // CAME_PART, 1)
     return Places(
         n_atoms=len(run.numbers),
         n_mobile=len(run.ions),
         n_frames=run.n_frames,
         interval_fs=run.interval_fs,
+        holes=holes,
         sites=sites,
         share=occupancy.fractions(settled, sites),
         residence=occupancy.residence(settled, sites, run.interval_fs),
@@ -79,43 +87,56 @@ def places(study: Study, run: Trajectory) -> Places:
         came=van_hove.self_part(run.ions, lag, CAME_EDGES_A),
         non_gaussian=van_hove.non_gaussian(run.ions, lag),
         pairs=_pairs(study, run),
-        density=density.fold(run.ions, run.mean_cell, study.supercell, centres[0]),
-        marks=_marks(study, centres, run.mean_cell),
+        density=density.fold(run.ions, run.mean_cell, study.supercell, corner),
+        marks=_marks(study, holes, run.mean_cell) if holes is not None else {},
     )
 
 
 def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
     """Mobile ions with each other, with each element of the anions and with their centres; the
-    centres with each other.
+    centres of each kind with each other; mobile ions with each other element of the framework.
     """
     drawn = run.drawn
     cell = run.cell[drawn]
     to_cell = np.linalg.inv(run.mean_cell) @ cell  # centres were found in the mean cell
 
     ions = run.drawn_positions[run.mobile]
-    centres = np.einsum("aif,fij->ajf", run.centres[:, :, drawn], to_cell)
     still_ions = np.einsum("aif,fij->ajf", run.ions[:, :, drawn].astype(float), to_cell)
-    mobile, anion = study.material.mobile, study.material.anion
-    members = run.numbers[run.anions[0]]
+    mobile = study.material.ions[0]
     found = {f"{mobile}–{mobile}": radial_distribution(ions, None, cell)} if len(ions) > 1 else {}
-    for number in sorted(set(members.tolist()), reverse=True):
-        atoms = run.anions[:, members == number].ravel()
+    rest = [
+        *dict.fromkeys(
+            number
+            for kind in run.anions
+            for number in sorted(set(run.numbers[kind.members[0]].tolist()), reverse=True)
+        ),
+        *(atomic_numbers[element] for element in run.single),
+    ]
+    for number in dict.fromkeys(rest):
         found[f"{mobile}–{chemical_symbols[number]}"] = radial_distribution(
-            ions, run.drawn_positions[atoms], cell
+            ions, run.drawn_positions[(run.numbers == number) & ~run.mobile], cell
         )
-    found[f"{mobile}–{anion}"] = radial_distribution(still_ions, centres, cell)
-    if len(centres) > 1:
-        found[f"{anion}–{anion}"] = radial_distribution(centres, None, cell)
+    for kind in run.anions:
+        centres = np.einsum("aif,fij->ajf", kind.centres[:, :, drawn], to_cell)
+        found[f"{mobile}–{kind.formula}"] = radial_distribution(still_ions, centres, cell)
+        if len(centres) > 1:
+            found[f"{kind.formula}–{kind.formula}"] = radial_distribution(centres, None, cell)
     return found
 
 
-def _marks(study: Study, centres: Array, cell: Array) -> dict[str, Array]:
-    """Anions and sites in the mean unit cell whose corner is the first anion."""
+def _corner(run: Trajectory) -> Array:
+    """(3,) angstrom, mean position of something of the framework."""
+    parts = [*(kind.centres for kind in run.anions), *run.single.values()]
+    return np.asarray(parts[0][0].mean(axis=1))
+
+
+def _marks(study: Study, holes: Holes, cell: Array) -> dict[str, Array]:
+    """Sites, and what they lie between, in the mean unit cell whose corner is the first of it."""
     unit = cell / np.asarray(study.supercell, float)[:, None]
-    anions = density.unit_cell_places(centres, cell, study.supercell, centres[0])
-    sites = find_sites(anions, unit)
+    points = density.unit_cell_places(holes.points, cell, study.supercell, holes.points[0])
+    sites = find_sites(points, unit)
     return {
-        "anion": anions @ np.linalg.inv(unit),
+        holes.mark: points @ np.linalg.inv(unit),
         **{kind: sites.scaled[sites.of(kind)] for kind in census(sites)},
     }
 
@@ -151,6 +172,7 @@ def local_structure(
         n_pair_frames=sum(next(iter(run.pairs.values())).n_frames for run in runs),
         time_ps=(first.n_frames - 1) * first.interval_fs / FS_PER_PS,
         interval_fs=first.interval_fs,
+        between=first.holes.between if first.holes is not None else "",
         sites=census(first.sites),
         share={
             kind: _share([run.share.get(kind, np.zeros(run.n_frames)) for run in runs])
@@ -278,6 +300,7 @@ def _density(runs: Sequence[Places]) -> DensityMap:
         total=raw.total,
         voxel_A=float(np.max(np.linalg.norm(raw.cell, axis=1) / raw.values.shape)),
         smoothed_A=SMOOTHED_A,
+        mark=first.holes.mark if first.holes is not None else "",
         sites=first.marks,
         values=drawn.values,
     )

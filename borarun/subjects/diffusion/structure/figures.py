@@ -24,7 +24,7 @@ LINES = {
     OCTAHEDRAL: (0, (1, 1.4)),
     OTHER: (0, (6, 2, 1, 2)),
 }
-_MARKS = {"anion": "o", TETRAHEDRAL: "D", WINDOW: "^", OCTAHEDRAL: "s", OTHER: "x"}
+_MARKS = {TETRAHEDRAL: "D", WINDOW: "^", OCTAHEDRAL: "s", OTHER: "x"}
 _IN_PLANE_A = 0.3
 """Sites and anions nearer to the plane of a section than this are marked in it, angstrom."""
 
@@ -38,11 +38,12 @@ def shares(results: Results) -> Figure | None:
     """Share of the ions on tetrahedral sites against time: one panel a functional and vacancy
     count, one line for each temperature.
     """
-    if not results.of(DiffusionFound).local:
+    local = [p for p in results.of(DiffusionFound).local if p.sites]
+    if not local:
         return None
-    colors = style.by_temperature(p.temperature_K for p in results.of(DiffusionFound).local)
+    colors = style.by_temperature(p.temperature_K for p in local)
     panels = []
-    for (functional, vacancies), group in _grouped(results.of(DiffusionFound).local).items():
+    for (functional, vacancies), group in _grouped(local).items():
         where = f"{functional}, {text.count(vacancies, 'vacancy')}"
 
         def paint(axes: Axes, group: list[LocalStructure] = group, where: str = where) -> None:
@@ -72,7 +73,7 @@ def shares(results: Results) -> Figure | None:
             "one line for each temperature."
         )
         panels.append(style.draw(f"sites-{functional}-{vacancies}", alt, paint, height=3.1))
-    kinds = site_kinds([p.share_series for p in results.of(DiffusionFound).local])
+    kinds = site_kinds([p.share_series for p in local])
     rows: list[list[Value]] = [
         [
             p.functional,
@@ -81,7 +82,7 @@ def shares(results: Results) -> Figure | None:
             float(t),
             *(float(p.share_series[kind][i]) if kind in p.share_series else None for kind in kinds),
         ]
-        for p in results.of(DiffusionFound).local
+        for p in local
         for i, t in enumerate(p.share_time_ps)
     ]
     columns = (
@@ -91,7 +92,7 @@ def shares(results: Results) -> Figure | None:
         Column("time", "ps"),
         *(Column(f"share of {kind} sites") for kind in kinds),
     )
-    first = results.of(DiffusionFound).local[0]
+    first = local[0]
     caption = (
         f"Means over {len(first.share_time_ps)} blocks of time of the first run at each "
         "temperature; labels are at the mean of all runs. An ion counts as on a site if this "
@@ -239,8 +240,8 @@ def pairs(results: Results) -> Figure | None:
         "g(r) is the density of the second species at distance r from one of the first, divided "
         f"by its mean density. Pairs are counted in the cell of each frame: {first.n_pair_frames} "
         f"frames of {first.n_atoms} atoms, bins of {STEP_A:g} Å, up to half the smallest width of "
-        f"the cell ({reach:.1f} Å), the limit of the minimum image convention. The position of an "
-        "anion is its centre of mass."
+        f"the cell ({reach:.1f} Å), the limit of the minimum image convention."
+        + (" The position of an anion is its centre of mass." if results.anions else "")
         + (
             f" No {text.listed(hidden)} distance is within this range: a larger supercell "
             "is needed."
@@ -314,11 +315,10 @@ def densities(results: Results) -> Figure | None:
     ][0]
     caption = (
         f"All {first.n_frames} frames of {first.n_atoms} atoms, folded into the mean unit cell "
-        f"with an anion at its corner ({first.density.total:.3g} {results.mobile} in it), on a "
-        f"grid of {first.density.voxel_A:.2f} Å, smoothed by a Gaussian of "
+        f"with {_corner(first.density)} at its corner ({first.density.total:.3g} {results.mobile} "
+        f"in it), on a grid of {first.density.voxel_A:.2f} Å, smoothed by a Gaussian of "
         f"{first.density.smoothed_A:g} Å. Projection along c; section: the plane that a + b and c "
-        "span. Circles are centres of anions, diamonds tetrahedral sites, triangles windows, "
-        "squares octahedral sites, in or near the plane. Maps of one kind share one scale. No "
+        f"span.{_key(first)} Maps of one kind share one scale. No "
         "symmetry is imposed: differences between equivalent sites show incomplete sampling."
     )
     return Figure(
@@ -326,6 +326,21 @@ def densities(results: Results) -> Figure | None:
         caption,
         tuple(panels),
         Table("density", f"Density of {results.mobile}", columns, rows),
+    )
+
+
+def _corner(density: DensityMap) -> str:
+    return "an anion" if density.mark == "anion" else "an atom of the framework"
+
+
+def _key(local: LocalStructure) -> str:
+    """What the marks in a map mean; nothing where there are none."""
+    if not local.density.mark:
+        return ""
+    points = "centres of anions" if local.density.mark == "anion" else local.between
+    return (
+        f" Circles are {points}, diamonds tetrahedral sites, triangles windows, squares "
+        "octahedral sites, in or near the plane."
     )
 
 
@@ -344,7 +359,7 @@ def _map(axes: Axes, density: DensityMap, values: Array, name: str, top: float, 
     )
     for kind, scaled in density.sites.items():
         if name == "projection":
-            if kind != "anion":
+            if kind != density.mark:
                 continue
             drawn = scaled[:, :2]
         else:
@@ -354,11 +369,11 @@ def _map(axes: Axes, density: DensityMap, values: Array, name: str, top: float, 
         axes.plot(
             x,
             y,
-            _MARKS[kind],
+            _MARKS.get(kind, "o"),
             mfc="none",
             mec=style.INK,
             mew=0.9,
-            ms=9 if kind == "anion" else 5,
+            ms=9 if kind == density.mark else 5,
             ls="none",
             clip_on=False,
         )

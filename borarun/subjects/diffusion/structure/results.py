@@ -67,6 +67,7 @@ class LocalStructure:
     Attributes
     ----------
     n_frames, n_pair_frames : frames of all runs, and those of them that pairs were counted in
+    between : what the sites lie between; empty where there are none
     sites : kind -> sites in the supercell
     share : kind -> share of the ions that are nearest to such a site
     share_time_ps, share_series : (n,) and kind -> (n,) the same against time, in the first run
@@ -91,6 +92,7 @@ class LocalStructure:
     n_pair_frames: int
     time_ps: float
     interval_fs: float
+    between: str
     sites: Mapping[str, int]
     share: Mapping[str, Measured]
     share_time_ps: Array

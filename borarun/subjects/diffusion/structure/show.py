@@ -11,10 +11,11 @@ from borarun.report.results import Results
 
 def chapter(results: Results, blocks: Sequence[Block]) -> Section:
     """The section of the page that all who look at structure share."""
+    oriented = f" how the {text.anions(results.anions)} are oriented," if results.anions else ""
+    intact = "with intact anions" if results.anions else "whose framework holds"
     intro = (
-        f"The disorder: which sites {results.mobile} occupies, how the "
-        f"{text.formula(results.anion)} anions are oriented, and which neighbours the "
-        "atoms have. From the frames of the ramps and of the runs at constant "
-        "temperature with intact anions."
+        f"The disorder: which sites {results.mobile} occupies,{oriented} and which neighbours the "
+        "atoms have. From the frames of the ramps and of the runs at constant temperature "
+        f"{intact}."
     )
     return Section("structure", "Structure", intro, blocks, late=True)

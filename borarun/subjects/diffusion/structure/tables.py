@@ -12,11 +12,12 @@ from borarun.subjects.diffusion.structure.results import Stay
 
 def sites(results: Results) -> Table | None:
     """Shares of the sites, hops and residence times."""
-    if not results.of(DiffusionFound).local:
+    local = [p for p in results.of(DiffusionFound).local if p.sites]
+    if not local:
         return None
-    kinds = list(dict.fromkeys(kind for p in results.of(DiffusionFound).local for kind in p.sites))
+    kinds = list(dict.fromkeys(kind for p in local for kind in p.sites))
     rows: list[list[Value]] = []
-    for p in results.of(DiffusionFound).local:
+    for p in local:
         stays = {stay.kind: stay for stay in p.stays}
         rows.append(
             [
@@ -40,7 +41,7 @@ def sites(results: Results) -> Table | None:
         Column("hops per ion", "1/ns", 3),
         *(Column(f"residence time, {kind}", "ps") for kind in kinds),
     )
-    first = results.of(DiffusionFound).local[0]
+    first = local[0]
     present = text.listed(
         [
             f"{n} {kind if kind != 'window' or n == 1 else 'windows'}"
@@ -48,7 +49,7 @@ def sites(results: Results) -> Table | None:
         ]
     )
     caption = (
-        f"Sites follow from the anions' mean centres: {present} in this supercell. Fractions of "
+        f"Sites follow from {first.between}: {present} in this supercell. Fractions of "
         "ions have 95 % intervals from ten blocks of time in each run. A hop is a change of site "
         f"(windows count as sites) that lasts {SETTLE_FS:g} fs (or one frame). The residence time "
         "is the time on sites of one kind divided by the number of departures from them, with "

@@ -434,3 +434,22 @@ def test_the_tutorial_shows_the_quickstart() -> None:
     assert sections == {
         key: value for key, value in quickstart.items() if key not in ("borarun", "name", "seed")
     }
+
+
+def test_the_tests_that_accidents_names_exist() -> None:
+    sources = {
+        str(path.relative_to(ROOT / "tests")): path.read_text()
+        for path in (ROOT / "tests").rglob("test_*.py")
+    }
+    rows = re.findall(r"^\|.*\| (.*) \|$", (ROOT / "docs/accidents.md").read_text(), re.MULTILINE)
+    named = [span for row in rows for span in re.findall(r"`([^`]+)`", row)]
+    assert len(named) > 90
+    for span in named:
+        file, _, function = re.sub(r"\[\w+\]$", "", span).rpartition("::")
+        if function.endswith(".py"):
+            file, function = function, ""
+        assert not file or file in sources, span
+        places = [file] if file else list(sources)
+        assert any(f"def {function}" in sources[place] for place in places), span
+        for case in re.findall(r"\[(\w+)\]$", span):
+            assert any(case in sources[place] for place in places), span

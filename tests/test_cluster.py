@@ -188,7 +188,7 @@ def kill_a_worker(run: Run) -> None:
     program = next(
         process
         for process in run.left()
-        if any("borarun.engines" in word for word in process.cmdline())
+        if any("borarun.engines" in word for word in _words(process))
     )
     worker = program.parent()
     assert worker is not None
@@ -200,7 +200,7 @@ def kill_a_program(run: Run) -> None:
     next(
         process
         for process in run.left()
-        if any("borarun.engines" in word for word in process.cmdline())
+        if any("borarun.engines" in word for word in _words(process))
     ).kill()
 
 
@@ -214,12 +214,20 @@ def kill_the_interchange(run: Run) -> None:
     found = [
         process
         for process in psutil.process_iter()
-        if "HTEX interchange" in " ".join(process.cmdline())
+        if "HTEX interchange" in " ".join(_words(process))
         and Path(process.cwd()).is_relative_to(run.folder)
     ]
     assert found
     for process in found:
         process.kill()
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """Its command line; of one that ends while it is looked at, nothing."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def _is_pool(process: psutil.Process) -> bool:

@@ -68,18 +68,18 @@ def test_a_pickle_from_a_peer_without_keys_is_not_read(
     """The same peer and pickle run on a driver that asks for no keys, so the attack is a real
     one.
     """
-    if not encrypted:
-        start = workers.started_by
+    start, made = workers.started_by, []
 
-        def open_to_all(*arguments: Any) -> Any:
-            made = start(*arguments)
-            made.encrypted = False
-            return made
+    def started(*arguments: Any) -> Any:
+        made.append(start(*arguments))
+        made[-1].encrypted = encrypted
+        return made[-1]
 
-        monkeypatch.setattr(workers, "started_by", open_to_all)
+    monkeypatch.setattr(workers, "started_by", started)
     before = _ports(psutil.Process())
     run = Workers(Places.of(tmp_path, "x"), default_site())
     context = zmq.Context()
+    peers: list[zmq.Socket[bytes]] = []  # open until the end, as an attacker's are
     touched = tmp_path / "touched"
     try:
         run._start()
@@ -87,7 +87,7 @@ def test_a_pickle_from_a_peer_without_keys_is_not_read(
         assert len(ports) >= DRIVER + INTERCHANGE
         for port in ports:
             for kind in (zmq.DEALER, zmq.REQ, zmq.PAIR):
-                peer = context.socket(kind)
+                peers.append(peer := context.socket(kind))
                 peer.linger = 0
                 peer.sndtimeo = 1000
                 peer.connect(f"tcp://127.0.0.1:{port}")
@@ -101,6 +101,8 @@ def test_a_pickle_from_a_peer_without_keys_is_not_read(
     finally:
         context.destroy(linger=0)
         run.stop()
+        for executor in made:  # what the pickle broke does not close it
+            executor.incoming_q.zmq_context.destroy(linger=0)
         del run
         gc.collect()
 

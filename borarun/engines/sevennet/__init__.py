@@ -1,1 +1,0 @@
-"""SevenNet-0 as reference."""

@@ -26,8 +26,8 @@ import numpy as np
 from ase import Atoms
 
 from borarun.engines.base import Engine
+from borarun.engines.pretrained.engine import ENGINES
 from borarun.engines.quantum_espresso import engine as quantum_espresso
-from borarun.engines.sevennet import engine as sevennet
 from borarun.frames import Frames
 from borarun.structure import find_anions, whole_anions
 from borarun.structure_files import read_structure
@@ -155,6 +155,7 @@ def main() -> None:
             f"{functional}, {', '.join(names)}: {taken} of one core (Gamma point, "
             f"{arguments.ecutwfc:g}/{arguments.ecutrho:g} Ry)."
         )
+    sevennet = ENGINES["sevennet"]
     ours = sevennet.Settings(operation="label", functional="PBE-D3")
     found["SevenNet-0 + D3"] = label(
         sevennet, ours, sevennet.Program(), arguments.directory / "sevennet", chosen

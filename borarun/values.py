@@ -124,12 +124,14 @@ Functional = Literal[
     "PBE",
     "PBE-D3",
     "PBE-D3-zero",
+    "PBEsol",
     "rev-vdW-DF2",
     "vdW-DF2",
     "optB86b-vdW",
     "optB88-vdW",
     "optPBE-vdW",
     "SCAN+rVV10",
+    "r2SCAN",
     "r2SCAN+rVV10",
 ]
 """``PBE-D3`` is D3 with Becke-Johnson damping, ``PBE-D3-zero`` with zero damping."""

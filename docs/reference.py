@@ -165,7 +165,9 @@ def sections(
             f"\n{'#' * (level + 1)} "
             f"`{place}`\n\n{_doc(models[0]) if len(models) == 1 else field.description}\n"
         )
-        if all(each in seen for each in models):
+        if len(models) == 1 and models[0] in seen:
+            yield f"\nIts keys are those of `{seen[models[0]]}` above.\n"
+        elif all(each in seen for each in models):
             yield (
                 f"\nIts forms and keys are those of `{seen[models[0]]}` above: "
                 f"{', '.join(_tags(models)[1].values())}.\n"

@@ -289,7 +289,7 @@ def opened(directory, functional, cores, command):
 """
 ENGINE_LINES = {
     '    "bundled": bundled,\n': '    "springs": springs,\n',
-    "from borarun.engines.sevennet import engine as sevennet\n": (
+    "from borarun.engines.reference.base import ReferenceSection\n": (
         "from borarun.engines.springs import engine as springs\n"
     ),
 }

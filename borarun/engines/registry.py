@@ -16,14 +16,14 @@ from borarun.engines.lammps import engine as lammps
 from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.potential.base import PotentialEngine, PotentialSection
+from borarun.engines.pretrained import engine as pretrained
 from borarun.engines.quantum_espresso import engine as quantum_espresso
 from borarun.engines.reference.base import ReferenceSection
-from borarun.engines.sevennet import engine as sevennet
 from borarun.engines.vasp import engine as vasp
 
 ENGINES: dict[str, Engine] = {
     "bundled": bundled,
-    "sevennet": sevennet,
+    **pretrained.ENGINES,
     "vasp": vasp,
     "quantum-espresso": quantum_espresso,
     "borarun-mtp": borarun_mtp,

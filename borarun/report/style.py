@@ -47,11 +47,13 @@ _FUNCTIONALS = {
     "PBE-D3": "#0072b2",
     "rev-vdW-DF2": "#009e73",
     "PBE-D3-zero": "#56b4e9",
+    "PBEsol": "#e69f00",
     "vdW-DF2": "#8a6d1d",
     "optB86b-vdW": "#7a4a9e",
     "optB88-vdW": "#cc79a7",
     "optPBE-vdW": "#b2341f",
     "SCAN+rVV10": "#4b5563",
+    "r2SCAN": "#6b8e23",
     "r2SCAN+rVV10": "#111827",
 }
 _MARKERS = "osD^vPX<>"

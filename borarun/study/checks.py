@@ -138,15 +138,20 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
             f"the engine {engine} does not know {', '.join(strange)}. Take another engine, "
             f"e.g. `{{engine: sevennet}}`.",
         )
-    asked = {"operation": "label", "functional": next(iter(can))}
-    try:
-        ENGINES[engine].Settings.model_validate({**asked, **study.reference.settings()})
-    except ValidationError as error:
-        for problem in error.errors():
-            yield (
-                ("reference", *map(str, problem["loc"])),
-                problem["msg"].removeprefix("Value error, "),
-            )
+    told = set()
+    for functional in [name for name in study.functionals if name in can] or can[:1]:
+        asked = {"operation": "label", "functional": functional}
+        try:
+            ENGINES[engine].Settings.model_validate({**asked, **study.reference.settings()})
+        except ValidationError as error:
+            told |= {
+                (
+                    ("reference", *map(str, problem["loc"])),
+                    problem["msg"].removeprefix("Value error, "),
+                )
+                for problem in error.errors()
+            }
+    yield from sorted(told)
 
 
 def _espresso(study: Study, phases: Phases) -> Iterator[Finding]:

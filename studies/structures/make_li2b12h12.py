@@ -19,7 +19,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 from scipy.spatial.transform import Rotation
 
-from borarun.engines.sevennet import engine as sevennet
+from borarun.engines.pretrained.engine import ENGINES
 from borarun.frames import Frames
 from borarun.structure import Cell
 
@@ -56,6 +56,7 @@ def build() -> Atoms:
 
 def relax(atoms: Atoms, *, relax_cell: bool) -> Atoms:
     """The relaxed structure; its facts are printed."""
+    sevennet = ENGINES["sevennet"]
     settings = sevennet.Settings(
         operation="relax",
         functional="PBE-D3",

@@ -26,13 +26,13 @@ from ase.filters import FrechetCellFilter
 from ase.geometry import cellpar_to_cell
 from ase.neighborlist import neighbor_list
 from ase.optimize import BFGS
-from borarun.engines.reference.calculators import sevennet
 from make_li2b12h12 import BORON_A, HYDROGEN_A, VERTICES
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 from scipy.spatial.transform import Rotation
 
 from borarun.engines.bundled import engine as bundled
+from borarun.engines.pretrained.calculator import Job, calculator
 from borarun.errors import StudyError
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
@@ -272,7 +272,10 @@ def main() -> None:
         help="relax the first N starts roughly, print their energies, write nothing",
     )
     arguments = parser.parse_args()
-    model, network = MODELS[arguments.name], sevennet("PBE-D3", 1)
+    model = MODELS[arguments.name]
+    network = calculator(
+        Job(family="sevennet", model="7net-0", dispersion="PBE", device="cpu"), cores=1
+    )
     if arguments.scan:
         for number, atoms in enumerate(islice(starts(model), arguments.scan)):
             print(

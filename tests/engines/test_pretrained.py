@@ -1,26 +1,34 @@
-"""The SevenNet reference. What needs the network itself runs where sevenn and dftd3 are
-installed.
-"""
+"""Pretrained potentials as references. What needs a package runs where it is installed."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from ase import Atoms
 
 from borarun.engines.bundled import engine as bundled
-from borarun.engines.sevennet import engine as sevennet
+from borarun.engines.pretrained.calculator import LOADERS
+from borarun.engines.pretrained.engine import ENGINES, Program
+from borarun.engines.pretrained.families import FAMILIES
 from borarun.frames import Frames
 
-INSTALLED = all(importlib.util.find_spec(name) for name in ("sevenn", "dftd3"))
-needs_sevennet = pytest.mark.skipif(
-    not INSTALLED, reason='needs sevenn and dftd3: pip install "borarun[sevennet]"'
-)
+SEVENNET = ENGINES["sevennet"]
+FAMILY = pytest.mark.parametrize("name", ENGINES)
+
+
+def needs(*modules: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(
+        not all(importlib.util.find_spec(name) for name in modules),
+        reason=f"needs {' and '.join(modules)}",
+    )
+
 
 BORANE = Atoms(
     "BH3",
@@ -28,79 +36,217 @@ BORANE = Atoms(
     cell=[5.4, 5.7, 6.1],
     pbc=True,
 )
-"""No image at the network's cutoff, 5 angstrom, where its energy has a kink."""
+"""No image at SevenNet's cutoff, 5 angstrom, where its energy has a kink."""
 
 
-def labels(functional: str, images: list[Atoms], directory: Path) -> Frames:
-    settings = sevennet.Settings(operation="label", functional=functional)
+def labels(
+    name: str, images: list[Atoms], directory: Path, program: Program | None = None, **keys: Any
+) -> Frames:
+    engine, program = ENGINES[name], program or Program()
+    settings = engine.Settings(operation="label", **keys)
+    assert engine.missing(settings, program) == ""
     directory.mkdir()
-    for name, content in sevennet.render(
-        settings, {"frames": Frames.of(images)}, sevennet.Program()
-    ).items():
-        (directory / name).write_text(str(content))
-    subprocess.run(
-        sevennet.command(settings, 1, sevennet.Program()), cwd=directory, check=True, timeout=300
-    )
-    return sevennet.parse(settings, directory).frames["labels"]
+    for file, content in engine.render(settings, {"frames": Frames.of(images)}, program).items():
+        (directory / file).write_text(str(content))
+    subprocess.run(engine.command(settings, 1, program), cwd=directory, check=True, timeout=300)
+    return engine.parse(settings, directory).frames["labels"]
 
 
-def test_it_has_two_functionals_and_says_so() -> None:
-    with pytest.raises(ValueError, match=r"sevennet has PBE and PBE-D3 \(got SCAN\)"):
-        sevennet.Settings(operation="label", functional="SCAN")
+def derivatives(found: Frames, step: float, direction: np.ndarray[Any, Any]) -> None:
+    """The last configuration's force and stress are slopes of the energies before it."""
+    assert found.energy is not None and found.forces is not None and found.stress is not None
+    force = (found.energy[0] - found.energy[2]) / (2 * step)
+    strain = (found.energy[1] - found.energy[3]) / (2 * step)
+    assert force == pytest.approx(-(found.forces[-4:] * direction).sum(), rel=0.02, abs=0.01)
+    assert strain == pytest.approx(found.stress[-1, 0] * BORANE.get_volume(), rel=0.02, abs=0.01)
 
 
-def test_what_is_missing_comes_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = sevennet.Settings(operation="label", functional="PBE-D3")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert 'pip install "borarun[sevennet]"' in sevennet.missing(settings, sevennet.Program())
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    assert sevennet.missing(settings, sevennet.Program()) == ""
-
-
-def test_the_version_names_network_and_packages() -> None:
-    assert "7net-0" in sevennet.version(sevennet.Settings(operation="label", functional="PBE"))
-    assert "dftd3" not in sevennet.version(sevennet.Settings(operation="label", functional="PBE"))
-    assert "dftd3" in sevennet.version(sevennet.Settings(operation="label", functional="PBE-D3"))
-
-
-def test_its_files_differ_from_those_of_bundled_by_the_calculator_alone() -> None:
-    keys = {"operation": "label", "functional": "PBE-D3"}
-    frames = Frames.of([BORANE])
-    ours = sevennet.render(sevennet.Settings(**keys), {"frames": frames}, sevennet.Program())
-    theirs = bundled.render(bundled.Settings(**keys), {"frames": frames}, bundled.Program())
-    assert ours["frames.extxyz"] == theirs["frames.extxyz"]
-    assert str(ours["job.json"]).replace("sevennet", "bundled") == theirs["job.json"]
-
-
-def test_planning_loads_no_network() -> None:
-    code = "import sys; from borarun.engines.sevennet import engine; "
-    code += (
-        "engine.missing(engine.Settings(operation='label', functional='PBE-D3'), "
-        "engine.Program()); "
-    )
-    code += "sys.exit('torch' in sys.modules or 'sevenn' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@needs_sevennet
-def test_forces_and_stress_are_derivatives_and_dispersion_is_added(tmp_path: Path) -> None:
-    step, direction = 0.005, np.random.default_rng(1).normal(size=(4, 3))
+def moved_and_strained(step: float, direction: np.ndarray[Any, Any]) -> list[Atoms]:
     images = []
     for sign in (1, -1):
         moved, strained = BORANE.copy(), BORANE.copy()
         moved.positions += sign * step * direction
         strained.set_cell(BORANE.cell.array @ np.diag([1 + sign * step, 1, 1]), scale_atoms=True)
         images += [moved, strained]
-    images.append(BORANE)
-    slopes = {}
+    return [*images, BORANE]
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "says"),
+    [
+        ("sevennet", {"functional": "SCAN"}, r"sevennet has PBE and .* \(got SCAN\)"),
+        ("sevennet", {"functional": "r2SCAN"}, "approximates PBE .* Use PBE or PBE-D3"),
+        ("chgnet", {"functional": "PBE", "model": "r2scan"}, "approximates r2SCAN"),
+        ("mace", {"functional": "PBE"}, "contains none. Download one from https://"),
+        (
+            "sevennet",
+            {"functional": "PBE", "model": "7net-mf.pth"},
+            "needs model_sha256, .*`sha256sum 7net-mf.pth`.* or choose one of 7net-0",
+        ),
+        (
+            "mace",
+            {
+                "functional": "PBE",
+                "model": "../a.model",
+                "model_sha256": "0" * 64,
+                "approximates": "PBE",
+            },
+            "without a folder",
+        ),
+        (
+            "mace",
+            {
+                "functional": "PBE",
+                "model": "a.model",
+                "model_sha256": "0" * 64,
+                "approximates": "r2SCAN",
+            },
+            "approximates r2SCAN",
+        ),
+        (
+            "sevennet",
+            {"functional": "PBE", "approximates": "PBE"},
+            "7net-0 comes with the package. Remove them",
+        ),
+        ("mace", {"functional": "PBE", "model": "a", "model_sha256": "abc"}, "pattern"),
+    ],
+)
+def test_models_that_cannot_run_are_refused(name: str, keys: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        ENGINES[name].Settings(operation="label", **keys)
+
+
+def test_every_family_has_a_loader_and_an_extra() -> None:
+    extras = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert list(LOADERS) == list(ENGINES) == [family.name for family in FAMILIES]
+    for family in FAMILIES:
+        assert f'\n{family.name} = ["{family.package}' in extras
+
+
+@FAMILY
+def test_what_is_missing_comes_with_its_command(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = ENGINES[name]
+    content = b"weights"
+    file = {
+        "model": "m.pt",
+        "model_sha256": hashlib.sha256(content).hexdigest(),
+        "approximates": "PBE",
+    }
+    settings = engine.Settings(operation="label", functional="PBE-D3", **file)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda module: None)
+    assert f'pip install "borarun[{name}]"' in engine.missing(settings, Program())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda module: object())
+    assert f"set programs.{name}.model_directory" in engine.missing(settings, Program())
+    site = Program(model_directory=str(tmp_path))
+    assert "cannot be read. Download it from https" in engine.missing(settings, site)
+    (tmp_path / "m.pt").write_bytes(content + b"!")
+    assert "is not the one of the study" in engine.missing(settings, site)
+    (tmp_path / "m.pt").write_bytes(content)
+    assert engine.missing(settings, site) == ""
+    assert f'"model":"{tmp_path}/m.pt"' in str(
+        engine.render(settings, {"frames": Frames.of([BORANE])}, site)["model.json"]
+    ).replace(": ", ":")
+
+
+def test_the_version_names_model_and_packages() -> None:
+    plain = SEVENNET.Settings(operation="label", functional="PBE")
+    assert "7net-0" in SEVENNET.version(plain) and "dftd3" not in SEVENNET.version(plain)
+    corrected = SEVENNET.Settings(operation="label", functional="PBE-D3")
+    assert "dftd3" in SEVENNET.version(corrected)
+
+
+def test_settings_of_the_default_model_are_those_of_every_reference() -> None:
+    """Keys of labels that were computed before other models were known."""
+    keys = {"operation": "label", "functional": "PBE-D3"}
+    assert SEVENNET.Settings(**keys).model_dump() == bundled.Settings(**keys).model_dump()
+
+
+def test_its_files_differ_from_those_of_bundled_by_the_calculator_alone() -> None:
+    keys = {"operation": "label", "functional": "PBE-D3"}
+    frames = Frames.of([BORANE])
+    ours = SEVENNET.render(SEVENNET.Settings(**keys), {"frames": frames}, Program())
+    theirs = bundled.render(bundled.Settings(**keys), {"frames": frames}, bundled.Program())
+    assert ours["frames.extxyz"] == theirs["frames.extxyz"]
+    assert str(ours["job.json"]).replace("pretrained", "bundled") == theirs["job.json"]
+
+
+def test_planning_loads_no_network() -> None:
+    code = "import sys; from borarun.engines.pretrained.engine import ENGINES, Program; "
+    code += "engine = ENGINES['sevennet']; "
+    code += "engine.missing(engine.Settings(operation='label', functional='PBE-D3'), Program()); "
+    code += "sys.exit('torch' in sys.modules or 'sevenn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("sevennet", marks=needs("sevenn", "dftd3")),
+        pytest.param("chgnet", marks=needs("chgnet", "dftd3")),
+    ],
+)
+def test_forces_and_stress_are_derivatives_and_dispersion_is_added(
+    name: str, tmp_path: Path
+) -> None:
+    step, direction = 0.005, np.random.default_rng(1).normal(size=(4, 3))
+    energies = {}
     for functional in ("PBE", "PBE-D3"):
-        found = labels(functional, images, tmp_path / functional)
-        assert found.energy is not None and found.forces is not None and found.stress is not None
-        force = (found.energy[0] - found.energy[2]) / (2 * step)
-        strain = (found.energy[1] - found.energy[3]) / (2 * step)
-        assert force == pytest.approx(-(found.forces[-4:] * direction).sum(), rel=0.02, abs=0.01)
-        assert strain == pytest.approx(
-            found.stress[-1, 0] * BORANE.get_volume(), rel=0.02, abs=0.01
-        )
-        slopes[functional] = found.energy[-1]
-    assert -1.0 < slopes["PBE-D3"] - slopes["PBE"] < -0.01, "dispersion binds, weakly"
+        images = moved_and_strained(step, direction)
+        found = labels(name, images, tmp_path / functional, functional=functional)
+        derivatives(found, step, direction)
+        assert found.energy is not None
+        energies[functional] = found.energy[-1]
+    assert -1.0 < energies["PBE-D3"] - energies["PBE"] < -0.01, "dispersion binds, weakly"
+
+
+@needs("mace")
+def test_a_model_of_mace_runs_from_its_file(tmp_path: Path) -> None:
+    """A model with random weights: what is tested is the way through its file."""
+    import mace  # noqa: F401 - before e3nn, which it lets load
+    import torch
+    from e3nn import o3
+    from mace.modules import RealAgnosticInteractionBlock, ScaleShiftMACE, gate_dict
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    model = ScaleShiftMACE(
+        r_max=4.0,
+        num_bessel=4,
+        num_polynomial_cutoff=5,
+        max_ell=2,
+        interaction_cls=RealAgnosticInteractionBlock,
+        interaction_cls_first=RealAgnosticInteractionBlock,
+        num_interactions=2,
+        num_elements=2,
+        hidden_irreps=o3.Irreps("8x0e"),
+        MLP_irreps=o3.Irreps("8x0e"),
+        gate=gate_dict["silu"],
+        atomic_energies=np.zeros(2),
+        avg_num_neighbors=4.0,
+        atomic_numbers=[1, 5],
+        correlation=2,
+        atomic_inter_scale=1.0,
+        atomic_inter_shift=0.0,
+    )
+    torch.save(model, tmp_path / "random.model")
+    digest = hashlib.sha256((tmp_path / "random.model").read_bytes()).hexdigest()
+    step, direction = 0.002, np.random.default_rng(1).normal(size=(4, 3))
+    found = labels(
+        "mace",
+        moved_and_strained(step, direction),
+        tmp_path / "run",
+        Program(model_directory=str(tmp_path)),
+        functional="PBE",
+        model="random.model",
+        model_sha256=digest,
+        approximates="PBE",
+    )
+    derivatives(found, step, direction)
+
+
+@needs("orb_models")
+def test_models_of_orb_that_predict_forces_directly_are_refused() -> None:
+    with pytest.raises(Exception, match="no conservative model"):
+        LOADERS["orb"]("/models/orb-v3-direct-20-omat-20250404.ckpt", "cpu")

@@ -54,6 +54,7 @@ XC: dict[str, dict[str, str | int | bool]] = {
         "dftd3_version": 3,
         "dftd3_threebody": False,
     },
+    "PBEsol": {"input_dft": "PBESOL"},
     "rev-vdW-DF2": {"input_dft": "vdw-df2-b86r"},
     "vdW-DF2": {"input_dft": "vdw-df2"},
     "optB86b-vdW": {"input_dft": "vdw-df-ob86"},

@@ -133,6 +133,8 @@ class ReferenceSettings(Settings):
     """
 
     ENGINE: ClassVar[str]
+    CALCULATOR: ClassVar[str] = ""
+    """The folder in ``engines`` whose ``calculator`` evaluates; empty: the engine's own."""
     FUNCTIONALS: ClassVar[tuple[str, ...]]
 
     operation: Literal["relax", "label", "aimd"]
@@ -238,7 +240,7 @@ def render(settings: ReferenceSettings, frames: Frames) -> Files:
     """
     job: dict[str, Any] = {
         "operation": settings.operation,
-        "engine": settings.ENGINE,
+        "calculator": settings.CALCULATOR or settings.ENGINE.replace("-", "_"),
         "functional": settings.functional,
     }
     if settings.operation == "relax":

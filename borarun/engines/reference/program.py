@@ -113,9 +113,9 @@ class Output:
         staged.replace(self.directory / name)
 
 
-def _calculator(engine: str) -> Opened:
+def _calculator(folder: str) -> Opened:
     """``opened`` of ``calculator.py`` in the folder of an engine."""
-    module = importlib.import_module(f"borarun.engines.{engine.replace('-', '_')}.calculator")
+    module = importlib.import_module(f"borarun.engines.{folder}.calculator")
     opened: Opened = module.opened
     return opened
 
@@ -280,7 +280,9 @@ def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
     )
     output = Output(directory)
     try:
-        with _calculator(job["engine"])(directory, job["functional"], cores, command) as calculator:
+        with _calculator(job["calculator"])(
+            directory, job["functional"], cores, command
+        ) as calculator:
             if job["operation"] == "label":
                 facts: Facts = label(frames, calculator, output)
             elif job["operation"] == "relax":

@@ -29,6 +29,7 @@ FUNCTIONALS: dict[str, Tags] = {
     "PBE": {"GGA": "PE"},
     "PBE-D3": {"GGA": "PE", "IVDW": 12},
     "PBE-D3-zero": {"GGA": "PE", "IVDW": 11},
+    "PBEsol": {"GGA": "PS"},
     "rev-vdW-DF2": {
         "GGA": "MK",
         "PARAM1": 0.1234568,
@@ -54,6 +55,7 @@ FUNCTIONALS: dict[str, Tags] = {
         "CPARAM": 0.0093,
         "ALGO": "All",
     },
+    "r2SCAN": {"METAGGA": "R2SCAN", "ALGO": "All"},
     "r2SCAN+rVV10": {
         "METAGGA": "R2SCAN",
         "LUSE_VDW": True,

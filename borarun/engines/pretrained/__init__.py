@@ -1,0 +1,1 @@
+"""Pretrained potentials as references: a line of ``families`` each, through ASE."""

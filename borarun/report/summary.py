@@ -4,6 +4,7 @@ computed ours.
 
 from __future__ import annotations
 
+from borarun.engines.pretrained.families import FAMILIES
 from borarun.published import Number
 from borarun.report import text
 from borarun.report.blocks import Card
@@ -13,7 +14,11 @@ from borarun.subjects import SUBJECTS
 _STAND_IN = {
     "bundled": "the potential that ships with borarun, which was fitted to the neural "
     "network SevenNet-0 and replaces {functional}",
-    "sevennet": "the pretrained neural network SevenNet-0, which replaces DFT with {functional}",
+    **{
+        family.name: f"the pretrained neural network {family.title}, which replaces DFT with "
+        "{functional}"
+        for family in FAMILIES
+    },
 }
 GIVEN = "given"
 """Stands for the reference where borarun ran nothing."""

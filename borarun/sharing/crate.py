@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from borarun import __version__
 from borarun.attributes import Attributes, span
+from borarun.engines.pretrained.families import FAMILIES
 from borarun.errors import Problem, StudyError
 from borarun.messages import Section
 from borarun.study import Study
@@ -48,7 +49,7 @@ HOMES = {
     "borarun-mtp": "https://github.com/imw-md/motep",
     "phonopy": "https://phonopy.github.io/phonopy",
     "quantum-espresso": "https://www.quantum-espresso.org",
-    "sevennet": "https://github.com/MDIL-SNU/SevenNet",
+    **{family.name: family.home for family in FAMILIES},
     "vasp": "https://www.vasp.at",
 }
 """Engine -> home page of its program."""

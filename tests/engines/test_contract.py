@@ -24,6 +24,7 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 
+from borarun.engines.pretrained.families import FAMILIES
 from borarun.engines.reference import base as reference
 from borarun.engines.registry import ENGINES
 from borarun.errors import EngineError
@@ -95,10 +96,21 @@ class Case:
 
 REFERENCE = ("ending.json", "labels.extxyz")
 LABEL = {"operation": "label", "functional": "PBE-D3"}
+MODEL = {"model": "a.model", "model_sha256": "0" * 64, "approximates": "PBE"}
 
 CASES = {
     "bundled": Case(DATA / "bundled", LABEL, lambda: {"frames": lih()}, Labelled, REFERENCE),
-    "sevennet": Case(DATA / "sevennet", LABEL, lambda: {"frames": lih()}, Labelled, REFERENCE),
+    # One program and one reader for all of them: what SevenNet left stands for the others.
+    **{
+        family.name: Case(
+            DATA / "sevennet",
+            LABEL if family.name == "sevennet" else {**LABEL, **MODEL},
+            lambda: {"frames": lih()},
+            Labelled,
+            REFERENCE,
+        )
+        for family in FAMILIES
+    },
     "quantum-espresso": Case(
         DATA / "qe" / "label",
         settings_of(DATA / "qe" / "label"),

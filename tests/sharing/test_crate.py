@@ -28,7 +28,7 @@ def test_authors_and_licence() -> None:
 
 
 def test_every_program_has_a_home_page() -> None:
-    assert HOMES.keys() == ENGINES.keys() - {"bundled"}
+    assert HOMES.keys() == ENGINES.keys() - {"bundled", "examination"}
 
 
 def test_a_history_spans_all_records_and_names_every_version() -> None:

@@ -41,6 +41,7 @@ FilePaths = Annotated[
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 TimeStep = Annotated[float, Field(ge=0.01, le=1000)]
 Kelvin = Annotated[float, Field(gt=0, lt=3000)]
+Bar = Annotated[float, Field(ge=-1e5, le=1e7)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Number = TypeVar("Number", bound=float)
@@ -112,9 +113,11 @@ if TYPE_CHECKING:
     Kelvins = tuple[float, ...]
     Counts = tuple[int, ...]
     Rates = tuple[float, ...]
+    Pressures = tuple[float, ...]
 else:
     Kelvins = _sweep(Kelvin)
     Rates = _sweep(Positive)
+    Pressures = _sweep(Bar)
     Counts = _sweep(Count)
 
 Repeat = Annotated[int, Field(ge=1, le=50)]

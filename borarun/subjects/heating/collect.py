@@ -16,12 +16,20 @@ from borarun.report.measured import Array, Measured
 from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.study import Study
+from borarun.subjects.heating import equilibrium, pressure
 from borarun.subjects.heating.order import ramps
-from borarun.subjects.heating.ramps import bin_width_K, is_slowest, ramp_rate, set_temperature
+from borarun.subjects.heating.ramps import (
+    FEWEST_FRAMES,
+    FittedRamp,
+    bin_width_K,
+    is_slowest,
+    ramp_rate,
+    set_temperature,
+    step_range_K,
+)
 from borarun.subjects.heating.results import Branch, HeatingFound, LatticePoint, Transition
 from borarun.subjects.heating.stage import Ramp
 
-FEWEST_FRAMES = 50
 ROOM_K = 300.0
 
 
@@ -35,6 +43,7 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
     values: dict[tuple[str, int, float], list[tuple[Mean, Mean]]] = {}
     fits: dict[tuple[str, int, float], dict[str, list[Fit]]] = {}
     units = study.formula_units((1, 1, 1))
+    ramps_found: list[FittedRamp] = []
     for done in source.of(Ramp):
         functional, vacancies = done.about.functional, done.about.vacancies
         name, rate = done.about.branch, done.about.heating_K_per_ps
@@ -50,9 +59,10 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
         fit = transition.fit_branch(temperature_K, a)
         group = fits.setdefault((functional, vacancies, rate), {"heating": [], "cooling": []})
         group[name].append(fit)
+        ramps_found.append(FittedRamp(done, temperature_K, a, fit))
         branches.append(_branch(study, source, done, temperature_K, cell, fit))
         if name == "heating" and is_slowest(source, done):
-            step = _step(fit)
+            step = step_range_K(fit)
             for T in compared:
                 edge, volume = (
                     lattice.at_temperature(temperature_K, of_frames, T, step_K=step)
@@ -72,13 +82,16 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
         for key, group in fits.items()
         if group["heating"]
     )
-    return HeatingFound(tuple(branches), together, points, ramps(study, source))
-
-
-def _step(fit: Fit) -> tuple[float, float] | None:
-    """K: between these a branch goes from one phase to the other; None where it does not."""
-    half = max(fit.width_K / 2, 1.96 * fit.error)
-    return (fit.temperature_K - half, fit.temperature_K + half) if fit.found else None
+    held = equilibrium.held(study, source, ramps_found)
+    return HeatingFound(
+        branches=tuple(branches),
+        transitions=together,
+        lattice=points,
+        order=ramps(study, source),
+        latent_heat=tuple(pressure.latent_heat(study, source, ramps_found)),
+        held=held,
+        held_transitions=tuple(equilibrium.transitions(held)),
+    )
 
 
 def _measured(mean: Mean) -> Measured:

@@ -21,8 +21,8 @@ FIGURES = {"lattice": Look("Lattice parameter on ramps", "temperature, K", "a, Ã
 
 
 def is_drawn(task: Task) -> bool:
-    """Every ramp is."""
-    return True
+    """Every ramp is that results come from."""
+    return isinstance(task.about, Ramp)
 
 
 def of_record(study: Study, source: Source, done: Done[Ramp]) -> Curve | None:

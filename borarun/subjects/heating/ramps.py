@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from borarun.analysis.transition import Branch
 from borarun.engines.lammps import engine as lammps
 from borarun.report.measured import Array
 from borarun.report.source import Done, Source
@@ -15,6 +18,32 @@ LEAST_BIN_K, LEAST_BIN_PS = 25.0, 0.5
 """A bin of a ramp is at least this wide and lasts at least this long: the cell breathes once in
 about a picosecond.
 """
+
+
+FEWEST_FRAMES = 50
+"""Of a ramp, to fit a step."""
+
+
+@dataclass(frozen=True)
+class FittedRamp:
+    """A ramp at the pressure of the results.
+
+    Attributes
+    ----------
+    temperature_K, lattice_A : (F,) of its frames
+    fit : the step in its lattice parameter
+    """
+
+    done: Done[Ramp]
+    temperature_K: Array
+    lattice_A: Array
+    fit: Branch
+
+
+def step_range_K(fit: Branch) -> tuple[float, float] | None:
+    """K: between these a branch goes from one phase to the other; None where it does not."""
+    half = max(fit.width_K / 2, 1.96 * fit.error)
+    return (fit.temperature_K - half, fit.temperature_K + half) if fit.found else None
 
 
 def is_slowest(source: Source, done: Done[Ramp]) -> bool:

@@ -151,6 +151,72 @@ class OrderBranch:
 
 
 @dataclass(frozen=True)
+class LatentHeat:
+    """How pressure moves the transition, and what the crystal takes up in it.
+
+    Attributes
+    ----------
+    pressures_kbar : at which there are ramps
+    volume_A3, enthalpy_meV : steps per formula unit, means over heating and cooling runs; None
+        where no run has a step
+    by_heat_K_per_kbar : dTc/dp by Clausius and Clapeyron's equation; None where the latent heat is
+        not known well enough
+    by_pressure_K_per_kbar : dTc/dp from ramps at several pressures; None where there are none
+    heated_K_per_kbar, cooled_K_per_kbar : the same of heating and of cooling alone
+    """
+
+    functional: str
+    vacancies: int
+    heating_K_per_ps: float
+    pressures_kbar: tuple[float, ...]
+    volume_A3: Measured | None
+    enthalpy_meV: Measured | None
+    by_heat_K_per_kbar: Measured | None
+    by_pressure_K_per_kbar: Measured | None
+    heated_K_per_kbar: Measured | None
+    cooled_K_per_kbar: Measured | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run at constant temperature that began in one phase.
+
+    Attributes
+    ----------
+    started, ended : ``ordered``, ``disordered`` or ``undecided``
+    share : how far its lattice is on the way from the ordered to the disordered phase, mean over
+        the second half of the run
+    """
+
+    functional: str
+    vacancies: int
+    run: int
+    temperature_K: float
+    started: str
+    ended: str
+    share: float
+
+
+@dataclass(frozen=True)
+class HeldTransition:
+    """The transition between runs at constant temperature.
+
+    Attributes
+    ----------
+    lower_K, upper_K : highest temperature at which the disordered phase ordered, lowest at which
+        the ordered one disordered
+    temperature_K : between them; None where one is missing
+    """
+
+    functional: str
+    vacancies: int
+    n_runs: int
+    lower_K: float | None
+    upper_K: float | None
+    temperature_K: Measured | None
+
+
+@dataclass(frozen=True)
 class HeatingFound:
     """What the ramps gave.
 
@@ -160,9 +226,14 @@ class HeatingFound:
     transitions : heating and cooling together
     lattice : at temperatures that something is published for
     order : sites and orientations on the slowest ramps
+    latent_heat : how pressure moves the transitions
+    held, held_transitions : runs at constant temperature within the hysteresis
     """
 
     branches: tuple[Branch, ...] = ()
     transitions: tuple[Transition, ...] = ()
     lattice: tuple[LatticePoint, ...] = ()
     order: tuple[OrderBranch, ...] = ()
+    latent_heat: tuple[LatentHeat, ...] = ()
+    held: tuple[Held, ...] = ()
+    held_transitions: tuple[HeldTransition, ...] = ()

@@ -8,10 +8,34 @@ from typing import Annotated
 from pydantic import Field
 
 from borarun.dynamics import Finding, Length, Phases, Production
+from borarun.messages import Section
 from borarun.protocol import Header
 from borarun.renamed import Renamed
 from borarun.units import FS_PER_PS
-from borarun.values import CELL_MODE, VACANCIES, CellMode, Counts, Kelvin, Positive, Rates, TimeStep
+from borarun.values import (
+    CELL_MODE,
+    VACANCIES,
+    CellMode,
+    Counts,
+    Kelvin,
+    Kelvins,
+    Positive,
+    Pressures,
+    Rates,
+    TimeStep,
+)
+
+
+class Holds(Section):
+    """Runs at constant temperature. Each begins with the configuration of a ramp at that
+    temperature: one in the ordered phase, of the heating, and one in the disordered phase, of the
+    cooling.
+    """
+
+    temperatures_K: Kelvins = Field(
+        description="Temperatures within the hysteresis of the ramps, K."
+    )
+    time_ps: Positive = Field(default=100.0, description="Length of each run, ps.")
 
 
 class Heating(Production):
@@ -38,8 +62,10 @@ class Heating(Production):
         default=50.0, description="Time between stored frames, fs; a multiple of the time step."
     )
     cell: CellMode = Field(default="isotropic", description=CELL_MODE)
-    pressure_bar: Annotated[float, Field(ge=-1e5, le=1e7)] = Field(
-        default=0.0, description="Pressure, bar."
+    pressures_bar: Pressures = Field(
+        default=(0.0,),
+        description="Pressure, bar. With several, the ramps are run at each: how pressure moves "
+        "the transition. All other results are at the pressure nearest to zero.",
     )
     vacancies: Counts = Field(default=(0,), description=VACANCIES)
     runs: Annotated[int, Field(ge=1, le=100)] = Field(
@@ -48,6 +74,20 @@ class Heating(Production):
         "scatter widens the interval of the transition temperature; 3 to 5 are "
         "usual. When you raise it, finished runs stay.",
     )
+    holds: Holds | None = Field(
+        default=None,
+        description="Runs at constant temperature that begin in each phase, to narrow the "
+        "transition temperature down. Add them when the ramps are done.",
+    )
+
+    @property
+    def pressure_bar(self) -> float:
+        """The pressure of all results but one."""
+        return min(self.pressures_bar, key=abs)
+
+    def other_pressures_bar(self) -> tuple[float, ...]:
+        """Pressures at which only the transition is looked for."""
+        return tuple(each for each in self.pressures_bar if each != self.pressure_bar)
 
     def ramps(self) -> list[tuple[float, float]]:
         """(heating rate, rate of the cooling that follows), K/ps."""
@@ -62,7 +102,9 @@ class Heating(Production):
 
     def n_runs(self) -> int:
         """A heating run, with its cooling run, a rate and vacancy count."""
-        return len(self.heating_rates_K_per_ps) * len(self.vacancies) * self.runs
+        ramps = len(self.heating_rates_K_per_ps) * len(self.pressures_bar)
+        holds = 2 * len(self.holds.temperatures_K) if self.holds else 0
+        return (ramps + holds) * len(self.vacancies) * self.runs
 
     def hottest_K(self) -> float:
         """Where the ramps turn, K."""
@@ -79,6 +121,8 @@ class Heating(Production):
             for rate in dict.fromkeys((rates[0], rates[-1])):
                 if self.to_K > self.from_K:
                     yield Length(key, rate, self.ramp_ps(rate) * FS_PER_PS)
+        if self.holds is not None:
+            yield Length("holds", self.holds.time_ps, self.holds.time_ps * FS_PER_PS)
 
 
 def _ramps(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
@@ -100,13 +144,27 @@ def _range(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]
         )
 
 
+def _holds(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
+    if section.holds is None:
+        return
+    for T in section.holds.temperatures_K:
+        if not section.from_K < T < section.to_K:
+            yield (
+                ("heating", "holds", "temperatures_K"),
+                f"must be between from_K, {section.from_K:g}, and to_K, {section.to_K:g} (got "
+                f"{T:g}).",
+            )
+
+
 CHECKS = (
     _ramps,
     _range,
+    _holds,
 )
 """What is impossible in the section; see ``study/checks.py``."""
 
 RENAMED = (
+    Renamed(("pressure_bar",), "pressures_bar", since="0.1.0"),
     Renamed(("rate_K_per_ps",), "heating_rates_K_per_ps", since="0.1.0"),
     Renamed(("cooling_rate_K_per_ps",), "cooling_rates_K_per_ps", since="0.1.0"),
 )

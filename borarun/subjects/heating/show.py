@@ -46,6 +46,8 @@ def sections(results: Results) -> list[Section]:
         *optional(heating_figures.edges(results)),
         *statements,
         ("Transition temperatures", heating_tables.transitions(results)),
+        *optional(heating_tables.held(results)),
+        *optional(heating_tables.latent_heat(results)),
         *optional(heating_figures.hysteresis(results)),
         ("Lattice parameters" if results.cubic else "Volumes", heating_tables.lattice(results)),
     )

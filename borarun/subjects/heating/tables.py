@@ -5,7 +5,7 @@ from __future__ import annotations
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
 from borarun.report.results import Results
-from borarun.subjects.heating.results import HeatingFound, Transition
+from borarun.subjects.heating.results import HeatingFound, HeldTransition, Transition
 
 
 def lattice(results: Results) -> Table | None:
@@ -125,6 +125,105 @@ def transitions(results: Results) -> Table | None:
         "are those of heating and of the cooling after it. The volume step is at half height on "
         "heating, relative to the volume below.",
     )
+
+
+def latent_heat(results: Results) -> Table | None:
+    """How pressure moves the transition, by two ways."""
+    found = results.of(HeatingFound).latent_heat
+    if not found:
+        return None
+    rows: list[list[Value]] = [
+        [
+            each.functional,
+            each.vacancies,
+            each.heating_K_per_ps,
+            each.volume_A3,
+            each.enthalpy_meV,
+            each.by_heat_K_per_kbar,
+            ", ".join(text.number(pressure, 3) for pressure in each.pressures_kbar),
+            each.by_pressure_K_per_kbar,
+            each.heated_K_per_kbar,
+            each.cooled_K_per_kbar,
+        ]
+        for each in found
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("heating rate", "K/ps", 3),
+        Column("volume step", "Å³ per formula unit", 3),
+        Column("latent heat", "meV per formula unit", 3),
+        Column("dTc/dp by latent heat", "K/kbar", 3),
+        Column("pressures", "kbar"),
+        Column("dTc/dp by pressure", "K/kbar", 3),
+        Column("of heating", "K/kbar", 3),
+        Column("of cooling", "K/kbar", 3),
+    )
+    return Table(
+        "latent_heat",
+        "Pressure and the transition",
+        columns,
+        rows,
+        "By latent heat: the equation of Clausius and Clapeyron with the steps of volume and "
+        "enthalpy in the ramps, means over heating and cooling. By pressure: slopes of the "
+        "half-height temperatures of ramps at several pressures. An error of 1 kbar in the "
+        "pressure of the reference, or of the potential, moves the transition by dTc/dp.",
+    )
+
+
+def held(results: Results) -> Table | None:
+    """Runs at constant temperature that began in either phase."""
+    found = results.of(HeatingFound)
+    if not found.held:
+        return None
+    rows: list[list[Value]] = [
+        [
+            each.functional,
+            each.vacancies,
+            each.run + 1,
+            each.temperature_K,
+            each.started,
+            each.ended,
+            each.share,
+        ]
+        for each in found.held
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("run"),
+        Column("temperature", "K"),
+        Column("started"),
+        Column("ended"),
+        Column("share of the step", "", 2),
+    )
+    said = [
+        f"{each.functional}, {text.count(each.vacancies, 'vacancy')}: {_between(each)}."
+        for each in found.held_transitions
+    ]
+    return Table(
+        "held",
+        "Runs at constant temperature within the hysteresis",
+        columns,
+        rows,
+        "Each run began with a configuration of a ramp at its temperature. The share of the step "
+        "says how far its lattice is from the ordered (0) to the disordered phase (1), mean over "
+        f"the second half of the run. {' '.join(said)}",
+    )
+
+
+def _between(found: HeldTransition) -> str:
+    """What such runs say of the transition."""
+    if found.temperature_K is not None:
+        return (
+            f"the transition is at {text.measured(found.temperature_K)} K, between the "
+            "temperatures at which one phase turned into the other"
+        )
+    if found.lower_K is not None:
+        return f"the transition is above {found.lower_K:.0f} K, where the disordered phase ordered"
+    if found.upper_K is not None:
+        return f"the transition is below {found.upper_K:.0f} K, where the ordered phase disordered"
+    return "no phase turned into the other; longer runs may"
 
 
 def _bound(transition: Transition) -> str:

@@ -31,6 +31,21 @@ def _absent(what: str, gaps: Sequence[Gap]) -> Note:
     )
 
 
+def why_no_value(gaps: Sequence[Gap]) -> str:
+    """Why a card has no value: nothing has run yet, or what has run failed.
+
+    Parameters
+    ----------
+    gaps : tasks without a result that the value follows from
+    """
+    failed = sum(gap.failed for gap in gaps)
+    if not failed:
+        return "not computed yet"
+    if failed < len(gaps):
+        return f"not computed yet; {text.count(failed, 'run')} failed"
+    return f"no result: {text.count(failed, 'run')} failed"
+
+
 def _first(failed: Sequence[Gap]) -> str:
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     return f"{failed[0].stage} {failed[0].label} failed{more}: {failed[0].reason}"

@@ -15,7 +15,7 @@ from borarun.report.comparison.compare import (
     same_temperature,
 )
 from borarun.report.measured import Measured
-from borarun.report.parts import optional, present
+from borarun.report.parts import optional, present, why_no_value
 from borarun.report.results import Results
 from borarun.report.summary import beside_ours
 from borarun.report.unit_cell import DensityMap
@@ -98,7 +98,7 @@ def _activation(results: Results) -> Card:
         why = (
             "too few diffusive temperatures for a fit"
             if results.of(DiffusionFound).arrhenius
-            else "not computed yet"
+            else why_no_value(results.missing("diffusion"))
         )
         return Card(
             "Activation energy",
@@ -147,7 +147,9 @@ def _conductivity(results: Results) -> Card:
             "Ionic conductivity",
             text.NOTHING,
             "",
-            "no run is diffusive" if results.of(DiffusionFound).transport else "not computed yet",
+            "no run is diffusive"
+            if results.of(DiffusionFound).transport
+            else why_no_value(results.missing("diffusion")),
             [],
         )
     p = min(

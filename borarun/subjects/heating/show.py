@@ -11,7 +11,7 @@ from borarun.report.comparison.compare import (
     SAME_TEMPERATURE_K,
     Ours,
 )
-from borarun.report.parts import optional, present
+from borarun.report.parts import optional, present, why_no_value
 from borarun.report.results import Results
 from borarun.report.summary import ROOM_K, beside_ours
 from borarun.subjects.diffusion.structure.show import chapter
@@ -103,7 +103,7 @@ def _lattice(results: Results) -> Card:
         ]
         beside = [*own, *beside]
     if not found:
-        return Card(title, text.NOTHING, "", "not computed yet", beside)
+        return Card(title, text.NOTHING, "", why_no_value(results.missing("heating")), beside)
     p = min(found, key=lambda p: p.vacancies)
     value = p.lattice_A if results.cubic else p.volume_A3
     return Card(
@@ -123,7 +123,8 @@ def _transition(results: Results) -> Card:
         results.published.experiment("transition_temperature"),
     )
     if not found:
-        return Card("Transition temperature", text.NOTHING, "", "not computed yet", beside)
+        why = why_no_value(results.missing("heating"))
+        return Card("Transition temperature", text.NOTHING, "", why, beside)
     t = min(found, key=lambda t: t.order)
     where = f"{functional}, {text.count(t.vacancies, 'vacancy')}"
     if t.temperature_K is None and (bound := t.heated_K or t.cooled_K) is not None:

@@ -12,7 +12,7 @@ from borarun.report.comparison.compare import (
     same_content,
     same_temperature,
 )
-from borarun.report.parts import optional, present
+from borarun.report.parts import optional, present, why_no_value
 from borarun.report.results import Results
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.reorientation import figures as reorientation_figures
@@ -51,7 +51,8 @@ def cards(results: Results) -> list[Card]:
 
 def _deflection(results: Results) -> Card:
     if not results.of(ReorientationFound).rotation:
-        return Card("Largest deflection of an anion", text.NOTHING, "", "not computed yet", [])
+        why = why_no_value(results.missing("diffusion"))
+        return Card("Largest deflection of an anion", text.NOTHING, "", why, [])
     p = max(
         results.of(ReorientationFound).rotation,
         key=lambda p: (

@@ -40,6 +40,9 @@ _MOST_CORRELATED = 0.95
 _LEAST_SIGNAL = 3.0
 """Standard errors that a latent heat must have to divide by it."""
 
+_FEWEST_OF_PHASE = 6
+"""Configurations for a line over temperature with an error."""
+
 Phase = Literal["ordered", "disordered", "undecided"]
 
 
@@ -236,3 +239,58 @@ def equilibrium(holds: Sequence[Hold]) -> Equilibrium:
         low = max((T for T in tried if upper > T), default=upper)
         high = min((T for T in tried if lower < T), default=lower)
     return Equilibrium(lower, upper, (lower + upper) / 2, low, high)
+
+
+def shift_by_errors(
+    temperature_K: Array,
+    error_eV: Array,
+    is_disordered: Array,
+    transition_K: float,
+    enthalpy_eV: float,
+) -> Estimate | None:
+    """By how much a potential's errors of the energy move its transition, K.
+
+    First order of perturbation: the free energy of a phase moves by the mean error of its
+    configurations, and the transition by Tc times the difference of the two over the latent heat.
+    In each phase the mean error is taken at the transition, from a straight line over temperature.
+
+    Parameters
+    ----------
+    temperature_K, error_eV, is_disordered : (n,) of configurations of the potential's own runs;
+        errors are potential less reference, of the same amount of crystal as ``enthalpy_eV``
+    transition_K, enthalpy_eV : of the potential's transition, and its latent heat
+
+    Returns
+    -------
+    Estimate : None with fewer than `_FEWEST_OF_PHASE` configurations of a phase
+
+    Source
+    ------
+    Frenkel, Smit, Understanding Molecular Simulation, 2nd ed. (2002), section 7.1.
+    """
+    means = []
+    for phase in (True, False):
+        inside = np.asarray(is_disordered, bool) == phase
+        if inside.sum() < _FEWEST_OF_PHASE:
+            return None
+        means.append(_at(np.asarray(temperature_K)[inside], error_eV[inside], transition_K))
+    hot, cold = means
+    factor = transition_K / enthalpy_eV
+    return Estimate(
+        factor * (hot.value - cold.value),
+        abs(factor) * math.hypot(hot.error, cold.error),
+        min(hot.freedom, cold.freedom),
+    )
+
+
+def _at(temperature_K: Array, values: Array, at_K: float) -> Estimate:
+    """Value of a straight line at a temperature; a mean where all temperatures are alike."""
+    x = (temperature_K - at_K) / 100.0
+    basis = np.stack([np.ones_like(x), x], axis=1)
+    if np.ptp(x) < 1e-3:
+        basis = basis[:, :1]
+    solution = np.linalg.lstsq(basis, values, rcond=None)[0]
+    residual = values - basis @ solution
+    freedom = len(values) - basis.shape[1]
+    covariance = float(residual @ residual) / freedom * np.linalg.inv(basis.T @ basis)
+    return Estimate(float(solution[0]), math.sqrt(float(covariance[0, 0])), freedom)

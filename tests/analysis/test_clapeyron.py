@@ -16,6 +16,7 @@ from borarun.analysis.clapeyron import (
     clapeyron,
     equilibrium,
     pressure_slope,
+    shift_by_errors,
     step_at,
     together,
 )
@@ -169,3 +170,28 @@ def test_a_cell_that_passes_to_and_fro_is_near_the_transition() -> None:
 def test_one_direction_is_a_bound() -> None:
     found = equilibrium([Hold(640, "disordered", "ordered"), Hold(640, "ordered", "ordered")])
     assert (found.lower_K, found.upper_K) == (640, None) and math.isnan(found.temperature_K)
+
+
+def test_errors_of_the_energy_that_differ_between_phases_move_the_transition() -> None:
+    """The potential makes the disordered phase 10 meV too high, and both phases by more the hotter
+    they are: by Tc * 10 / 140 its transition is too hot.
+    """
+    T = np.concatenate([np.linspace(300, 650, 12), np.linspace(720, 1000, 12)])
+    hot = T > 700
+    held, found = 0, []
+    for seed in range(200):
+        noise = np.random.default_rng(seed).normal(scale=0.004, size=len(T))
+        error = 0.05 + 1e-5 * (T - 680) + 0.010 * hot + noise
+        each = shift_by_errors(T, error, hot, 680.0, 0.14)
+        assert each is not None
+        found.append(each.value)
+        held += abs(each.value - 680 * 0.010 / 0.14) <= each.reach
+    assert np.mean(found) == pytest.approx(680 * 0.010 / 0.14, abs=2)
+    assert 0.90 <= held / 200 <= 0.99
+
+
+def test_an_error_that_is_the_same_in_both_phases_moves_nothing() -> None:
+    T = np.linspace(300, 1000, 30)
+    found = shift_by_errors(T, np.full(30, 0.5), T > 680, 680.0, 0.14)
+    assert found is not None and found.value == pytest.approx(0.0, abs=1e-9)
+    assert shift_by_errors(T, np.full(30, 0.5), T > 950, 680.0, 0.14) is None

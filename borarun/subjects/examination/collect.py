@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from borarun import stage
+from borarun.analysis.clapeyron import shift_by_errors
 from borarun.analysis.deviations import committee_spread, deviations, rmse_interval
 from borarun.operations import examination as operations
 from borarun.report.measured import Array, Measured
@@ -16,7 +17,12 @@ from borarun.report.source import Done, Source
 from borarun.study import Study
 from borarun.subjects.diffusion.arrhenius import DISORDERED_PHASE, MIXED, ORDERED_PHASE
 from borarun.subjects.diffusion.results import DiffusionFound
-from borarun.subjects.examination.results import ExaminationFound, Examined, GroupErrors
+from borarun.subjects.examination.results import (
+    ExaminationFound,
+    Examined,
+    GroupErrors,
+    TransitionError,
+)
 from borarun.subjects.examination.stage import Examining
 from borarun.subjects.heating.results import HeatingFound, Transition
 from borarun.units import EV_PER_A3_IN_KBAR
@@ -32,6 +38,7 @@ def collect(study: Study, source: Source, results: Results) -> ExaminationFound:
     """Errors of each functional's potential, by group."""
     examined: list[Examined] = []
     errors: list[GroupErrors] = []
+    moved: list[TransitionError] = []
     for done in source.of(Examining):
         phases = tuple(_phases(done.about, results))
         energy, forces, stress, atoms = (
@@ -61,7 +68,8 @@ def collect(study: Study, source: Source, results: Results) -> ExaminationFound:
                 force_frame=np.repeat(frame, 3),
             )
         )
-    return ExaminationFound(tuple(examined), tuple(errors))
+        moved += _transitions(done, phases, energy, results)
+    return ExaminationFound(tuple(examined), tuple(errors), tuple(moved))
 
 
 def _groups(about: Examining, phases: tuple[str, ...]) -> Iterator[tuple[str, Array]]:
@@ -115,6 +123,60 @@ def _errors(
             mean=mean,
             spread=committee_spread(each[1:, kept]) if len(each) > 2 else None,
         )
+
+
+def _transitions(
+    done: Done[Examining], phases: tuple[str, ...], energy: Array, results: Results
+) -> Iterator[TransitionError]:
+    """What errors of the energy, (S, C) eV per atom, do to the transition at the slowest rate."""
+    functional = done.about.functional
+    heat = [
+        each
+        for each in results.of(HeatingFound).latent_heat
+        if each.functional == functional and each.by_heat_K_per_kbar is not None
+    ]
+    if not heat:
+        return
+    first = min(heat, key=lambda each: (each.vacancies, each.heating_K_per_ps))
+    transition = next(
+        each
+        for each in results.of(HeatingFound).transitions
+        if (each.functional, each.vacancies, each.heating_K_per_ps)
+        == (functional, first.vacancies, first.heating_K_per_ps)
+    )
+    if transition.temperature_K is None or first.enthalpy_meV is None:
+        return
+    kept = np.array(
+        [
+            phase in (ORDERED_PHASE, DISORDERED_PHASE) and vacancies == first.vacancies
+            for phase, vacancies in zip(phases, done.about.vacancies, strict=True)
+        ]
+    )
+    hot = np.array([phase == DISORDERED_PHASE for phase in phases])[kept]
+    found = [
+        shift_by_errors(
+            np.array(done.about.temperatures_K)[kept],
+            results.atoms_per_formula * (each - energy[0])[kept],
+            hot,
+            transition.temperature_K.value,
+            first.enthalpy_meV.value / 1000,
+        )
+        for each in energy[1:]
+    ]
+    shifts = [each for each in found if each is not None]
+    if not shifts:
+        return
+    own = shifts[0]
+    yield TransitionError(
+        functional=functional,
+        vacancies=first.vacancies,
+        transition_K=transition.temperature_K.value,
+        n_frames=int(kept.sum()),
+        shift_K=Measured(own.value, own.value - own.reach, own.value + own.reach),
+        committee_K=float(np.std([each.value for each in shifts], ddof=1))
+        if len(shifts) > 1
+        else None,
+    )
 
 
 def _phases(about: Examining, results: Results) -> Iterator[str]:

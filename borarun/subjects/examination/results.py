@@ -58,6 +58,25 @@ class Examined:
 
 
 @dataclass(frozen=True)
+class TransitionError:
+    """What errors of the energy do to the transition temperature.
+
+    Attributes
+    ----------
+    transition_K : as the potential has it
+    shift_K : by how much that is too high, to first order
+    committee_K : standard deviation of the same over the potential and its committee; None without
+    """
+
+    functional: str
+    vacancies: int
+    transition_K: float
+    n_frames: int
+    shift_K: Measured
+    committee_K: float | None
+
+
+@dataclass(frozen=True)
 class ExaminationFound:
     """What the examination found.
 
@@ -65,7 +84,9 @@ class ExaminationFound:
     ----------
     examined : of each functional
     errors : by functional, group and quantity
+    transitions : of each functional whose transition and latent heat are known
     """
 
     examined: tuple[Examined, ...] = ()
     errors: tuple[GroupErrors, ...] = ()
+    transitions: tuple[TransitionError, ...] = ()

@@ -18,6 +18,7 @@ def sections(results: Results) -> list[Section]:
         gaps,
         ("Errors on configurations of production", tables.errors(results)),
         *optional(tables.committee(results)),
+        *optional(tables.transitions(results)),
         ("Parity plots", figures.parity(examined)),
         ("Distributions of errors", figures.distributions(examined)),
     )

@@ -73,6 +73,38 @@ def _numbers(name: str, found: Deviations, rmse: Value) -> list[Value]:
     ]
 
 
+def transitions(results: Results) -> Table | None:
+    """What the errors do to the transition temperature."""
+    rows: list[list[Value]] = [
+        [
+            each.functional,
+            each.vacancies,
+            each.n_frames,
+            each.transition_K,
+            each.shift_K,
+            each.committee_K,
+        ]
+        for each in results.of(ExaminationFound).transitions
+    ]
+    if not rows:
+        return None
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("configurations"),
+        Column("transition temperature", "K"),
+        Column("too high by", "K", 3),
+        Column("scatter over the committee", "K", 2),
+    )
+    caption = (
+        "To first order the transition of the potential is too high by Tc times the difference of "
+        "its mean errors of the energy in the two phases, over the latent heat. In each phase the "
+        "mean error is taken at the transition, from a line over temperature. This is a "
+        "systematic error; the interval of the transition temperature does not contain it."
+    )
+    return Table("transition_error", "Errors of the transition temperature", columns, rows, caption)
+
+
 def committee(results: Results) -> Table | None:
     """How far the members of the committee differ, beside the error."""
     rows: list[list[Value]] = [

@@ -42,6 +42,16 @@ def _potential(study: Header, potential: PotentialSection, phases: Phases) -> It
 
 def warnings(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[str]:
     """What is allowed but worth knowing."""
+    repeats = {
+        name: runs
+        for name, section in study.sections(Production)
+        if (runs := getattr(section, "runs", None)) is not None
+    }
+    if potential.committee and (few := {n: r for n, r in repeats.items() if r == 1}):
+        yield (
+            f"potential.committee: {' and '.join(few)} has `runs: 1`, which uses the final "
+            f"potential alone. Set `runs: {potential.committee + 1}` to use all potentials."
+        )
     if study.sections(Production):
         width = smallest_width(phases[study.phase], study.supercell)
         key, cutoff_A = potential.cutoff

@@ -198,3 +198,18 @@ def test_a_snapshot_is_the_frame_at_its_part_of_the_segment(
             frames.numbers,
             store.array(run.key, MolecularDynamics.NUMBERS),
         )
+
+
+def test_a_committee_that_no_repeated_run_uses_is_told(mini_study: Path) -> None:
+    def said(*changes: tuple[str, str]) -> list[str]:
+        change = ("max_evaluations: 15}", "max_evaluations: 15, committee: 4}")
+        study = examined_study(mini_study, "", change, *changes)
+        mini_study.write_text(text)
+        return [warning for warning in study.warnings if "committee" in warning]
+
+    text = mini_study.read_text()
+    (warning,) = said()
+    assert "heating and diffusion" in warning and "`runs: 5`" in warning
+    heating = ("sample_every_fs: 4}", "sample_every_fs: 4, runs: 5}")
+    diffusion = ("sample_every_fs: 5", "sample_every_fs: 5\n  runs: 5")
+    assert not said(heating, diffusion)

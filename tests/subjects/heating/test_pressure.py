@@ -13,13 +13,17 @@ from records import dynamics
 
 from borarun.engines.lammps import engine as lammps
 from borarun.frames import Frames
+from borarun.operations.base import quantities
 from borarun.operations.dynamics import MolecularDynamics, snapshot
+from borarun.operations.examination import Examined
 from borarun.places import StoredRecords
 from borarun.plan import expand
 from borarun.report.collecting import collect
 from borarun.report.results import Results
 from borarun.store import Store
 from borarun.study import Study, load_study
+from borarun.subjects.examination.results import ExaminationFound
+from borarun.subjects.examination.stage import Examining
 from borarun.subjects.heating import show
 from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.heating.stage import Holding, PressedRamp, Ramp
@@ -62,6 +66,8 @@ def latent_eV_per_cell() -> float:
 def record(study: Study, task: Task) -> Result:
     """A run of this crystal."""
     about = task.about
+    if isinstance(about, Examining):
+        return examined(about)
     if not isinstance(about, Ramp | PressedRamp | Holding):
         return filled.result(study, task)
     settings = lammps.Settings.of(task)
@@ -95,6 +101,24 @@ def record(study: Study, task: Task) -> Result:
         energy
     )
     return result
+
+
+def examined(about: Examining) -> Result:
+    """A potential that makes the disordered phase 1 meV an atom too high."""
+    hot = [
+        disordered(np.array(T), direction, 0.0) > 0.5
+        for T, direction in zip(about.temperatures_K, about.directions, strict=True)
+    ]
+    count = len(hot)
+    energy = np.stack([np.full(count, -5.0), -5.0 + 0.001 * np.array(hot)])
+    energy[1] += 0.0001 * np.random.default_rng(1).normal(size=count)
+    arrays = {
+        Examined.ATOMS: np.full(count, 2),
+        Examined.ENERGY: energy,
+        Examined.FORCES: np.zeros((2, 2 * count, 3)),
+        Examined.STRESS: np.zeros((2, count, 6)),
+    }
+    return Result(Examined(n_frames=count, n_potentials=1), arrays=quantities(arrays))
 
 
 def results_of(study: Study, store: Store) -> Results:
@@ -183,3 +207,15 @@ def test_both_ways_to_the_slope_and_the_runs_between_find_what_was_put_in(
     titles = [block.title for block in show.sections(results)[0].blocks if hasattr(block, "title")]
     assert "Pressure and the transition" in titles
     assert "Runs at constant temperature within the hysteresis" in titles
+
+
+def test_errors_of_the_energy_are_carried_to_the_transition(
+    mini_study: Path, tmp_path: Path
+) -> None:
+    study_with(mini_study, "")
+    mini_study.write_text(mini_study.read_text() + "examination: {frames: 40}\n")
+    results = results_of(load_study(mini_study), Store(tmp_path / "store"))
+    (found,) = results.of(ExaminationFound).transitions
+    truth_K = TC_K * results.atoms_per_formula * 0.001 / (latent_eV_per_cell() / 4)
+    assert found.shift_K.value == pytest.approx(truth_K, rel=0.2)
+    assert found.n_frames >= 36 and found.committee_K is None

@@ -28,8 +28,8 @@ from motep.potentials.mtp.cext._mtp_cext import calc_run
 
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps.md_frames import Frames as FramesFile
-from borarun.engines.lammps.md_plan import Plan
-from borarun.engines.lammps.md_watch import Candidates, Watch
+from borarun.engines.lammps.md_plan import MdPlan
+from borarun.engines.lammps.md_watch import Candidates, MdWatch
 from borarun.engines.moment_tensor.form import Evaluator
 from borarun.file import write_files
 from borarun.frames import Frames
@@ -61,7 +61,7 @@ level: it is a tenth of level 12 and a fifth of level 8. Beside other work, whic
 """  # noqa: E501
 
 
-class Timed(Watch):
+class Timed(MdWatch):
     """Times the bare evaluation now and then, and itself at every step."""
 
     def __init__(self, *args: Any) -> None:
@@ -121,7 +121,7 @@ def measure(text: str, repeat: int, steps: int) -> dict[str, float]:
         write_files(Path(folder), lammps.render(settings, {"potential": text}, lammps.Program()))
         os.chdir(folder)
         try:
-            plan = Plan.read()
+            plan = MdPlan.read()
             lmp = md.start_lammps()
             before, line, after = Path("in.lammps").read_text().partition(md.INTERACTION)
             lmp.commands_string(before + line)

@@ -15,8 +15,8 @@ from ase.formula import Formula
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
+from borarun.header import Header
 from borarun.messages import Section, WithheldError
-from borarun.protocol import Header
 from borarun.task import Settings
 from borarun.units import FS_PER_PS
 from borarun.values import CellMode

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from borarun.errors import StudyError
 from borarun.file import must_be_new, replacing
+from borarun.header import RENAMED as IN_ANALYSES
 from borarun.kinds import Kind, kind_of
-from borarun.protocol import RENAMED as IN_ANALYSES
 from borarun.renamed import Former, Renamed, with_new_names
 from borarun.site.model import RENAMED as IN_SITES
 from borarun.study.model import RENAMED as IN_STUDIES

@@ -127,18 +127,18 @@ def collect(study: Study, source: Source, results: Results) -> SqueezeFound:
 ''',
     "show.py": '''"""Squeezing on the page."""
 
-from borarun.report.blocks import Column, Figure, Section, Table
+from borarun.report.blocks import Column, Figure, PageSection, Table
 from borarun.report.parts import present
 from borarun.report.results import Results
 from borarun.report.style import draw
 from borarun.subjects.squeeze.results import SqueezeFound
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     """A figure of the energies."""
     gaps = results.missing("squeeze")
     blocks = present(gaps, ("Energies", energies(results)))
-    return [Section("squeeze", "Squeezed", "Energies on the way.", blocks, gaps)]
+    return [PageSection("squeeze", "Squeezed", "Energies on the way.", blocks, gaps)]
 
 
 def energies(results: Results) -> Figure | None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from borarun.errors import StudyError
 from borarun.frames import Frames
+from borarun.header import SHARED_FOLDERS
 from borarun.places import Places
-from borarun.protocol import SHARED_FOLDERS
 from borarun.study import Study, init_study, load_study, study_schema
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.heating.section import Heating

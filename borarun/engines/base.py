@@ -269,7 +269,8 @@ class Engine(Protocol):
 
     ``RESUMABLE`` says whether a directory that an interrupted run left is continued (True) or
     emptied first (False). ``Program`` is the model of what a site file may say about it:
-    ``base.Program``, or one with its commands and directories.
+    ``base.Program``, or one with its commands and directories. An engine with a program of others
+    has its home page as ``HOME``.
     """
 
     NAME: str

@@ -95,6 +95,7 @@ def analyse(
         functionals=(analysis.method,),
         main_functional=analysis.method,
         reference=ENGINE,
+        stand_in="",
         warnings=tuple(
             f"{run.trajectory.file}: {remark}." for run in runs for remark in run.remarks
         ),

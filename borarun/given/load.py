@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from borarun.errors import Problem, StudyError
 from borarun.given.model import Analysis
+from borarun.header import RENAMED
 from borarun.messages import in_order, validate
-from borarun.protocol import RENAMED
 from borarun.renamed import with_new_names
 from borarun.yaml_file import read_yaml
 

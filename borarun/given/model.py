@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, Strict
 
+from borarun.header import Anions, MobileIons, Moving, StudyName
 from borarun.messages import Section
-from borarun.protocol import Anions, MobileIons, Moving, StudyName
 from borarun.renamed import Former
 from borarun.values import FilePath, Kelvin, Positive, PositiveInt, Supercell, TimeStep
 

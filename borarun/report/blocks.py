@@ -140,7 +140,7 @@ Block = Figure | Table | Note
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A part of the page. ``gaps`` are its tasks without a result; ``late`` ones stand after the
     others.
     """

@@ -12,6 +12,7 @@ from borarun.engines.potential.base import PotentialSection
 from borarun.errors import DamagedError
 from borarun.frames import Frames
 from borarun.messages import Section
+from borarun.report import text
 from borarun.report.provenance.collect import provenance
 from borarun.report.results import Results
 from borarun.report.source import Source
@@ -69,6 +70,7 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         supercell=study.supercell,
         n_atoms=study.n_atoms(study.supercell if PRODUCTION & present else (1, 1, 1)),
         reference=study.reference.engine,
+        stand_in=study.reference.stand_in(text.listed(list(study.functionals))),
         potential=potential.title if potential is not None else "",
         sections=frozenset(subject.name for subject in asked),
         cubic=_cubic(study),

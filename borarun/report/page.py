@@ -16,7 +16,7 @@ from markupsafe import Markup
 from borarun.errors import StoreError
 from borarun.file import unwritable
 from borarun.report import cell_page, parquet, summary, text
-from borarun.report.blocks import Figure, Section, Table
+from borarun.report.blocks import Figure, PageSection, Table
 from borarun.report.results import Results
 from borarun.report.sections import sections
 
@@ -90,7 +90,7 @@ def write_report(results: Results, directory: Path) -> Path:
     return directory / "report.html"
 
 
-def render(results: Results, found: Sequence[Section]) -> str:
+def render(results: Results, found: Sequence[PageSection]) -> str:
     """The page as HTML text. Everything but our own drawings and style is escaped."""
     environment = Environment(
         loader=PackageLoader("borarun.report", "."),

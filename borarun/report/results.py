@@ -38,6 +38,7 @@ class Results:
     units_a_cell : formula units in the unit cell
     n_atoms : of the supercell before vacancies
     reference : name of the reference engine
+    stand_in : what computed instead of DFT, in words; empty where DFT did
     potential : what kind it is, e.g. ``moment tensor potential of level 20``; empty without one
     sections : of the study file
     cubic : whether the first phase is cubic, so that one lattice parameter says it all
@@ -61,6 +62,7 @@ class Results:
     supercell: tuple[int, int, int]
     n_atoms: int
     reference: str
+    stand_in: str
     potential: str
     sections: frozenset[str]
     cubic: bool

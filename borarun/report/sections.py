@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from borarun.report import text
-from borarun.report.blocks import Block, Note, Section
+from borarun.report.blocks import Block, Note, PageSection
 from borarun.report.checks import tables as checks_tables
 from borarun.report.comparison import tables as comparison_tables
 from borarun.report.provenance import tables as provenance_tables
@@ -13,9 +13,9 @@ from borarun.report.results import Results
 from borarun.subjects import SUBJECTS
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     """All sections that this study asks for, with what is there so far."""
-    found: dict[str, Section] = {}
+    found: dict[str, PageSection] = {}
     for subject in SUBJECTS:
         show = subject.part("show")
         if show is None or subject.name not in results.sections:
@@ -32,13 +32,13 @@ def sections(results: Results) -> list[Section]:
     comparison = comparison_tables.comparison(results)
     if comparison is not None:
         intro = "Published values, each beside our value."
-        made.append(Section("compare", "Comparison", intro, [comparison]))
+        made.append(PageSection("compare", "Comparison", intro, [comparison]))
     if results.checks:
         made.append(_checks(results))
     return [*made, _provenance(results)]
 
 
-def _checks(results: Results) -> Section:
+def _checks(results: Results) -> PageSection:
     broken = [check for check in results.checks if not check.intact]
     blocks: list[Block] = []
     if broken:
@@ -59,7 +59,7 @@ def _checks(results: Results) -> Section:
     table = checks_tables.checks(results)
     if table is not None:
         blocks.append(table)
-    return Section(
+    return PageSection(
         "validity",
         "Does the framework hold?",
         f"A trajectory with {'broken anions' if results.molecular else 'a broken framework'} gives "
@@ -74,13 +74,13 @@ def _held(results: Results) -> str:
     return f"{'anions and the other ' if results.anions else ''}framework stayed intact"
 
 
-def _provenance(results: Results) -> Section:
+def _provenance(results: Results) -> PageSection:
     p = results.provenance
     versions = provenance_tables.versions(results)
     blocks: list[Block] = [versions] if versions is not None else []
     blocks.append(provenance_tables.runs(results))
     span = f" Computed from {p.started} to {p.ended}." if p.started else ""
-    return Section(
+    return PageSection(
         "provenance",
         "Provenance",
         f"The requested study, and the programs that computed it.{span}",

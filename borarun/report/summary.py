@@ -4,27 +4,16 @@ computed ours.
 
 from __future__ import annotations
 
-from borarun.engines.pretrained.families import FAMILIES
 from borarun.published import Number
 from borarun.report import text
 from borarun.report.blocks import Card
 from borarun.report.results import Results
 from borarun.subjects import SUBJECTS
 
-_STAND_IN = {
-    "bundled": "the potential that ships with borarun, which was fitted to the neural "
-    "network SevenNet-0 and replaces {functional}",
-    **{
-        family.name: f"the pretrained neural network {family.title}, which replaces DFT with "
-        "{functional}"
-        for family in FAMILIES
-    },
-}
 GIVEN = "given"
 """Stands for the reference where borarun ran nothing."""
 
 ROOM_K = 300.0
-_DFT = frozenset({"vasp", "quantum-espresso"})
 
 
 def warning(results: Results) -> str:
@@ -43,16 +32,9 @@ def warning(results: Results) -> str:
             " The paper's numbers come from potentials of level 20 fitted to DFT (mostly with "
             f"rev-vdW-DF2) and from a cell of {results.published.cell_atoms} atoms{ours}."
         )
-    if results.reference in _DFT:
+    if not results.stand_in:
         return f"Computed with {fitted}{results.reference} ({functionals}).{paper}"
-    what = _STAND_IN.get(
-        results.reference,
-        f"the engine {results.reference}, which stands in for DFT with {{functional}}",
-    )
-    return (
-        "These numbers are not DFT. They were computed with "
-        f"{fitted}{what.format(functional=functionals)}.{paper}"
-    )
+    return f"These numbers are not DFT. They were computed with {fitted}{results.stand_in}.{paper}"
 
 
 def cards(results: Results) -> list[Card]:

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from borarun import __version__
 from borarun.attributes import Attributes, span
-from borarun.engines.pretrained.families import FAMILIES
+from borarun.engines.registry import ENGINES
 from borarun.errors import Problem, StudyError
 from borarun.messages import Section
 from borarun.study import Study
@@ -42,17 +42,6 @@ FORMATS = {
     ".almtp": "application/octet-stream",
 }
 """Suffix -> media type; whatever is not here is text."""
-
-HOMES = {
-    "lammps": "https://www.lammps.org",
-    "mlip-3": "https://gitlab.com/ashapeev/mlip-3",
-    "borarun-mtp": "https://github.com/imw-md/motep",
-    "phonopy": "https://phonopy.github.io/phonopy",
-    "quantum-espresso": "https://www.quantum-espresso.org",
-    **{family.name: family.home for family in FAMILIES},
-    "vasp": "https://www.vasp.at",
-}
-"""Engine -> home page of its program."""
 
 _AUTHOR = re.compile(
     r"(?P<name>[^\d\s<>\"][^\d<>\"]*?)(?:[\s,]+(?P<orcid>\d{4}-\d{4}-\d{4}-\d{3}[\dX]))?"
@@ -260,15 +249,12 @@ def _description(study: Study) -> str:
     done = ", ".join(
         subject.name.replace("_", " ") for subject in SUBJECTS if subject.name in present
     )
-    stand_in = (
-        " The reference is a potential that ships with borarun, and no DFT."
-        if study.reference.engine == "bundled"
-        else ""
-    )
+    stand_in = study.reference.stand_in(", ".join(study.functionals))
+    not_dft = f" They are not DFT, but from {stand_in}." if stand_in else ""
     return (
         f"Order-disorder transition and ionic conductivity of {study.material.formula} with "
         f"{', '.join(study.functionals)}, from one study file ({done}). "
-        f"Energies, forces and stresses are from {study.reference.engine}.{stand_in}"
+        f"Energies, forces and stresses are from {study.reference.engine}.{not_dft}"
     )
 
 
@@ -288,8 +274,9 @@ def _file(path: str, file: File) -> dict[str, JsonValue]:
 
 def _program(name: str, version: str) -> dict[str, JsonValue]:
     described: dict[str, JsonValue] = {"@id": f"#{name}", "name": name, "version": version}
-    if name in HOMES:  # the specification wants an address of an application
-        return described | {"@type": "SoftwareApplication", "url": HOMES[name]}
+    home = getattr(ENGINES.get(name), "HOME", "")
+    if home:  # the specification wants an address of an application
+        return described | {"@type": "SoftwareApplication", "url": home}
     return described | {"@type": "CreativeWork", "description": "Program, or part of borarun."}
 
 

@@ -12,10 +12,7 @@ from pydantic import ValidationError
 
 from borarun import dynamics
 from borarun.dynamics import Finding, Phases, as_far_as_known, elements, start
-from borarun.engines.quantum_espresso.section import EspressoReference
 from borarun.engines.registry import ENGINES
-from borarun.engines.vasp.inputs import KIND_OF_RUN, STUDY_KEYS
-from borarun.engines.vasp.section import VaspReference
 from borarun.errors import StudyError
 from borarun.messages import Section
 from borarun.structure import composition, find_anions, formula_units, unnamed_molecules
@@ -57,15 +54,8 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
         warn = getattr(subject.part("section"), "warnings", None)
         if warn is not None:
             yield from warn(study, section, phases)
-    if isinstance(study.reference, VaspReference):
-        for tag, value in study.reference.incar.items():
-            if tag in STUDY_KEYS:
-                yield f"reference.incar.{tag}: {value} overrides {STUDY_KEYS[tag]}."
-            if tag in KIND_OF_RUN:
-                yield (
-                    f"reference.incar.{tag}: {value} applies to relaxations, labels and "
-                    "molecular dynamics alike, although each needs its own value."
-                )
+    for key, warning in study.reference.warnings():
+        yield f"reference.{key}: {warning}"
 
 
 def _material(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -154,45 +144,17 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
     yield from sorted(told)
 
 
-def _espresso(study: Study, phases: Phases) -> Iterator[Finding]:
-    reference = study.reference
-    if not isinstance(reference, EspressoReference):
-        return
-    if lacking := sorted(elements(study.material.formula) - set(reference.pseudopotentials)):
-        yield (
-            ("reference", "pseudopotentials"),
-            "must name a file for every element of the formula (got none for "
-            f"{', '.join(lacking)}).",
-        )
-    mobile = atomic_numbers.get(study.material.vacancy_ion, 0)
-    if reference.degauss_Ry is not None:
-        return
-    for vacancies, supercell in [((0,), (1, 1, 1)), *_labelled(study)]:
-        electrons = int(start(study, phases).numbers.sum() * np.prod(supercell)) - reference.charge
-        if odd := [count for count in vacancies if (electrons - count * mobile) % 2]:
-            what = (
-                f"{', '.join(map(str, odd))} neutral vacancies leave"
-                if odd != [0]
-                else "the cell has"
-            )
-            yield (
-                ("reference", "degauss_Ry"),
-                f"{what} an odd number of electrons, which is impossible with fixed "
-                "occupations. Set a smearing, e.g. 0.0147 (0.2 eV).",
-            )
-            return
+def _engine(study: Study, phases: Phases) -> Iterator[Finding]:
+    """What the reference engine itself says of its keys."""
 
+    def cells() -> Iterator[dict[int, int]]:
+        mobile = atomic_numbers.get(study.material.vacancy_ion, 0)
+        for vacancies, supercell in [((0,), (1, 1, 1)), *_labelled(study)]:
+            electrons = int(start(study, phases).numbers.sum() * np.prod(supercell))
+            yield {count: electrons - count * mobile for count in vacancies}
 
-def _vasp(study: Study, phases: Phases) -> Iterator[Finding]:
-    reference = study.reference
-    if isinstance(reference, VaspReference) and (
-        lacking := sorted(elements(study.material.formula) - set(reference.potcar))
-    ):
-        yield (
-            ("reference", "potcar"),
-            "must name a TITEL for every element of the formula (got none for "
-            f"{', '.join(lacking)}).",
-        )
+    for key, finding in study.reference.findings(elements(study.material.formula), cells()):
+        yield ("reference", key), finding
 
 
 def _charge(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -225,8 +187,7 @@ CHECKS: list[Callable[[Study, Phases], Iterator[Finding]]] = [
     _phases,
     _functionals,
     _reference,
-    _espresso,
-    _vasp,
+    _engine,
     _charge,
 ]
 """Checks of what every study says. To add one: a generator, its name here, a test. Those of a

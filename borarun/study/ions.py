@@ -10,8 +10,8 @@ from ase.data import chemical_symbols
 
 from borarun.dynamics import Finding, elements
 from borarun.errors import StudyError
+from borarun.header import CHARGES, Moving
 from borarun.messages import did_you_mean
-from borarun.protocol import CHARGES, Moving
 from borarun.structure import composition
 
 

@@ -23,10 +23,10 @@ from borarun.dynamics import as_far_as_known
 from borarun.engines import outputs
 from borarun.errors import Problem, StudyError
 from borarun.frames import Frames
+from borarun.header import Compare
 from borarun.labels import Labels, read_configurations, read_labels
 from borarun.messages import in_order, validate
 from borarun.ordering import Request, ordered_models
-from borarun.protocol import Compare
 from borarun.published import Published, read_published
 from borarun.renamed import Former, with_new_names
 from borarun.structure import composition, formula_units

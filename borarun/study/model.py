@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, create_model
 
-from borarun.protocol import RENAMED as IN_HEADER
-from borarun.protocol import Compare, Header
+from borarun.header import RENAMED as IN_HEADER
+from borarun.header import Compare, Header
 from borarun.renamed import Renamed
 from borarun.subjects import SUBJECTS
 

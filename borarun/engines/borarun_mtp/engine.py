@@ -34,6 +34,7 @@ from borarun.operations.base import Array, quantities
 from borarun.operations.potential import PARITY, Selected, Trained
 
 NAME = "borarun-mtp"
+HOME = "https://github.com/imw-md/motep"
 Section = BorarunPotential
 RESUMABLE = True
 FORMATS = {"train": 2, "select": 1}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,11 @@ class BundledReference(reference.ReferenceSection):
     """The potential that ships with borarun. It replaces DFT in examples; it is not DFT.
     Needs nothing else installed.
     """
+
+    STAND_IN: ClassVar[str] = (
+        "the potential that ships with borarun, which was fitted to the neural network "
+        "SevenNet-0 and replaces {functionals}"
+    )
 
     engine: Literal["bundled"] = Field(
         description="The potential that ships with borarun. It replaces DFT in examples; it "

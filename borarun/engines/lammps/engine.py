@@ -52,6 +52,7 @@ from borarun.operations.dynamics import MolecularDynamics
 from borarun.structure import build, is_torn
 
 NAME = "lammps"
+HOME = "https://www.lammps.org"
 RESUMABLE = True
 FORMAT = 4
 """Raised by one when the same settings come to mean another run."""

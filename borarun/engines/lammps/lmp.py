@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from borarun.causes import Cause, cause_of_exit
 from borarun.endings import Ending, is_complete
-from borarun.engines.lammps.md_plan import MAX_CANDIDATES, Plan
+from borarun.engines.lammps.md_plan import MAX_CANDIDATES, MdPlan
 from borarun.engines.lammps.md_restart import RESTART_MARK, frames_of, good_restarts, lines_of
 from borarun.errors import EngineError
 from borarun.file import replacing
@@ -140,7 +140,7 @@ def restart_step(file: Path) -> int:
                 handle.seek(value, 1)
 
 
-def run(command: list[str], plan: Plan) -> tuple[Stop, int]:
+def run(command: list[str], plan: MdPlan) -> tuple[Stop, int]:
     """Start LAMMPS as often as it takes: how it ended, and the last step of which all that was
     asked for is there.
     """
@@ -216,7 +216,7 @@ def _keep_preselected() -> None:
         file.rename(f"preselected.{len(list(Path().glob('preselected.*.cfg')))}.cfg")
 
 
-def _last_whole_step(plan: Plan, found: Stop) -> int:
+def _last_whole_step(plan: MdPlan, found: Stop) -> int:
     """The last step up to which every frame is there."""
     if found.stop == "completed":
         return plan.steps
@@ -319,7 +319,7 @@ def main() -> None:
     """Run, or go on with, what this directory describes."""
     if is_complete(Path()):
         return
-    plan = Plan.read()
+    plan = MdPlan.read()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         found, last = run(sys.argv[1:], plan)

@@ -28,9 +28,9 @@ from borarun.endings import Ending, is_complete
 from borarun.engines.lammps import md_frames
 from borarun.engines.lammps.md_frames import Frames
 from borarun.engines.lammps.md_link import Link, start_lammps
-from borarun.engines.lammps.md_plan import Plan
+from borarun.engines.lammps.md_plan import MdPlan
 from borarun.engines.lammps.md_restart import cut_files, good_restarts
-from borarun.engines.lammps.md_watch import Candidates, Watch
+from borarun.engines.lammps.md_watch import Candidates, MdWatch
 from borarun.engines.potential.form import form
 from borarun.job_time import TIME_UP
 
@@ -40,7 +40,7 @@ INTERACTION = "fix_modify mtp energy yes virial yes\n"
 SIGTERM_EXIT = 128 + signal.SIGTERM
 
 
-def run(plan: Plan, restart: Path | None) -> int | None:
+def run(plan: MdPlan, restart: Path | None) -> int | None:
     """Run the deck from a restart file or from its start: the exit code, or None where the restart
     file is no good.
     """
@@ -69,7 +69,7 @@ def run(plan: Plan, restart: Path | None) -> int | None:
     candidates.load(first if restart else -1, len(plan.numbers))
     link = Link(lmp)
     frames = Frames(Path(md_frames.NAME), len(plan.numbers), plan.rotation, plan.frames)
-    watch = Watch(link, plan, evaluator, candidates, frames, first)
+    watch = MdWatch(link, plan, evaluator, candidates, frames, first)
     signal.signal(signal.SIGTERM, lambda *_: setattr(watch, "terminated", True))
     link.listen(watch)
     try:
@@ -99,7 +99,7 @@ def _pass_over(lmp: Any, restart: Path, why: str) -> None:
     print(f"{restart} is not used: {why}", file=sys.stderr)
 
 
-def _finish(link: Link, watch: Watch) -> None:
+def _finish(link: Link, watch: MdWatch) -> None:
     """Say how it ended: the run is over from here on."""
     # Without any good configuration, it is still the first one that the run started from.
     last_step, positions, cell = watch.last or (-1, link.positions(), link.cell())
@@ -120,7 +120,7 @@ def main() -> int:
     """Run, or go on with, what this directory describes."""
     if is_complete(Path()):
         return 0
-    plan = Plan.read()
+    plan = MdPlan.read()
     for restart in good_restarts():
         code = run(plan, restart)
         if code is not None:

@@ -17,7 +17,7 @@ MAX_CANDIDATES = 200
 
 
 @dataclass(frozen=True)
-class Plan:
+class MdPlan:
     """What ``md.json`` says.
 
     Attributes
@@ -47,7 +47,7 @@ class Plan:
     frames: list[list[int]]
 
     @classmethod
-    def read(cls) -> Plan:
+    def read(cls) -> MdPlan:
         """The plan of this directory."""
         content = json.loads(Path("md.json").read_text())
         names = (

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from borarun.engines.lammps.md_frames import Frames
 from borarun.engines.lammps.md_link import Link
-from borarun.engines.lammps.md_plan import MAX_CANDIDATES, Plan
+from borarun.engines.lammps.md_plan import MAX_CANDIDATES, MdPlan
 from borarun.engines.potential.form import Evaluation, Evaluator
 from borarun.file import replacing
 from borarun.structure import Tearing
@@ -104,7 +104,7 @@ class Candidates:
             file.write(text.getvalue().encode())
 
 
-class Watch:
+class MdWatch:
     """Answers ``fix external`` at every step, and decides when a run is over.
 
     Attributes
@@ -119,7 +119,7 @@ class Watch:
     def __init__(
         self,
         link: Link,
-        plan: Plan,
+        plan: MdPlan,
         evaluator: Evaluator,
         candidates: Candidates,
         frames: Frames,

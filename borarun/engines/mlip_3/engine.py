@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from borarun.mtp.residuals import Comparison
 
 NAME = "mlip-3"
+HOME = "https://gitlab.com/ashapeev/mlip-3"
 Section = Mlip3Potential
 RESUMABLE = True
 FORMAT = 1

@@ -29,6 +29,7 @@ from borarun.operations.base import Quantity, quantities
 from borarun.operations.phonons import Displaced, HarmonicPhonons
 
 NAME = "phonopy"
+HOME = "https://phonopy.github.io/phonopy"
 RESUMABLE = False
 FORMAT = 1
 """Raised by one when the same settings come to mean another result."""

@@ -103,6 +103,7 @@ class Pretrained:
     def __init__(self, family: Family) -> None:
         self.family = family
         self.NAME = family.name
+        self.HOME = family.home
         self.Program = Program
         self.Section = section(family)
 

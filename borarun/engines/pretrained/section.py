@@ -48,7 +48,7 @@ def section(family: Family) -> type[PretrainedReference]:
     """The model of ``reference:`` for a family."""
     known = ", ".join(f"`{name}` ({what})" for name, what in family.models.items())
     inside = f"The package contains {known}." if known else "The package contains no model."
-    return create_model(
+    model = create_model(
         f"{family.title}Reference",
         __base__=PretrainedReference,
         __module__=__name__,
@@ -60,3 +60,7 @@ def section(family: Family) -> type[PretrainedReference]:
             Field(description=f"{family.title}, a pretrained neural network."),
         ),
     )
+    model.STAND_IN = (
+        f"the pretrained neural network {family.title}, which replaces DFT with {{functionals}}"
+    )
+    return model

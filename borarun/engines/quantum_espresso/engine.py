@@ -34,6 +34,7 @@ from borarun.errors import ParseError
 from borarun.operations.base import changed
 
 NAME = "quantum-espresso"
+HOME = "https://www.quantum-espresso.org"
 Section = EspressoReference
 RESUMABLE = True
 FORMAT = "1"

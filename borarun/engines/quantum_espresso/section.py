@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,6 +72,7 @@ class EspressoReference(Keys, reference.ReferenceSection):
     """
 
     LABELS_AGAIN: ClassVar[bool] = True
+    STAND_IN: ClassVar[str] = ""
 
     engine: Literal["quantum-espresso"] = Field(
         description="Quantum ESPRESSO: density functional theory, free to install."
@@ -78,3 +80,32 @@ class EspressoReference(Keys, reference.ReferenceSection):
     labels_per_task: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=10, description="Number of configurations that one task labels."
     )
+
+    def findings(
+        self, elements: Set[str], cells: Iterable[Mapping[int, int]]
+    ) -> Iterator[tuple[str, str]]:
+        """Elements without a pseudopotential, and fixed occupations of an odd number of
+        electrons.
+        """
+        if lacking := sorted(elements - set(self.pseudopotentials)):
+            yield (
+                "pseudopotentials",
+                f"must name a file for every element of the formula (got none for "
+                f"{', '.join(lacking)}).",
+            )
+        if self.degauss_Ry is not None:
+            return
+        for cell in cells:
+            odd = [count for count, electrons in cell.items() if (electrons - self.charge) % 2]
+            if odd:
+                what = (
+                    f"{', '.join(map(str, odd))} neutral vacancies leave"
+                    if odd != [0]
+                    else "the cell has"
+                )
+                yield (
+                    "degauss_Ry",
+                    f"{what} an odd number of electrons, which is impossible with fixed "
+                    "occupations. Set a smearing, e.g. 0.0147 (0.2 eV).",
+                )
+                return

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Required, Self, TypedDict
 
@@ -86,6 +86,30 @@ class ReferenceSection(Section):
     """Whether molecular dynamics is computed with other settings than labels, at least with the
     plane waves of another cell, so that its configurations are labelled again.
     """
+
+    STAND_IN: ClassVar[str] = "the engine {engine}, which stands in for DFT with {functionals}"
+    """What computes instead of density functional theory, in words; empty where this does."""
+
+    def stand_in(self, functionals: str) -> str:
+        """What computes instead of DFT with some functionals; empty of an engine of DFT."""
+        return self.STAND_IN.format(engine=self.engine, functionals=functionals)
+
+    def findings(
+        self, elements: Set[str], cells: Iterable[Mapping[int, int]]
+    ) -> Iterator[tuple[str, str]]:
+        """Keys of it, and what is wrong with their values for a material.
+
+        Parameters
+        ----------
+        elements : of the formula
+        cells : for each kind of cell that is labelled, the electrons of all its neutral atoms, by
+            the number of vacancies
+        """
+        yield from ()
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Keys of it, and what is worth knowing of their values."""
+        yield from ()
 
     def settings(self) -> dict[str, Any]:
         """What of it is part of the settings of every task."""

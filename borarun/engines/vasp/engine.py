@@ -51,6 +51,7 @@ from borarun.structure import build
 from borarun.units import EV_PER_A3_IN_KBAR
 
 NAME = "vasp"
+HOME = "https://www.vasp.at"
 Section = VaspReference
 RESUMABLE = True
 FORMAT = "1"

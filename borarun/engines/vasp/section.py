@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from borarun.engines.reference import base as reference
 from borarun.engines.reference.base import Charge, Mesh, Positive
+from borarun.engines.vasp.inputs import KIND_OF_RUN, STUDY_KEYS
 
 
 class Keys(BaseModel):
@@ -69,8 +71,32 @@ class VaspReference(Keys, reference.ReferenceSection):
     """Density functional theory by VASP, under licence. Not spin-polarised. See docs/vasp.md."""
 
     LABELS_AGAIN: ClassVar[bool] = True
+    STAND_IN: ClassVar[str] = ""
 
     engine: Literal["vasp"] = Field(description="VASP: density functional theory, under licence.")
     labels_per_task: Literal[1] = Field(
         default=1, description="Number of configurations per task; VASP takes one per run."
     )
+
+    def findings(
+        self, elements: Set[str], cells: Iterable[Mapping[int, int]]
+    ) -> Iterator[tuple[str, str]]:
+        """Elements without a POTCAR."""
+        if lacking := sorted(elements - set(self.potcar)):
+            yield (
+                "potcar",
+                "must name a TITEL for every element of the formula (got none for "
+                f"{', '.join(lacking)}).",
+            )
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Tags that override what other keys set."""
+        for tag, value in self.incar.items():
+            if tag in STUDY_KEYS:
+                yield f"incar.{tag}", f"{value} overrides {STUDY_KEYS[tag]}."
+            if tag in KIND_OF_RUN:
+                yield (
+                    f"incar.{tag}",
+                    f"{value} applies to relaxations, labels and molecular dynamics alike, "
+                    "although each needs its own value.",
+                )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from borarun.dynamics import Dynamics, Finding, Length, Phases, Production
 from borarun.engines.potential.base import PotentialSection
-from borarun.protocol import Header
+from borarun.header import Header
 from borarun.renamed import Renamed
 from borarun.units import FS_PER_NS
 from borarun.values import (

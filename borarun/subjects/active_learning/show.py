@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from borarun.report.blocks import Section
+from borarun.report.blocks import PageSection
 from borarun.report.parts import present
 from borarun.report.results import Results
 from borarun.subjects.potential import figures as potential_figures
@@ -11,7 +11,7 @@ from borarun.subjects.potential.results import PotentialFound
 from borarun.subjects.potential.show import chapter
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     """What each round explored, labelled and changed."""
     gaps = results.missing("active_learning")
     learning = results.of(PotentialFound).learning

@@ -38,7 +38,7 @@ from borarun.subjects.diffusion.results import (
     Transport,
 )
 from borarun.subjects.diffusion.stage import DiffusionRun
-from borarun.subjects.diffusion.structure.collect import Places, local_structure, places
+from borarun.subjects.diffusion.structure.collect import RunStructure, local_structure, places
 from borarun.subjects.diffusion.structure.results import LocalStructure
 from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.reorientation.collect import reorientation, turns_of
@@ -83,7 +83,7 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
     local: list[LocalStructure] = []
     for group in groups.values():
         runs, turns = [], []
-        found: list[Places] = []
+        found: list[RunStructure] = []
         for done in group:
             try:
                 run = read(

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from borarun.dynamics import Finding, Held, Phases, functional_of
-from borarun.protocol import Header
+from borarun.header import Header
 from borarun.renamed import Renamed
 from borarun.units import PS_PER_NS
 from borarun.values import (

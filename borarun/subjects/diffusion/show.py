@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from borarun.published import RECOMMENDED, Number
 from borarun.report import text
-from borarun.report.blocks import Block, Card, Note, Section
+from borarun.report.blocks import Block, Card, Note, PageSection
 from borarun.report.comparison.compare import (
     Ours,
     compare,
@@ -27,7 +27,7 @@ from borarun.subjects.diffusion.structure import tables as structure_tables
 from borarun.subjects.diffusion.structure.show import chapter
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     gaps = results.missing("diffusion")
     intro = (
         f"How fast {results.mobile} moves at fixed temperature, without and with "
@@ -64,7 +64,7 @@ def sections(results: Results) -> list[Section]:
         *optional(shells),
     )
     return [
-        Section("diffusion", "Diffusion", intro, blocks, gaps),
+        PageSection("diffusion", "Diffusion", intro, blocks, gaps),
         chapter(results, structure),
     ]
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from borarun.dynamics import Dynamics, Finding, Held, Phases, Place, Production, RunsDynamics
-from borarun.protocol import Header
+from borarun.header import Header
 from borarun.values import (
     CELL_MODE,
     VACANCIES,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from borarun.report import text
-from borarun.report.blocks import Card, Section
+from borarun.report.blocks import Card, PageSection
 from borarun.report.parts import optional, present
 from borarun.report.results import Results
 from borarun.subjects.examination import figures, tables
 from borarun.subjects.examination.results import ExaminationFound
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     """How far the potential is from the reference where it was used."""
     gaps = results.missing("examination")
     examined = results.of(ExaminationFound).examined
@@ -26,7 +26,7 @@ def sections(results: Results) -> list[Section]:
         "Held-out configurations are like the training set. Here the reference labels "
         "configurations of the runs that the results come from."
     )
-    return [Section("examination", "Examination of the potential", intro, blocks, gaps)]
+    return [PageSection("examination", "Examination of the potential", intro, blocks, gaps)]
 
 
 def cards(results: Results) -> list[Card]:

@@ -27,7 +27,7 @@ from borarun.subjects.heating.ramps import (
     set_temperature,
     step_range_K,
 )
-from borarun.subjects.heating.results import Branch, HeatingFound, LatticePoint, Transition
+from borarun.subjects.heating.results import HeatingFound, LatticePoint, RampBranch, Transition
 from borarun.subjects.heating.stage import Ramp
 
 ROOM_K = 300.0
@@ -35,7 +35,7 @@ ROOM_K = 300.0
 
 def collect(study: Study, source: Source, results: Results) -> HeatingFound:
     """All ramps that are done, branch by branch and together."""
-    branches: list[Branch] = []
+    branches: list[RampBranch] = []
     published = (*study.published.find("lattice_parameter"), *study.published.find("volume"))
     compared = sorted(
         {ROOM_K, *(n.temperature_K for n in published if n.temperature_K is not None)}
@@ -100,7 +100,7 @@ def _measured(mean: Mean) -> Measured:
 
 def _branch(
     study: Study, source: Source, done: Done[Ramp], temperature_K: Array, cell: Array, fit: Fit
-) -> Branch:
+) -> RampBranch:
     units = study.formula_units((1, 1, 1))
     a, edges = (
         lattice.lattice_parameter(cell, study.supercell),
@@ -111,7 +111,7 @@ def _branch(
         return lattice.binned(temperature_K, values, width_K=bin_width_K(done.task))
 
     parameter, volume = binned(a), binned(a**3 / units)
-    return Branch(
+    return RampBranch(
         functional=done.about.functional,
         vacancies=done.about.vacancies,
         branch=done.about.branch,

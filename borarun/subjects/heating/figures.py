@@ -8,7 +8,7 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.report.results import Results
-from borarun.subjects.heating.results import Branch, HeatingFound, Transition
+from borarun.subjects.heating.results import HeatingFound, RampBranch, Transition
 
 _COLORS = {"heating": style.HEATING, "cooling": style.COOLING}
 _MARKERS = {"heating": "o", "cooling": "s"}
@@ -23,7 +23,7 @@ def lattice(results: Results) -> Figure | None:
     """
     if not results.of(HeatingFound).branches:
         return None
-    groups: dict[tuple[str, int], list[Branch]] = {}
+    groups: dict[tuple[str, int], list[RampBranch]] = {}
     for branch in results.of(HeatingFound).branches:
         groups.setdefault((branch.functional, branch.vacancies), []).append(branch)
     panels = []
@@ -31,7 +31,7 @@ def lattice(results: Results) -> Figure | None:
 
         def paint(
             axes: Axes,
-            branches: list[Branch] = branches,
+            branches: list[RampBranch] = branches,
             title: str = f"{functional}, {text.count(vacancies, 'vacancy')}",
         ) -> None:
             rates = sorted({branch.heating_K_per_ps for branch in branches})
@@ -143,7 +143,7 @@ def lattice(results: Results) -> Figure | None:
     )
 
 
-def _drawn(results: Results, branch: Branch) -> tuple[Array, Array]:
+def _drawn(results: Results, branch: RampBranch) -> tuple[Array, Array]:
     """The quantity that tells a cell's size, a or V, and its standard error."""
     return (
         (branch.lattice_A, branch.error_A)
@@ -152,7 +152,7 @@ def _drawn(results: Results, branch: Branch) -> tuple[Array, Array]:
     )
 
 
-def _fitted(results: Results, branch: Branch) -> Array:
+def _fitted(results: Results, branch: RampBranch) -> Array:
     """The fitted curve of the same quantity; of a volume it is the cube of the lattice
     parameter's.
     """
@@ -167,7 +167,7 @@ def functionals(results: Results) -> Figure | None:
     """All functionals in one panel, where there are several: heating and cooling at the fewest
     vacancies and the slowest rate of each.
     """
-    found: dict[str, list[Branch]] = {}
+    found: dict[str, list[RampBranch]] = {}
     for functional in dict.fromkeys(
         branch.functional for branch in results.of(HeatingFound).branches
     ):
@@ -265,7 +265,7 @@ def edges(results: Results) -> Figure | None:
     """The three lattice parameters against temperature on heating, where the cell is not cubic: one
     panel a functional and vacancy count, slowest rate.
     """
-    slowest: dict[tuple[str, int], Branch] = {}
+    slowest: dict[tuple[str, int], RampBranch] = {}
     for branch in results.of(HeatingFound).branches:
         before = slowest.get((branch.functional, branch.vacancies))
         if branch.branch == "heating" and (
@@ -279,7 +279,7 @@ def edges(results: Results) -> Figure | None:
 
         def paint(
             axes: Axes,
-            branch: Branch = branch,
+            branch: RampBranch = branch,
             title: str = f"{functional}, {text.count(vacancies, 'vacancy')}",
         ) -> None:
             for name, marker, values in zip("abc", "osD", branch.edges_A.T, strict=True):

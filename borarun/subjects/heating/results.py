@@ -9,7 +9,7 @@ from borarun.report.measured import Array, Measured
 
 
 @dataclass(frozen=True)
-class Branch:
+class RampBranch:
     """One ramp of temperature.
 
     Attributes
@@ -133,7 +133,7 @@ class OrderBranch:
 
     Attributes
     ----------
-    temperature_K : (n,) means over temperature bins, as in `Branch`
+    temperature_K : (n,) means over temperature bins, as in `RampBranch`
     between : what the sites lie between; empty where there are none
     share : kind of site -> (n,) share of the mobile ions
     orientations : of each kind of anion; none where there are no molecules
@@ -230,7 +230,7 @@ class HeatingFound:
     held, held_transitions : runs at constant temperature within the hysteresis
     """
 
-    branches: tuple[Branch, ...] = ()
+    branches: tuple[RampBranch, ...] = ()
     transitions: tuple[Transition, ...] = ()
     lattice: tuple[LatticePoint, ...] = ()
     order: tuple[OrderBranch, ...] = ()

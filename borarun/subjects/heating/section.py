@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from borarun.dynamics import Finding, Length, Phases, Production
+from borarun.header import Header
 from borarun.messages import Section
-from borarun.protocol import Header
 from borarun.renamed import Renamed
 from borarun.units import FS_PER_PS
 from borarun.values import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from borarun.published import RECOMMENDED, Number
 from borarun.report import text
-from borarun.report.blocks import Block, Card, Note, Section
+from borarun.report.blocks import Block, Card, Note, PageSection
 from borarun.report.comparison.compare import (
     SAME_TEMPERATURE_K,
     Ours,
@@ -22,7 +22,7 @@ from borarun.subjects.heating.results import HeatingFound, Transition
 from borarun.subjects.training_set.results import TrainingSetFound
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     gaps = results.missing("heating")
     intro = (
         "Temperature ramps up and down. An order-disorder transition is a step in the lattice "
@@ -52,7 +52,7 @@ def sections(results: Results) -> list[Section]:
         ("Lattice parameters" if results.cubic else "Volumes", heating_tables.lattice(results)),
     )
     return [
-        Section("heating", "Heating and cooling", intro, blocks, gaps),
+        PageSection("heating", "Heating and cooling", intro, blocks, gaps),
         chapter(
             results, present(gaps, ("Order against temperature", order_figures.order(results)))
         ),

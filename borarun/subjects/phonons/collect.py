@@ -10,7 +10,7 @@ from borarun.report.results import Results
 from borarun.report.source import Done, Source
 from borarun.study import Study
 from borarun.subjects.phonons import section as study_section
-from borarun.subjects.phonons.results import Phonons, PhononsFound
+from borarun.subjects.phonons.results import PhononsFound, PhononsOfPhase
 from borarun.subjects.phonons.stage import Frequencies
 from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
 
@@ -30,7 +30,7 @@ def measured_peaks(study: Study) -> tuple[float, ...]:
     return tuple(sorted(section.measured_peaks_meV or ()))
 
 
-def phonons(study: Study, source: Source, atoms_per_formula: int) -> tuple[Phonons, ...]:
+def phonons(study: Study, source: Source, atoms_per_formula: int) -> tuple[PhononsOfPhase, ...]:
     """Phonons phase by phase, with every functional."""
     measured = measured_peaks(study)
     found = [_phonons(source, done, atoms_per_formula, measured) for done in source.of(Frequencies)]
@@ -40,7 +40,7 @@ def phonons(study: Study, source: Source, atoms_per_formula: int) -> tuple[Phono
 
 def _phonons(
     source: Source, done: Done[Frequencies], atoms_per_formula: int, measured: tuple[float, ...]
-) -> Phonons:
+) -> PhononsOfPhase:
     def array(name: Item) -> functionals.Array:
         return source.store.array(done.key, name)
 
@@ -54,7 +54,7 @@ def _phonons(
         for element, values in zip(facts.elements, array(Found.DOS_PROJECTED), strict=True)
     }
     seen = neutron.weighted(projected)
-    return Phonons(
+    return PhononsOfPhase(
         phase=done.about.phase,
         functional=done.about.functional,
         supercell=settings.supercell,

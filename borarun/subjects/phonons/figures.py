@@ -15,7 +15,7 @@ from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.report.results import Results
-from borarun.subjects.phonons.results import Phonons, PhononsFound
+from borarun.subjects.phonons.results import PhononsFound, PhononsOfPhase
 from borarun.units import PER_CM_IN_MEV
 
 GAP_MEV = 40.0
@@ -30,9 +30,9 @@ EMPTY = 1e-4
 """Density of states, in parts of its largest value, below which there is nothing."""
 
 
-def by_phase(found: Sequence[Phonons]) -> dict[str, list[Phonons]]:
+def by_phase(found: Sequence[PhononsOfPhase]) -> dict[str, list[PhononsOfPhase]]:
     """The phonons of each phase."""
-    groups: dict[str, list[Phonons]] = {}
+    groups: dict[str, list[PhononsOfPhase]] = {}
     for one in found:
         groups.setdefault(one.phase, []).append(one)
     return groups
@@ -78,7 +78,7 @@ def blocks(
     return [(float(held[start]), float(held[end])) for start, end in zip(starts, ends, strict=True)]
 
 
-def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Figure:
+def _density(phase: str, group: list[PhononsOfPhase], measured: Sequence[float]) -> Figure:
     panels = []
     for number, (low, high) in enumerate(blocks(_curves(group), measured)):
 
@@ -172,12 +172,12 @@ def _density(phase: str, group: list[Phonons], measured: Sequence[float]) -> Fig
     )
 
 
-def _bands(phase: str, group: list[Phonons]) -> Figure:
+def _bands(phase: str, group: list[PhononsOfPhase]) -> Figure:
     (low, high), *above = blocks(_curves(group))
     panels = []
     for one in group:
 
-        def paint(axes: Axes, one: Phonons = one) -> None:
+        def paint(axes: Axes, one: PhononsOfPhase = one) -> None:
             drawn = one.band_meV[:, one.band_meV.min(axis=0) < high]
             axes.plot(one.band_distance, drawn, color=style.by_functional(one.functional), lw=0.6)
             for distance, _ in one.corners:
@@ -237,7 +237,7 @@ def _bands(phase: str, group: list[Phonons]) -> Figure:
     )
 
 
-def _curves(group: Sequence[Phonons]) -> list[tuple[Array, Array]]:
+def _curves(group: Sequence[PhononsOfPhase]) -> list[tuple[Array, Array]]:
     return [(one.frequency_meV, one.dos) for one in group]
 
 

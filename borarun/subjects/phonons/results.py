@@ -10,7 +10,7 @@ from borarun.report.measured import Array
 
 
 @dataclass(frozen=True)
-class Phonons:
+class PhononsOfPhase:
     """Phonons of one phase with one functional.
 
     Attributes
@@ -67,5 +67,5 @@ class PhononsFound:
     measured_peaks_meV : measured vibrational peaks, from the study file
     """
 
-    phonons: tuple[Phonons, ...] = ()
+    phonons: tuple[PhononsOfPhase, ...] = ()
     measured_peaks_meV: tuple[float, ...] = ()

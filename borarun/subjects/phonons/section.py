@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from borarun.dynamics import Finding, Phases, known_phases
+from borarun.header import Header
 from borarun.messages import Section
-from borarun.protocol import Header
 from borarun.renamed import Renamed
 from borarun.subjects.relax.section import Relax
 from borarun.values import Kelvins, PhaseName, Supercell

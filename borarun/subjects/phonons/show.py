@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from borarun.report import text
-from borarun.report.blocks import Block, Note, Section
+from borarun.report.blocks import Block, Note, PageSection
 from borarun.report.parts import present
 from borarun.report.results import Results
 from borarun.subjects.phonons import figures as phonons_figures
 from borarun.subjects.phonons import tables as phonons_tables
-from borarun.subjects.phonons.results import Phonons, PhononsFound
+from borarun.subjects.phonons.results import PhononsFound, PhononsOfPhase
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     gaps = results.missing("phonons")
     intro = (
         "Vibrations about the relaxed structures. If the study gives measured peak "
@@ -29,10 +29,10 @@ def sections(results: Results) -> list[Section]:
         ]
     parts += [("", figure) for figure in phonons_figures.bands(results)]
     parts.append(("Energies of the phonons", phonons_tables.phonons(results)))
-    return [Section("phonons", "Phonons", intro, present(gaps, *parts), gaps)]
+    return [PageSection("phonons", "Phonons", intro, present(gaps, *parts), gaps)]
 
 
-def _unstable(p: Phonons) -> Note:
+def _unstable(p: PhononsOfPhase) -> Note:
     return Note(
         f"{p.phase} with {p.functional} has {text.count(p.n_imaginary, 'imaginary mode')} "
         f"at the {text.count(p.n_q_points, 'point')} of the mesh, down to "

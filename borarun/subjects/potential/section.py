@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from borarun.dynamics import Finding, Phases, Production, dynamics, smallest_width, start
 from borarun.engines.potential.base import PotentialSection
 from borarun.engines.registry import Potential
-from borarun.protocol import Header
+from borarun.header import Header
 from borarun.renamed import Renamed
 from borarun.task import FORMER_NAMES
 

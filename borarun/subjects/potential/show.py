@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from borarun.report import text
-from borarun.report.blocks import Block, Card, Section
+from borarun.report.blocks import Block, Card, PageSection
 from borarun.report.parts import optional, present
 from borarun.report.provenance.results import Gap
 from borarun.report.results import Results
@@ -14,7 +14,7 @@ from borarun.subjects.potential import tables as potential_tables
 from borarun.subjects.potential.results import PotentialFound
 
 
-def chapter(blocks: Sequence[Block], gaps: Sequence[Gap]) -> Section:
+def chapter(blocks: Sequence[Block], gaps: Sequence[Gap]) -> PageSection:
     """The section of the page that all who make the potential share."""
     intro = (
         "A moment tensor potential is trained on results of the reference engine and explores by "
@@ -22,10 +22,10 @@ def chapter(blocks: Sequence[Block], gaps: Sequence[Gap]) -> Section:
         "extrapolates, and the potential is trained again, until a whole round of exploration "
         "stays in the known region."
     )
-    return Section("potential", "Potential", intro, blocks, gaps)
+    return PageSection("potential", "Potential", intro, blocks, gaps)
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     """How well the potential learnt."""
     gaps = results.missing("potential")
     learning = results.of(PotentialFound).learning

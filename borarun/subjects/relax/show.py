@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from borarun.published import Number
 from borarun.report import text
-from borarun.report.blocks import Block, Note, Section
+from borarun.report.blocks import Block, Note, PageSection
 from borarun.report.comparison.compare import Ours
 from borarun.report.parts import present
 from borarun.report.results import Results
@@ -14,14 +14,14 @@ from borarun.subjects.relax import tables as relax_tables
 from borarun.subjects.relax.results import RelaxFound
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     gaps = results.missing("relax")
     intro = (
         f"The structures at the start: each phase of {text.formula(results.formula)}, "
         "relaxed with each functional."
     )
     return [
-        Section(
+        PageSection(
             "relaxation",
             "Relaxed structures",
             intro,

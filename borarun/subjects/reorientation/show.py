@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from borarun.published import Number
 from borarun.report import text
-from borarun.report.blocks import Card, Section
+from borarun.report.blocks import Card, PageSection
 from borarun.report.comparison.compare import (
     Ours,
     same_content,
@@ -20,7 +20,7 @@ from borarun.subjects.reorientation import tables as reorientation_tables
 from borarun.subjects.reorientation.results import ReorientationFound, Rotation
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     gaps = results.missing("diffusion")
     intro = f"Rotation of the {text.anions(results.anions)} in the same runs."
     kinds = reorientation_figures.shown(results)
@@ -41,7 +41,7 @@ def sections(results: Results) -> list[Section]:
             for kind in kinds
         ),
     )
-    return [Section("reorientation", "Reorientation of the anions", intro, blocks)]
+    return [PageSection("reorientation", "Reorientation of the anions", intro, blocks)]
 
 
 def cards(results: Results) -> list[Card]:

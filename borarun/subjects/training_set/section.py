@@ -18,7 +18,7 @@ from borarun.dynamics import (
 )
 from borarun.engines.potential.training import HoldOut
 from borarun.engines.reference.base import ReferenceSection
-from borarun.protocol import Header
+from borarun.header import Header
 from borarun.renamed import Renamed
 from borarun.units import FS_PER_PS
 from borarun.values import (

@@ -11,7 +11,7 @@ from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
 from borarun.report.results import Results
 from borarun.subjects.phonons.figures import blocks
-from borarun.subjects.phonons.results import Phonons, PhononsFound
+from borarun.subjects.phonons.results import PhononsFound, PhononsOfPhase
 from borarun.subjects.vibrations.results import Vibrations, VibrationsFound
 from borarun.units import PER_CM_IN_MEV
 
@@ -153,7 +153,7 @@ def densities(results: Results) -> Figure | None:
     )
 
 
-def as_coarse(cold: Phonons, width_meV: float) -> Array:
+def as_coarse(cold: PhononsOfPhase, width_meV: float) -> Array:
     """The phonons' density of states with lines as wide as those of the dynamics, full width at
     half maximum.
     """

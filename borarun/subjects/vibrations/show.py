@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from borarun.report.blocks import Section
+from borarun.report.blocks import PageSection
 from borarun.report.parts import present
 from borarun.report.results import Results
 from borarun.subjects.diffusion.structure.show import chapter
 from borarun.subjects.vibrations import figures as vibrations_figures
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[PageSection]:
     """The spectra of the dense runs."""
     gaps = results.missing("vibrations")
     shown = present(gaps, ("Vibrational density of states", vibrations_figures.densities(results)))

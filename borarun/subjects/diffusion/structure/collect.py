@@ -38,7 +38,7 @@ CAME_EDGES_A = np.linspace(0.0, 15.0, 76)
 
 
 @dataclass(frozen=True)
-class Places:
+class RunStructure:
     """What one run at constant temperature says of structure."""
 
     n_atoms: int
@@ -60,7 +60,7 @@ class Places:
     marks: Mapping[str, Array]
 
 
-def places(study: Study, run: Trajectory) -> Places:
+def places(study: Study, run: Trajectory) -> RunStructure:
     """Everything about one run whose framework holds."""
     holes = find_holes(run, negative=study.material.charge(study.material.ions[0]) < 0)
     sites = holes.sites if holes is not None else NO_SITES
@@ -71,7 +71,7 @@ def places(study: Study, run: Trajectory) -> Places:
     )
     corner = holes.points[0] if holes is not None else _corner(run)
     lag = max(run.n_frames // CAME_PART, 1)
-    return Places(
+    return RunStructure(
         n_atoms=len(run.numbers),
         n_mobile=len(run.ions),
         n_frames=run.n_frames,
@@ -145,7 +145,7 @@ def local_structure(
     functional: str,
     temperature_K: float,
     vacancies: int,
-    runs: Sequence[Places],
+    runs: Sequence[RunStructure],
     tracer: Diffusivity,
 ) -> LocalStructure:
     """Independent runs at one temperature and vacancy count, together; ``tracer`` is their
@@ -230,7 +230,7 @@ def _share(runs: Sequence[Array]) -> Measured:
     return Measured(mean.value, max(mean.low, 0.0), min(mean.high, 1.0))
 
 
-def _stays(runs: Sequence[Places]) -> tuple[Stay, ...]:
+def _stays(runs: Sequence[RunStructure]) -> tuple[Stay, ...]:
     time_fs: Counter[str] = Counter()
     departures: Counter[str] = Counter()
     for run in runs:
@@ -255,7 +255,7 @@ def _stays(runs: Sequence[Places]) -> tuple[Stay, ...]:
     )
 
 
-def _together(runs: Sequence[Places]) -> tuple[Pairs, ...]:
+def _together(runs: Sequence[RunStructure]) -> tuple[Pairs, ...]:
     made = []
     for name, first in runs[0].pairs.items():
         n = min(len(run.pairs[name].r_A) for run in runs)
@@ -284,7 +284,7 @@ def _together(runs: Sequence[Places]) -> tuple[Pairs, ...]:
     return tuple(made)
 
 
-def _density(runs: Sequence[Places]) -> DensityMap:
+def _density(runs: Sequence[RunStructure]) -> DensityMap:
     first = runs[0]
     same = [
         run.density for run in runs if run.density.values.shape == first.density.values.shape

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from borarun.report import text
-from borarun.report.blocks import Block, Section
+from borarun.report.blocks import Block, PageSection
 from borarun.report.results import Results
 
 
-def chapter(results: Results, blocks: Sequence[Block]) -> Section:
+def chapter(results: Results, blocks: Sequence[Block]) -> PageSection:
     """The section of the page that all who look at structure share."""
     oriented = f" how the {text.anions(results.anions)} are oriented," if results.anions else ""
     intact = "with intact anions" if results.anions else "whose framework holds"
@@ -18,4 +18,4 @@ def chapter(results: Results, blocks: Sequence[Block]) -> Section:
         "atoms have. From the frames of the ramps and of the runs at constant temperature "
         f"{intact}."
     )
-    return Section("structure", "Structure", intro, blocks, late=True)
+    return PageSection("structure", "Structure", intro, blocks, late=True)

@@ -1,5 +1,5 @@
-"""What every study says: its material, its functionals, its reference; published protocol as
-default.
+"""What every study says, whatever it computes: its material, its functionals, its reference. The
+defaults are those of the published work.
 
 Source: Maltsev, Chepkasov, Oganov (2023), doi in README; where the paper is silent, the description
 says that borarun chose.

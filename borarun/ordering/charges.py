@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import product
+
+import numpy as np
 
 from borarun.structure_files.average import fractional_formula
 from borarun.structure_files.text import wrong
@@ -19,7 +22,13 @@ UNBALANCED = 0.15
 leave a charge: then the occupancies are wrong.
 """
 
-MOST_COMBINATIONS = 200_000
+ANIONS = {
+    **dict.fromkeys(("F", "Cl", "Br", "I"), -1.0),
+    **dict.fromkeys(("O", "S", "Se", "Te"), -2.0),
+}
+"""Charges of anions, where a composition is not neutral and others would only hide it."""
+
+MOST_COMBINATIONS = 20_000
 
 
 def charges_of(
@@ -73,16 +82,17 @@ def charges_of(
         longest = max(ranked, key=lambda symbol: len(ranked[symbol]))
         ranked[longest].pop()
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of elements without an electronegativity
+        pulls = {symbol: float(np.nan_to_num(Element(symbol).X, nan=2.0)) for symbol in elements}
+
     def rank(chosen: Sequence[float]) -> tuple[int, float, Sequence[float]]:
         """Uncommon states, then electropositive elements with a charge below zero, then size."""
         uncommon = sum(
             charge not in Element(symbol).common_oxidation_states and symbol not in given
             for symbol, charge in zip(elements, chosen, strict=True)
         )
-        pull = sum(
-            charge * float(Element(symbol).X)
-            for symbol, charge in zip(elements, chosen, strict=True)
-        )
+        pull = sum(charge * pulls[symbol] for symbol, charge in zip(elements, chosen, strict=True))
         return uncommon, pull, chosen
 
     chosen: tuple[float, ...]
@@ -111,6 +121,8 @@ def charges_of(
     near: list[tuple[float, dict[str, float]]] = []
     for chosen in common:
         found = dict(zip(elements, chosen, strict=True))
+        if any(found[each] != state for each, state in ANIONS.items() if each in found):
+            continue
         positive, net = charge_of(composition, found)
         if positive > 0 and abs(net) <= UNBALANCED * positive:
             near.append((abs(net) / positive, found))

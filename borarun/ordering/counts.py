@@ -123,25 +123,31 @@ def is_whole(amount: float, uncertainty: float) -> bool:
     return abs(amount - round(amount)) <= min(max(uncertainty, 1e-6), WHOLE)
 
 
-def holding(average: Average, largest: int) -> list[tuple[int, int, int]]:
-    """The smallest supercells that hold the composition of an average structure: at most three, of
-    different size, each the most compact of its size.
+def holding(
+    average: Average, largest: int, charges: Mapping[str, float], slack: float
+) -> list[tuple[int, int, int]]:
+    """The smallest supercells that hold the composition of an average structure in whole atoms that
+    are neutral: at most three, of different size, each the most compact of its size.
 
     Parameters
     ----------
     average : the structure
     largest : number of sites that a supercell may have
+    charges : of the elements
+    slack : charge of a cell that is no imbalance
     """
     amounts: dict[str, tuple[float, float]] = {}
     for position in average.positions:
-        if position.is_ordered:
-            continue
         for each in position.occupants:
             amount, uncertainty = amounts.get(each.symbol, (0.0, 0.0))
-            amounts[each.symbol] = (amount + each.share, uncertainty + each.uncertainty)
+            error = 0.0 if position.is_ordered else each.uncertainty
+            amounts[each.symbol] = (amount + each.share, uncertainty + error)
     found = []
     for cells in range(1, min(MOST_CELLS, largest // len(average.positions)) + 1):
-        if all(is_whole(cells * amount, cells * error) for amount, error in amounts.values()):
+        net = sum(charges[each] * round(cells * amount) for each, (amount, _) in amounts.items())
+        if abs(net) <= cells * slack and all(
+            is_whole(cells * amount, cells * error) for amount, error in amounts.values()
+        ):
             found.append(_compact(average, cells))
     return found[:3]
 

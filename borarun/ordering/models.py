@@ -9,9 +9,10 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from borarun.errors import StudyError
 from borarun.ordering import arrangements, counts
 from borarun.ordering.arrangements import Arrangement, Slots
-from borarun.ordering.charges import charge_of, charges_of
+from borarun.ordering.charges import NEUTRAL, charge_of, charges_of
 from borarun.ordering.electrostatics import interactions
 from borarun.ordering.lattice import Lattice, lattice, space_group
 from borarun.structure_files.average import Average, fractional_formula
@@ -197,6 +198,27 @@ def ordered_models(average: Average, request: Request) -> Ordered:
     )
 
 
+def supercells_for(
+    average: Average, given: Mapping[str, float] | None = None
+) -> list[tuple[int, int, int]]:
+    """The smallest supercells that hold the composition of a structure in whole atoms that are
+    neutral: at most three.
+
+    Parameters
+    ----------
+    average : the structure
+    given : charges that are known; the others are guessed
+
+    Raises
+    ------
+    StudyError
+        Where charges cannot be guessed.
+    """
+    charges, mixed = charges_of(average.composition, given or {})
+    slack = _slack(average.composition, charges, mixed)
+    return counts.holding(average, MOST_SITES, charges, slack + 1e-6)
+
+
 def _within_bounds(average: Average, supercell: tuple[int, int, int]) -> None:
     size = "x".join(map(str, supercell))
     cells = int(np.prod(supercell))
@@ -246,14 +268,15 @@ def _chosen(
     size = "x".join(map(str, request.supercell))
     ways = [
         f"[{', '.join(map(str, supercell))}]"
-        for supercell in counts.holding(average, MOST_SITES)
+        for supercell in supercells_for(average, request.charges)
         if int(np.prod(supercell)) != cells
     ]
     offer = (
         f"With `material.order.nearest: true`, {counts.formula_of(near, fixed)} is taken "
         f"({counts.misses(shares, near, fixed) or 'with other occupancies'})."
         if near is not None
-        else "No neutral composition is near it."
+        else "No neutral composition is near it in this supercell. Use a larger one with "
+        "`nearest: true`."
     )
     ions = ", ".join(f"{symbol} {charge:+g}" for symbol, charge in sorted(charges.items()))
     if found is not None:
@@ -263,10 +286,16 @@ def _chosen(
             f"neutral (got a charge of {net:+.3g} with {ions}). Correct the occupancies, or write "
             f"other charges as `material.order.charges`. {offer}"
         )
+    positive, net = charge_of(average.composition, charges)
     raise wrong(
         f"a {size} supercell cannot hold its composition in whole atoms (got "
         f"{fractional_formula({each: cells * n for each, n in average.composition.items()})}). "
         + (f"These supercells can: {', '.join(ways)}. " if ways else "")
+        + (
+            f"Its occupancies are not neutral: a cell has a charge of {net:+.3g} with {ions}. "
+            if abs(net) > NEUTRAL * positive
+            else ""
+        )
         + offer
     )
 
@@ -328,14 +357,20 @@ def _model(held: Lattice, arrangement: Arrangement, species: tuple[str, ...]) ->
         if kind < len(species):
             content[place] = species[kind]
     order = sorted(content, key=lambda place: (content[place], place))
-    atoms = checked(
-        Atoms(
-            [content[place] for place in order],
-            scaled_positions=held.places[order],
-            cell=held.cell,
-            pbc=True,
-        )
+    atoms = Atoms(
+        [content[place] for place in order],
+        scaled_positions=held.places[order],
+        cell=held.cell,
+        pbc=True,
     )
+    try:
+        atoms = checked(atoms)
+    except StudyError as error:
+        raise wrong(
+            "no arrangement was found in which atoms do not overlap. In the best one, "
+            f"{error.problems[0].message.split('. ')[0]}. Check the occupancies of split sites; or "
+            "try another supercell, or another seed."
+        ) from error
     numbers = [atomic_numbers[content[place]] for place in order]
     return Model(
         atoms,

@@ -245,6 +245,31 @@ class TestComposition:
         assert mixed == "Fe"
         assert found["Fe"] == 2.5
 
+    def test_occupancies_that_are_not_neutral(self, tmp_path: Path) -> None:
+        """A file of LixLa(2-x)/3TiO3 whose lithium was not located."""
+        rows = "La1 La 0 0 0 0.62\nTi1 Ti 0.5 0.5 0.5 1\nO1 O 0.5 0.5 0 1\n"
+        told = message(tmp_path, rows)
+        assert "cannot hold its composition in whole atoms (got La0.62TiO3)" in told
+        assert (
+            "Its occupancies are not neutral: a cell has a charge of -0.14 with La +3, O -2, Ti +4."
+            in told
+        )
+        assert told.endswith("Use a larger one with `nearest: true`.")
+        found = ordered_models(
+            average(tmp_path, rows), Request(supercell=(3, 1, 1), nearest=True, models=1)
+        )
+        assert found.formula == "La2Ti3O9"
+
+    def test_atoms_that_must_overlap(self, tmp_path: Path) -> None:
+        cell = average(
+            tmp_path, "Li1 Li 0 0 0 0.5\nCl1 Cl 0 0 0.1 0.5\nLi2 Li 0 0 0.1 0.5\n", group="P 1"
+        )
+        with pytest.raises(StudyError) as refused:
+            ordered_models(cell, Request(supercell=(2, 1, 1), charges={"Cl": -2, "Li": 1}))
+        told = refused.value.problems[0].message
+        assert told.startswith("no arrangement was found in which atoms do not overlap.")
+        assert told.endswith("try another supercell, or another seed.")
+
     def test_a_supercell_too_large(self, tmp_path: Path) -> None:
         with pytest.raises(StudyError) as refused:
             ordered_models(argyrodite(tmp_path), Request(supercell=(3, 3, 3)))

@@ -20,6 +20,7 @@ from borarun.structure_files import doubts
 from borarun.study.ions import of_formulas, of_ions
 from borarun.study.model import Study
 from borarun.subjects import SUBJECTS
+from borarun.subjects.examination.section import EXAMINED, Examination
 from borarun.subjects.subject import Subject
 
 
@@ -175,10 +176,12 @@ def _labelled(study: Study) -> list[tuple[tuple[int, ...], tuple[int, int, int]]
     """Vacancy counts and supercell of each section whose configurations the reference engine
     computes.
     """
+    examination = study.section(Examination)
+    examined = EXAMINED if examination is not None and examination.runs is None else ()
     return [
         (section.vacancies, section.cell_of(study))
-        for _, section in dynamics.dynamics(study)
-        if section.is_labelled
+        for place, section in dynamics.dynamics(study)
+        if section.is_labelled or place[0] in examined
     ]
 
 

@@ -21,6 +21,9 @@ from borarun.values import (
     TimeStep,
 )
 
+EXAMINED = ("heating", "diffusion")
+"""Sections whose runs give configurations, where the examination has no runs of its own."""
+
 
 class OwnRuns(Held):
     """Runs with the final potential in a cell that the reference can label."""
@@ -91,7 +94,7 @@ class Examination(RunsDynamics):
 
 def _has_frames(study: Header, section: Examination, phases: Phases) -> Iterator[Finding]:
     names = {name for name, _ in study.sections(Production)}
-    if section.runs is None and not names & {"heating", "diffusion"}:
+    if section.runs is None and not names.intersection(EXAMINED):
         yield (
             ("examination",),
             "needs configurations that no fit has seen, and the study has neither `heating` nor "

@@ -26,12 +26,10 @@ from borarun.stage import (
     reference_task,
 )
 from borarun.study import Study
-from borarun.subjects.examination.section import Examination
+from borarun.subjects.examination.section import EXAMINED, Examination
 from borarun.task import About, Ref, Task, items_of, ref_of
 
 NAME = "examination"
-SOURCES = ("heating", "diffusion")
-"""Stages whose runs give frames."""
 
 
 class ExaminationRun(About):
@@ -74,7 +72,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
     for functional, text, inputs in production_starts(study, products):
         trajectories = []
         if section.runs is None:
-            for source in SOURCES:
+            for source in EXAMINED:
                 items = items_of(products.get(f"trajectories/{source}/{functional}", ()))
                 trajectories += [item for item in items if isinstance(item, Trajectory)]
         else:

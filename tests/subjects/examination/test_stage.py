@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from filled import fill
 
+from borarun.errors import StudyError
 from borarun.operations.dynamics import MolecularDynamics, snapshot
 from borarun.places import StoredRecords
 from borarun.plan import Plan, expand
@@ -213,3 +214,21 @@ def test_a_committee_that_no_repeated_run_uses_is_told(mini_study: Path) -> None
     heating = ("sample_every_fs: 4}", "sample_every_fs: 4, runs: 5}")
     diffusion = ("sample_every_fs: 5", "sample_every_fs: 5\n  runs: 5")
     assert not said(heating, diffusion)
+
+
+def test_cells_that_the_reference_cannot_label_are_refused_at_once(mini_study: Path) -> None:
+    """An odd number of electrons, in the cells of production."""
+    reference = (
+        "{engine: bundled}",
+        "{engine: quantum-espresso, pseudopotentials: {Li: Li.upf, B: B.upf, H: H.upf}}",
+    )
+    learning = ("vacancies: [0, 1]\n  max_rounds", "vacancies: [0, 2]\n  max_rounds")
+    aimd = ("sample_every_fs: 2, vacancies: [0, 1]", "sample_every_fs: 2, vacancies: [0, 2]")
+    text = mini_study.read_text()
+    examined_study(mini_study, "", reference, learning, aimd)
+    mini_study.write_text(text)
+    with pytest.raises(StudyError, match="odd number of electrons"):
+        examined_study(mini_study, "examination: {}\n", reference, learning, aimd)
+    mini_study.write_text(text)
+    own = "examination: {runs: {vacancies: [0, 2]}}\n"
+    examined_study(mini_study, own, reference, learning, aimd)

@@ -44,7 +44,7 @@ class Ranges(BaseModel):
 class Trained(Facts):
     """A potential fitted to labels: `train`."""
 
-    level: int
+    level: int | None = Field(default=None, description="of a moment tensor potential")
     n_parameters: int
     n_train: int = Field(description="configurations of the training set")
     n_valid: int = Field(description="configurations of the validation set")

@@ -33,7 +33,7 @@ class Training:
     number: int
     n_train: int
     n_valid: int
-    level: int
+    level: int | None
     n_parameters: int
     evaluations: int
     train: Errors

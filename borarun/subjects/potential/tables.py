@@ -40,7 +40,9 @@ def _statistics(n_initial: int, final: Training) -> dict[str, str]:
         return f"{text.number(low, digits)} / {text.number(high, digits)}"
 
     return {
-        "MTP level (parameters)": f"{final.level} ({final.n_parameters})",
+        "MTP level (parameters)": "no MTP"
+        if final.level is None
+        else f"{final.level} ({final.n_parameters})",
         "initial data set": str(n_initial),
         "total data set": f"{final.n_train + final.n_valid} ({final.n_valid} held out)",
         "energy range, eV/atom": span("energy_eV_per_atom", 4),

@@ -80,7 +80,7 @@ def run(tree: Path, job: dict[str, Any], train: Frames, valid: Frames, start: st
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (
             after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-            endings.result_of(folder),
+            endings.ending_of(folder).result,
             (folder / "potential.mtp").read_text(),
         )
 

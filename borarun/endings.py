@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from borarun.causes import Cause
 from borarun.errors import EngineError, ParseError, TimeUpError
 from borarun.file import replacing
+from borarun.operations.base import mistakes
 
 NAME = "ending.json"
 """Name of the file: it is written last and whole, so that all other files are there where it is."""
+
+
+Told = TypeVar("Told", bound=BaseModel)
+
+
+class Nothing(BaseModel):
+    """What a program tells whose files say all."""
+
+
+class Written(BaseModel):
+    """Facts of an operation, which its own class reads, and the size of the file beside them.
+
+    Attributes
+    ----------
+    facts : as ``Facts.stored`` gives them
+    bytes : of the file
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    facts: dict[str, JsonValue]
+    bytes: int
 
 
 class Ending(BaseModel):
@@ -34,7 +57,7 @@ class Ending(BaseModel):
     message: str = ""
     remedy: str = ""
     evidence: str = ""
-    result: dict[str, Any] = {}
+    result: dict[str, JsonValue] = {}
 
     @classmethod
     def of_error(cls, error: EngineError) -> Ending:
@@ -69,13 +92,13 @@ def ending_of(directory: Path) -> Ending:
         raise ParseError(file, f"is cut short or damaged ({first})") from error
 
 
-def result_of(directory: Path) -> dict[str, Any]:
-    """What the program in a directory tells of its result.
+def result_of(directory: Path, kind: type[Told]) -> Told:
+    """What the program in a directory tells of its result, as the class for it.
 
     Raises
     ------
     ParseError
-        Where it does not say how it ended.
+        Where it does not say how it ended, or a value is missing or wrong.
     TimeUpError
         Where its job came to its end before.
     EngineError
@@ -88,7 +111,10 @@ def result_of(directory: Path) -> dict[str, Any]:
         raise EngineError(
             ending.message, remedy=ending.remedy, evidence=ending.evidence, cause=ending.cause
         )
-    return ending.result
+    try:
+        return kind.model_validate(ending.result)
+    except ValidationError as error:
+        raise ParseError(directory / NAME, f"is damaged ({mistakes(error)})") from error
 
 
 def is_complete(directory: Path) -> bool:

@@ -231,6 +231,7 @@ print(*{"matplotlib", "zarr", "parsl", "plotly"} & sys.modules.keys())
 
 TYPED_ROOMS = (
     "attributes.py",
+    "endings.py",
     "live",
     "operations",
     "plan.py",
@@ -262,6 +263,9 @@ UNTYPED = {
     ("borarun/store.py", "write_verdict"),
     # What custodian says of its corrections: shown as it is.
     ("borarun/operations/reference.py", "Correction"),
+    # The file in which a program says how it ended: each engine has a class that reads its own.
+    ("borarun/endings.py", "Ending"),
+    ("borarun/endings.py", "Written"),
     # Files that others read: RO-Crate's and ``results.json``.
     ("borarun/sharing/crate.py", "metadata"),
     ("borarun/sharing/crate.py", "text"),

@@ -8,14 +8,21 @@ import pytest
 
 from borarun import endings
 from borarun.causes import Cause
-from borarun.endings import Ending, ending_of, is_complete, result_of
+from borarun.endings import Ending, Nothing, Written, ending_of, is_complete, result_of
 from borarun.errors import EngineError, ParseError, TimeUpError
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
-    told = {"steps": 12, "energy": -1.25, "labels": ["G", "X"], "none": None, "nested": {"a": [1]}}
+    told = {"facts": {"energy": -1.25, "labels": ["G", "X"], "none": None}, "bytes": 12}
     Ending(result=told).write(tmp_path)
-    assert result_of(tmp_path) == told and is_complete(tmp_path)
+    assert result_of(tmp_path, Written) == Written(**told) and is_complete(tmp_path)
+
+
+@pytest.mark.parametrize("told", [{}, {"facts": {}}, {"facts": [], "bytes": 1}])
+def test_a_result_that_lacks_a_value_names_it(tmp_path: Path, told: dict[str, object]) -> None:
+    Ending(result=told).write(tmp_path)
+    with pytest.raises(ParseError, match=r"ending\.json: is damaged \((bytes|facts)"):
+        result_of(tmp_path, Written)
 
 
 @pytest.mark.parametrize("cause", Cause)
@@ -24,7 +31,7 @@ def test_a_failure_is_raised_with_all_that_it_says(tmp_path: Path, cause: Cause)
     Ending.of_error(error).write(tmp_path)
     assert not is_complete(tmp_path)
     with pytest.raises(EngineError, match="it broke") as caught:
-        result_of(tmp_path)
+        result_of(tmp_path, Nothing)
     assert caught.value.cause is cause
     if cause is Cause.OUT_OF_TIME:
         assert isinstance(caught.value, TimeUpError)
@@ -62,10 +69,10 @@ def test_every_cut_of_an_ending_is_unreadable(tmp_path: Path) -> None:
         (tmp_path / endings.NAME).write_bytes(whole[:length])
         assert not is_complete(tmp_path)
         with pytest.raises(ParseError):
-            result_of(tmp_path)
+            result_of(tmp_path, Nothing)
 
 
 def test_without_an_ending_the_program_did_not_end(tmp_path: Path) -> None:
     assert not is_complete(tmp_path)
     with pytest.raises(ParseError, match="did not come to its end"):
-        result_of(tmp_path)
+        result_of(tmp_path, Nothing)

@@ -10,7 +10,7 @@ import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from borarun.attributes import Provenance
-from borarun.endings import result_of
+from borarun.endings import Written, result_of
 from borarun.frames import Frames
 from borarun.operations.reference import Labelled
 from borarun.places import Places
@@ -39,7 +39,7 @@ def test_tasks_known_before_running_are_written_and_run_by_hand(mini_study: Path
     } and len(directories) == 2
     assert "more tasks wait for results" in last
     subprocess.run([directories[0] / "run.sh"], check=True, timeout=300)
-    assert result_of(directories[0])["facts"]["n_labels"] == 20
+    assert result_of(directories[0], Written).facts["n_labels"] == 20
     assert not Store(Places.of(mini_study.parent / "runs", "mini").store).keys()
 
 

@@ -18,7 +18,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 from phonopy.file_IO import parse_FORCE_SETS
 
-from borarun.endings import Ending, result_of
+from borarun.endings import Ending, ending_of
 from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.phonopy import program as phonons
 from borarun.errors import EngineError, ParseError
@@ -192,7 +192,7 @@ def test_what_is_missing_or_no_number_is_refused(solved: Path, tmp_path: Path) -
     directory = write_files(tmp_path / "nan", files)
     np.savez(directory / "phonons.npz", **arrays)
     size = (directory / "phonons.npz").stat().st_size
-    Ending(result={**result_of(directory), "bytes": size}).write(directory)
+    Ending(result={**ending_of(directory).result, "bytes": size}).write(directory)
     with pytest.raises(ParseError, match="dos/total that are not numbers"):
         phonopy.parse(PHONONS, directory)
 

@@ -14,7 +14,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from borarun.endings import Ending, result_of
+from borarun.endings import Ending, ending_of
 from borarun.engines.bundled import engine as bundled
 from borarun.engines.reference import base as reference
 from borarun.engines.reference import program
@@ -268,7 +268,7 @@ def test_files_missing_or_cut_short_at_any_place_are_refused(
 def rewrite(directory: Path, images: list[Atoms]) -> None:
     text = Frames.of(images).to_extxyz()
     (directory / "labels.extxyz").write_text(text)
-    Ending(result={**result_of(directory), "bytes": len(text)}).write(directory)
+    Ending(result={**ending_of(directory).result, "bytes": len(text)}).write(directory)
 
 
 def test_wrong_atoms_and_what_is_no_number_are_refused(

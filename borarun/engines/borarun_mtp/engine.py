@@ -28,7 +28,7 @@ from borarun.engines.moment_tensor import section as moment_tensor
 from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
 from borarun.engines.moment_tensor.export import exported as exported
 from borarun.engines.potential.training import TrainingSettings, split
-from borarun.engines.reading import read_bytes, read_facts
+from borarun.engines.reading import read_bytes
 from borarun.errors import ParseError
 from borarun.operations.base import Array, quantities
 from borarun.operations.potential import PARITY, Selected, Trained
@@ -100,12 +100,11 @@ def parse(settings: Settings, directory: Path) -> Result:
     ParseError
         Where a file is missing, cut short or contains values that are not numbers.
     """
-    file, told = directory / endings.NAME, endings.result_of(directory)
     if settings.operation == "select":
-        selected = read_facts(Selected, told, file)
+        selected = endings.result_of(directory, Selected)
         frames = _selected(directory / "selected.extxyz", selected.n_selected)
         return Result(selected, frames={Selected.SELECTED: frames})
-    facts = read_facts(Trained, told, file)
+    facts = endings.result_of(directory, Trained)
     file = directory / "potential.mtp"
     text = read_bytes(file).decode(errors="replace")
     if not text.endswith("}\n") or "moment_coeffs" not in text:

@@ -91,12 +91,8 @@ def parse(settings: Settings, directory: Path) -> Result:
     EngineError
         Where the program says that it came to no result.
     """
-    file, result = directory / endings.NAME, endings.result_of(directory)
-    try:
-        told, size = result["facts"], int(result["bytes"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ParseError(file, f"is damaged ({error})") from error
-    facts = read_facts(Examined, told, file)
+    result = endings.result_of(directory, endings.Written)
+    facts, size = read_facts(Examined, result.facts, directory / endings.NAME), result.bytes
     file = directory / "examined.npz"
     content = read_bytes(file)
     if len(content) != size:

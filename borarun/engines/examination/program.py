@@ -70,8 +70,7 @@ def main() -> None:
     with replacing(here / "examined.npz") as file:
         file.write(content.getvalue())
     facts = Examined(n_frames=len(labels), n_potentials=len(job["files"]))
-    told = {"facts": facts.stored(), "bytes": len(content.getvalue())}
-    Ending(result=told).write(here)
+    Ending(result={"facts": facts.stored(), "bytes": len(content.getvalue())}).write(here)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ from borarun.engines.lammps.deck import Settings as Settings
 from borarun.engines.lammps.deck import deck
 from borarun.engines.lammps.md_frames import NAME as FRAMES
 from borarun.engines.lammps.md_frames import read_frames
+from borarun.engines.lammps.outcome import Outcome
 from borarun.engines.potential.form import form
 from borarun.errors import EngineError, ParseError
 from borarun.frames import Frames
@@ -234,12 +235,12 @@ def parse(settings: Settings, directory: Path) -> Result:
     file = directory / endings.NAME
     if not file.exists():
         raise _unfinished(file)
-    outcome, watch = endings.result_of(directory), _json(directory / "md.json")
-    last = int(outcome["last_step"])
+    outcome, watch = endings.result_of(directory, Outcome), _json(directory / "md.json")
+    last = outcome.last_step
     numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])
     frames = {step: segment for step, segment in settings.frames().items() if step <= last}
     steps = np.array(list(frames), np.int64)
-    watched = "positions" in outcome  # by the embedded program
+    watched = outcome.positions is not None  # by the embedded program
     if watched:
         cell, positions = read_frames(directory / FRAMES, len(numbers), steps)
     else:
@@ -250,13 +251,11 @@ def parse(settings: Settings, directory: Path) -> Result:
         if watched
         else np.zeros((0, 3))
     )
-    candidates = read_candidates(
-        directory / "candidates.extxyz", int(outcome["n_candidates"]), rotation
-    )
+    candidates = read_candidates(directory / "candidates.extxyz", outcome.n_candidates, rotation)
     grades = (
         looks[:, 1]
         if watched
-        else np.array([outcome["grade_max"]] if outcome.get("grade_max") is not None else [])
+        else np.array([] if outcome.grade_max is None else [outcome.grade_max])
     )
     n_met = len(candidates)
     if settings.grade and settings.grade.anion:
@@ -270,8 +269,8 @@ def parse(settings: Settings, directory: Path) -> Result:
     nearest = float(looks[:, 2].min(initial=np.inf))
     facts = MolecularDynamics(
         program=_program(directory),
-        stop=outcome["stop"],
-        reason=outcome["reason"],
+        stop=outcome.stop,
+        reason=outcome.reason,
         steps=max(last, 0),
         time_fs=max(last, 0) * settings.timestep_fs,
         n_frames=len(frames),
@@ -305,10 +304,10 @@ def parse(settings: Settings, directory: Path) -> Result:
             )
     if watched:
         box, end = (
-            np.array([outcome["cell"]]) @ rotation,
-            np.array([outcome["positions"]]) @ rotation,
+            np.array([outcome.cell]) @ rotation,
+            np.array([outcome.positions]) @ rotation,
         )
-    elif outcome["stop"] == "completed":
+    elif outcome.stop == "completed":
         box, at = read_dump(directory / "last.lammps", len(numbers), np.array([last]), rotation)
         end = np.moveaxis(at, 2, 0)
     else:

@@ -23,6 +23,7 @@ from borarun.causes import Cause, cause_of_exit
 from borarun.endings import Ending, is_complete
 from borarun.engines.lammps.md_plan import MAX_CANDIDATES, MdPlan
 from borarun.engines.lammps.md_restart import RESTART_MARK, frames_of, good_restarts, lines_of
+from borarun.engines.lammps.outcome import Outcome
 from borarun.errors import EngineError
 from borarun.file import replacing
 from borarun.job_time import TIME_UP, seconds_left
@@ -345,8 +346,8 @@ def main() -> None:
     else:
         with replacing(Path("candidates.extxyz")) as file:
             file.write(kept.to_extxyz().encode() if kept else b"")
-        ending = Ending(
-            result={
+        outcome = Outcome.model_validate(
+            {
                 "stop": found.stop,
                 "reason": found.reason,
                 "last_step": last,
@@ -354,6 +355,7 @@ def main() -> None:
                 "grade_max": grade_max,
             }
         )
+        ending = Ending(result=outcome.model_dump(mode="json", exclude_none=True))
     ending.write(Path())
 
 

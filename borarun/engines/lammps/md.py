@@ -31,6 +31,7 @@ from borarun.engines.lammps.md_link import Link, start_lammps
 from borarun.engines.lammps.md_plan import MdPlan
 from borarun.engines.lammps.md_restart import cut_files, good_restarts
 from borarun.engines.lammps.md_watch import Candidates, MdWatch
+from borarun.engines.lammps.outcome import Outcome
 from borarun.engines.potential.form import form
 from borarun.job_time import TIME_UP
 
@@ -103,17 +104,17 @@ def _finish(link: Link, watch: MdWatch) -> None:
     """Say how it ended: the run is over from here on."""
     # Without any good configuration, it is still the first one that the run started from.
     last_step, positions, cell = watch.last or (-1, link.positions(), link.cell())
-    outcome = {
-        "stop": watch.stop or "completed",
-        "reason": watch.reason,
-        "last_step": last_step,
-        "n_candidates": len(watch.candidates.kept),
-        "positions": positions.tolist(),
-        "cell": cell.tolist(),
-    }
+    outcome = Outcome(
+        stop=watch.stop or "completed",
+        reason=watch.reason,
+        last_step=last_step,
+        n_candidates=len(watch.candidates.kept),
+        positions=positions.tolist(),
+        cell=cell.tolist(),
+    )
     link.lmp.close()  # its log ends here, before the sign that all is done
     Path("progress").write_text("1.0\n")
-    Ending(result=outcome).write(Path())
+    Ending(result=outcome.model_dump(mode="json", exclude_none=True)).write(Path())
 
 
 def main() -> int:

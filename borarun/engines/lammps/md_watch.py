@@ -9,7 +9,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
@@ -22,6 +22,7 @@ from borarun.engines.lammps.md_link import Link
 from borarun.engines.lammps.md_plan import MAX_CANDIDATES, MdPlan
 from borarun.engines.potential.form import Evaluation, Evaluator
 from borarun.file import replacing
+from borarun.operations.dynamics import Stop
 from borarun.structure import Tearing
 from borarun.units import BOLTZMANN_EV_PER_K
 
@@ -133,7 +134,8 @@ class MdWatch:
             candidates,
         )
         self.first, self.frames = first, frames
-        self.stop = self.reason = ""
+        self.stop: Stop | Literal[""] = ""
+        self.reason = ""
         self.last: tuple[int, Array, Array] | None = None
         self.terminated = False
         self.error: BaseException | None = None
@@ -265,7 +267,7 @@ class MdWatch:
     def _atoms(self, configuration: tuple[int, Array, Array]) -> Atoms:
         return Atoms(self.plan.numbers, configuration[1], cell=configuration[2], pbc=True)
 
-    def _end(self, stop: str, reason: str) -> None:
+    def _end(self, stop: Stop, reason: str) -> None:
         self.stop, self.reason = stop, reason
         self.lmp.force_timeout()
 

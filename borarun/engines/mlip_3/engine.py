@@ -230,7 +230,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     EngineError
         Where the program says why there is no result.
     """
-    endings.result_of(directory)
+    endings.result_of(directory, endings.Nothing)
     result = (
         _selected(settings, directory) if settings.operation == "select" else _trained(directory)
     )

@@ -125,11 +125,8 @@ def parse(settings: Settings, directory: Path) -> Result:
     EngineError
         Where the program says that it came to no result.
     """
-    file, result = directory / endings.NAME, endings.result_of(directory)
-    try:
-        told, size = result["facts"], int(result["bytes"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ParseError(file, f"is damaged ({error})") from error
+    file, result = directory / endings.NAME, endings.result_of(directory, endings.Written)
+    told, size = result.facts, result.bytes
     if settings.operation == "displace":
         facts = read_facts(Displaced, told, file)
         frames = _displaced(directory / "displaced.extxyz", size, facts.n_displacements)

@@ -42,6 +42,7 @@ from borarun.engines.reading import read_bytes, read_facts
 from borarun.errors import EngineError, ParseError
 from borarun.labels import gate
 from borarun.messages import Section
+from borarun.operations.base import Facts
 from borarun.operations.reference import Labelled, Relaxed, Sampled
 from borarun.structure import Cell, build
 
@@ -71,6 +72,12 @@ OPERATIONS: dict[str, type[Relaxed | Labelled]] = {
     "aimd": Sampled,
 }
 """What each operation leaves."""
+
+
+class Counted(Facts):
+    """What every operation of a reference engine says."""
+
+    n_labels: int
 
 
 class ReferenceSection(Section):
@@ -315,13 +322,9 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     EngineError
         Where the program says that it came to no result.
     """
-    file, result = directory / endings.NAME, endings.result_of(directory)
-    try:
-        told, size = result["facts"], int(result["bytes"])
-        n_labels = int(told["n_labels"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ParseError(file, f"is damaged ({error})") from error
-    facts = read_facts(OPERATIONS[settings.operation], told, file)
+    file, result = directory / endings.NAME, endings.result_of(directory, endings.Written)
+    n_labels, size = read_facts(Counted, result.facts, file).n_labels, result.bytes
+    facts = read_facts(OPERATIONS[settings.operation], result.facts, file)
 
     file = directory / "labels.extxyz"
     text = read_bytes(file)

@@ -197,6 +197,14 @@ class Asked:
     order: NDArray[np.intp]
 
 
+class Runs(BaseModel):
+    """How many runs of VASP a task took."""
+
+    model_config = ConfigDict(frozen=True)
+
+    runs: int
+
+
 def read_notes(directory: Path) -> list[Noted]:
     """What the program noted of each run, in their order.
 
@@ -207,13 +215,13 @@ def read_notes(directory: Path) -> list[Noted]:
     EngineError
         Where it says why there is no result.
     """
-    file, result = directory / endings.NAME, endings.result_of(directory)
+    file, result = directory / endings.NAME, endings.result_of(directory, Runs)
     try:
         notes = [
             Noted.model_validate_json(read_bytes(directory / f"run-{number}" / "run.json"))
-            for number in range(1, result["runs"] + 1)
+            for number in range(1, result.runs + 1)
         ]
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ParseError(file, f"is damaged ({error})") from error
     if not notes:
         raise ParseError(file, "names no run of VASP")

@@ -28,7 +28,6 @@ from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
 from borarun.engines.potential.base import Exported
 from borarun.engines.potential.training import TrainingSettings, split
-from borarun.engines.reading import read_facts
 from borarun.operations.base import Array, quantities
 from borarun.operations.potential import PARITY, Selected, Trained
 
@@ -80,16 +79,15 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
 
 def parse(settings: Settings, directory: Path) -> Result:
     """What the program left."""
-    file, told = directory / endings.NAME, endings.result_of(directory)
     if settings.operation == "select":
         chosen = Frames.from_extxyz((directory / "selected.extxyz").read_text())
-        return Result(read_facts(Selected, told, file), frames={Selected.SELECTED: chosen})
+        return Result(endings.result_of(directory, Selected), frames={Selected.SELECTED: chosen})
     arrays = {array: np.load(directory / f"{name}.npy") for name, array in PARITY.items()}
     arrays[PairTrained.LEVERAGE] = np.load(directory / LEVERAGE)
     arrays[Trained.LOSS] = np.zeros(1)
     text = (directory / POTENTIAL).read_text()
     return Result(
-        read_facts(PairTrained, told, file), {Trained.POTENTIAL: text}, quantities(arrays)
+        endings.result_of(directory, PairTrained), {Trained.POTENTIAL: text}, quantities(arrays)
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from borarun.structure_files.average import Average, fractional_formula
+from borarun.structure_files.average import Average
+from borarun.structure_files.checks import formula_text
 
 WHOLE = 0.25
 """The number of atoms of an element, from its occupancies, is whole within their uncertainty, and
@@ -202,8 +204,7 @@ def moved(shares: Sequence[Share], counts: Sequence[Mapping[str, int]]) -> list[
 
 def formula_of(counts: Sequence[Mapping[str, int]], fixed: Mapping[str, int]) -> str:
     """The formula of the supercell."""
-    total: dict[str, float] = {}
+    total: Counter[str] = Counter()
     for part in (*counts, fixed):
-        for symbol, count in part.items():
-            total[symbol] = total.get(symbol, 0) + count
-    return fractional_formula(total)
+        total.update(part)
+    return formula_text(total)

@@ -34,7 +34,6 @@ material:
   formula: LiH
   phases: {rocksalt: LiH.xyz}
   mobile: Li
-  anion: H
 functionals: [PBE]
 reference: {engine: springs}
 training_set:

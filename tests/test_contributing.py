@@ -300,7 +300,6 @@ material:
   formula: LiH
   phases: {rocksalt: LiH.xyz}
   mobile: Li
-  anions: H
 functionals: [PBE]
 reference: {engine: springs, length_A: 2.0}
 relax: {max_force_eV_per_A: 0.01}

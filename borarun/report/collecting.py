@@ -59,7 +59,7 @@ def _collect(study: Study, tasks: Sequence[Task], source: Source) -> Results:
         name=study.name,
         formula=study.material.formula,
         phase=study.phase,
-        mobile=study.material.ions[0],
+        mobile=text.listed(list(study.material.ions)),
         ions=study.material.ions,
         anions=study.material.anions,
         functionals=tuple(study.functionals),

@@ -31,7 +31,7 @@ class Results:
     Attributes
     ----------
     main_functional : the one that the key numbers are for
-    mobile : element of the mobile ions that are shown
+    mobile : elements of the mobile ions in words, e.g. ``Li and Na``
     ions, anions : elements of all mobile ions, and formulas of the molecular anions
     atoms_per_formula : atoms in one formula unit
     mobile_per_formula : mobile ions in one formula unit

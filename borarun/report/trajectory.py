@@ -10,7 +10,7 @@ An anion whose atoms are stored apart waits until all of them were read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from ase.data import atomic_masses, chemical_symbols
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds, grown_together, together
 from borarun.analysis.framework import check_framework
+from borarun.analysis.onsager import charge_weights
 from borarun.dynamics import Stepped
 from borarun.operations.dynamics import MolecularDynamics
 from borarun.report.checks.results import Check
@@ -144,6 +145,22 @@ class Trajectory:
         to_mean = np.linalg.inv(self.cell[self.drawn]) @ self.mean_cell
         unwrapped = np.einsum("nif,fij->njf", self.drawn_positions[atoms].astype(float), to_mean)
         return np.asarray(unwrapped - (self.framework[:, self.drawn] - self.framework[:, :1]))
+
+    def ions_of(self, element: str) -> Array:
+        """(n, 3, F) angstrom, the mobile ions of one element."""
+        number = chemical_symbols.index(element)
+        return np.asarray(self.ions[self.numbers[self.mobile] == number])
+
+    def charge_weights(self, charges: Mapping[str, int]) -> Array:
+        """(n,) weights of the mobile ions, see `borarun.analysis.onsager`.
+
+        Parameters
+        ----------
+        charges : of each mobile element, elementary charges
+        """
+        of_number = {chemical_symbols.index(ion): charge for ion, charge in charges.items()}
+        z = np.array([of_number[number] for number in self.numbers[self.mobile].tolist()])
+        return charge_weights(z)
 
     @property
     def part_fs(self) -> float:

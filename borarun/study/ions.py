@@ -77,11 +77,6 @@ def _mobile(material: Moving, formula: str) -> Iterator[Finding]:
             ("material", "mobile"),
             f"must not repeat (got {', '.join(material.ions)}). Name each element once.",
         )
-    if len(material.ions) > 1:
-        yield (
-            ("material", "mobile"),
-            f"must be one element for now (got {', '.join(material.ions)}).",
-        )
     for place, ion in _ions(material):
         if ion not in chemical_symbols[1:]:
             way_out = did_you_mean(ion, chemical_symbols[1:]) or " Write its symbol, e.g. Li."

@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from synthetic import PROVENANCE, lammps, make_study
 
+from borarun.analysis.conductivity import nernst_einstein
 from borarun.frames import Frames
 from borarun.report import Results, collect
 from borarun.report.sections import sections
@@ -20,6 +21,7 @@ from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.reorientation.results import ReorientationFound
 from borarun.task import Task
+from borarun.units import A2_PER_FS_IN_CM2_PER_S
 
 MATERIALS = Path(__file__).parents[1] / "data" / "materials"
 N_FRAMES = 200
@@ -53,9 +55,10 @@ def results(
     )
     about = DiffusionRun(functional="PBE-D3", temperature_K=500.0, vacancies=0, run=0)
     task = Task("lammps", {"timestep_fs": 1.0, "seed": 1}, {}, "1", "diffusion", "500 K", about)
-    cell = np.repeat(atoms.cell.array[None], N_FRAMES, axis=0)
+    n_frames = positions.shape[2]
+    cell = np.repeat(atoms.cell.array[None], n_frames, axis=0)
     store = Store(tmp_path)
-    record = lammps(atoms, positions, cell, "produce", np.full(N_FRAMES, 500.0))
+    record = lammps(atoms, positions, cell, "produce", np.full(n_frames, 500.0))
     store.write(task, record, PROVENANCE)
     return collect(study, [task], store)
 
@@ -150,3 +153,88 @@ def test_ions_sit_on_their_sites(
         assert local.between.endswith(between)
     if kind is not None:
         assert local.share[kind].value > 0.95
+
+
+def test_two_mobile_elements_have_their_own_diffusivity_and_share_the_conductivity(
+    tmp_path: Path,
+) -> None:
+    atoms = structure("LiNaB12H12")
+    rng = np.random.default_rng(8)
+    n_frames = 2000
+    positions = atoms.positions[:, :, None] + rng.normal(0, 0.03, (len(atoms), 3, n_frames))
+    spread_A = {"Li": 0.2, "Na": 0.1}
+    for element, spread in spread_A.items():
+        which = np.flatnonzero(atoms.symbols == element)
+        positions[which] += rng.normal(0, spread, (len(which), 3, n_frames)).cumsum(axis=2)
+    material = {"formula": "LiNaB12H12", "mobile": ["Li", "Na"], "anions": "B12H12"}
+    found = results(tmp_path, atoms, positions, material)
+    assert found.checks[0].intact, found.checks[0].verdict
+    (point,) = found.of(DiffusionFound).transport
+    interval_fs = point.interval_fs
+    sigma = []
+    for each in point.species:
+        true = spread_A[each.ion] ** 2 / (2 * interval_fs) * A2_PER_FS_IN_CM2_PER_S
+        assert each.diffusivity_cm2_s is not None and each.conductivity_S_cm is not None
+        assert each.diffusivity_cm2_s.low < true < each.diffusivity_cm2_s.high
+        assert each.conductivity_S_cm.value == pytest.approx(
+            nernst_einstein(each.diffusivity_cm2_s.value, each.n, point.volume_A3, 500.0)
+        )
+        sigma.append(each.conductivity_S_cm.value)
+    assert point.conductivity_S_cm is not None
+    assert point.conductivity_S_cm.value == pytest.approx(sum(sigma), rel=0.1)
+    cross = {(each.one, each.other): each.conductivity_S_cm for each in point.matrix}
+    assert set(cross) == {("Li", "Li"), ("Na", "Na"), ("Li", "Na")}
+    between = cross["Li", "Na"]
+    assert between is None or between.low < 0 < between.high
+    names = {pair.name for pair in found.of(DiffusionFound).local[0].pairs}
+    assert {"Li–Li", "Li–Na", "Na–Na", "Na–B12H12"} <= names
+    (section,) = (each for each in sections(found) if each.id == "diffusion")
+    assert "How fast Li and Na moves" not in section.intro
+    assert any(getattr(block, "name", "") == "species" for block in section.blocks)
+
+
+def test_a_divalent_ion_carries_four_times_the_charge(tmp_path: Path) -> None:
+    """The same walk, of Mg and of an ion that is said to have one charge."""
+    atoms = structure("CaF2").repeat((2, 2, 2))
+    rng = np.random.default_rng(9)
+    which = np.flatnonzero(atoms.symbols == "Ca")
+    positions = atoms.positions[:, :, None] + rng.normal(0, 0.03, (len(atoms), 3, 2000))
+    positions[which] += rng.normal(0, 0.2, (len(which), 3, 2000)).cumsum(axis=2)
+    sigma = {}
+    for element in ("Mg", "Na"):
+        other = atoms.copy()
+        other.symbols[which] = element
+        found = results(
+            tmp_path / element, other, positions, {"formula": f"{element}F2", "mobile": element}
+        )
+        (point,) = found.of(DiffusionFound).transport
+        assert point.conductivity_S_cm is not None
+        sigma[element] = point.conductivity_S_cm.value
+    assert sigma["Mg"] == pytest.approx(4 * sigma["Na"], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ({"mobile": ["Li", "Li"]}, ("material", "mobile")),
+        ({"mobile": ["Li", "Na"], "mobile_charge": 1}, ("material", "mobile_charge")),
+        ({"mobile": ["Li", "Na"], "vacancies_of": "B"}, ("material", "vacancies_of")),
+        ({"mobile": {"Li": 2, "Na": 1}}, ("material", "mobile", "Li")),
+        ({"mobile": ["Li", "Na", "B", "H"], "anions": []}, ("material", "mobile")),
+        ({"mobile": "B", "anions": []}, ("material", "mobile")),
+    ],
+)
+def test_what_is_impossible_of_mobile_ions(keys: dict[str, object], place: tuple[str, ...]) -> None:
+    material = {"formula": "LiNaB12H12", "phases": {"a": "a.cif"}, "anions": "B12H12", **keys}
+    study = make_study(material=material, reorientation=None)
+    assert place in dict(checks.findings(study, {}))
+
+
+def test_vacancies_are_of_the_first_mobile_element_or_of_the_one_that_is_named() -> None:
+    material = {"formula": "LiNaB12H12", "phases": {"a": "a.cif"}, "anions": "B12H12"}
+    first = make_study(material={**material, "mobile": ["Li", "Na"]}).material
+    named = make_study(material={**material, "mobile": ["Li", "Na"], "vacancies_of": "Na"}).material
+    assert (first.vacancy_ion, named.vacancy_ion) == ("Li", "Na")
+    assert first.charge("Na") == 1
+    charged = make_study(material={**material, "mobile": {"Cu": 2, "Mg": 2}}).material
+    assert (charged.charge("Cu"), charged.ions) == (2, ("Cu", "Mg"))

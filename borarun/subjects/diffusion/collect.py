@@ -4,13 +4,14 @@ what it says of rotation and structure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, sqrt
 
 import numpy as np
 
-from borarun.analysis.conductivity import Conductivity, conductivity
+from borarun.analysis.conductivity import Conductivity, conductivity, nernst_einstein
 from borarun.analysis.diffusion import (
     Diffusivity,
     Haven,
@@ -20,6 +21,7 @@ from borarun.analysis.diffusion import (
     pooled,
 )
 from borarun.analysis.msd import mean_squared_displacement
+from borarun.analysis.onsager import Coefficient, pooled_coefficient, transport_matrix
 from borarun.analysis.regression import Regression, regression
 from borarun.dynamics import Stepped
 from borarun.errors import BorarunError
@@ -35,6 +37,8 @@ from borarun.subjects.diffusion.results import (
     DiffusionFound,
     FrameworkMotion,
     OfModel,
+    OfSpecies,
+    PartialConductivity,
     Transport,
 )
 from borarun.subjects.diffusion.stage import DiffusionRun
@@ -58,6 +62,9 @@ class _Run:
     check: Check
     n_atoms: int
     n_mobile: int
+    n_species: tuple[int, ...]
+    species: tuple[Diffusivity, ...]
+    matrix: dict[tuple[int, int], Coefficient]
     n_frames: int
     interval_fs: float
     volume_A3: float
@@ -73,6 +80,8 @@ class _Run:
 def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
     """Every temperature and vacancy count that has a usable run."""
     turning = study.section(Reorientation)
+    # weighted by charge, D is the mean over all ions only where their charges are alike
+    alike = len({abs(study.material.charge(ion)) for ion in study.material.ions}) == 1
     groups: dict[tuple[str, float, int], list[Done[DiffusionRun]]] = {}
     for done in source.of(DiffusionRun):
         groups.setdefault(
@@ -98,7 +107,7 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
                 continue
             if run is None:
                 continue
-            runs.append(_run(done, run))
+            runs.append(_run(study, done, run))
             if runs[-1].check.intact:
                 found.append(places(study, run))
             if turning is not None and runs[-1].check.intact:
@@ -118,7 +127,7 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
                     point.temperature_K,
                     point.vacancies,
                     found,
-                    pooled([each.tracer for each in runs]),
+                    pooled([each.tracer for each in runs]) if alike else None,
                 )
             )
     transport.sort(key=lambda point: (point.functional, point.vacancies, point.temperature_K))
@@ -129,14 +138,23 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
     )
 
 
-def _run(done: Done[DiffusionRun], run: Trajectory) -> _Run:
-    ions = run.ions
+def _run(study: Study, done: Done[DiffusionRun], run: Trajectory) -> _Run:
+    material = study.material
+    ions, species = run.ions, [run.ions_of(ion) for ion in material.ions]
+    if len(species) > 1:
+        charges = {ion: material.charge(ion) for ion in material.ions}
+        ions = ions * run.charge_weights(charges)[:, None, None].astype(ions.dtype)
     tracer = diffusivity(ions, run.interval_fs)
     return _Run(
         done=done,
         check=check(done, run, constant=True),
         n_atoms=len(run.numbers),
         n_mobile=len(ions),
+        n_species=tuple(len(each) for each in species),
+        species=tuple(diffusivity(each, run.interval_fs) for each in species)
+        if len(species) > 1
+        else (),
+        matrix=transport_matrix(species, run.interval_fs) if len(species) > 1 else {},
         n_frames=run.n_frames,
         interval_fs=run.interval_fs,
         volume_A3=run.volume_A3,
@@ -207,7 +225,9 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
     tracer = pooled(list(tracers.values()))
     collective = pooled([pooled([run.collective for run in own]) for own in models.values()])
 
-    charge = abs(study.material.charge(study.material.ions[0]))
+    charges = [study.material.charge(ion) for ion in study.material.ions]
+    charge = math.sqrt(np.average(np.square(charges, dtype=float), weights=first.n_species))
+    of_vacancies = first.n_species[study.material.ions.index(study.material.vacancy_ion)]
 
     def conduct(d: Diffusivity) -> Conductivity:
         return conductivity(d, first.n_mobile, volume, temperature_K, charge=charge)
@@ -219,7 +239,7 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         temperature_K=temperature_K,
         vacancies=vacancies,
         mol_percent=100 * vacancies / units,
-        site_percent=100 * vacancies / (first.n_mobile + vacancies),
+        site_percent=100 * vacancies / (of_vacancies + vacancies),
         n_runs=len(runs),
         n_atoms=first.n_atoms,
         n_mobile=first.n_mobile,
@@ -252,6 +272,8 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
         accepted=not reason,
         reason=reason,
         counted_hops=tracer.counted_hops if reason == tracer.reason and held else None,
+        species=_species(study, runs, volume, temperature_K) if held else (),
+        matrix=_matrix(study, runs, volume, temperature_K) if held else (),
         models=tuple(
             OfModel(
                 name,
@@ -263,6 +285,36 @@ def _transport(study: Study, runs: Sequence[_Run]) -> Transport:
             if name
         ),
     )
+
+
+def _species(
+    study: Study, runs: Sequence[_Run], volume_A3: float, temperature_K: float
+) -> tuple[OfSpecies, ...]:
+    """Each mobile element by itself, where several move."""
+    if not runs[0].species:
+        return ()
+    found = []
+    for index, ion in enumerate(study.material.ions):
+        own = pooled([run.species[index] for run in runs])
+        n, charge = runs[0].n_species[index], study.material.charge(ion)
+        carried = conductivity(own, n, volume_A3, temperature_K, charge=abs(charge))
+        found.append(OfSpecies(ion, charge, n, _measured(own), _measured(carried), own.reason))
+    return tuple(found)
+
+
+def _matrix(
+    study: Study, runs: Sequence[_Run], volume_A3: float, temperature_K: float
+) -> tuple[PartialConductivity, ...]:
+    """What each pair of mobile elements adds to the conductivity, where several move."""
+    ions, found = study.material.ions, []
+    for a, b in runs[0].matrix:
+        element = pooled_coefficient([run.matrix[a, b] for run in runs])
+        charges = study.material.charge(ions[a]) * study.material.charge(ions[b])
+        factor = charges * nernst_einstein(1.0, 1, volume_A3, temperature_K)
+        low, high = sorted((factor * element.low, factor * element.high))
+        value = Measured(factor * element.value, low, high) if element.usable else None
+        found.append(PartialConductivity(ions[a], ions[b], value))
+    return tuple(found)
 
 
 def _by_model(runs: Sequence[_Run]) -> dict[str, list[_Run]]:

@@ -27,6 +27,41 @@ class OfModel:
 
 
 @dataclass(frozen=True)
+class OfSpecies:
+    """Motion of one mobile element, where several move.
+
+    Attributes
+    ----------
+    ion, charge, n : element, elementary charges of one, and how many there are
+    diffusivity_cm2_s, conductivity_S_cm : tracer values of it alone, as in ``Transport``
+    reason : why it does not diffuse; empty where it does
+    """
+
+    ion: str
+    charge: int
+    n: int
+    diffusivity_cm2_s: Measured | None
+    conductivity_S_cm: Measured | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class PartialConductivity:
+    """What two mobile elements, or one, add to the collective conductivity: that of different
+    elements counts twice.
+
+    Attributes
+    ----------
+    one, other : the two elements; the same twice for what one does alone
+    conductivity_S_cm : positive where they carry charge together; None where one does not diffuse
+    """
+
+    one: str
+    other: str
+    conductivity_S_cm: Measured | None
+
+
+@dataclass(frozen=True)
 class FrameworkMotion:
     """Mean squared displacement of one part of the framework.
 
@@ -54,7 +89,8 @@ class Transport:
     lag_ps, msd_A2 : (n,) mean squared displacement of the mobile ions
     framework : that of each part of the framework
     diffusivity_cm2_s, conductivity_S_cm : tracer values (Haven ratio 1); None where none can be
-        given
+        given. Where several elements move, the mean over all ions, by their squared charges
+    species, matrix : each mobile element, and each pair, where several move
     regression_cm2_s : tracer value by generalised least squares, a second opinion
     part_ps, part_cm2_s : (p,) lengths of the first parts of the run, the last of them the whole,
         and the tracer value of each
@@ -99,6 +135,8 @@ class Transport:
     reason: str
     phase: str = ""
     counted_hops: float | None = None
+    species: tuple[OfSpecies, ...] = ()
+    matrix: tuple[PartialConductivity, ...] = ()
     models: tuple[OfModel, ...] = ()
 
 

@@ -29,9 +29,16 @@ from borarun.subjects.diffusion.structure.show import chapter
 
 def sections(results: Results) -> list[PageSection]:
     gaps = results.missing("diffusion")
+    moves = "move" if len(results.ions) > 1 else "moves"
     intro = (
-        f"How fast {results.mobile} moves at fixed temperature, without and with "
+        f"How fast {results.mobile} {moves} at fixed temperature, without and with "
         "vacancies, and the conductivity that follows."
+        + (
+            " Several elements move: D and its figures are means over all mobile ions, weighted by "
+            "their squared charges, from which the conductivity of all of them follows."
+            if len(results.ions) > 1
+            else ""
+        )
     )
     blocks = present(
         gaps,
@@ -47,6 +54,7 @@ def sections(results: Results) -> list[PageSection]:
         ("Activation energy", diffusion_tables.activation(results)),
         ("Diffusivity and conductivity", diffusion_tables.transport(results)),
         *optional(diffusion_tables.models(results)),
+        *optional(diffusion_tables.species(results)),
         ("Convergence", diffusion_figures.convergence(results)),
         ("Framework", diffusion_figures.framework(results)),
     )

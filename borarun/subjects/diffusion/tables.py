@@ -99,6 +99,45 @@ def models(results: Results) -> Table | None:
     return Table("models", "Diffusivity of each ordered model", columns, rows, caption)
 
 
+def species(results: Results) -> Table | None:
+    """Each mobile element, and what pairs of them add to the conductivity."""
+    points = [p for p in results.of(DiffusionFound).transport if p.species]
+    if not points:
+        return None
+    ions = [each.ion for each in points[0].species]
+    pairs = [(each.one, each.other) for each in points[0].matrix]
+    rows: list[list[Value]] = [
+        [
+            p.functional,
+            p.vacancies,
+            p.temperature_K,
+            *(each.diffusivity_cm2_s for each in p.species),
+            *(each.conductivity_S_cm for each in p.species),
+            *(each.conductivity_S_cm for each in p.matrix),
+            p.collective_S_cm,
+        ]
+        for p in points
+    ]
+    columns = (
+        Column("functional"),
+        Column("vacancies"),
+        Column("temperature", "K"),
+        *(Column(f"D of {ion}", "cm²/s") for ion in ions),
+        *(Column(f"σ of {ion}, tracer", "S/cm") for ion in ions),
+        *(Column(f"σ, {one} with {other}", "S/cm") for one, other in pairs),
+        Column("σ, collective", "S/cm"),
+    )
+    charges = text.listed([f"{each.charge:+d} of {each.ion}" for each in points[0].species])
+    caption = (
+        f"Each mobile element by itself, with its charge ({text.minus(charges)}). The last columns "
+        "are the transport matrix (Onsager): what the displacements of one element, and of two "
+        "together, add to the collective conductivity. The term of two different elements counts "
+        "twice in the sum. It is positive where they move together, negative where they move "
+        "apart, and zero where each moves by itself."
+    )
+    return Table("species", "Diffusivity of each mobile element", columns, rows, caption)
+
+
 def _disagreement(results: Results) -> str:
     """Where the two opinions on D are farther apart than both their intervals together."""
     pairs = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from math import isfinite
 
 import numpy as np
@@ -100,10 +101,17 @@ def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
     cell = run.cell[drawn]
     to_cell = np.linalg.inv(run.mean_cell) @ cell  # centres were found in the mean cell
 
-    ions = run.drawn_positions[run.mobile]
     still_ions = np.einsum("aif,fij->ajf", run.ions[:, :, drawn].astype(float), to_cell)
-    mobile = study.material.ions[0]
-    found = {f"{mobile}–{mobile}": radial_distribution(ions, None, cell)} if len(ions) > 1 else {}
+    found: dict[str, Radial] = {}
+    drawn_of = {
+        ion: run.drawn_positions[run.mobile & (run.numbers == atomic_numbers[ion])]
+        for ion in study.material.ions
+    }
+    for one, other in combinations_with_replacement(study.material.ions, 2):
+        if one != other:
+            found[f"{one}–{other}"] = radial_distribution(drawn_of[one], drawn_of[other], cell)
+        elif len(drawn_of[one]) > 1:
+            found[f"{one}–{one}"] = radial_distribution(drawn_of[one], None, cell)
     rest = [
         *dict.fromkeys(
             number
@@ -113,12 +121,14 @@ def _pairs(study: Study, run: Trajectory) -> dict[str, Radial]:
         *(atomic_numbers[element] for element in run.single),
     ]
     for number in dict.fromkeys(rest):
-        found[f"{mobile}–{chemical_symbols[number]}"] = radial_distribution(
-            ions, run.drawn_positions[(run.numbers == number) & ~run.mobile], cell
-        )
+        others = run.drawn_positions[(run.numbers == number) & ~run.mobile]
+        for ion, ions in drawn_of.items():
+            found[f"{ion}–{chemical_symbols[number]}"] = radial_distribution(ions, others, cell)
     for kind in run.anions:
         centres = np.einsum("aif,fij->ajf", kind.centres[:, :, drawn], to_cell)
-        found[f"{mobile}–{kind.formula}"] = radial_distribution(still_ions, centres, cell)
+        for ion in study.material.ions:
+            own = still_ions[run.numbers[run.mobile] == atomic_numbers[ion]]
+            found[f"{ion}–{kind.formula}"] = radial_distribution(own, centres, cell)
         if len(centres) > 1:
             found[f"{kind.formula}–{kind.formula}"] = radial_distribution(centres, None, cell)
     return found
@@ -146,10 +156,10 @@ def local_structure(
     temperature_K: float,
     vacancies: int,
     runs: Sequence[RunStructure],
-    tracer: Diffusivity,
+    tracer: Diffusivity | None,
 ) -> LocalStructure:
     """Independent runs at one temperature and vacancy count, together; ``tracer`` is their
-    diffusivity.
+    diffusivity, None where it is not the mean over all ions.
     """
     first = runs[0]
     kinds = list(dict.fromkeys(kind for run in runs for kind in run.share))
@@ -212,13 +222,13 @@ def _path(path: jumps.Path) -> JumpPath:
 
 
 def _correlation(
-    paths: Sequence[jumps.Path], ion_fs: float, tracer: Diffusivity
+    paths: Sequence[jumps.Path], ion_fs: float, tracer: Diffusivity | None
 ) -> Measured | None:
     """D over that of independent jumps, with the interval of D: both count the same jumps, so that
     their number adds little.
     """
     independent = jumps.jump_diffusivity(paths, 1, ion_fs)
-    if not tracer.diffusive or independent == 0:
+    if tracer is None or not tracer.diffusive or independent == 0:
         return None
     low, value, high = (d / independent for d in (tracer.low, tracer.value, tracer.high))
     return Measured(value, low, high, positive=True)

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -201,9 +202,7 @@ def test_forces_and_stress_are_derivatives_and_dispersion_is_added(
     assert -1.0 < energies["PBE-D3"] - energies["PBE"] < -0.01, "dispersion binds, weakly"
 
 
-@needs("mace")
-def test_a_model_of_mace_runs_from_its_file(tmp_path: Path) -> None:
-    """A model with random weights: what is tested is the way through its file."""
+def random_mace(folder: Path) -> str:
     import mace  # noqa: F401 - before e3nn, which it lets load
     import torch
     from e3nn import o3
@@ -230,16 +229,57 @@ def test_a_model_of_mace_runs_from_its_file(tmp_path: Path) -> None:
         atomic_inter_scale=1.0,
         atomic_inter_shift=0.0,
     )
-    torch.save(model, tmp_path / "random.model")
-    digest = hashlib.sha256((tmp_path / "random.model").read_bytes()).hexdigest()
-    step, direction = 0.002, np.random.default_rng(1).normal(size=(4, 3))
+    torch.save(model, folder / "random.model")
+    return "random.model"
+
+
+def random_mattersim(folder: Path) -> str:
+    import torch
+    from mattersim.forcefield.m3gnet.m3gnet import M3Gnet
+
+    torch.manual_seed(0)
+    model = M3Gnet(device="cpu")
+    content = {
+        "model_name": "m3gnet",
+        "model_args": model.model_args,
+        "model": model.state_dict(),
+    }
+    torch.save(content, folder / "random.pth")
+    return "random.pth"
+
+
+def random_orb(folder: Path) -> str:
+    import torch
+    from orb_models.forcefield.atomic_system import SystemConfig
+    from orb_models.forcefield.pretrained import orb_v3_conservative_architecture
+
+    torch.manual_seed(0)
+    config = SystemConfig(radius=6.0, max_num_neighbors=120)
+    model = orb_v3_conservative_architecture(device="cpu", system_config=config)
+    torch.save(model.state_dict(), folder / "orb-v3-conservative-inf-omat-random.ckpt")
+    return "orb-v3-conservative-inf-omat-random.ckpt"
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        pytest.param("mace", random_mace, marks=needs("mace")),
+        pytest.param("mattersim", random_mattersim, marks=needs("mattersim")),
+        pytest.param("orb", random_orb, marks=needs("orb_models")),
+    ],
+)
+def test_a_model_runs_from_its_file(name: str, made: Callable[[Path], str], tmp_path: Path) -> None:
+    """A model with random weights: what is tested is the way through its file."""
+    model = made(tmp_path)
+    digest = hashlib.sha256((tmp_path / model).read_bytes()).hexdigest()
+    step, direction = 0.005, np.random.default_rng(1).normal(size=(4, 3))
     found = labels(
-        "mace",
+        name,
         moved_and_strained(step, direction),
         tmp_path / "run",
         Program(model_directory=str(tmp_path)),
         functional="PBE",
-        model="random.model",
+        model=model,
         model_sha256=digest,
         approximates="PBE",
     )

@@ -160,7 +160,7 @@ MADE_BEFORE: dict[type[Facts], dict[str, object]] = {
 """Facts as borarun stored them when they were dictionaries, the newest ones left out."""
 
 
-@pytest.mark.parametrize("kind", OPERATIONS)
+@pytest.mark.parametrize("kind", MADE_BEFORE)
 def test_records_made_before_are_read(kind: type[Facts]) -> None:
     record = Record("k", "e", "s", "l", MADE_BEFORE[kind])
     assert record.facts(kind).stored() == MADE_BEFORE[kind]

@@ -537,7 +537,7 @@ def test_an_ending_without_a_whole_result_is_no_ending(
     (tmp_path / "work" / task.key / "provenance.json").write_text(said)
     assert _perform(task, tmp_path) is None
     provenance = Store(tmp_path / "store").attributes(task.key).provenance
-    assert provenance["host"] == Holder.here().host
+    assert provenance.host == Holder.here().host
 
 
 def test_a_failed_program_is_run_again(engine: Any, tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ from borarun.subjects import SUBJECTS
 from borarun.subjects.examination.section import EXAMINED, Examination
 from borarun.subjects.subject import Subject
 
+MOBILE_ELSEWHERE = frozenset({"Li", "Na", "K", "Ag", "Cu"})
+"""Cations that conduct in many materials."""
+
 
 def findings(study: Study, phases: Phases) -> Iterator[Finding]:
     """Everything in a study that contradicts physics or itself, as far as its keys did validate.
@@ -51,6 +54,7 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
     for phase, doubt in doubts(phases, unit):
         yield f"material.phases.{phase}: {study.material.phases[phase]}: {doubt}"
     yield from _unnamed(study, phases)
+    yield from _still(study)
     for subject, section in _present(study):
         warn = getattr(subject.part("section"), "warnings", None)
         if warn is not None:
@@ -100,6 +104,17 @@ def _unnamed(study: Study, phases: Phases) -> Iterator[str]:
                 f"are molecules that may rotate, write `anions: {names}`."
             )
             return
+
+
+def _still(study: Study) -> Iterator[str]:
+    material = study.material
+    bound = set(material.ions).union(*map(elements, material.anions))
+    others = sorted((elements(material.formula) & MOBILE_ELSEWHERE) - bound)
+    if others and any(material.charge(ion) > 0 for ion in material.ions):
+        yield (
+            f"material.mobile: {' and '.join(others)} counts as framework, which must not diffuse. "
+            f"If it moves too, write `mobile: [{', '.join([*material.ions, *others])}]`."
+        )
 
 
 def _functionals(study: Study, phases: Phases) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +239,19 @@ def test_vacancies_are_of_the_first_mobile_element_or_of_the_one_that_is_named()
     assert first.charge("Na") == 1
     charged = make_study(material={**material, "mobile": {"Cu": 2, "Mg": 2}}).material
     assert (charged.charge("Cu"), charged.ions) == (2, ("Cu", "Mg"))
+
+
+@pytest.mark.parametrize(
+    ("mobile", "says"),
+    [
+        ("Li", "Na counts as framework, which must not diffuse. .*`mobile: \\[Li, Na\\]`"),
+        (["Li", "Na"], None),
+    ],
+)
+def test_a_cation_that_usually_moves_is_not_passed_over(mobile: object, says: str | None) -> None:
+    material = {"formula": "LiNaB12H12", "phases": {"a": "a.cif"}, "anions": "B12H12"}
+    study = make_study(material={**material, "mobile": mobile}, reorientation=None)
+    warnings = checks.warnings(study, {"a": structure("LiNaB12H12")})
+    found = [text for text in warnings if text.startswith("material.mobile")]
+    assert len(found) == (says is not None)
+    assert says is None or re.search(says, found[0])

@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import json
 import sys
-import zipfile
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
 
 from borarun import endings
 from borarun.engines import base
@@ -19,9 +16,7 @@ from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
 from borarun.engines.potential.form import form
-from borarun.engines.reading import read_bytes, read_facts
-from borarun.errors import ParseError
-from borarun.operations.base import quantities
+from borarun.engines.reading import read_arrays, read_facts
 from borarun.operations.examination import Examined
 
 NAME = "examination"
@@ -93,18 +88,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     """
     result = endings.result_of(directory, endings.Written)
     facts, size = read_facts(Examined, result.facts, directory / endings.NAME), result.bytes
-    file = directory / "examined.npz"
-    content = read_bytes(file)
-    if len(content) != size:
-        raise ParseError(file, f"is cut short or damaged ({len(content)} of {size} bytes)")
-    try:
-        with np.load(file, allow_pickle=False) as found:
-            arrays = quantities({array: found[inside] for array, inside in ARRAYS.items()})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ParseError(file, f"is damaged ({error})") from error
-    for name, quantity in arrays.items():
-        if not np.isfinite(quantity.values).all():
-            raise ParseError(file, f"contains {name} that are not numbers")
+    arrays = read_arrays(directory / "examined.npz", size, ARRAYS)
     return Result(facts, arrays=arrays)
 
 

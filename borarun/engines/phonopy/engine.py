@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-import zipfile
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +21,8 @@ from borarun.engines.base import Cost, Files, Frames, Inputs, Result, frames_of
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
-from borarun.engines.reading import read_bytes, read_facts
+from borarun.engines.reading import read_arrays, read_facts, read_whole
 from borarun.errors import ParseError
-from borarun.operations.base import Quantity, quantities
 from borarun.operations.phonons import Displaced, HarmonicPhonons
 
 NAME = "phonopy"
@@ -81,7 +78,7 @@ SHAPE = {"operation", "supercell", "displacement_A", "symmetry_A"}
 
 def version(settings: Settings) -> str:
     """Versions of the files and of phonopy."""
-    return f"format {FORMAT}, phonopy {metadata.version('phonopy')}"
+    return f"format {FORMAT}, phonopy {base.installed('phonopy')}"
 
 
 def missing(settings: Settings, program: Program) -> str:
@@ -132,12 +129,13 @@ def parse(settings: Settings, directory: Path) -> Result:
         frames = _displaced(directory / "displaced.extxyz", size, facts.n_displacements)
         return Result(facts, frames={Displaced.DISPLACED: frames})
     return Result(
-        read_facts(HarmonicPhonons, told, file), arrays=_arrays(directory / "phonons.npz", size)
+        read_facts(HarmonicPhonons, told, file),
+        arrays=read_arrays(directory / "phonons.npz", size, ARRAYS),
     )
 
 
 def _displaced(file: Path, size: int, count: int) -> Frames:
-    text = _whole(file, size)
+    text = read_whole(file, size)
     try:
         frames = Frames.from_extxyz(text.decode())
     except Exception as error:  # ASE raises whatever its reader stumbles over
@@ -145,26 +143,6 @@ def _displaced(file: Path, size: int, count: int) -> Frames:
     if len(frames) != count or len(frames) == 0:
         raise ParseError(file, f"holds {len(frames)} of {count} displacements")
     return frames
-
-
-def _arrays(file: Path, size: int) -> dict[str, Quantity]:
-    _whole(file, size)
-    try:
-        with np.load(file, allow_pickle=False) as found:
-            arrays = quantities({array: found[inside] for array, inside in ARRAYS.items()})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ParseError(file, f"is damaged ({error})") from error
-    for name, quantity in arrays.items():
-        if not np.isfinite(quantity.values).all():
-            raise ParseError(file, f"holds {name} that are not numbers")
-    return arrays
-
-
-def _whole(file: Path, size: int) -> bytes:
-    content = read_bytes(file)
-    if len(content) != size:
-        raise ParseError(file, f"is cut short or damaged ({len(content)} of {size} bytes)")
-    return content
 
 
 @cache

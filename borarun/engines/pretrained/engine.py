@@ -201,6 +201,6 @@ ENGINES = {family.name: Pretrained(family) for family in FAMILIES}
 
 def _installed(name: str) -> str:
     try:
-        return metadata.version(name)
+        return base.installed(name)
     except metadata.PackageNotFoundError:
         return "not installed"

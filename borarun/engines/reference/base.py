@@ -38,7 +38,7 @@ from borarun.engines.base import (
     frames_of,
     structure_of,
 )
-from borarun.engines.reading import read_bytes, read_facts
+from borarun.engines.reading import read_bytes, read_facts, read_whole
 from borarun.errors import EngineError, ParseError
 from borarun.labels import gate
 from borarun.messages import Section
@@ -327,9 +327,7 @@ def parse(settings: ReferenceSettings, directory: Path) -> Result:
     facts = read_facts(OPERATIONS[settings.operation], result.facts, file)
 
     file = directory / "labels.extxyz"
-    text = read_bytes(file)
-    if len(text) != size:
-        raise ParseError(file, f"is cut short or damaged ({len(text)} of {size} bytes)")
+    read_whole(file, size)
     labels, asked = _frames(file), _frames(directory / _input_file(settings))
     expected = np.tile(asked.numbers, 1 if settings.operation == "label" else n_labels)
     if len(labels) != n_labels or not np.array_equal(labels.numbers, expected):

@@ -22,10 +22,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from borarun.file import replacing
-from borarun.frames import Frames
+from borarun.basics.file import replacing
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
+from borarun.records.frames import Frames
 
 STUDIES = Path(__file__).parent
 SOURCES = ("PBE-D3", "PBE")

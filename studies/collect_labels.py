@@ -16,14 +16,16 @@ import hashlib
 import json
 import lzma
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from borarun.frames import Frames
+from borarun.basics.units import EV_PER_A3_IN_KBAR
+from borarun.engines.reference.charge import vacancies
 from borarun.labels.gate import geometries
-from borarun.store import Store
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.records.frames import Frames
+from borarun.records.store import Store
 
 STUDIES = Path(__file__).parent
 LABELS = STUDIES / "li2b12h12-rev-vdW-DF2.extxyz.xz"
@@ -46,10 +48,13 @@ def main() -> None:
         if task.engine != "quantum-espresso" or wanted != record["settings"]:
             continue
         labels = store.frames(key, "labels")
+        is_charged = "charge_per_vacancy" in task.settings
         new = [
             index
             for index, geometry in enumerate(geometries(labels))
-            if geometry in known and geometry not in there
+            if geometry in known
+            and geometry not in there
+            and (not is_charged or is_whole(labels.take([index])))
         ]
         if not new:
             continue
@@ -65,6 +70,11 @@ def main() -> None:
     record["sha256"] = hashlib.sha256(LABELS.read_bytes()).hexdigest()
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
     print(f"{len(together)} labels")
+
+
+def is_whole(label: Frames) -> bool:
+    """Whether a configuration has no vacancy, and so no charge in any study."""
+    return vacancies(Counter(label[0].symbols), "Li2B12H12", "Li") == 0
 
 
 def read(file: Path) -> Frames:

@@ -25,12 +25,12 @@ from pathlib import Path
 from ase import Atoms
 from ase.formula import Formula
 
-from borarun.errors import StudyError
-from borarun.frames import Frames
-from borarun.ordering import Ordered, Request, arrangements, ordered_models
-from borarun.ordering.models import MOST_SITES, supercells_for
-from borarun.structure import find_anions
-from borarun.structure_files import Average, read_average, read_structure
+from borarun.basics.errors import StudyError
+from borarun.records.frames import Frames
+from borarun.structures.files import Average, read_average, read_structure
+from borarun.structures.ordering import Ordered, Request, arrangements, ordered_models
+from borarun.structures.ordering.models import MOST_SITES, supercells_for
+from borarun.structures.structure import find_anions
 from borarun.study import load_study
 
 RESULTS = Path(__file__).parent / "results" / "obelix.md"

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from borarun.errors import Problem
-from borarun.messages import Section, did_you_mean, in_order, validate
-from borarun.yaml_file import Node, read_yaml
+from borarun.basics.errors import Problem
+from borarun.input.messages import Section, did_you_mean, in_order, validate
+from borarun.input.yaml_file import Node, read_yaml
 
 UNITS = {
     "lattice_parameter": "A",
@@ -93,6 +93,9 @@ class Number(Section):
     )
     low: float | None = Field(default=None, description="Lower end of a published range.")
     high: float | None = Field(default=None, description="Upper end of a published range.")
+    at_most: bool = Field(
+        default=False, description="Whether the value is an upper bound: it was not detected."
+    )
     unit: str = Field(
         description="Unit of these four: A, A3 (per formula unit), K, %, meV, cm2/s, S/cm, deg "
         "or 1/(anion ns), as the quantity has it."
@@ -154,6 +157,8 @@ class Number(Section):
             )
         if self.uncertainty is not None and self.value is None:
             raise ValueError("uncertainty needs a value")
+        if self.at_most and (self.value is None or self.half_width is not None):
+            raise ValueError("an upper bound, at_most, needs a value without uncertainty or range")
         if self.quantity in AT_TEMPERATURE and self.temperature_K is None:
             raise ValueError(f"{self.quantity} needs a temperature_K")
         if self.quantity != "activation_energy" and (self.definition or self.range_K):

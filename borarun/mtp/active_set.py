@@ -89,8 +89,11 @@ class Grader:
         self._factors = lu_factor(active_set.T)
 
     def __call__(self, gradients: Array) -> Array:
-        """The (N,) grades of neighbourhoods with (N, P) ``gradients``."""
-        return np.asarray(np.abs(lu_solve(self._factors, gradients.T)).max(axis=0))
+        """The (N,) grades of neighbourhoods with (N, P) ``gradients``; several threads may ask."""
+        lower_upper, pivots = self._factors
+        # SciPy counts the pivots from one while it solves, in the very array it is given.
+        solved = lu_solve((lower_upper, pivots.copy()), gradients.T)
+        return np.asarray(np.abs(solved).max(axis=0))
 
 
 def grades(active_set: Array, gradients: Array) -> Array:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.frames import Frames
+from borarun.records.frames import Frames
 
 Array = NDArray[Any]
 

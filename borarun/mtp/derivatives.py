@@ -36,19 +36,20 @@ Array = NDArray[Any]
 SINGLE = np.float32
 
 
-@njit(cache=True, fastmath=FAST)
+@njit(cache=True, fastmath=FAST, nogil=True)
 def local_gradients(
-    tables: Tables, types: Array, counts: Array, js: Array, vectors: Array
+    tables: Tables, types: Array, counts: Array, js: Array, vectors: Array, begin: int, end: int
 ) -> Array:
     """Derivatives of the local energies with respect to all parameters.
 
     Parameters
     ----------
     types .. vectors : see ``neighbours.Pairs``
+    begin, end : first atom, and the one after the last
 
     Returns
     -------
-    (N, P) moments, species, radial functions
+    (end - begin, P) moments, species, radial functions
     """
     n_species, _, n_radial, size = tables.radial.shape
     n_scalars, width = len(tables.scalars), js.shape[1]
@@ -58,8 +59,8 @@ def local_gradients(
     mono = np.empty((len(tables.powers), width))
     moments, adjoint = np.empty(tables.n_moments), np.empty(tables.n_moments)
     ends = np.empty(n_species, np.int64)
-    out = np.zeros((len(types), n_scalars + n_species + tables.radial.size))
-    for i in range(len(types)):
+    out = np.zeros((end - begin, n_scalars + n_species + tables.radial.size))
+    for i in range(begin, end):
         count, kind = counts[i], types[i]
         neighbourhood(tables, vectors, i, count, inverse, unit, q, dq, mono)
         type_ends(types, js, i, count, ends)
@@ -67,23 +68,23 @@ def local_gradients(
         all_moments(tables, count, f, mono, moments)
         all_adjoints(tables, moments, adjoint)
         for s in range(n_scalars):
-            out[i, s] = moments[tables.scalars[s]]
-        out[i, n_scalars + kind] = 1.0
+            out[i - begin, s] = moments[tables.scalars[s]]
+        out[i - begin, n_scalars + kind] = 1.0
         shape[:, :count] = 0.0
         for b in range(len(tables.angular)):
             mu, m = tables.radial_of[b], tables.angular[b]
             for k in range(count):
                 shape[mu, k] += adjoint[b] * mono[m, k]
-        begin = 0
+        of_type = 0
         for other in range(n_species):
             start = n_scalars + n_species + (kind * n_species + other) * n_radial * size
             for mu in range(n_radial):
                 for beta in range(size):
                     total = 0.0
-                    for k in range(begin, ends[other]):
+                    for k in range(of_type, ends[other]):
                         total += shape[mu, k] * q[beta, k]
-                    out[i, start + mu * size + beta] = total
-            begin = ends[other]
+                    out[i - begin, start + mu * size + beta] = total
+            of_type = ends[other]
     return out
 
 

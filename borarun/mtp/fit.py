@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from borarun.frames import Frames
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Normal, Weights
 from borarun.mtp.team import Crew, Team
+from borarun.records.frames import Frames
 
 Array = NDArray[Any]
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
+
+from borarun.mtp.lanes import LANES
+from borarun.mtp.parts import Threads, bounds, first_of_part, n_parts
 
 Array = NDArray[Any]
 
@@ -21,6 +24,9 @@ ROUNDING = 1e-9
 
 class Pairs(NamedTuple):
     """The neighbours of N atoms: of atom i those at ``[i, ..., :counts[i]]``, sorted by type.
+
+    Up to the next multiple of ``lanes.LANES`` follow places beyond the cutoff, so that kernels can
+    look at whole lanes; W is such a multiple.
 
     Attributes
     ----------
@@ -44,6 +50,7 @@ class Neighbours:
     cutoff_A : angstrom
     types : (N,) int32, index of each atom's species
     skin_A : angstrom; the list is searched with cutoff + skin
+    threads : share the work
 
     Attributes
     ----------
@@ -55,7 +62,10 @@ class Neighbours:
 
     pairs: Pairs
 
-    def __init__(self, cutoff_A: float, types: Array, skin_A: float) -> None:
+    def __init__(
+        self, cutoff_A: float, types: Array, skin_A: float, threads: Threads | None = None
+    ) -> None:
+        self.threads = threads or Threads(1)
         self.cutoff = float(cutoff_A)
         self.skin = max(float(skin_A), ROUNDING)
         self.types = np.ascontiguousarray(types, np.int32)
@@ -100,11 +110,19 @@ class Neighbours:
     def _build(self, positions: Array, cell: Array) -> None:
         """Search the pairs within cutoff and skin."""
         wrapped = np.ascontiguousarray((positions @ np.linalg.inv(cell)) % 1.0 @ cell)
-        self._first, second, image, self._images = _search(wrapped, cell, self.cutoff + self.skin)
-        self._second, self._image = _sorted_by_type(self._first, self.types, second, image)
+        bins = _bins(wrapped, cell, self.cutoff + self.skin)
+        found = self.threads.map(
+            lambda part: _search(wrapped, cell, self.cutoff + self.skin, self.types, bins, *part),
+            bounds(len(wrapped)),
+        )
+        counts = np.concatenate([of_part[0] for of_part in found])
+        self._first = np.concatenate([[0], np.cumsum(counts)])
+        self._second, self._image = (
+            np.concatenate([of_part[k] for of_part in found]) for k in (1, 2)
+        )
+        self._images = bins.images
         self._reference = (wrapped, cell.copy())
-        counts = np.diff(self._first)
-        n, width = len(positions), max(1, int(counts.max(initial=0)))
+        n, width = len(positions), -(-max(1, int(counts.max(initial=0))) // LANES) * LANES
         self.pairs = Pairs(
             self.types,
             np.zeros(n, np.int64),
@@ -116,19 +134,26 @@ class Neighbours:
     def _gather(self, positions: Array, cell: Array) -> bool:
         """Keep the pairs within the cutoff; False where the list is too old to know them all."""
         assert self._reference is not None
-        valid, self.min_distance = _gather(
-            positions,
-            cell,
-            *self._reference,
+        valid, place, translation = _places(
+            positions, cell, *self._reference, self.cutoff, self.skin, self._images
+        )
+        if not valid:
+            return False
+        nearest = np.empty(n_parts(len(positions)))
+        gather = gather_parts_together if self.threads.number > 1 else gather_parts
+        gather(
+            place,
+            translation,
             self.cutoff,
-            self.skin,
             self._first,
             self._second,
             self._image,
-            self._images,
             *self.pairs[1:],
+            nearest,
         )
-        return bool(valid)
+        found = float(nearest.min())
+        self.min_distance = float(np.sqrt(found)) if found < self.cutoff**2 else np.inf
+        return True
 
 
 @njit(cache=True)
@@ -155,15 +180,33 @@ def _product(a: Array, b: Array) -> Array:
     return out
 
 
-@njit(cache=True)
-def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, Array, Array]:
-    """All pairs nearer than ``reach`` of atoms inside the cell, from bins half as wide.
+class Bins(NamedTuple):
+    """Atoms inside the cell by the bins that they lie in.
 
-    Returns
-    -------
-    first (N + 1,): the pairs of atom i are ``first[i]:first[i + 1]``; second (M,) and image (M,) of
-    each pair; images (I, 3) in cell vectors
+    Attributes
+    ----------
+    number, span, far : (3,) bins along each cell vector, how many of them a search looks at to
+        either side, and how many cells it reaches by that
+    images : (I, 3) cells that a search reaches, in cell vectors
+    home : (N, 3) bin of each atom
+    start : atoms of bin b are ``start[b]:start[b + 1]`` of the following
+    atoms : (N,) int32
+    place : (3, N) their positions, angstrom
     """
+
+    number: Array
+    span: Array
+    far: Array
+    images: Array
+    home: Array
+    start: Array
+    atoms: Array
+    place: Array
+
+
+@njit(cache=True)
+def _bins(positions: Array, cell: Array, reach: float) -> Bins:
+    """Atoms inside the cell by bins that are half as wide as ``reach``."""
     n = len(positions)
     inverse = _inverse(cell)
     bins, span, far = np.empty(3, np.int64), np.empty(3, np.int64), np.empty(3, np.int64)
@@ -201,11 +244,27 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
         atoms[start[bin_]] = i
         for a in range(3):
             place[a, start[bin_]] = positions[i, a]
+    return Bins(bins, span, far, images, home, start, atoms, place)
+
+
+@njit(cache=True, nogil=True)
+def _search(
+    positions: Array, cell: Array, reach: float, types: Array, binned: Bins, begin: int, end: int
+) -> tuple[Array, Array, Array]:
+    """All pairs nearer than ``reach`` of atoms ``begin:end`` inside the cell.
+
+    Returns
+    -------
+    how many pairs each of these atoms has; the neighbour and the image, int32, of each pair, those
+    of one atom sorted by the neighbour's type
+    """
+    bins, span, far, images, home, start, atoms, place = binned
+    n = end - begin
     centre = len(images) // 2
     first = np.zeros(n + 1, np.int64)
     second, image = np.empty(128 * n, np.int32), np.empty(128 * n, np.int32)
     m: Any = np.uint64(0)  # without sign: compiled code need not look for negative indices
-    for i in range(n):
+    for i in range(begin, end):
         for d0 in range(home[i, 0] - span[0], home[i, 0] + span[0] + 1):
             s0 = d0 // bins[0]
             for d1 in range(home[i, 1] - span[1], home[i, 1] + span[1] + 1):
@@ -222,24 +281,25 @@ def _search(positions: Array, cell: Array, reach: float) -> tuple[Array, Array, 
                         + far[2]
                     )
                     itself = i if s == centre else -1
-                    begin, end = (
+                    here, after = (
                         np.uint64(start[row + d2 - s2 * bins[2]]),
                         np.uint64(start[row + d2 - s2 * bins[2] + 1]),
                     )
-                    if m + end - begin > np.uint64(len(second)):
+                    if m + after - here > np.uint64(len(second)):
                         second = np.concatenate((second, np.empty_like(second)))
                         image = np.concatenate((image, np.empty_like(image)))
                     # Every atom is written, the next one over it unless it counts: no branch to
                     # mispredict.
-                    for p in range(begin, end):
+                    for p in range(here, after):
                         r2 = (
                             (place[0, p] + x) ** 2 + (place[1, p] + y) ** 2 + (place[2, p] + z) ** 2
                         )
                         second[m] = atoms[p]
                         image[m] = s
                         m += np.uint64((r2 < reach * reach) & (atoms[p] != itself))
-        first[i + 1] = m
-    return first, second[:m].copy(), image[:m].copy(), images
+        first[i + 1 - begin] = m
+    second, image = _sorted_by_type(first, types, second[:m], image[:m])
+    return np.diff(first), second, image
 
 
 @njit(cache=True)
@@ -247,7 +307,7 @@ def _sorted_by_type(first: Array, types: Array, second: Array, image: Array) -> 
     """Neighbours and their images, those of one atom sorted by type."""
     js, images = np.empty_like(second), np.empty_like(image)
     at = np.empty(types.max() + 2, np.int64)
-    for i in range(len(types)):
+    for i in range(len(first) - 1):
         at[:] = 0
         for p in range(first[i], first[i + 1]):
             at[types[second[p]] + 1] += 1
@@ -263,12 +323,13 @@ def _sorted_by_type(first: Array, types: Array, second: Array, image: Array) -> 
 
 
 @njit(cache=True)
-def _gather(
+def _places(
     positions: Array, cell: Array, old_positions: Array, old_cell: Array,
-    cutoff: float, skin: float, first: Array, second: Array, image: Array,
-    images: Array, counts: Array, js: Array, vectors: Array,
-) -> tuple[bool, float]:  # fmt: skip
-    """Fill counts, js and vectors from the list, unless it is too old; the shortest distance."""
+    cutoff: float, skin: float, images: Array,
+) -> tuple[bool, Array, Array]:  # fmt: skip
+    """Whether the list still knows all pairs; then also the positions (N, 3) in the images that it
+    was built for, and the translations (I, 3) of the cells that it reaches.
+    """
     n = len(positions)
     inverse = _inverse(cell)
     deformation = _product(_inverse(old_cell), cell)
@@ -282,10 +343,10 @@ def _gather(
         for j in range(3):
             change += (back[i, j] - (1.0 if i == j else 0.0)) ** 2
     allowed = (cutoff + skin) / (1.0 + np.sqrt(change)) - cutoff
+    place, translation = np.empty((n, 3)), np.empty((len(images), 3))
     if allowed < 0.0:
-        return False, 0.0
+        return False, place, translation
     largest, second_largest = 0.0, 0.0
-    place = np.empty((n, 3))  # positions in the image that the list was built for
     for i in range(n):
         for a in range(3):
             place[i, a] = (
@@ -310,19 +371,56 @@ def _gather(
         second_largest = max(second_largest, min(u, largest))
         largest = max(largest, u)
         if largest + second_largest > allowed:
-            return False, 0.0
+            return False, place, translation
         place[i, 0] += x
         place[i, 1] += y
         place[i, 2] += z
-    translation = np.empty((len(images), 3))
     for s in range(len(images)):
         for a in range(3):
             translation[s, a] = (
                 images[s, 0] * cell[0, a] + images[s, 1] * cell[1, a] + images[s, 2] * cell[2, a]
             )
+    return True, place, translation
+
+
+@njit(cache=True)
+def gather_parts(
+    place: Array, translation: Array, cutoff: float, first: Array, second: Array, image: Array,
+    counts: Array, js: Array, vectors: Array, nearest: Array,
+) -> None:  # fmt: skip
+    """Fill counts, js and vectors from the list; the square of the shortest distance, or of the
+    cutoff, of each part.
+    """
+    for part in range(len(nearest)):
+        nearest[part] = _gather(
+            place, translation, cutoff, first, second, image, counts, js, vectors, part,
+            len(nearest),
+        )  # fmt: skip
+
+
+@njit(cache=True, parallel=True)
+def gather_parts_together(
+    place: Array, translation: Array, cutoff: float, first: Array, second: Array, image: Array,
+    counts: Array, js: Array, vectors: Array, nearest: Array,
+) -> None:  # fmt: skip
+    """The same with threads."""
+    for part in prange(len(nearest)):
+        nearest[part] = _gather(
+            place, translation, cutoff, first, second, image, counts, js, vectors, part,
+            len(nearest),
+        )  # fmt: skip
+
+
+@njit(cache=True)
+def _gather(
+    place: Array, translation: Array, cutoff: float, first: Array, second: Array, image: Array,
+    counts: Array, js: Array, vectors: Array, part: int, parts: int,
+) -> float:  # fmt: skip
+    """Do this for the atoms of one part."""
     cutoff2 = cutoff * cutoff
     nearest = cutoff2
-    for i in range(n):
+    n = len(place)
+    for i in range(first_of_part(part, parts, n), first_of_part(part + 1, parts, n)):
         x, y, z = place[i, 0], place[i, 1], place[i, 2]
         k: Any = np.uint64(0)  # without sign: compiled code need not look for negative indices
         for p in range(np.uint64(first[i]), np.uint64(first[i + 1])):
@@ -339,4 +437,10 @@ def _gather(
             k += np.uint64(r2 < cutoff2)
             nearest = min(nearest, r2)
         counts[i] = k
-    return True, (np.sqrt(nearest) if nearest < cutoff2 else np.inf)
+        while k % np.uint64(LANES):
+            js[i, k] = i
+            vectors[i, 0, k] = 2.0 * cutoff
+            vectors[i, 1, k] = 0.0
+            vectors[i, 2, k] = 0.0
+            k += np.uint64(1)
+    return nearest

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
-from motep.io.mlip.mtp import read_mtp, write_mtp
-from motep.potentials.mtp.data import BasisData, MTPData
 from numpy.typing import NDArray
 
 from borarun.mtp.templates import SCALARS, template
 
 if TYPE_CHECKING:
+    # motep loads all of ase.io and scipy: who plans a study need not wait for it
+    from motep.potentials.mtp.data import MTPData
+
     from borarun.mtp.tables import Tables
 
 ACTIVE_SET_MARK = "#MVS_v1.1"
@@ -137,6 +138,8 @@ class Potential:
         radial_basis_size : number of Chebyshev polynomials
         seed : of the random radial coefficients
         """
+        from motep.potentials.mtp.data import BasisData, MTPData
+
         shape = template(level)
         n = len(species)
         random = np.random.default_rng(seed)
@@ -181,6 +184,9 @@ class Potential:
         ValueError
             Where the text is no trained MTP, or its elements are not known.
         """
+        from motep.io.mlip.mtp import read_mtp
+        from motep.potentials.mtp.data import MTPData
+
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "potential.mtp"
             file.write_text(text.split(ACTIVE_SET_MARK)[0])
@@ -212,6 +218,8 @@ class Potential:
 
     def write(self) -> str:
         """The text of the potential, in MLIP-3's format."""
+        from motep.io.mlip.mtp import write_mtp
+
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "potential.mtp"
             write_mtp(

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.frames import Frames
 from borarun.mtp.derivatives import jacobian, local_gradients, weighted_gradient
 from borarun.mtp.evaluate import energies_forces_virial
 from borarun.mtp.neighbours import Neighbours, Pairs
 from borarun.mtp.potential import Potential
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.records.frames import Frames
 
 Array = NDArray[Any]
 
@@ -221,7 +220,10 @@ class Residuals:
         parameters.
         """
         potential = self.potential.with_parameters(parameters)
-        return [local_gradients(potential.tables, *one.pairs) for one in self._configurations]
+        return [
+            local_gradients(potential.tables, *one.pairs, 0, len(one.pairs.types))
+            for one in self._configurations
+        ]
 
 
 def _squares(residuals: list[Array]) -> float:
@@ -244,36 +246,3 @@ def compare(frames: Frames, predicted: list[Array]) -> Comparison:
         forces=np.array([frames.forces, forces]),
         stress=np.array([frames.stress, ours[:, 1:] / volume[:, None]]),
     )
-
-
-def errors(comparison: Comparison) -> dict[str, float]:
-    """Root mean squared errors: energy in meV per atom, components of forces in eV/angstrom and of
-    stresses in kbar.
-    """
-
-    def rmse(values: Array) -> float:
-        return float(np.sqrt(np.mean((values[1] - values[0]) ** 2)))
-
-    return {
-        "energy_meV_per_atom": 1e3 * rmse(comparison.energy),
-        "forces_eV_per_A": rmse(comparison.forces),
-        "stress_kbar": EV_PER_A3_IN_KBAR * rmse(comparison.stress),
-    }
-
-
-def ranges(*comparisons: Comparison) -> dict[str, list[float]]:
-    """Smallest and largest label over all configurations, in the units of ``errors`` but energies
-    in eV per atom.
-    """
-
-    def extent(parts: list[Array], factor: float = 1.0) -> list[float]:
-        return [
-            factor * float(min(part.min() for part in parts)),
-            factor * float(max(part.max() for part in parts)),
-        ]
-
-    return {
-        "energy_eV_per_atom": extent([one.energy[0] for one in comparisons]),
-        "forces_eV_per_A": extent([one.forces[0] for one in comparisons]),
-        "stress_kbar": extent([one.stress[0] for one in comparisons], EV_PER_A3_IN_KBAR),
-    }

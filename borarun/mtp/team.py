@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from borarun.frames import Frames
+from borarun.basics.tether import end_with_parent
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Bend, Normal, Residuals, Weights
-from borarun.tether import end_with_parent
+from borarun.records.frames import Frames
 
 Array = NDArray[Any]
 

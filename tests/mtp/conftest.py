@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from borarun.frames import Frames
 from borarun.mtp.potential import Potential
+from borarun.records.frames import Frames
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borarun.frames import Frames
 from borarun.mtp import active_set
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Residuals, Weights
+from borarun.records.frames import Frames
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from motep.io.mlip.cfg import read_cfg
 
-from borarun.frames import Frames
 from borarun.mtp import cfg
+from borarun.records.frames import Frames
 
 SPECIES = (3, 5, 1)
 NUMBER = st.floats(-1e6, 1e6, allow_subnormal=False)

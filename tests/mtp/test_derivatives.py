@@ -9,10 +9,10 @@ import pytest
 from ase import Atoms
 from motep.calculator import MTP
 
-from borarun.frames import Frames
 from borarun.mtp.derivatives import jacobian, weighted_gradient
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
+from borarun.records.frames import Frames
 
 Make = Callable[[int], Potential]
 

@@ -10,9 +10,9 @@ from ase import Atoms
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from motep.calculator import MTP
 
-from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator, MTPCalculator
 from borarun.mtp.potential import Potential
+from borarun.records.frames import Frames
 
 Make = Callable[[int], Potential]
 

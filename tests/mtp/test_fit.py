@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from borarun.frames import Frames
 from borarun.mtp.derivatives import jacobian
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.fit import State, best_start, fit, fit_to_part
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Residuals, Weights, compare, configuration_weights
 from borarun.mtp.team import Team
+from borarun.records.frames import Frames
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from ase import Atoms
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
-from borarun.frames import Frames
 from borarun.mtp.neighbours import Neighbours, Pairs
+from borarun.records.frames import Frames
 
 
 def distances(pairs: Pairs) -> list[np.ndarray]:

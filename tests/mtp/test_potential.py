@@ -15,10 +15,10 @@ import pytest
 from ase import Atoms
 from motep.io.mlip.mtp import read_mtp
 
-from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import ACTIVE_SET_MARK, Potential
 from borarun.mtp.templates import SCALARS
+from borarun.records.frames import Frames
 
 Make = Callable[[int], Potential]
 

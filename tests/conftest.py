@@ -14,7 +14,7 @@ from cluster import Cluster
 
 from borarun.live import server
 from borarun.live.server import Server, make_server
-from borarun.places import Places
+from borarun.records.places import Places
 from borarun.run.state import Observer
 from borarun.site import default_site
 from borarun.study import Study, load_study

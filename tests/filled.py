@@ -10,18 +10,26 @@ import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 from records import dynamics
 
-from borarun.attributes import Provenance
-from borarun.frames import Frames
-from borarun.operations.base import Array, quantities
-from borarun.operations.examination import Examined
-from borarun.operations.potential import PARITY, Errors, ErrorsOfSets, Ranges, Selected, Trained
-from borarun.operations.reference import Labelled, Relaxed, Sampled
-from borarun.places import StoredRecords
-from borarun.plan import expand
-from borarun.store import Store
+from borarun.engines.moment_tensor.results import TrainedMomentTensor
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Array, quantities
+from borarun.records.operations.examination import Examined
+from borarun.records.operations.potential import (
+    PARITY,
+    Errors,
+    ErrorsOfSets,
+    Ranges,
+    Selected,
+    Trained,
+)
+from borarun.records.operations.reference import Labelled, Relaxed, Sampled
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Result, Task, items_of
 from borarun.study import Study
+from borarun.study.plan import expand
 from borarun.subjects.examination.stage import Examining
-from borarun.task import Result, Task, items_of
 
 POTENTIAL = (Path(__file__).parent / "data" / "li2b12h12_level8.mtp").read_text()
 HOST = "node-of-ours"
@@ -117,7 +125,7 @@ def training() -> Result:
     """A fit of no quality."""
     rng = np.random.default_rng(0)
     errors = Errors(energy_meV_per_atom=1.0, forces_eV_per_A=0.1, stress_kbar=1.0)
-    facts = Trained(
+    facts = TrainedMomentTensor(
         level=8,
         n_parameters=163,
         n_train=16,

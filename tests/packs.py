@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from borarun.errors import StoreError, StudyError
+from borarun.basics.errors import StoreError, StudyError
 from borarun.sharing.pack import MANIFEST
 from borarun.sharing.unpack import unpack
 

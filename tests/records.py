@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from borarun.frames import Frames
-from borarun.operations.base import Array, Facts, FramesItem, Quantity, TextItem, quantities
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.task import Record, Result, Task
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Array, Facts, FramesItem, Quantity, TextItem, quantities
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.task import Record, Result, Task
 
 
 class Anything(Facts, extra="allow"):

@@ -16,29 +16,38 @@ from ase import Atoms
 from records import dynamics
 from scipy.spatial.transform import Rotation
 
-from borarun.attributes import Provenance
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 from borarun.engines.lammps import engine as lammps_engine
 from borarun.engines.lammps.deck import Grade, Segment
-from borarun.frames import Frames
-from borarun.operations.base import quantities
-from borarun.operations.dynamics import Stop
-from borarun.operations.potential import PARITY, Errors, ErrorsOfSets, Ranges, Selected, Trained
-from borarun.operations.reference import Labelled, Relaxed, Sampled
-from borarun.report import Results, collect
-from borarun.stage import Training
-from borarun.store import Store
-from borarun.structure import Cell
+from borarun.engines.moment_tensor.results import TrainedMomentTensor
+from borarun.page import Results, collect
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.operations.base import quantities
+from borarun.records.operations.dynamics import Stop
+from borarun.records.operations.potential import (
+    PARITY,
+    Errors,
+    ErrorsOfSets,
+    Ranges,
+    Selected,
+    Trained,
+)
+from borarun.records.operations.reference import Labelled, Relaxed, Sampled
+from borarun.records.store import Store
+from borarun.records.task import About, Failure, Ref, Result, Task
+from borarun.structures.structure import Cell
 from borarun.study import Study
+from borarun.study.model import StudyFile
 from borarun.subjects.active_learning.stage import Exploration, Labelling, Selection
+from borarun.subjects.common.stage import Training
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.heating.section import Heating
 from borarun.subjects.heating.stage import Ramp
 from borarun.subjects.relax.stage import Relaxation
 from borarun.subjects.training_set.stage import Sampling
-from borarun.task import About, Failure, Ref, Result, Task
-from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 
 EA_EV = 0.34
 D_AT_500_K = 2e-6
@@ -169,7 +178,7 @@ def make_study(**changes: Any) -> Study:
         "reorientation": {},
         **changes,
     }
-    study = Study.model_validate(
+    study = StudyFile.model_validate(
         {name: section for name, section in content.items() if section is not None}
     )
     return study.holding(
@@ -203,7 +212,7 @@ def training(number: int, n_train: int, n_valid: int) -> Result:
         PARITY[name]: np.stack([x, x + rng.normal(0, noise[name], len(x))])
         for name, x in truth.items()
     }
-    facts = Trained(
+    facts = TrainedMomentTensor(
         level=8,
         n_parameters=163,
         n_train=n_train,

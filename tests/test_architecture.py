@@ -1,13 +1,13 @@
-"""Imports point downward, in the order that DESIGN.md gives.
+"""Imports point downward, in the order of the table of rooms in DESIGN.md.
 
-The order is read from the chains there, as in ``errors, units < frames < task``: what stands left
-of ``<`` may be imported by what stands right of it, and so may all that lies below. A new room
-needs its place in a chain.
+A room is a folder of ``borarun/``. It imports what its row says, and all that stands above that
+row. Whoever draws a new arrow between rooms writes it down there.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -24,58 +24,40 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent.name != "borarun"
 )
 ONLY_IN = {"parsl": {"workers.py", "blocks.py"}, "zarr": {"store.py"}}
-SHARED_BY_ENGINES = {"base", "moment_tensor", "potential", "reading", "reference"}
+SHARED_BY_ENGINES = {
+    "base",
+    "job",
+    "moment_tensor",
+    "networks",
+    "potential",
+    "reading",
+    "reference",
+}
 """What every engine may import of the others' room."""
 
-
-def chains() -> list[list[list[str]]]:
-    rules = (
-        (ROOT / "DESIGN.md").read_text().split("Imports point downward only:")[1].split("\n\n")[0]
-    )
-    return [
-        [re.split(r",\s*", level.strip()) for level in chain.split("<")]
-        for chain in re.findall(r"`([^`]*<[^`]*)`", rules)
-    ]
+NARROW = {
+    "analysis": {"basics.errors", "basics.units"},
+    "mtp": {"basics.tether", "basics.units", "records.frames"},
+}
+"""All that these rooms import of others: they could be libraries of their own."""
 
 
-def rooms_below() -> dict[str, set[str]]:
-    """For every room the rooms that it may import."""
-    below: dict[str, set[str]] = {}
-    for chain in chains():
-        for lower, upper in zip([[], *chain], chain, strict=False):
-            for room in upper:
-                below.setdefault(room, set()).update(lower)
-    for _ in below:  # as many times as a path can be long
-        for room, rooms in below.items():
-            below[room] = rooms.union(*(below[other] for other in rooms))
-    return below
+def rooms() -> dict[str, set[str]]:
+    """What each room imports, from the lowest to the highest, as DESIGN.md says."""
+    table = (ROOT / "DESIGN.md").read_text().split("| room | imports |\n|---|---|\n")[1]
+    rows = [row.split("|")[1:3] for row in table.split("\n\n")[0].splitlines()]
+    return {
+        room.strip().strip("`"): set(re.findall(r"`(\w+)`", imported)) for room, imported in rows
+    }
 
 
-BELOW = rooms_below()
-
-
-PARTS = {"__init__": "subjects", "section": "section", "stage": "stage", "live": "watched"}
-"""Rooms of the modules of a subject's folder; all others are of the report, room `shown`."""
+ROOMS = rooms()
 
 
 def room_of(path: Path) -> str:
-    subjects = ROOT / "borarun" / "subjects"
-    if path.parent != subjects and subjects in path.parents:  # a subject is in several rooms
-        return PARTS.get(path.stem, "shown")
+    """The folder of ``borarun/`` that a file is in."""
     name = path.relative_to(ROOT / "borarun").parts[0].removesuffix(".py")
     return "cli" if name == "__main__" else name
-
-
-def room_named(name: str) -> str:
-    """Room of the full name of a module, or of what a module has, without ``borarun``."""
-    parts = name.split(".")
-    if (
-        parts[0] == "subjects"
-        and len(parts) > 2
-        and (ROOT / "borarun" / "subjects" / parts[1]).is_dir()
-    ):
-        return room_of(ROOT / "borarun" / Path(*parts[:3]).with_suffix(".py"))
-    return parts[0]
 
 
 def imports(path: Path) -> list[str]:
@@ -90,25 +72,76 @@ def imports(path: Path) -> list[str]:
     return found
 
 
-def test_the_rooms_have_an_order() -> None:
-    assert {"errors", "engines", "stage", "cli"} <= BELOW.keys()
-    assert not [room for room, rooms in BELOW.items() if room in rooms], "a circle"
-    assert BELOW["analysis"] == {"causes", "errors", "units"}  # what errors needs, too
+def arrows(path: Path) -> set[str]:
+    """The other rooms' modules that a file imports, without ``borarun``."""
+    return {
+        rest
+        for package, _, rest in (name.partition(".") for name in imports(path))
+        if package == "borarun" and rest != "__version__" and rest.split(".")[0] != room_of(path)
+    }
+
+
+def test_every_room_stands_above_what_it_imports() -> None:
+    below: set[str] = set()
+    for room, imported in ROOMS.items():
+        assert imported <= below, (
+            f"{room} imports {sorted(imported - below)}, no rows above its own"
+        )
+        below.add(room)
+
+
+def test_the_table_of_rooms_has_every_import_and_no_other() -> None:
+    found: dict[str, set[str]] = {}
+    for path in MODULES:
+        found.setdefault(room_of(path), set()).update(name.split(".")[0] for name in arrows(path))
+    assert found == ROOMS
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_downward(path: Path) -> None:
     room = room_of(path)
-    assert room in BELOW, f"DESIGN.md gives {room} no place in the order of imports"
+    for name in arrows(path):
+        assert name.split(".")[0] in ROOMS[room], (
+            f"{path} imports {name}, which is not below {room}"
+        )
+        assert any(f"{name}.".startswith(f"{all_}.") for all_ in NARROW.get(room, {name})), (
+            f"{room} imports {name}"
+        )
     for name in imports(path):
-        package, _, rest = name.partition(".")
-        if package == "borarun" and rest != "__version__":
-            assert room_named(rest) in BELOW[room] | {room}, (
-                f"{room} imports {name}, which is not below it"
-            )
+        package = name.partition(".")[0]
         assert path.name in ONLY_IN.get(package, {path.name}), (
             f"only {ONLY_IN.get(package)} may import {package}"
         )
+
+
+PARTS = ("section", "subject", "__init__", "stage")
+"""Modules of ``subjects/``, lowest first: above them stands all that only the report loads."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if room_of(path) == "subjects"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_subjects_are_planned_without_the_report(path: Path) -> None:
+    """A section imports no stage, a stage no figure."""
+
+    def height(file: Path) -> int:
+        return PARTS.index(file.stem) if file.stem in PARTS else len(PARTS)
+
+    for name in imports(path):
+        module = (ROOT / Path(*name.split("."))).with_suffix(".py")
+        if not module.is_file():
+            module = module.parent.with_suffix(".py")
+        if not module.is_file():
+            module = module.with_suffix("") / "__init__.py"
+        if module.is_file() and room_of(module) == "subjects":
+            assert height(module) <= height(path), f"{path} imports {name}"
+
+
+def held(folder: Path) -> bool:
+    """Whether a folder has files: one that was moved away may have left compiled ones."""
+    return any(file.is_file() and file.suffix != ".pyc" for file in folder.rglob("*"))
 
 
 def test_every_room_is_in_the_picture() -> None:
@@ -117,6 +150,7 @@ def test_every_room_is_in_the_picture() -> None:
         path.name + "/" * path.is_dir()
         for path in (ROOT / "borarun").iterdir()
         if path.name[0] not in "_." and path.suffix != ".typed"
+        if path.is_file() or held(path)
     }
     assert not {room for room in rooms if room not in picture}
 
@@ -137,10 +171,30 @@ def test_no_module_needs_itself() -> None:
     assert not needed, f"a circle among {sorted(needed)}"
 
 
+SCRIPTS = sorted(
+    path for folder in ("benchmarks", "docs", "studies") for path in (ROOT / folder).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_scripts_beside_the_package_import_what_there_is(path: Path) -> None:
+    """They run for hours, on other days than the tests."""
+    modules = {
+        ".".join(each.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for each in (ROOT / "borarun").rglob("*.py")
+    }
+    for name in imports(path):
+        module, _, item = name.rpartition(".")
+        if name.startswith("borarun.") and name not in modules:
+            assert module in modules, f"{path} imports {name}"
+            assert hasattr(importlib.import_module(module), item), f"{path} imports {name}"
+
+
 def test_stages_do_not_import_each_other() -> None:
     for path in sorted((ROOT / "borarun" / "subjects").glob("*/stage.py")):
         for name in imports(path):
-            assert not name.startswith("borarun.subjects.") or ".stage" not in name, (
+            parts = [*name.split("."), ""]
+            assert parts[1] != "subjects" or parts[3:4] != ["stage"] or parts[2] == "common", (
                 f"{path} imports {name}"
             )
 
@@ -173,7 +227,7 @@ def test_neither_parsl_nor_zarr_is_loaded_before_it_is_needed() -> None:
     """
     code = """
 import importlib, sys
-for module in ("study", "plan", "site", "store", "cli"):
+for module in ("study", "study.plan", "site", "records.store", "cli"):
     importlib.import_module(f"borarun.{module}")
     print(module, *{"parsl", "zarr"} & sys.modules.keys())
 """
@@ -181,7 +235,13 @@ for module in ("study", "plan", "site", "store", "cli"):
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["study", "plan", "site", "store", "cli"]
+    assert done.stdout.split() == [
+        "study",
+        "study.plan",
+        "site",
+        "records.store",
+        "cli",
+    ]
 
 
 def test_only_subjects_name_sections() -> None:
@@ -189,7 +249,10 @@ def test_only_subjects_name_sections() -> None:
     a second list would not be told of a new one. Engines have items and operations of such names.
     """
     names = {subject.name for subject in SUBJECTS}
-    ways = {ROOT / "borarun" / room for room in ("engines", "operations", "subjects", "analysis")}
+    ways = {
+        ROOT / "borarun" / room
+        for room in ("engines", "records/operations", "subjects", "analysis")
+    }
     named = {
         (path.relative_to(ROOT).as_posix(), node.value)
         for path in MODULES
@@ -201,7 +264,6 @@ def test_only_subjects_name_sections() -> None:
 
 
 NAMED = {
-    ("borarun/stage.py", "potential"),  # an item of a training's record
     ("borarun/study/load.py", "training_set"),  # the files of labels that a study names
     ("borarun/study/load.py", "potential"),
     ("borarun/labels/extended_xyz.py", "potential"),  # a word of the files
@@ -218,7 +280,7 @@ def parts():
             and name.startswith("borarun.subjects.")}
 study = load_study(__import__("pathlib").Path("studies/quickstart.yaml"))
 print(*sorted(parts()))
-from borarun.plan import expand
+from borarun.study.plan import expand
 expand(study, {}, forecast=True)
 print(*sorted(parts()))
 print(*{"matplotlib", "zarr", "parsl", "plotly"} & sys.modules.keys())
@@ -229,47 +291,54 @@ print(*{"matplotlib", "zarr", "parsl", "plotly"} & sys.modules.keys())
     assert done.stdout.splitlines() == ["section", "section stage", ""]
 
 
-TYPED_ROOMS = (
-    "attributes.py",
-    "endings.py",
+TYPED_ROOMS = {
+    "engines",
     "live",
-    "operations",
-    "plan.py",
+    "page",
+    "records",
     "report",
     "run",
     "sharing",
-    "stage.py",
-    "store.py",
+    "study",
     "subjects",
-    "task.py",
-    "verdicts.py",
-)
+}
 """What passes between stages, engines, the store and the report is of a class."""
 
 UNTYPED = {
     # What a task asks of its engine, by names that each engine has for itself; it is hashed.
-    ("borarun/task.py", "Task"),
-    ("borarun/attributes.py", "TaskAttributes"),
+    ("borarun/records/task.py", "Task"),
+    ("borarun/records/attributes.py", "TaskAttributes"),
     # Facts and ``about`` as the file of a record has them: each class of theirs reads its own.
-    ("borarun/task.py", "Record"),
-    ("borarun/task.py", "stored"),
-    ("borarun/attributes.py", "Attributes"),
-    ("borarun/attributes.py", "stored"),
-    ("borarun/attributes.py", "shared"),
-    ("borarun/operations/base.py", "stored"),
+    ("borarun/records/task.py", "Record"),
+    ("borarun/records/task.py", "stored"),
+    ("borarun/records/attributes.py", "Attributes"),
+    ("borarun/records/attributes.py", "stored"),
+    ("borarun/records/attributes.py", "shared"),
+    ("borarun/records/operations/base.py", "stored"),
+    ("borarun/records/record_file.py", "attributes"),
+    ("borarun/records/record_file.py", "about"),
     # Of what a verdict is: kept and compared, and never read.
-    ("borarun/attributes.py", "VerdictAttributes"),
-    ("borarun/store.py", "verdict"),
-    ("borarun/store.py", "write_verdict"),
+    ("borarun/records/attributes.py", "VerdictAttributes"),
+    ("borarun/records/store.py", "verdict"),
+    ("borarun/records/store.py", "write_verdict"),
     # What custodian says of its corrections: shown as it is.
-    ("borarun/operations/reference.py", "Correction"),
+    ("borarun/records/operations/reference.py", "Correction"),
+    # INCAR tags: names and values are VASP's own.
+    ("borarun/engines/vasp/inputs.py", "kind_of_run"),
+    ("borarun/engines/vasp/labels.py", "Found"),
+    ("borarun/engines/vasp/output.py", "Run"),
+    ("borarun/engines/vasp/output.py", "converged"),
+    ("borarun/engines/vasp/output.py", "tags_in_force"),
+    # A method of custodian's, with its result.
+    ("borarun/engines/vasp/program.py", "correct"),
     # The file in which a program says how it ended: each engine has a class that reads its own.
-    ("borarun/endings.py", "Ending"),
-    ("borarun/endings.py", "Written"),
-    # Files that others read: RO-Crate's and ``results.json``.
+    ("borarun/records/endings.py", "Ending"),
+    ("borarun/records/endings.py", "Written"),
+    # Files that others read: JSON schemas, RO-Crate's and ``results.json``.
+    ("borarun/study/load.py", "study_schema"),
     ("borarun/sharing/crate.py", "metadata"),
     ("borarun/sharing/crate.py", "text"),
-    ("borarun/report/results.py", "to_json"),
+    ("borarun/subjects/common/results.py", "to_json"),
 }
 """Where JSON itself is the subject: whatever it holds is the business of whoever reads it."""
 
@@ -299,3 +368,35 @@ def test_no_untyped_dictionary_crosses_between_rooms() -> None:
             if any(re.search(r"\[str, (Any|object)\]|\bJson(Value)?\b", hint) for hint in told):
                 found.add((path.relative_to(ROOT).as_posix(), name))
     assert found == UNTYPED
+
+
+OF_MOMENT_TENSORS = re.compile(
+    r"\bMTP|moment tensor|almtp|active_set|\bmlip|potential\.level", re.IGNORECASE
+)
+
+NAMED_AFTER_THEM = {
+    # Files of others, by the names that they have.
+    "borarun/labels/__init__.py",
+    "borarun/labels/cfg_file.py",
+    "borarun/labels/sifted.py",
+    "borarun/subjects/training_set/section.py",
+    # What was published.
+    "borarun/analysis/deviations.py",
+    "borarun/published/model.py",
+    "borarun/subjects/potential/tables.py",
+    # Programs of a site, and kernels that are compiled there.
+    "borarun/site/checkup.py",
+    "borarun/site/new.py",
+    # A former name of an engine, which keys hold.
+    "borarun/records/task.py",
+}
+"""Files outside ``engines/`` and ``mtp/`` that name moment tensor potentials all the same."""
+
+
+def test_only_engines_know_that_a_potential_is_a_moment_tensor_potential() -> None:
+    named = {
+        path.relative_to(ROOT).as_posix()
+        for path in MODULES
+        if room_of(path) not in {"engines", "mtp"} and OF_MOMENT_TENSORS.search(path.read_text())
+    }
+    assert named == NAMED_AFTER_THEM

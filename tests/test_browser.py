@@ -16,15 +16,15 @@ import pytest
 from conftest import MINI_STUDY, STUDIES
 from filled import fill, result
 
-from borarun.attributes import Provenance
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
 from borarun.live.server import Server
-from borarun.places import Places
-from borarun.plan import expand
-from borarun.report import collect, write_report
-from borarun.store import Store
+from borarun.page import collect, write_report
+from borarun.records.attributes import Provenance
+from borarun.records.places import Places
+from borarun.records.store import Store
+from borarun.records.task import Failure
 from borarun.study import Study, load_study
-from borarun.task import Failure
+from borarun.study.plan import expand
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

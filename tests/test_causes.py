@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from borarun.attributes import FailureAttributes
-from borarun.causes import Action, Cause, cause_of_error, cause_of_exit
-from borarun.errors import StoreError
-from borarun.task import Failure
+from borarun.basics.causes import Action, Cause, cause_of_error, cause_of_exit
+from borarun.basics.errors import StoreError
+from borarun.records.attributes import FailureAttributes
+from borarun.records.task import Failure
 
 FAILURES = Path(__file__).parent.parent / "docs/failures.md"
 

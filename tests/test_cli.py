@@ -15,17 +15,17 @@ from conftest import largest_file
 from filled import fill
 from records import anything
 
-from borarun.attributes import Provenance
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
 from borarun.cli import main
 from borarun.engines.bundled import engine as bundled
-from borarun.places import Places
-from borarun.plan import expand
+from borarun.records.attributes import Provenance
+from borarun.records.places import Places
+from borarun.records.store import Store
+from borarun.records.task import Failure
 from borarun.run.work import claim_of
-from borarun.store import Store
-from borarun.structure_files import read_structure
+from borarun.structures.files import read_structure
 from borarun.study import load_study
-from borarun.task import Failure
+from borarun.study.plan import expand
 
 
 class Answer(NamedTuple):
@@ -359,7 +359,7 @@ def test_results_of_other_versions_are_told(
 def test_a_bug_leaves_a_log_and_no_traceback(
     borarun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("borarun.cli.load_study", lambda path: 1 / 0)
+    monkeypatch.setattr("borarun.cli.commands.load_study", lambda path: 1 / 0)
     answer = borarun("plan", "any.yaml")
     assert answer.code == 3 and "Traceback" not in answer.err
     assert "ZeroDivisionError" in (tmp_path / "borarun-bug.log").read_text()
@@ -368,7 +368,7 @@ def test_a_bug_leaves_a_log_and_no_traceback(
 def test_a_bug_where_no_file_can_be_written_leaves_its_log_elsewhere(
     borarun, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("borarun.cli.load_study", lambda path: 1 / 0)
+    monkeypatch.setattr("borarun.cli.commands.load_study", lambda path: 1 / 0)
     monkeypatch.chdir("/proc")
     answer = borarun("plan", "any.yaml")
     log = Path(

@@ -29,14 +29,14 @@ from cluster import Cluster, missing
 from potcars import TITELS, write_potcars
 from test_documentation import blocks, commands
 
-from borarun.places import Places, StoredRecords
-from borarun.plan import expand
+from borarun.records.places import Places, StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Ref
 from borarun.run.claim import Claim
 from borarun.run.work import is_running
 from borarun.site import jobs
-from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Ref
+from borarun.study.plan import expand
 
 pytestmark = [
     pytest.mark.slurm,

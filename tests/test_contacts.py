@@ -9,13 +9,23 @@ import pytest
 from ase import Atoms
 from ase.data import vdw_radii
 from ase.geometry import get_distances
+from ase.spacegroup import crystal as crystal_of
 
-from borarun.contacts import OF_ANIONS, OF_IONS, RATTLE_A, STRAINS, Contacts, bond_ends, contacts
+from borarun.basics.errors import StudyError
 from borarun.engines.bundled import engine as bundled
-from borarun.errors import StudyError
-from borarun.frames import Frames
-from borarun.structure import Cell, find_anions
-from borarun.structure_files import read_structure
+from borarun.records.frames import Frames
+from borarun.structures.contacts import (
+    FLOOR,
+    OF_ANIONS,
+    OF_IONS,
+    RATTLE_A,
+    STRAINS,
+    Contacts,
+    bond_ends,
+    contacts,
+)
+from borarun.structures.files import read_structure
+from borarun.structures.structure import Cell, find_anions
 
 STRUCTURES = Path(__file__).parents[1] / "studies" / "structures"
 SLACK = 6 * RATTLE_A
@@ -164,3 +174,25 @@ def test_an_engine_labels_them_part_by_part(crystal: Atoms, made: Frames) -> Non
         )
         sizes.append(len(frames))
     assert sizes == [3, 2]
+
+
+def thiophosphate() -> Atoms:
+    """Na3PS4, cubic: PS4 tetrahedra on a body-centred lattice, sodium between them."""
+    atoms = crystal_of(
+        ("Na", "P", "S"),
+        [(0, 0.5, 0.5), (0, 0, 0), (0.168, 0.168, 0.168)],
+        spacegroup=217,
+        cellpar=[6.99, 6.99, 6.99, 90, 90, 90],
+    )
+    return atoms.repeat((1, 1, 2))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_anion_on_its_way_to_another_leaves_the_ions_their_place(seed: int) -> None:
+    atoms = thiophosphate()
+    anions = find_anions(atoms, ["PS4"], ["Na"])[0]
+    sodium = np.flatnonzero(atoms.symbols == "Na")
+    made = contacts(atoms, Contacts(number=12, anion="PS4", mobile="Na", seed=seed))
+    slack = SLACK / (vdw_radii[11] + vdw_radii[16])
+    for configuration in made.take(range(2, 12, 3)):
+        assert share(configuration, anions.ravel(), sodium) > FLOOR - slack

@@ -37,8 +37,8 @@ SQUEEZE = {
 
 from pydantic import Field
 
-from borarun.messages import Section
-from borarun.values import Positive
+from borarun.input.messages import Section
+from borarun.sections.values import Positive
 
 
 class Squeeze(Section):
@@ -48,11 +48,11 @@ class Squeeze(Section):
 ''',
     "stage.py": '''"""Squeezing: a short run with the reference."""
 
-from borarun.stage import Expansion, Products, Records, reference_task
-from borarun.structure import Cell
+from borarun.subjects.common.stage import Expansion, Products, Records, reference_task
+from borarun.structures.structure import Cell
 from borarun.study import Study
 from borarun.subjects.squeeze.section import Squeeze
-from borarun.task import About
+from borarun.records.task import About
 
 NAME = "squeeze"
 
@@ -109,9 +109,9 @@ class SqueezeFound:
 import numpy as np
 
 from borarun.analysis.spread import spread
-from borarun.operations.reference import Sampled
-from borarun.report.results import Results
-from borarun.report.source import Source
+from borarun.records.operations.reference import Sampled
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Source
 from borarun.study import Study
 from borarun.subjects.squeeze.results import SqueezeFound
 from borarun.subjects.squeeze.stage import Squeezing
@@ -129,7 +129,7 @@ def collect(study: Study, source: Source, results: Results) -> SqueezeFound:
 
 from borarun.report.blocks import Column, Figure, PageSection, Table
 from borarun.report.parts import present
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.report.style import draw
 from borarun.subjects.squeeze.results import SqueezeFound
 
@@ -164,8 +164,8 @@ def energies(results: Results) -> Figure | None:
 
 import numpy as np
 
-from borarun.live.curves import Look, curve_of
-from borarun.operations.reference import Sampled
+from borarun.subjects.common.curves import Look, curve_of
+from borarun.records.operations.reference import Sampled
 
 FIGURES = {"squeezed": Look("Squeezed energies", "frame", "eV")}
 
@@ -184,7 +184,7 @@ def of_directory(study, task, directory):
 ''',
     "export.py": '''"""Squeezed frames as a file."""
 
-from borarun.report.page import File
+from borarun.report.blocks import File
 from borarun.subjects.squeeze.stage import NAME
 
 
@@ -414,7 +414,7 @@ def test_a_reference_engine(copy: Path, run: Run) -> None:
     planned = run(
         "-c",
         "from pathlib import Path; from borarun.study import load_study; "
-        "from borarun.plan import expand; "
+        "from borarun.study.plan import expand; "
         "[task] = expand(load_study(Path('study.yaml')), {}).tasks; "
         "print(task.engine, task.settings['length_A'])",
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from borarun.difference import Change, difference
 from borarun.study import load_study
+from borarun.study.difference import Change, difference
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from borarun import cli
-from borarun.causes import Cause
-from borarun.display import Lines, LiveTable, Terminal
-from borarun.places import Places, StoredRecords
-from borarun.plan import expand
-from borarun.printable import printable
+from borarun.basics.causes import Cause
+from borarun.basics.printable import printable
+from borarun.live.display import Lines, LiveTable, Terminal
+from borarun.records.places import Places, StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Failure, Task
 from borarun.site import default_site
-from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Failure, Task
+from borarun.study.plan import expand
 
 HOSTILE = {
     "clear the screen": "\x1b[2J",

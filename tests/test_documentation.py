@@ -29,29 +29,29 @@ from markdown_it.token import Token
 from records import anything
 from ruamel.yaml import YAML
 
-from borarun import errors
 from borarun.analysis import diffusion, functionals, rotation, transition
-from borarun.attributes import Provenance
+from borarun.basics import errors
+from borarun.basics.units import FS_PER_PS
 from borarun.cli import app
+from borarun.cli.kinds import kind_of
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps import md_watch
 from borarun.engines.moment_tensor.cost import MICROSECONDS_PER_ATOM
 from borarun.given.load import load_analysis
-from borarun.kinds import kind_of
 from borarun.mtp import active_set
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import HARD_FORCE
 from borarun.mtp.templates import SCALARS
-from borarun.operations.base import TRAJECTORY, Quantity
 from borarun.published import read_published
+from borarun.records.attributes import Provenance
+from borarun.records.operations.base import TRAJECTORY, Quantity
+from borarun.records.store import Store
 from borarun.sharing.crate import Terms
 from borarun.sharing.pack import pack
 from borarun.site import Retries, Site, load_site
-from borarun.stage import PRODUCTION_GRADE_EVERY
-from borarun.store import Store
-from borarun.structure import BOND_TOLERANCE
+from borarun.structures.structure import BOND_TOLERANCE
 from borarun.study import load_study
-from borarun.units import FS_PER_PS
+from borarun.subjects.common.stage import PRODUCTION_GRADE_EVERY
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(

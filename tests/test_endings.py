@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from borarun import endings
-from borarun.causes import Cause
-from borarun.endings import Ending, Nothing, Written, ending_of, is_complete, result_of
-from borarun.errors import EngineError, ParseError, TimeUpError
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError, ParseError, TimeUpError
+from borarun.records import endings
+from borarun.records.endings import Ending, Nothing, Written, ending_of, is_complete, result_of
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import largest_file
 
-from borarun.errors import StoreError
-from borarun.file import ABANDONED_S, appearing, replacing
+from borarun.basics.errors import StoreError
+from borarun.basics.file import ABANDONED_S, appearing, replacing
 
 
 def names(directory: Path) -> list[str]:

@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from borarun.frames import Frames
+from borarun.records.frames import Frames
 
 SIZES = [3, 1, 5]
 

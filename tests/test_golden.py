@@ -19,12 +19,12 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from borarun.engines.registry import ENGINES
-from borarun.frames import Frames
 from borarun.mtp.potential import Potential
-from borarun.plan import expand
+from borarun.records.frames import Frames
+from borarun.records.task import Task, items_of
 from borarun.site import load_site
 from borarun.study import Study, load_study
-from borarun.task import Task, items_of
+from borarun.study.plan import expand
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from borarun.job_time import JOB_BEGAN, JOB_ENDS, job_length, seconds_left
+from borarun.basics.job_time import JOB_BEGAN, JOB_ENDS, job_length, seconds_left
 
 
 def test_outside_of_a_job_time_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from borarun.errors import StudyError
-from borarun.kinds import kind_of
+from borarun.basics.errors import StudyError
+from borarun.cli.kinds import kind_of
 
 PROJECT = Path(__file__).parents[1]
 

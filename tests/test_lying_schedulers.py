@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from borarun.places import Places
+from borarun.records.places import Places
+from borarun.records.store import Store
 from borarun.site import jobs
-from borarun.store import Store
 
 STUDY = """
 borarun: 1

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from records import anything
 
-from borarun.attributes import Provenance
-from borarun.errors import DamagedError
-from borarun.places import Places, StoredRecords
-from borarun.store import Store
-from borarun.task import Task
+from borarun.basics.errors import DamagedError
+from borarun.records.attributes import Provenance
+from borarun.records.places import Places, StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Task
 
 TASK = Task("lammps", {"seed": 1}, {}, "1", "heating", "PBE")
 OTHER = Task("lammps", {"seed": 2}, {}, "1", "heating", "PBE")

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from borarun import plan
-from borarun.plan import Planner
-from borarun.stage import Expansion
-from borarun.study import load_study
-from borarun.task import Record, Ref, Task
+from borarun.records.task import Record, Ref, Task
+from borarun.study import load_study, plan
+from borarun.study.plan import Planner
+from borarun.subjects.common.stage import Expansion
 
 FIRST, NEXT, LAST = (
     Task("borarun-mtp", {"name": "first"}),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from borarun.errors import StudyError
-from borarun.plan import expand
+from borarun.basics.errors import StudyError
 from borarun.published import Published, read_published, shipped
 from borarun.study import load_study, study_files
+from borarun.study.plan import expand
 
 PROJECT = Path(__file__).parents[1]
 
@@ -38,7 +38,7 @@ values:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(PROJECT / "borarun/new_study/structures", tmp_path / "structures")
+    shutil.copytree(PROJECT / "borarun/study/new_study/structures", tmp_path / "structures")
     (tmp_path / "own.yaml").write_text(OWN)
     monkeypatch.chdir(tmp_path)
     return tmp_path

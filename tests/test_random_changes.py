@@ -27,21 +27,21 @@ import pytest
 from ase import Atoms
 from packs import Contents
 
+from borarun.basics.errors import BorarunError, StoreError, StudyError
 from borarun.engines import outputs
 from borarun.engines.lammps.output import read_dump
 from borarun.engines.reference.base import ReferenceSection
 from borarun.engines.registry import sections
 from borarun.engines.vasp.output_xml import read_vasprun
-from borarun.errors import BorarunError, StoreError, StudyError
-from borarun.frames import Frames
 from borarun.labels import read_labels
 from borarun.mtp import cfg
+from borarun.records.frames import Frames
 from borarun.sharing.pack import MANIFEST
 from borarun.sharing.unpack import unpack
 from borarun.site import load_site
 from borarun.site.batch_systems import Batch, PBSPro, Slurm, Torque
 from borarun.site.batch_systems.base import Reply
-from borarun.structure_files import read_structure
+from borarun.structures.files import read_structure
 from borarun.study import load_study
 
 ROOT = Path(__file__).parent.parent

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from conftest import STUDIES
 
-from borarun.errors import StoreError, StudyError
-from borarun.messages import _models_in
-from borarun.plan import expand
-from borarun.renamed import Former, Renamed, in_words, with_new_names
+from borarun.basics.errors import StoreError, StudyError
+from borarun.cli.update import backup_of, updated, write
+from borarun.input.messages import _models_in
+from borarun.input.renamed import Former, Renamed, in_words, with_new_names
+from borarun.input.yaml_file import parse_yaml
 from borarun.site.model import RENAMED as IN_SITES
 from borarun.site.model import Site, load_site
-from borarun.study import Study, load_study
-from borarun.study.model import RENAMED
+from borarun.study import load_study
+from borarun.study.model import RENAMED, StudyFile
+from borarun.study.plan import expand
 from borarun.subjects.heating.section import Heating
-from borarun.update import backup_of, updated, write
-from borarun.yaml_file import parse_yaml
 
 TABLE = (
     Renamed(("a", "old"), "new", "0.1.0"),
@@ -85,7 +85,7 @@ def test_a_key_under_both_names_is_refused() -> None:
 
 
 def test_every_new_name_is_a_key_and_no_former_one_is() -> None:
-    for model, table in ((Study, RENAMED), (Site, IN_SITES)):
+    for model, table in ((StudyFile, RENAMED), (Site, IN_SITES)):
         for each in table:
             models: list[Any] = [model]
             for step in each.now[:-1]:

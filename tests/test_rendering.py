@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from borarun.attributes import Provenance
-from borarun.endings import Written, result_of
-from borarun.frames import Frames
-from borarun.operations.reference import Labelled
-from borarun.places import Places
-from borarun.plan import expand
-from borarun.store import Store
-from borarun.structure_files import read_structure
+from borarun.records.attributes import Provenance
+from borarun.records.endings import Written, result_of
+from borarun.records.frames import Frames
+from borarun.records.operations.reference import Labelled
+from borarun.records.places import Places
+from borarun.records.store import Store
+from borarun.records.task import Result
+from borarun.structures.files import read_structure
 from borarun.study import load_study
-from borarun.task import Result
+from borarun.study.plan import expand
 
 RENDER = [sys.executable, "-m", "borarun", "render"]
 

@@ -11,15 +11,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from borarun.given.load import analysis_schema
+from borarun.input.yaml_file import read_yaml
 from borarun.published import published_schema
 from borarun.site import site_schema
 from borarun.study import study_schema
-from borarun.yaml_file import read_yaml
 
 PROJECT = Path(__file__).parents[1]
 SCHEMAS = PROJECT / "schemas"
 SHIPPED = {
-    "study": [*PROJECT.glob("studies/*.yaml"), PROJECT / "borarun/new_study/study.yaml"],
+    "study": [*PROJECT.glob("studies/*.yaml"), PROJECT / "borarun/study/new_study/study.yaml"],
     "site": [*PROJECT.glob("site-configs/*.yaml")],
     "published": [*PROJECT.glob("borarun/published/*.yaml")],
     "analysis": [],

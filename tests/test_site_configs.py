@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from borarun.cli.kinds import kind_of
 from borarun.engines.quantum_espresso import engine as quantum_espresso
 from borarun.engines.registry import ENGINES
-from borarun.kinds import kind_of
-from borarun.plan import Plan, estimate, expand
-from borarun.rendering import launched, write_tasks
+from borarun.records.store import Store
+from borarun.records.task import Task
+from borarun.run.rendering import launched, write_tasks
 from borarun.site import Site, load_site
 from borarun.site.batch_systems import Batch
-from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Task
+from borarun.study.plan import Plan, estimate, expand
 
 PROJECT = Path(__file__).parents[1]
 FILES = sorted((PROJECT / "site-configs").glob("*.yaml"))

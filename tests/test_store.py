@@ -19,14 +19,14 @@ import pytest
 import zarr
 from records import anything
 
-from borarun.attributes import Provenance
-from borarun.causes import Cause
-from borarun.errors import DamagedError, EngineError, StoreError
-from borarun.frames import Frames
-from borarun.operations.base import TRAJECTORY, Quantity
-from borarun.operations.reference import Labelled
-from borarun.store import FORMAT, RESOLUTION_A, Store, trajectory_chunks
-from borarun.task import About, Failure, Ref, Result, Task
+from borarun.basics.causes import Cause
+from borarun.basics.errors import DamagedError, EngineError, StoreError
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.operations.base import TRAJECTORY, Quantity
+from borarun.records.operations.reference import Labelled
+from borarun.records.store import FORMAT, RESOLUTION_A, Store, trajectory_chunks
+from borarun.records.task import About, Failure, Ref, Result, Task
 
 TASK = Task(
     engine="lammps",
@@ -418,10 +418,10 @@ WRITERS = """
 import os, signal, sys
 import numpy as np, zarr
 from pathlib import Path
-from borarun.attributes import Provenance
-from borarun.store import Store
-from borarun.operations.base import TRAJECTORY, Quantity
-from borarun.task import Task
+from borarun.records.attributes import Provenance
+from borarun.records.store import Store
+from borarun.records.operations.base import TRAJECTORY, Quantity
+from borarun.records.task import Task
 from tests.records import anything
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a dead child is gone at once

@@ -11,9 +11,10 @@ from ase.build import molecule
 from ase.spacegroup import crystal as crystal_of
 from pydantic import ValidationError
 
-from borarun.errors import StudyError
-from borarun.frames import Frames
-from borarun.structure import (
+from borarun.basics.errors import StudyError
+from borarun.records.frames import Frames
+from borarun.structures.files import read_structure
+from borarun.structures.structure import (
     Cell,
     Tearing,
     build,
@@ -22,7 +23,6 @@ from borarun.structure import (
     is_torn,
     whole_anions,
 )
-from borarun.structure_files import read_structure
 
 PA3 = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 

@@ -17,16 +17,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from borarun.errors import StudyError
-from borarun.frames import Frames
-from borarun.header import SHARED_FOLDERS
-from borarun.places import Places
-from borarun.study import Study, init_study, load_study, study_schema
+from borarun.basics.errors import StudyError
+from borarun.input.yaml_file import read_yaml
+from borarun.records.frames import Frames
+from borarun.records.places import Places
+from borarun.sections.study import SHARED_FOLDERS
+from borarun.study import init_study, load_study, study_schema
+from borarun.study.model import StudyFile
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.heating.section import Heating
 from borarun.subjects.relax.section import Relax
 from borarun.subjects.training_set.section import Aimd, TrainingSet
-from borarun.yaml_file import read_yaml
 
 PROJECT = Path(__file__).parents[1]
 BAD = Path(__file__).parent / "bad_input"
@@ -48,7 +49,7 @@ reference: {engine: bundled}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with good and bad structures, and the working directory."""
     folder = tmp_path / "study"
-    shutil.copytree(PROJECT / "borarun/new_study/structures", folder / "structures")
+    shutil.copytree(PROJECT / "borarun/study/new_study/structures", folder / "structures")
     shutil.copytree(BAD / "structures", folder / "structures", dirs_exist_ok=True)
     monkeypatch.chdir(folder)
     return folder
@@ -113,7 +114,7 @@ def test_a_study_survives_its_own_dump(folder: Path) -> None:
     study = load_study(
         write(folder, MINIMAL + "training_set: {}\npotential: {}\nheating: {vacancies: [0, 2]}\n")
     )
-    assert Study.model_validate_json(study.model_dump_json()).section(Heating) == study.section(
+    assert StudyFile.model_validate_json(study.model_dump_json()).section(Heating) == study.section(
         Heating
     )
 
@@ -341,7 +342,7 @@ def test_the_new_study_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
         stated = section.model_fields_set | untold
         assert stated == set(type(section).model_fields), name
     assert study.section(Diffusion) == Diffusion(functional="PBE-D3")
-    assert study.supercell == Study.model_fields["supercell"].default
+    assert study.supercell == StudyFile.model_fields["supercell"].default
 
 
 def test_the_first_line_of_a_new_study_names_the_schema_beside_it(tmp_path: Path) -> None:
@@ -369,7 +370,7 @@ def test_init_overwrites_nothing(tmp_path: Path) -> None:
 
 def test_the_new_structure_is_the_one_of_the_examples() -> None:
     name = "structures/Li2B12H12-Pa-3.cif"
-    assert (PROJECT / "borarun/new_study" / name).read_bytes() == (
+    assert (PROJECT / "borarun/study/new_study" / name).read_bytes() == (
         PROJECT / "studies" / name
     ).read_bytes()
 
@@ -384,9 +385,25 @@ def test_every_example_is_valid_and_points_editors_to_the_schema(path: Path) -> 
     )
 
 
+GALLERY = PROJECT / "studies" / "gallery"
+
+
+@pytest.mark.parametrize("path", sorted(GALLERY.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_study_of_the_gallery_is_valid_and_on_its_page(path: Path) -> None:
+    study = load_study(path)
+    assert study.name == f"gallery-{path.stem}" and study.material.formula == path.stem
+    assert path.read_text().startswith(
+        "# yaml-language-server: $schema=../../schemas/study.schema.json\n"
+    )
+    assert f"studies/gallery/{path.name}" in (PROJECT / "docs/gallery.md").read_text()
+    attributed = (GALLERY / "structures/README.md").read_text()
+    for structure in read_yaml(path)[0].plain()["material"]["phases"].values():
+        assert Path(structure).name in attributed
+
+
 KEYS = sorted(
     {
-        *Study.model_fields,
+        *StudyFile.model_fields,
         *Diffusion.model_fields,
         "from",
         "to",

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from borarun.causes import Cause
-from borarun.frames import Frames
-from borarun.operations.base import Quantity
-from borarun.task import About, Cost, Failure, Given, Record, Ref, Settings, Task
+from borarun.basics.causes import Cause
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Quantity
+from borarun.records.task import About, Cost, Failure, Given, Record, Ref, Settings, Task
 
 TASK = Task(
     engine="lammps",

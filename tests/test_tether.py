@@ -16,7 +16,7 @@ from borarun.run.interrupts import unheard_by_children
 
 PARENT = """
 import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-m", "borarun.tether", str(os.getpid()), "sleep", "600"], stdin=subprocess.DEVNULL)
+child = subprocess.Popen([sys.executable, "-m", "borarun.basics.tether", str(os.getpid()), "sleep", "600"], stdin=subprocess.DEVNULL)
 print(child.pid, flush=True)
 time.sleep(600)
 """  # noqa: E501
@@ -40,7 +40,7 @@ def test_child_ends_when_its_parent_is_killed(child_runs: bool) -> None:
 
 def test_nothing_is_started_for_a_parent_that_is_not_there() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "borarun.tether", "1", "echo", "started"],
+        [sys.executable, "-m", "borarun.basics.tether", "1", "echo", "started"],
         capture_output=True,
         text=True,
         timeout=30,
@@ -53,7 +53,7 @@ def test_a_module_ends_with_the_process_that_it_runs_beside() -> None:
         command = [
             sys.executable,
             "-m",
-            "borarun.tether",
+            "borarun.basics.tether",
             "--beside",
             str(other.pid),
             "http.server",
@@ -75,7 +75,7 @@ def test_a_module_that_runs_beside_a_process_long_gone_ends_at_once() -> None:
     command = [
         sys.executable,
         "-m",
-        "borarun.tether",
+        "borarun.basics.tether",
         "--beside",
         str(other.pid),
         "http.server",
@@ -94,7 +94,15 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_a_killed_command_leaves_behind_is_ended() -> None:
-    command = [sys.executable, "-m", "borarun.tether", "--around", sys.executable, "-c", LEAVES]
+    command = [
+        sys.executable,
+        "-m",
+        "borarun.basics.tether",
+        "--around",
+        sys.executable,
+        "-c",
+        LEAVES,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as around:
         assert around.stdout is not None
         child = psutil.Process(int(around.stdout.readline()))
@@ -127,11 +135,11 @@ def test_workers_end_in_order_before_their_pool(tmp_path: Path, asked: str) -> N
     command = [
         sys.executable,
         "-m",
-        "borarun.tether",
+        "borarun.basics.tether",
         "--around",
         sys.executable,
         "-m",
-        "borarun.tether",
+        "borarun.basics.tether",
         "--after",
         "pool",
         str(tmp_path / "left"),
@@ -149,7 +157,7 @@ def test_the_exit_code_is_the_command_s() -> None:
     command = [
         sys.executable,
         "-m",
-        "borarun.tether",
+        "borarun.basics.tether",
         "--around",
         sys.executable,
         "-c",
@@ -160,7 +168,7 @@ def test_the_exit_code_is_the_command_s() -> None:
 
 def test_what_is_sent_to_the_group_before_it_is_left_is_not_for_the_child() -> None:
     """As when a terminal closes while the driver starts the interchange."""
-    tethered = [sys.executable, "-m", "borarun.tether", str(os.getpid())]
+    tethered = [sys.executable, "-m", "borarun.basics.tether", str(os.getpid())]
     with unheard_by_children():
         child = subprocess.Popen([*tethered, "sleep", "600"])
         child.send_signal(signal.SIGTERM)

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from records import ran, record_of
 
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
 from borarun.cli import main
 from borarun.live.terminal import failures_of
-from borarun.operations.base import TRAJECTORY, Quantity
-from borarun.operations.reference import Sampled
-from borarun.places import Places, StoredRecords
-from borarun.plan import expand
-from borarun.report.collecting import collect
+from borarun.page.collecting import collect
+from borarun.records.operations.base import TRAJECTORY, Quantity
+from borarun.records.operations.reference import Sampled
+from borarun.records.places import Places, StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Task
 from borarun.run.state import Observer
 from borarun.site import default_site
-from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Task
-from borarun.verdicts import Verdicts, broken, ended_early
+from borarun.study.plan import expand
+from borarun.subjects.common.verdicts import Verdicts, broken, ended_early
 
 
 def test_only_production_runs_that_stopped_are_failures(mini_study: Path) -> None:

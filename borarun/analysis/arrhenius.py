@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from borarun.units import BOLTZMANN_EV_PER_K
+from borarun.basics.units import BOLTZMANN_EV_PER_K
 
 Array = NDArray[Any]
 

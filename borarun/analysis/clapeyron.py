@@ -9,13 +9,14 @@ volume and enthalpy in the same ramps. It needs one pressure only. Both should a
 not, one of them is wrong.
 
 *In equilibrium*: ramps bracket the transition by their hysteresis. Runs at constant temperature
-within it begin in either phase. A phase that turns into the other one is the less stable one. The
-highest temperature at which the disordered phase orders is a lower bound, the lowest at which the
-ordered phase disorders an upper one.
+within it begin in either phase. A phase that turns into the other one is the less stable one, but
+for the share of time that a small cell spends in the wrong phase. That share is
+1 / (1 + exp(dH |1/T - 1/Tc| / k)) by the latent heat dH of the cell.
 
 Source
 ------
-Atkins, de Paula, Physical Chemistry, 10th ed., section 4B.
+Atkins, de Paula, Physical Chemistry, 10th ed., section 4B; two phases of a small cell: Challa,
+Landau, Binder, Phys. Rev. B 34, 1841 (1986).
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from borarun.analysis.transition import Branches
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.basics.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_KBAR
 
 Array = NDArray[Any]
 
@@ -39,6 +40,12 @@ _TEN_TO_NINETY = 2 * math.log(9)
 _MOST_CORRELATED = 0.95
 _LEAST_SIGNAL = 3.0
 """Standard errors that a latent heat must have to divide by it."""
+
+_WIDTHS_K = np.geomspace(1.0, 50.0, 16)
+"""Where the latent heat is not known: k Tc^2 / dH of closo-borate cells of 3000 to 100 atoms."""
+
+_BEYOND_K = 300.0
+"""How far beyond the temperatures tried a transition is looked for."""
 
 _FEWEST_OF_PHASE = 6
 """Configurations for a line over temperature with an error."""
@@ -211,7 +218,7 @@ class Equilibrium:
     ----------
     lower_K : highest temperature at which the disordered phase ordered; None where none did
     upper_K : lowest temperature at which the ordered phase disordered; None where none did
-    temperature_K, low, high : middle of the two and the interval, K; nan where one is missing
+    temperature_K, low, high : the transition and its 95 % interval, K; nan where one is missing
     """
 
     lower_K: float | None
@@ -221,24 +228,38 @@ class Equilibrium:
     high: float
 
 
-def equilibrium(holds: Sequence[Hold]) -> Equilibrium:
-    """Bounds of the transition temperature from runs that began in one phase and ended in another.
+def equilibrium(holds: Sequence[Hold], latent_heat_eV: float | None = None) -> Equilibrium:
+    """Where the transition is, from runs that began in one phase and ended in the other.
 
-    Near the transition a small cell passes to and fro, and the bounds may cross. Then the
-    transition lies among the temperatures at which both happened, and the interval reaches to the
-    next temperatures that were tried.
+    Each says on which side of the transition it was, with the probability that the latent heat
+    gives. All transition temperatures are as likely beforehand, and where the latent heat is not
+    known, so are the logarithms of all usual widths. Runs that stayed in their phase may only have
+    been too short, and say nothing.
+
+    Parameters
+    ----------
+    holds : runs
+    latent_heat_eV : of the whole cell; None where it is not known
     """
-    down = [h.temperature_K for h in holds if (h.started, h.ended) == ("disordered", "ordered")]
-    up = [h.temperature_K for h in holds if (h.started, h.ended) == ("ordered", "disordered")]
+    turned = [h for h in holds if h.ended != "undecided" and h.started != h.ended]
+    down = [h.temperature_K for h in turned if h.ended == "ordered"]
+    up = [h.temperature_K for h in turned if h.ended == "disordered"]
     lower, upper = max(down, default=None), min(up, default=None)
     if lower is None or upper is None:
         return Equilibrium(lower, upper, math.nan, math.nan, math.nan)
-    low, high = lower, upper
-    if lower >= upper:
-        tried = sorted({h.temperature_K for h in holds})
-        low = max((T for T in tried if upper > T), default=upper)
-        high = min((T for T in tried if lower < T), default=lower)
-    return Equilibrium(lower, upper, (lower + upper) / 2, low, high)
+    tried = np.array([*down, *up])
+    sign = np.array([-1.0] * len(down) + [1.0] * len(up))
+    widths = (
+        _WIDTHS_K
+        if latent_heat_eV is None
+        else np.array([BOLTZMANN_EV_PER_K * tried.mean() ** 2 / latent_heat_eV])
+    )
+    grid = np.linspace(tried.min() - _BEYOND_K, tried.max() + _BEYOND_K, 4001)
+    log_likelihood = log_expit(sign * (tried - grid[:, None]) / widths[:, None, None]).sum(axis=2)
+    likelihood = np.exp(log_likelihood - log_likelihood.max()).sum(axis=0)
+    share = np.cumsum(likelihood) / likelihood.sum()
+    low, middle, high = np.interp([0.025, 0.5, 0.975], share, grid)
+    return Equilibrium(lower, upper, float(middle), float(low), float(high))
 
 
 def shift_by_errors(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from borarun.analysis.diffusion import Diffusivity
-from borarun.units import BOLTZMANN_EV_PER_K, ELEMENTARY_CHARGE_C
+from borarun.basics.units import BOLTZMANN_EV_PER_K, ELEMENTARY_CHARGE_C
 
 _CM3_PER_A3 = 1e-24
 

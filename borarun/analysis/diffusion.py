@@ -42,7 +42,7 @@ from scipy import stats
 
 from borarun.analysis.spectrum import sine_spectrum
 from borarun.analysis.zero_frequency import FEWEST_FREQUENCIES, Level, level
-from borarun.units import A2_PER_FS_IN_CM2_PER_S, FS_PER_PS
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S, FS_PER_PS
 
 Array = NDArray[Any]
 
@@ -65,6 +65,10 @@ exp(-hops an ion): that many hops may yet be taken back, as with vacancies, of w
 """
 
 
+HOP_LENGTH_A = 3.0
+"""Between neighbouring places of an ion; in most electrolytes 2 to 4 A."""
+
+
 @dataclass(frozen=True)
 class Diffusivity:
     """A diffusivity with its uncertainty.
@@ -84,6 +88,7 @@ class Diffusivity:
     per_hop : cm^2/s that one hop in the run stands for
     counted_hops : of a run that has too few hops, or is uncertain: number of independent hops that
         the value is known as well as, (value / error)^2, at most ``hops``; None of any other
+    hop_length_A : length of the hops that are counted, angstrom
     """
 
     value: float
@@ -100,6 +105,7 @@ class Diffusivity:
     reason: str
     per_hop: float
     counted_hops: float | None = None
+    hop_length_A: float = HOP_LENGTH_A
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,11 @@ class Haven:
 
 
 def diffusivity(
-    positions: Array, interval_fs: float, *, onset_fs: float = 500.0, hop_length_A: float = 3.0
+    positions: Array,
+    interval_fs: float,
+    *,
+    onset_fs: float = 500.0,
+    hop_length_A: float = HOP_LENGTH_A,
 ) -> Diffusivity:
     """Tracer diffusivity of the ions.
 
@@ -143,7 +153,11 @@ def diffusivity(
 
 
 def collective_diffusivity(
-    positions: Array, interval_fs: float, *, onset_fs: float = 500.0, hop_length_A: float = 3.0
+    positions: Array,
+    interval_fs: float,
+    *,
+    onset_fs: float = 500.0,
+    hop_length_A: float = HOP_LENGTH_A,
 ) -> Diffusivity:
     """Charge diffusivity: that of the summed displacement of all ions, per ion. Parameters as for
     `diffusivity`.
@@ -154,7 +168,13 @@ def collective_diffusivity(
     )
 
 
-def haven_ratio(positions: Array, interval_fs: float, *, onset_fs: float = 500.0) -> Haven:
+def haven_ratio(
+    positions: Array,
+    interval_fs: float,
+    *,
+    onset_fs: float = 500.0,
+    hop_length_A: float = HOP_LENGTH_A,
+) -> Haven:
     """Tracer over charge diffusivity. The errors of the two go together as far as the two spectra
     scatter together about their fits.
 
@@ -162,14 +182,14 @@ def haven_ratio(positions: Array, interval_fs: float, *, onset_fs: float = 500.0
     ----------
     positions : (N, 3, F) angstrom, ions of one kind, unwrapped, relative to the framework
     interval_fs : time between frames, fs
-    onset_fs : as in `diffusivity`, fs
+    onset_fs, hop_length_A : as in `diffusivity`
     """
     total = _summed(positions)
     single, summed = (
         _level(x, interval_fs, onset_fs) for x in (positions.astype(float, copy=False), total)
     )
-    tracer = _diffusivity(single, positions, 1.0, interval_fs, onset_fs, 3.0)
-    charge = _diffusivity(summed, total, 1.0 / len(positions), interval_fs, onset_fs, 3.0)
+    tracer = _diffusivity(single, positions, 1.0, interval_fs, onset_fs, hop_length_A)
+    charge = _diffusivity(summed, total, 1.0 / len(positions), interval_fs, onset_fs, hop_length_A)
     reason = tracer.reason or (f"collective: {charge.reason}" if charge.reason else "")
     if single is None or summed is None:
         return Haven(math.nan, math.nan, math.nan, math.nan, usable=False, reason=reason)
@@ -207,7 +227,11 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
         for index, run in enumerate(runs)
         if run.reason and run.counted_hops is None
     ]
-    little, counted = ("", None) if refused else _knows_little(value, error, hops, low, high)
+    little, counted = (
+        ("", None)
+        if refused
+        else _knows_little(value, error, hops, low, high, runs[0].hop_length_A)
+    )
     if hops < FEWEST_HOPS:
         per_hop = sum(run.per_hop for run in runs) / n**2
         low, high = 0.0, _poisson_bound(hops) * per_hop
@@ -307,11 +331,12 @@ def _diffusivity(
         reason=reason,
         per_hop=per_hop,
         counted_hops=counted if reason == little else None,
+        hop_length_A=hop_length_A,
     )
 
 
 def _knows_little(
-    value: float, error: float, hops: float, low: float, high: float, hop_length_A: float = 3.0
+    value: float, error: float, hops: float, low: float, high: float, hop_length_A: float
 ) -> tuple[str, float | None]:
     """Why a value is too uncertain to be used as such, and the hops that it counts for; an empty
     reason and None where it is not.

@@ -27,7 +27,7 @@ from scipy import stats
 
 from borarun.analysis.diffusion import CONFIDENCE
 from borarun.analysis.sites import WINDOW, Sites
-from borarun.units import A2_PER_FS_IN_CM2_PER_S
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 Array = NDArray[Any]
 

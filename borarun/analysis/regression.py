@@ -29,7 +29,7 @@ from scipy import stats
 from scipy.linalg import cho_factor, cho_solve
 
 from borarun.analysis.diffusion import CONFIDENCE, onset_frames
-from borarun.units import A2_PER_FS_IN_CM2_PER_S
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 Array = NDArray[Any]
 

@@ -14,7 +14,7 @@ from scipy import fft, stats
 from scipy.spatial.transform import Rotation
 
 from borarun.analysis.trajectory import anion_centres, whole_images
-from borarun.units import FS_PER_NS, FS_PER_PS
+from borarun.basics.units import FS_PER_NS, FS_PER_PS
 
 Array = NDArray[Any]
 
@@ -279,22 +279,25 @@ def rotation_matrices(vectors: Array) -> Array:
     return out
 
 
-def full_rotations(matrices: Array, interval_fs: float) -> Rotations:
+def full_rotations(
+    matrices: Array, interval_fs: float, *, reoriented_deg: float = REORIENTED_DEG
+) -> Rotations:
     """Count full rotations and reorientations so that libration and noise cannot pass for them.
 
     Orientations are averaged over `SETTLE_FS`. An anion has a place: the mean of its orientations
-    since it came there, with a memory of `MEMORY_FS`. When it is more than `REORIENTED_DEG` away,
-    it has left, and its place is where it is now. Every rotation of the place, a vector, is added
-    to an account; each time the account has moved by 360 degrees since the last full rotation, one
-    more is counted. Going there and back again therefore counts as two reorientations and no
-    rotation, tumbling about ever new axes counts only by its net turn, and a slow steady turn
-    counts as rotation without reorientations.
+    since it came there, with a memory of `MEMORY_FS`. When it is more than ``reoriented_deg``
+    away, it has left, and its place is where it is now. Every rotation of the place, a vector, is
+    added to an account; each time the account has moved by 360 degrees since the last full
+    rotation, one more is counted. Going there and back again therefore counts as two
+    reorientations and no rotation, tumbling about ever new axes counts only by its net turn, and a
+    slow steady turn counts as rotation without reorientations.
 
     Parameters
     ----------
     matrices : (A, 3, 3, F), from `rotation_matrices`
     interval_fs : time between frames, fs; an anion may turn by less than 180 degrees in the larger
         of this and `SETTLE_FS`
+    reoriented_deg : angle that is a reorientation, degrees
 
     Source
     ------
@@ -317,7 +320,7 @@ def full_rotations(matrices: Array, interval_fs: float) -> Rotations:
     for number, matrix in enumerate(orientation):
         now = Rotation.from_matrix(matrix)
         away = (now * place.inv()).as_rotvec(degrees=True)
-        left = np.linalg.norm(away, axis=1) > REORIENTED_DEG
+        left = np.linalg.norm(away, axis=1) > reoriented_deg
         reorientations += left
         dwell = np.where(left, 0, dwell) + 1
         move = away * np.maximum(1 / dwell, least_share)[:, None]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from borarun.units import FS_PER_PS
+from borarun.basics.units import FS_PER_PS
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -18,11 +18,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
-from borarun.causes import Cause
-from borarun.errors import EngineError
-from borarun.frames import Frames
-from borarun.messages import Section, did_you_mean
-from borarun.task import Content, Cost, Inputs, Result, Settings
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError
+from borarun.input.messages import Section, did_you_mean
+from borarun.records.frames import Frames
+from borarun.records.task import Content, Cost, Inputs, Result, Settings, Task
 
 Files = dict[str, str | bytes]
 """File name -> content."""
@@ -193,11 +193,16 @@ class Program(Section):
         """Whether one of its commands is on PATH here, as far as that shows before ``init``."""
         return bool(self.init) or found(command)
 
-    def usable(self, settings: Mapping[str, Any], cores: int) -> int:
-        """How many of ``cores`` a task with these settings can use, by the commands that it is
+    def usable(self, task: Task, cores: int) -> int:
+        """How many of ``cores`` a task can use, by the commands that it is
         given here.
         """
         return cores
+
+    @property
+    def shares(self) -> bool:
+        """Whether a task may run on fewer cores than it can use, with the same result."""
+        return False
 
 
 @dataclass(frozen=True)

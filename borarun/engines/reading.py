@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from borarun.errors import ParseError
-from borarun.operations.base import Array, Facts, Quantity, mistakes, quantities
+from borarun.basics.errors import ParseError
+from borarun.records.operations.base import Array, Facts, Quantity, mistakes, quantities
 
 Found = TypeVar("Found", bound=Facts)
 Model = TypeVar("Model", bound=BaseModel)

@@ -17,6 +17,7 @@ from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.potential.base import PotentialEngine, PotentialSection
 from borarun.engines.pretrained import engine as pretrained
+from borarun.engines.pretrained_potential import engine as network
 from borarun.engines.quantum_espresso import engine as quantum_espresso
 from borarun.engines.reference.base import ReferenceSection
 from borarun.engines.vasp import engine as vasp
@@ -28,6 +29,7 @@ ENGINES: dict[str, Engine] = {
     "quantum-espresso": quantum_espresso,
     "borarun-mtp": borarun_mtp,
     "mlip-3": mlip_3,
+    "pretrained": network,
     "examination": examination,
     "lammps": lammps,
     "phonopy": phonopy,

@@ -16,26 +16,27 @@ from ase.formula import Formula
 from ruamel.yaml import YAML
 
 from borarun import __version__
-from borarun.attributes import Provenance
-from borarun.errors import Problem, StudyError
-from borarun.frames import Frames
+from borarun.basics.errors import Problem, StudyError
 from borarun.given.formats import read_trajectory
 from borarun.given.frame import Told, wrong
 from borarun.given.gathered import Wanted
 from borarun.given.model import Analysis, OneTrajectory
 from borarun.given.record import ENGINE, File, result_of, task_of
-from borarun.messages import Section
-from borarun.report import Results, collect
-from borarun.store import Store
-from borarun.structure import find_anions
-from borarun.study import Study
+from borarun.input.messages import Section
+from borarun.page import Results, collect
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.store import Store
+from borarun.records.task import Task
+from borarun.sections.study import Study
+from borarun.structures.structure import find_anions
 from borarun.study.ions import of_ions
+from borarun.study.model import StudyFile
 from borarun.subjects import SUBJECTS
 from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.diffusion.stage import NAME as STAGE
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.reorientation.section import Reorientation
-from borarun.task import Task
 
 FEWEST_FRAMES = 20
 """Of a trajectory; fewer give no diffusivity."""
@@ -261,7 +262,7 @@ def _study(analysis: Analysis, runs: list[_Run]) -> Study:
     sections: list[Section] = [Diffusion()]
     if material.anions:
         sections.append(Reorientation())
-    study = Study.model_validate(
+    study = StudyFile.model_validate(
         {
             "borarun": 1,
             "name": analysis.name,

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from borarun.errors import StudyError
+from borarun.basics.errors import StudyError
 from borarun.given.frame import Array, Frame, Opened, Tick, Told, wrong
 from borarun.given.lines import NUMBER, SKIPPED, WORD
 from borarun.given.rows import mapped, rows_of
-from borarun.structure_files.extended_xyz import (
+from borarun.structures.files.extended_xyz import (
     Configuration,
     configurations,
     not_periodic,
     read_comment,
 )
-from borarun.structure_files.text import count
+from borarun.structures.files.text import count
 
 FORMAT = "extended XYZ"
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from borarun.errors import Problem, StudyError
+from borarun.basics.errors import Problem, StudyError
 
 Array = NDArray[Any]
 

@@ -15,7 +15,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from borarun.given.frame import Array, Frame, Opened, Tick, Told, wrong
-from borarun.structure_files.text import element
+from borarun.structures.files.text import element
 
 FORMAT = "H5MD"
 LENGTHS_A = {"angstrom": 1.0, "a": 1.0, "å": 1.0, "nm": 10.0, "pm": 0.01, "bohr": 0.529177210903}

@@ -18,8 +18,8 @@ import numpy as np
 from ase.data import atomic_masses, chemical_symbols
 from numpy.typing import NDArray
 
+from borarun.basics.errors import EngineError
 from borarun.engines.lammps.output import COLUMNS, read_dump
-from borarun.errors import EngineError
 from borarun.given.frame import Array, Frame, Opened, Tick, Told, wrong
 from borarun.given.gathered import (
     Gathered,
@@ -31,7 +31,7 @@ from borarun.given.gathered import (
 )
 from borarun.given.lines import NUMBER, SKIPPED, WORD, decoded
 from borarun.given.rows import mapped, rows_of
-from borarun.structure_files.text import element
+from borarun.structures.files.text import element
 
 FORMAT = "LAMMPS dump"
 FIRST = b"ITEM: "

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from borarun.errors import Problem, StudyError
+from borarun.basics.errors import Problem, StudyError
 from borarun.given.model import Analysis
-from borarun.header import RENAMED
-from borarun.messages import in_order, validate
-from borarun.renamed import with_new_names
-from borarun.yaml_file import read_yaml
+from borarun.input.messages import in_order, validate
+from borarun.input.renamed import with_new_names
+from borarun.input.yaml_file import read_yaml
+from borarun.sections.study import RENAMED
 
 SUFFIXES = (".yaml", ".yml")
 """Of files that hold an analysis, and not a trajectory."""
@@ -33,7 +33,7 @@ def load_analysis(path: Path) -> Analysis:
     analysis, misfits, _ = validate(root, Analysis)
     if analysis is None or problems:
         raise StudyError(in_order([*problems, *misfits]))
-    return analysis.holding(former)
+    return analysis.having(former)
 
 
 def analysis_schema() -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from borarun.given.frame import Array, Frame, Opened, Told, wrong
-from borarun.structure_files.text import element
+from borarun.structures.files.text import element
 
 SUFFIXES = {".xtc": "xtc", ".trr": "trr", ".dcd": "dcd", ".nc": "AMBER NetCDF"}
 """Of files that are left to it, and what their format is called."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, Strict
+from pydantic import Field, Strict
 
-from borarun.header import Anions, MobileIons, Moving, StudyName
-from borarun.messages import Section
-from borarun.renamed import Former
-from borarun.values import FilePath, Kelvin, Positive, PositiveInt, Supercell, TimeStep
+from borarun.input.messages import Section
+from borarun.input.renamed import WithFormerNames
+from borarun.sections.study import Anions, MobileIons, Moving, StudyName
+from borarun.sections.values import FilePath, Kelvin, Positive, PositiveInt, Supercell, TimeStep
 
 Units = Literal["metal", "real", "electron", "nano", "micro", "cgs", "si"]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
@@ -87,7 +87,7 @@ class AnalysedMaterial(Section, Moving):
     )
 
 
-class Analysis(Reading):
+class Analysis(Reading, WithFormerNames):
     """An analysis of trajectories that are there already. Files of one temperature are taken as
     independent runs.
     """
@@ -105,18 +105,6 @@ class Analysis(Reading):
     trajectories: Annotated[
         tuple[OneTrajectory, ...], Field(min_length=1, max_length=1000), Strict(False)
     ] = Field(description="The files, each with its temperature.")
-    _former: list[Former] = PrivateAttr(default_factory=list)
-
-    def holding(self, former: list[Former]) -> Self:
-        """A copy that holds the former names that its file has."""
-        copy = self.model_copy()
-        copy._former = former
-        return copy
-
-    @property
-    def former(self) -> list[Former]:
-        """Names in its file that are read although they have a new one."""
-        return self._former
 
     def reading(self, trajectory: OneTrajectory) -> Reading:
         """What holds for a trajectory: what it says itself, else what is said for all."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from borarun.frames import Frames
 from borarun.given.gathered import Gathered
-from borarun.operations.base import quantities
-from borarun.operations.dynamics import MolecularDynamics as Run
-from borarun.report.summary import GIVEN
-from borarun.task import About, Result, Task
+from borarun.records.frames import Frames
+from borarun.records.operations.base import quantities
+from borarun.records.operations.dynamics import MolecularDynamics as Run
+from borarun.records.task import About, Result, Task
+from borarun.subjects.common.results import GIVEN
 
 ENGINE = GIVEN
 """Stands where a record names the engine that made it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from borarun.report import Results, text
+from borarun.report import text
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.results import DiffusionFound
 
 HEADER = ("temperature", "time", "D, cm²/s", "conductivity, S/cm", "remark")

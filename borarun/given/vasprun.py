@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from ase.data import chemical_symbols
 
+from borarun.basics.errors import ParseError
 from borarun.engines.vasp.output_xml import Dynamics, read_dynamics
-from borarun.errors import ParseError
 from borarun.given.frame import Frame, Opened, Told, wrong
 
 FORMAT = "vasprun.xml"

@@ -18,7 +18,7 @@ from ase.data import chemical_symbols
 from borarun.given.frame import Array, Frame, Opened, Told, wrong
 from borarun.given.lines import NUMBER
 from borarun.given.rows import mapped, rows_of
-from borarun.structure_files.text import element
+from borarun.structures.files.text import element
 
 FORMAT = "XDATCAR"
 MARK = b"configuration="

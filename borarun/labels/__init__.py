@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from borarun.errors import StudyError
-from borarun.frames import Frames
+from borarun.basics.errors import EngineError, StudyError
 from borarun.labels import gate
 from borarun.labels.cfg_file import of_cfg
 from borarun.labels.extended_xyz import of_extended_xyz, unlabelled
 from borarun.labels.packed import content_of, name_of, unpacked
 from borarun.labels.sifted import Sifted, wrong
-from borarun.structure_files.text import decoded
+from borarun.records.frames import Frames
+from borarun.structures.files.text import decoded
 
 __all__ = ["Labels", "OutputReader", "read_configurations", "read_labels", "without"]
 
@@ -26,6 +27,9 @@ FEWEST = 2
 
 MOST_REMARKS = 20
 """On a set of many files."""
+
+CHARGE_TOLERANCE = 0.01
+"""Elementary charges; programs print at least two digits of their electrons."""
 
 EXTENDED_XYZ = {".extxyz", ".xyz"}
 
@@ -55,6 +59,7 @@ def read_labels(
     elements: Sequence[str],
     cfg_elements: Sequence[str] | None = None,
     read_output: OutputReader | None = None,
+    charge_of: Callable[[NDArray[np.int64]], float] | None = None,
 ) -> Labels:
     """The labelled configurations of files, checked as one set.
 
@@ -66,6 +71,7 @@ def read_labels(
     elements : of the material; every one must occur, and no other
     cfg_elements : elements of the types 0, 1, 2 ... of a cfg file
     read_output : reads the output of a program; of several, one without a label is left out
+    charge_of : the charge that a cell of some atomic numbers must have, elementary charges
 
     Returns
     -------
@@ -94,7 +100,10 @@ def read_labels(
                 parts[name] = of_cfg(decoded(content_of(path)), cfg_elements)
             elif read_output is not None:
                 with unpacked(path) as file:
-                    parts[name] = read_output(file)
+                    part = read_output(file)
+                if charge_of is not None:
+                    _check_charge(part, charge_of)
+                parts[name] = part
             else:
                 raise wrong("unknown kind of file. Use .extxyz (extended XYZ) or .cfg (MLIP).")
         except StudyError as error:
@@ -119,6 +128,27 @@ def read_labels(
         remarks = [*found.remarks[:MOST_REMARKS], f"and {more} more like these"]
         return replace(found, remarks=tuple(remarks))
     return found
+
+
+def _check_charge(part: Sifted, charge_of: Callable[[NDArray[np.int64]], float]) -> None:
+    """Refuse labels of cells with another charge than the study gives them.
+
+    Raises
+    ------
+    StudyError
+        Where it is another one, or the study's charge cannot be told.
+    """
+    if part.charge is None or not len(part.frames):
+        return
+    try:
+        wanted = charge_of(part.frames[0].numbers)
+    except EngineError as error:
+        raise wrong(f"{error} {error.remedy}") from error
+    if abs(part.charge - wanted) > CHARGE_TOLERANCE:
+        raise wrong(
+            f"is of cells with a charge of {part.charge:+g} instead of {wanted:+g}. Compute them "
+            "again, or change reference.charge or reference.charge_per_vacancy."
+        )
 
 
 def _together(parts: Mapping[str, Sifted]) -> Sifted:

@@ -10,7 +10,6 @@ import numpy as np
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
-from borarun.frames import Frames
 from borarun.labels.sifted import (
     HOW,
     MOST,
@@ -22,8 +21,9 @@ from borarun.labels.sifted import (
     too_many,
     wrong,
 )
-from borarun.structure_files.extended_xyz import Configuration, configurations, not_periodic
-from borarun.structure_files.text import LARGEST_NUMBER, isotope_remarks
+from borarun.records.frames import Frames
+from borarun.structures.files.extended_xyz import Configuration, configurations, not_periodic
+from borarun.structures.files.text import LARGEST_NUMBER, isotope_remarks
 
 Array = NDArray[Any]
 
@@ -76,7 +76,7 @@ def of_extended_xyz(text: str) -> Sifted:
     if left["isolated"]:
         remarks.append(
             f"{left['isolated']} of {whole} configurations are isolated atoms and are not "
-            "used: a moment tensor potential learns only from crystals"
+            "used: potentials learn only from crystals"
         )
     free = bool(kept) and all("free_energy" in one.info for one in kept)
     return Sifted(_frames(kept, free), [one.number for one in kept], remarks)

@@ -17,7 +17,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from borarun.frames import Frames
+from borarun.records.frames import Frames
 
 Array = NDArray[Any]
 

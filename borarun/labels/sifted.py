@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from borarun.errors import Problem, StudyError
-from borarun.frames import Frames
+from borarun.basics.errors import Problem, StudyError
+from borarun.records.frames import Frames
 
 MOST = 20_000
 """Configurations of a file; a training set has hundreds to thousands."""
@@ -38,12 +38,14 @@ class Sifted:
     remarks : what was left out, and how many
     setting : what the file tells of the settings of its labels, by their names; labels of one set
         agree in it
+    charge : of each of its cells, elementary charges, where the file tells it
     """
 
     frames: Frames
     numbers: Sequence[int] | Sequence[str]
     remarks: Sequence[str]
     setting: Mapping[str, str] = field(default_factory=dict)
+    charge: float | None = None
 
 
 def is_potential(origin: str) -> bool:

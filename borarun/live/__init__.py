@@ -1,5 +1,1 @@
-"""The live page: a study in a browser while it runs. Nothing in here changes a study."""
-
-from borarun.live.server import serve
-
-__all__ = ["serve"]
+"""A study while it runs: in the terminal, and in a browser. Nothing in here changes a study."""

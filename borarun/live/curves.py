@@ -5,52 +5,19 @@ mobile ions.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from borarun.errors import BorarunError
-from borarun.places import Places
-from borarun.report.measured import Array
-from borarun.report.source import Source
+from borarun.basics.errors import BorarunError
+from borarun.records.places import Places
+from borarun.records.store import Store
+from borarun.records.task import Task
 from borarun.run.state import State
-from borarun.store import Store
-from borarun.study import Study
+from borarun.sections.study import Study
 from borarun.subjects import SUBJECTS
-from borarun.task import Task
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a figure looks: its title and its axes."""
-
-    title: str
-    x: str
-    y: str
-    log_x: bool = False
-    log_y: bool = False
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One line of a figure.
-
-    Attributes
-    ----------
-    figure : name of the figure, one of ``figures``
-    functional, label : which run it is of
-    x, y : (P,) points
-    growing : whether the run still goes on
-    limit : value that ends the run; nan where there is none
-    """
-
-    figure: str
-    functional: str
-    label: str
-    x: Array
-    y: Array
-    growing: bool = False
-    limit: float = float("nan")
+from borarun.subjects.common.curves import Curve, Look
+from borarun.subjects.common.source import Source
 
 
 class Drawn:
@@ -128,9 +95,3 @@ def of_directory(study: Study, task: Task, directory: Path) -> Curve | None:
 def _live(task: Task) -> Any:
     """What the task's subject draws while it runs; None where it draws nothing."""
     return next((subject.part("live") for subject in SUBJECTS if subject.name == task.stage), None)
-
-
-def curve_of(figure: str, task: Task, x: Array, y: Array) -> Curve:
-    """The curve of a task, called by what its label says beside the functional."""
-    functional = task.about.functional
-    return Curve(figure, functional, task.label.removeprefix(f"{functional}, "), x, y)

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from borarun.errors import BorarunError
+from borarun.basics.errors import BorarunError
 from borarun.live.curves import Drawn, figures
 from borarun.run.state import Observer, State
-from borarun.study import Study
+from borarun.sections.study import Study
 
 HOST = "127.0.0.1"
 HOST_NAMES = {HOST, "localhost"}
@@ -112,7 +112,7 @@ class Page:
             "": ("text/html", ours / "page.html"),
             "page.js": ("text/javascript", ours / "page.js"),
             "page.css": ("text/css", ours / "page.css"),
-            "report.css": ("text/css", resources.files("borarun.report") / "page.css"),
+            "report.css": ("text/css", resources.files("borarun.page") / "page.css"),
         }
         self._fixed = {name: (kind, source.read_bytes()) for name, (kind, source) in fixed.items()}
         self._made = {"state.json": _Paced(self._look), "curves.json": _Paced(self._draw)}

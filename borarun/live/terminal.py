@@ -8,12 +8,13 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from borarun.display import duration
-from borarun.live.curves import Curve, figures
-from borarun.printable import on_one_line
+from borarun.basics.printable import on_one_line
+from borarun.live.curves import figures
+from borarun.live.display import duration
 from borarun.report.measured import Array
 from borarun.run.state import Failed, State
-from borarun.stage import plural
+from borarun.subjects.common.curves import Curve
+from borarun.subjects.common.stage import plural
 
 Part = Table | str
 

@@ -1,7 +1,1 @@
-"""The report: results from the store, figures, tables, the HTML page."""
-
-from borarun.report.collecting import collect
-from borarun.report.page import files, write_report
-from borarun.report.results import Results
-
-__all__ = ["Results", "collect", "files", "write_report"]
+"""What a page is made of, whatever it is about: tables, figures, style, numbers in words."""

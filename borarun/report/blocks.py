@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from borarun.report import text
 from borarun.report.measured import Measured
-from borarun.report.provenance.results import Gap
+from borarun.report.provenance import Gap
 from borarun.report.style import Panel
 
 Plain = str | float | int | bool | None
@@ -165,3 +165,11 @@ class Card:
     note: str
     beside: Sequence[tuple[str, str]]
     of_method: bool = False
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the report, and what it is."""
+
+    content: bytes
+    about: str

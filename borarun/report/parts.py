@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from borarun.report import text
 from borarun.report.blocks import Block, Note
-from borarun.report.provenance.results import Gap
+from borarun.report.provenance import Gap
 
 
 def present(gaps: Sequence[Gap], *parts: tuple[str, Block | None]) -> list[Block]:

@@ -25,6 +25,10 @@ OF_WHAT = {"D": "D", "sigma*T": "σT", "sigma": "σ"}
 """The quantities that have an activation energy, by the names that files have for them."""
 
 
+ROUNDING = 1e-12
+"""An interval below this part of its value is rounding, and not known."""
+
+
 def formula(text: str) -> str:
     """``Li2B12H12`` with subscripts."""
     return text.translate(_SUBSCRIPT)
@@ -82,7 +86,7 @@ def measured(m: Measured | None) -> str:
     if m is None or not isfinite(m.value):
         return NOTHING
     half = m.half_width
-    if half <= 0 or not isfinite(half):
+    if half <= ROUNDING * abs(m.value) or not isfinite(half):
         return number(m.value)
     if m.positive and m.low <= 0:
         return f"below {power(m.high)}" if m.high > 0 else "not above 0"
@@ -112,6 +116,8 @@ def published(item: Number | None) -> str:
         if item.unit in ("S/cm", "cm2/s") and decade == round(decade)
         else minus(f"{item.value:g}")
     )
+    if item.at_most:
+        return f"≤ {text}"
     if item.uncertainty is not None:
         text += f" ± {item.uncertainty:g}"
     if item.low is not None and item.high is not None:
@@ -157,3 +163,13 @@ def listed(items: list[str]) -> str:
 def file_name(name: str) -> str:
     """A name without what file names do not have."""
     return re.sub(r"[^A-Za-z0-9.+-]+", "-", name)
+
+
+def beside_ours(*items: Number | None, unit: str = "") -> list[tuple[str, str]]:
+    """(who, what) of published numbers; those that are not there are left out."""
+    lines = []
+    for item in items:
+        if item is not None:
+            who = f"paper, {item.functional}" if item.kind == "paper" else "experiment"
+            lines.append((who, f"{published(item)} {unit or item.unit}".replace(" A", " Å")))
+    return lines

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from borarun.report.measured import Array
 
+MOST_DRAWN = 3000
+"""Points of a cloud that are drawn; what is told of it is of all."""
+
 
 def thin(n: int, most: int = 1000) -> NDArray[np.intp]:
     """At most ``most`` evenly spaced indices into ``n`` points, both ends among them."""
@@ -26,6 +29,15 @@ def thin_log(n: int, most: int = 200) -> NDArray[np.intp]:
     return np.unique(
         np.concatenate([[0], np.geomspace(1, n - 1, min(n - 1, most)).round()]).astype(np.intp)
     )
+
+
+def drawn(n: int, most: int = MOST_DRAWN) -> NDArray[np.intp]:
+    """At most ``most`` indices into ``n`` points, in order, drawn with a fixed seed: for clouds of
+    points.
+    """
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(1).choice(n, most, replace=False))
 
 
 def peaks(x: Array, y: Array, most: int = 500) -> tuple[Array, Array]:

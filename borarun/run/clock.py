@@ -5,11 +5,11 @@ how true the estimates of finished tasks were.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop
 
+from borarun.records.task import Task
 from borarun.site import Site
-from borarun.task import Task
 
 BELIEF_S = 30.0
 """What the estimates are worth before any task has ended: as much as tasks of so many seconds that
@@ -24,7 +24,7 @@ class Load:
     Attributes
     ----------
     executor : where it runs
-    seconds : how long it takes, s
+    seconds : how long it takes at the least, s
     busy : for how long that keeps all of the executor busy, s
     """
 
@@ -37,8 +37,13 @@ def load(task: Task, site: Site) -> Load:
     """What a task asks of a site, by its estimate."""
     placed, name = site.on(task), site.executor_of(task)
     executor = site.executors[name]
-    seconds = task.cost.core_seconds * site.program(task.engine).cost_factor / placed.cores
-    return Load(name, seconds, seconds * executor.takes(placed.cores) / executor.slots)
+    busy = _seconds(task, site, placed.cores) * executor.takes(placed.cores) / executor.slots
+    return Load(name, _seconds(task, site, site.widest(task).cores), busy)
+
+
+def _seconds(task: Task, site: Site, cores: int) -> float:
+    """How long a task takes on so many cores, by its estimate."""
+    return task.cost.core_seconds * site.program(task.engine).cost_factor / cores
 
 
 @dataclass
@@ -85,13 +90,26 @@ class Clock:
         for heap in self._longest.values():
             heapify(heap)
 
-    def finished(self, task: Task, seconds: float) -> None:
-        """Learn from a task that is done, and expect it no longer."""
+    def started(self, task: Task) -> None:
+        """Expect a task to take the time that it takes on its cores."""
+        if task.key in self._open:
+            kind, known = self._open[task.key]
+            seconds = _seconds(task, self._site, task.cores)
+            self._open[task.key] = (kind, replace(known, seconds=seconds))
+
+    def finished(self, task: Task, seconds: float, cores: int | None = None) -> None:
+        """Learn from a task that is done, and expect it no longer.
+
+        Parameters
+        ----------
+        seconds : that it took
+        cores : that it had; those that the site gives to it where this is not known
+        """
         kind, known = self._open.pop(task.key, (kind_of(task), None))
         if known is not None:
             self._busy[known.executor, kind] -= known.busy
         pace = self._paces.setdefault(kind, Pace())
-        pace.estimated += (known or load(task, self._site)).seconds
+        pace.estimated += _seconds(task, self._site, cores or self._site.on(task).cores)
         pace.taken += seconds
 
     def left(self, running: Mapping[str, float] = {}) -> float:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from borarun.errors import BorarunError, BusyError
-from borarun.file import make_folder
+from borarun.basics.errors import BorarunError, BusyError
+from borarun.basics.file import make_folder
 from borarun.run.claim import Claim, Watch
 from borarun.site import jobs
 

@@ -17,22 +17,22 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NoReturn, Protocol
 
-from borarun.causes import Cause
-from borarun.errors import BusyError, DamagedError, StoreError, TimeUpError
-from borarun.job_time import seconds_left
-from borarun.places import Places, StoredRecords
-from borarun.plan import Plan, Planner
-from borarun.printable import on_one_line
+from borarun.basics.causes import Cause
+from borarun.basics.errors import BusyError, DamagedError, StoreError, TimeUpError
+from borarun.basics.job_time import seconds_left
+from borarun.basics.printable import on_one_line
+from borarun.records.places import Places, StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Failure, Record, Task
 from borarun.run.board import Board
 from borarun.run.claim import SILENCE_S
 from borarun.run.control import STOP, claim_of
 from borarun.run.interrupts import asked, shielded
 from borarun.run.retries import Tries
 from borarun.run.workers import Workers, WorkersLostError, failure_of
+from borarun.sections.study import Study
 from borarun.site import Site, jobs
-from borarun.store import Store
-from borarun.study import Study
-from borarun.task import Failure, Record, Task
+from borarun.study.plan import Plan, Planner
 
 log = logging.getLogger(__name__)
 

@@ -92,8 +92,9 @@ def shielded() -> Iterator[None]:
 
 @contextmanager
 def unheard_by_children() -> Iterator[None]:
-    """A block whose children begin without hearing requests to end, until ``borarun.tether`` lets
-    them: what is sent to the whole group would end one before it has left the group.
+    """A block whose children begin without hearing requests to end, until
+    ``borarun.basics.tether`` lets them: what is sent to the whole group would end one before it has
+    left the group.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:

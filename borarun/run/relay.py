@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from borarun.errors import BorarunError, BusyError, TimeUpError
-from borarun.file import make_folder
-from borarun.job_time import JOB_ENDS
+from borarun.basics.errors import BorarunError, BusyError, TimeUpError
+from borarun.basics.file import make_folder
+from borarun.basics.job_time import JOB_ENDS
 from borarun.run.control import OUTPUT, claim_of
 from borarun.site import jobs
 from borarun.site.batch_systems import Batch

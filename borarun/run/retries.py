@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from borarun.causes import Action, Cause
-from borarun.task import Failure
+from borarun.basics.causes import Action, Cause
+from borarun.records.task import Failure
 
 MAX_LOST = 10
 """How often a task starts again because the node or worker under it was lost, which is not its

@@ -9,22 +9,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from borarun.errors import StoreError
-from borarun.operations import potential
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.places import Places, StoredRecords
-from borarun.plan import Planner
+from borarun.basics.errors import StoreError
+from borarun.records.operations import potential
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.places import Places, StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Failure, Task
 from borarun.run.claim import Watch
 from borarun.run.clock import Clock
 from borarun.run.control import claim_of as driver_claim
 from borarun.run.work import claim_of, progress, running_keys
+from borarun.sections.study import Study
 from borarun.site import Site, jobs
-from borarun.stage import Training
-from borarun.store import Store
-from borarun.study import Study
+from borarun.study.plan import Planner
 from borarun.subjects.active_learning.stage import Exploration
-from borarun.task import Failure, Task
-from borarun.verdicts import Verdicts
+from borarun.subjects.common.stage import Training
+from borarun.subjects.common.verdicts import Verdicts
 
 Condition = Literal["done", "running", "failed", "blocked", "waiting"]
 
@@ -251,9 +251,9 @@ class Observer:
             elif task.key not in self._timed:
                 self._timed.add(task.key)
                 with suppress(StoreError):  # set aside meanwhile
-                    seconds = self.store.attributes(task.key).provenance.seconds
-                    if seconds is not None:
-                        self._clock.finished(task, seconds)
+                    made = self.store.attributes(task.key).provenance
+                    if made.seconds is not None:
+                        self._clock.finished(task, made.seconds, made.cores)
         self._clock.expect(left)
         return self._clock.left(running)
 

@@ -22,23 +22,24 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from borarun import __version__, endings
-from borarun.attributes import Provenance
-from borarun.causes import Cause, cause_of_error, cause_of_exit
+from borarun import __version__
+from borarun.basics.causes import Cause, cause_of_error, cause_of_exit
+from borarun.basics.errors import BorarunError, DamagedError, EngineError, TimeUpError
+from borarun.basics.file import replacing, write_files
+from borarun.basics.job_time import TIME_UP, job_length, seconds_left
+from borarun.basics.tether import end_with_parent
+from borarun.basics.units import S_PER_HOUR
 from borarun.engines.base import Files, Program
 from borarun.engines.registry import ENGINES
-from borarun.errors import BorarunError, DamagedError, EngineError, TimeUpError
-from borarun.file import replacing, write_files
-from borarun.job_time import TIME_UP, job_length, seconds_left
-from borarun.operations.base import mistakes
+from borarun.records import endings
+from borarun.records.attributes import Provenance
+from borarun.records.operations.base import mistakes
+from borarun.records.store import Store
+from borarun.records.task import Failure, Result, Task
 from borarun.run.claim import Claim, Holder
 from borarun.run.interrupts import asked, shielded
 from borarun.site.batch_systems.keys import cpus_per_task
 from borarun.site.surroundings import surroundings
-from borarun.store import Store
-from borarun.task import Failure, Result, Task
-from borarun.tether import end_with_parent
-from borarun.units import S_PER_HOUR
 
 POLL_S = 0.1
 LOOK_S = 10.0

@@ -26,11 +26,13 @@ from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.jobs.states import JobState, JobStatus
 from parsl.providers import LocalProvider
 
-from borarun.causes import Cause, cause_of_error
+from borarun.basics.causes import Cause, cause_of_error
+from borarun.basics.errors import BorarunError
+from borarun.basics.file import close
+from borarun.basics.tether import end_with_parent
 from borarun.engines.base import Program
-from borarun.errors import BorarunError
-from borarun.file import close
-from borarun.places import Places
+from borarun.records.places import Places
+from borarun.records.task import Failure, Task
 from borarun.run.blocks import Blocks, Say
 from borarun.run.claim import Holder
 from borarun.run.interrupts import listening, shielded, unheard_by_children
@@ -38,8 +40,6 @@ from borarun.run.work import perform
 from borarun.site import Site, jobs
 from borarun.site.batch_systems import Batch
 from borarun.site.executors import Executor, Local
-from borarun.task import Failure, Task
-from borarun.tether import end_with_parent
 
 HTEX = "parsl.executors.high_throughput"
 
@@ -206,7 +206,7 @@ class Workers:
 _INTERCHANGE = [
     sys.executable,
     "-m",
-    "borarun.tether",
+    "borarun.basics.tether",
     str(os.getpid()),
     sys.executable,
     "-m",
@@ -221,7 +221,8 @@ def _launch_command(tether: str) -> str:
     python = shlex.quote(sys.executable)
     return DEFAULT_LAUNCH_CMD.replace(
         "process_worker_pool.py",
-        f"{python} -m borarun.tether {tether.format(python=python)}{HTEX}.process_worker_pool",
+        f"{python} -m borarun.basics.tether {tether.format(python=python)}"
+        f"{HTEX}.process_worker_pool",
     )
 
 
@@ -264,7 +265,7 @@ def _batch(label: str, executor: Batch, directory: Path, say: Say) -> HighThroug
         "provider": Blocks(executor, label, directory, say),
         # A pool that is killed leaves workers behind, which would hold their tasks; one that is
         # asked to end lets them give theirs back.
-        "launch_cmd": _launch_command("--around {python} -m borarun.tether --after "),
+        "launch_cmd": _launch_command("--around {python} -m borarun.basics.tether --after "),
         "address": executor.address,
         "worker_port_range": executor.worker_port_range,
         "heartbeat_period": executor.heartbeat_period,

@@ -17,13 +17,14 @@ from urllib.parse import quote
 from pydantic import JsonValue
 
 from borarun import __version__
-from borarun.attributes import Attributes, span
+from borarun.basics.errors import Problem, StudyError
+from borarun.engines.potential.base import PotentialSection
 from borarun.engines.registry import ENGINES
-from borarun.errors import Problem, StudyError
-from borarun.messages import Section
-from borarun.study import Study
+from borarun.input.messages import Section
+from borarun.records.attributes import Attributes, span
+from borarun.records.task import Task
+from borarun.sections.study import Study
 from borarun.subjects import SUBJECTS
-from borarun.task import Task
 
 NAME = "ro-crate-metadata.json"
 
@@ -39,7 +40,6 @@ FORMATS = {
     ".xyz": "chemical/x-xyz",
     ".extxyz": "chemical/x-xyz",
     ".zip": "application/zip",
-    ".almtp": "application/octet-stream",
 }
 """Suffix -> media type; whatever is not here is text."""
 
@@ -194,6 +194,7 @@ def metadata(
     if history.started:
         action |= {"startTime": history.started, "endTime": history.ended}
     licence, entity = _licence(terms.licence)
+    potential = study.section(PotentialSection)
     root: dict[str, JsonValue] = {
         "@id": "./",
         "@type": "Dataset",
@@ -204,7 +205,7 @@ def metadata(
         "keywords": [
             study.material.formula,
             "solid electrolyte",
-            "moment tensor potential",
+            *([potential.KIND] if potential else []),
             "molecular dynamics",
             *study.functionals,
         ],

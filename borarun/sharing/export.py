@@ -10,17 +10,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from borarun.file import appearing
-from borarun.report import Results, files, parquet
-from borarun.report.page import File
-from borarun.report.provenance.results import Gap
+from borarun.basics.file import appearing
+from borarun.page import Results, files
+from borarun.records.store import Store
+from borarun.records.task import Task
+from borarun.report import parquet
+from borarun.report.blocks import File
+from borarun.report.provenance import Gap
+from borarun.sections.study import Study
 from borarun.sharing import crate
 from borarun.sharing.disclosure import without_paths
 from borarun.sharing.pack import STUDY, STUDY_FILE, study_contents
-from borarun.store import Store
-from borarun.study import Study
 from borarun.subjects import SUBJECTS
-from borarun.task import Task
 
 
 def export(

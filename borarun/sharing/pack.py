@@ -30,19 +30,19 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
 from borarun import __version__
-from borarun.errors import DamagedError, Problem, StudyError
-from borarun.file import must_be_new, replacing
-from borarun.messages import did_you_mean
-from borarun.operations.reference import Computed
-from borarun.places import StoredRecords
-from borarun.plan import Plan, expand
+from borarun.basics.errors import DamagedError, Problem, StudyError
+from borarun.basics.file import must_be_new, replacing
+from borarun.input.messages import did_you_mean
+from borarun.records.operations.reference import Computed
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Record
 from borarun.sharing import crate
 from borarun.sharing.disclosure import licensed
 from borarun.sharing.records import share
-from borarun.store import Store
 from borarun.study import Study, study_files
+from borarun.study.plan import Plan, expand
 from borarun.subjects import PRODUCTION
-from borarun.task import Record
 
 FORMAT = 1
 """Version of the layout above."""

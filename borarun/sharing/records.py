@@ -9,10 +9,10 @@ from typing import IO
 
 from pydantic import JsonValue
 
-from borarun.attributes import Provenance
-from borarun.errors import StoreError
+from borarun.basics.errors import StoreError
+from borarun.records.attributes import Provenance
+from borarun.records.store import Store, readable
 from borarun.sharing.disclosure import licensed, without_paths
-from borarun.store import Store, readable
 
 
 def share(store: Store, key: str, file: IO[bytes]) -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from borarun.errors import DamagedError, ForeignError, Problem, StoreError, StudyError
-from borarun.file import appearing
-from borarun.places import StoredRecords
-from borarun.plan import expand
+from borarun.basics.errors import DamagedError, ForeignError, Problem, StoreError, StudyError
+from borarun.basics.file import appearing
+from borarun.basics.zip_file import OddZipError, odd, opened_zip
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Task
 from borarun.sharing import crate
 from borarun.sharing.pack import (
     FORMAT,
@@ -38,10 +40,8 @@ from borarun.sharing.pack import (
     unsafe,
 )
 from borarun.sharing.records import verify
-from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Task
-from borarun.zip_file import OddZipError, odd, opened_zip
+from borarun.study.plan import expand
 
 PIECE_B = 1 << 20
 FORGED = "borarun does not write such packs: do not use it."

@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from borarun import __version__
+from borarun.basics.file import replacing
 from borarun.engines.base import LAUNCH, Probe, Program, first, words
 from borarun.engines.registry import ENGINES
-from borarun.file import replacing
 from borarun.mtp import compiled
 from borarun.site.surroundings import surroundings
 

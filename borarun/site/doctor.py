@@ -28,9 +28,9 @@ from typing import Self
 import psutil
 
 from borarun import __version__
+from borarun.basics.errors import BorarunError
+from borarun.basics.file import replacing
 from borarun.engines.registry import ENGINES
-from borarun.errors import BorarunError
-from borarun.file import replacing
 from borarun.site import jobs
 from borarun.site.batch_systems import Batch
 from borarun.site.batch_systems.base import Standing, one_command

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from borarun.messages import Section
+from borarun.input.messages import Section
 from borarun.site.batch_systems import BatchSystem
 
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from borarun.errors import BorarunError
+from borarun.basics.errors import BorarunError
 from borarun.site.batch_systems import Batch, outside
 from borarun.site.batch_systems.base import Ask, Reply
 

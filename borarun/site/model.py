@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, create_model
+from pydantic import Field, create_model
 
+from borarun.basics.errors import StudyError
 from borarun.engines.base import LAUNCH, Program
 from borarun.engines.registry import ENGINES
-from borarun.errors import StudyError
-from borarun.messages import Name, Section, did_you_mean, in_order, validate
-from borarun.renamed import Former, Renamed, with_new_names
+from borarun.input.messages import Name, Section, did_you_mean, in_order, validate
+from borarun.input.renamed import Renamed, WithFormerNames, with_new_names
+from borarun.input.yaml_file import KeyPath, read_yaml
+from borarun.records.task import FORMER_NAMES, Task
 from borarun.site.batch_systems import Batch, BatchSystem
 from borarun.site.executors import Executor, Local
-from borarun.task import FORMER_NAMES, Task
-from borarun.yaml_file import KeyPath, read_yaml
 
 RENAMED = tuple(
     Renamed(("programs", former), now, since="0.1.0") for former, now in FORMER_NAMES.items()
@@ -57,7 +57,7 @@ class Retries(Section):
     )
 
 
-class Site(Section):
+class Site(WithFormerNames):
     """A machine and how programs start on it."""
 
     borarun: Literal[1] = Field(description="Version of this format.")
@@ -79,18 +79,6 @@ class Site(Section):
     )
     programs: Programs = Field(default_factory=Programs, description="How each program runs here.")
     retries: Retries = Field(default=Retries(), description="What to do after transient failures.")
-    _former: list[Former] = PrivateAttr(default_factory=list)
-
-    def holding(self, former: list[Former]) -> Self:
-        """A copy that holds the former names that its file has."""
-        copy = self.model_copy()
-        copy._former = former
-        return copy
-
-    @property
-    def former(self) -> list[Former]:
-        """Names in its file that are read although they have a new one."""
-        return self._former
 
     def program(self, engine: str) -> Program:
         """How an engine's program runs here."""
@@ -107,7 +95,9 @@ class Site(Section):
         program = self.program(task.engine)
         if program.executor is not None:
             return program.executor
-        wanted = program.cores or program.usable(task.settings, task.cores)
+        wanted = program.cores or program.usable(task, task.cores)
+        if program.shares:
+            wanted = 1
         by_size = sorted(self.executors, key=lambda name: self.executors[name].cores_per_task)
         own = [name for name in by_size if name in self._own(program)]
         most = self.executors[own[-1]].cores_per_task
@@ -141,14 +131,23 @@ class Site(Section):
         return isinstance(executor, Batch) and executor.available_accelerators > 0
 
     def on(self, task: Task) -> Task:
-        """The task with the cores that its program takes here."""
+        """The task with the cores that its program takes here, or with the fewest that it runs
+        well on, where others can use the rest.
+        """
+        widest = self.widest(task)
+        takes = self.executors[self.executor_of(task)].takes
+        others_could = takes(widest.cores) > takes(1)
+        if self.program(task.engine).shares and others_could:
+            return replace(task, cores=1)
+        return widest
+
+    def widest(self, task: Task) -> Task:
+        """The task with the most cores that it can use here."""
         program, most = (
             self.program(task.engine),
             self.executors[self.executor_of(task)].cores_per_task,
         )
-        return replace(
-            task, cores=program.usable(task.settings, program.cores or min(task.cores, most))
-        )
+        return replace(task, cores=program.usable(task, program.cores or min(task.cores, most)))
 
 
 def default_site() -> Site:
@@ -171,7 +170,7 @@ def load_site(path: Path) -> Site:
         misfits = [root.problem(place, message) for place, message in _findings(site)]
     if site is None or problems or misfits:
         raise StudyError(in_order(problems + misfits))
-    return site.holding(former)
+    return site.having(former)
 
 
 def _findings(site: Site) -> Iterator[tuple[KeyPath, str]]:

@@ -10,8 +10,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from borarun.errors import BorarunError, Problem, StudyError
-from borarun.file import replacing
+from borarun.basics.errors import BorarunError, Problem, StudyError
+from borarun.basics.file import replacing
+from borarun.basics.units import S_PER_HOUR
 from borarun.site.scheduler_facts import (
     SINFO,
     Facts,
@@ -21,7 +22,6 @@ from borarun.site.scheduler_facts import (
     pbs_records,
     slurm_nodes,
 )
-from borarun.units import S_PER_HOUR
 
 TIMEOUT_S = 60.0
 LONGEST_S = 24 * S_PER_HOUR

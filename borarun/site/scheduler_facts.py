@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from borarun.units import S_PER_HOUR
+from borarun.basics.units import S_PER_HOUR
 
 Scheduler = Literal["slurm", "pbspro", "torque", "local"]
 

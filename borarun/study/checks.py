@@ -10,15 +10,16 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from pydantic import ValidationError
 
-from borarun import dynamics
-from borarun.dynamics import Finding, Phases, as_far_as_known, elements, start
+from borarun.basics.errors import StudyError
+from borarun.engines.reference.base import Asked
 from borarun.engines.registry import ENGINES
-from borarun.errors import StudyError
-from borarun.messages import Section
-from borarun.structure import composition, find_anions, formula_units, unnamed_molecules
-from borarun.structure_files import doubts
+from borarun.input.messages import Section
+from borarun.sections import dynamics
+from borarun.sections.dynamics import Finding, Phases, as_far_as_known, elements, start
+from borarun.sections.study import Study
+from borarun.structures.files import doubts
+from borarun.structures.structure import composition, find_anions, formula_units, unnamed_molecules
 from borarun.study.ions import of_formulas, of_ions
-from borarun.study.model import Study
 from borarun.subjects import SUBJECTS
 from borarun.subjects.examination.section import EXAMINED, Examination
 from borarun.subjects.subject import Subject
@@ -61,6 +62,7 @@ def warnings(study: Study, phases: Phases) -> Iterator[str]:
             yield from warn(study, section, phases)
     for key, warning in study.reference.warnings():
         yield f"reference.{key}: {warning}"
+    yield from _holes(study)
 
 
 def _material(study: Study, phases: Phases) -> Iterator[Finding]:
@@ -146,9 +148,9 @@ def _reference(study: Study, phases: Phases) -> Iterator[Finding]:
         )
     told = set()
     for functional in [name for name in study.functionals if name in can] or can[:1]:
-        asked = {"operation": "label", "functional": functional}
+        asked = Asked(operation="label", functional=functional)
         try:
-            ENGINES[engine].Settings.model_validate({**asked, **study.reference.settings()})
+            study.reference.settings(ENGINES[engine].Settings, asked)
         except ValidationError as error:
             told |= {
                 (
@@ -183,7 +185,19 @@ def _charge(study: Study, phases: Phases) -> Iterator[Finding]:
         )
         yield (
             ("reference", "charge"),
-            message + "Make a separate study for each number of vacancies, or set 0.",
+            message + "Set charge_per_vacancy, which follows the vacancies, instead.",
+        )
+
+
+def _holes(study: Study) -> Iterator[str]:
+    """A charge of vacancies that is not that of the ions which leave."""
+    found = getattr(study.reference, "charge_per_vacancy", 0.0)
+    ion = study.material.vacancy_ion
+    usual = -study.material.charge(ion)
+    if found and usual and found != usual:
+        yield (
+            f"reference.charge_per_vacancy: {found:+g} is not what {ion} with its charge leaves "
+            f"behind, {usual:+d}. The rest of the cell then gains or loses electrons."
         )
 
 

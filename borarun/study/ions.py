@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from ase.data import chemical_symbols
 
-from borarun.dynamics import Finding, elements
-from borarun.errors import StudyError
-from borarun.header import CHARGES, Moving
-from borarun.messages import did_you_mean
-from borarun.structure import composition
+from borarun.basics.errors import StudyError
+from borarun.input.messages import did_you_mean
+from borarun.sections.dynamics import Finding, elements
+from borarun.sections.study import CHARGES, Moving
+from borarun.structures.structure import composition
 
 
 def of_ions(material: Moving, formula: str) -> Iterator[Finding]:

@@ -11,33 +11,37 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib.resources import as_file, files
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from borarun.dynamics import as_far_as_known
+from borarun.basics.errors import Problem, StudyError
 from borarun.engines import outputs
-from borarun.errors import Problem, StudyError
-from borarun.frames import Frames
-from borarun.header import Compare
+from borarun.engines.reference.charge import ChargeKeys, charge_of
+from borarun.input.messages import in_order, validate
+from borarun.input.renamed import Former, with_new_names
+from borarun.input.yaml_file import KeyPath, Node, merge, read_yaml
 from borarun.labels import Labels, read_configurations, read_labels
-from borarun.messages import in_order, validate
-from borarun.ordering import Request, ordered_models
 from borarun.published import Published, read_published
-from borarun.renamed import Former, with_new_names
-from borarun.structure import composition, formula_units
-from borarun.structure_files import read_average, read_structure
+from borarun.records.frames import Frames
+from borarun.records.task import Given
+from borarun.sections.dynamics import as_far_as_known
+from borarun.sections.study import Compare, Study
+from borarun.sections.values import MAX_PATH
+from borarun.structures.files import read_average, read_structure
+from borarun.structures.ordering import Request, ordered_models
+from borarun.structures.structure import composition, formula_units
 from borarun.study import checks
-from borarun.study.model import RENAMED, Study
+from borarun.study.model import RENAMED, StudyFile
 from borarun.subjects import SUBJECTS
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import Given
-from borarun.values import MAX_PATH
-from borarun.yaml_file import KeyPath, Node, merge, read_yaml
 
 __all__ = ["Study", "init_study", "load_study", "study_schema"]
 
@@ -73,7 +77,7 @@ def load_study(path: Path) -> Study:
         With every mistake in the study and the files it names.
     """
     root, problems, former = _read(path, ())
-    study, misfits, broken = validate(root, Study)
+    study, misfits, broken = validate(root, StudyFile)
     told = {problem.key for problem in problems}
     problems += [problem for problem in misfits if problem.key not in told]
     problems += _missing_sections(root, told)
@@ -160,7 +164,7 @@ def study_schema() -> dict[str, Any]:
     """JSON schema of a study file, for editors. What one needs, itself and its material, a study
     that extends another has from there.
     """
-    schema = Study.model_json_schema()
+    schema = StudyFile.model_json_schema()
     of_material = {"material": {"required": schema["$defs"]["Material"].pop("required")}}
     needed = {
         "if": {"not": {"required": ["extends"]}},
@@ -178,7 +182,7 @@ def init_study(directory: Path) -> Path:
     StudyError
         Where there is such a file already, or the folder cannot be written.
     """
-    with as_file(files("borarun") / "new_study") as template:
+    with as_file(files("borarun.study") / "new_study") as template:
         written = [
             directory / file.relative_to(template) for file in template.rglob("*") if file.is_file()
         ]
@@ -259,7 +263,7 @@ def _missing_sections(root: Node, told: set[str]) -> list[Problem]:
     present = {key for key, node in root.value.items() if node.value is not None or key in told}
     meant = {
         close
-        for key in root.value.keys() - Study.model_fields
+        for key in root.value.keys() - StudyFile.model_fields
         for close in difflib.get_close_matches(key, NEEDS.values(), n=1)
     }
     return [
@@ -288,7 +292,7 @@ def _mended(root: Node, broken: frozenset[KeyPath]) -> Study:
                     inner: value for inner, value in stand_in.items() if (key, inner) in places
                 }
         with suppress(ValidationError):
-            study = Study.model_validate(content)
+            study = StudyFile.model_validate(content)
             break
     # an optional section that is broken is absent
     needed = STAND_IN.keys() | {"supercell"}
@@ -379,7 +383,9 @@ def _read_labels(
         ) -> Labels:
             reader = outputs.reader(functional, study.reference)
             brought = outputs.without_twins(files)
-            found = read_labels(brought, elements, section.cfg_elements, reader)
+            found = read_labels(
+                brought, elements, section.cfg_elements, reader, partial(_charge_of, study)
+            )
             labels[functional] = Given(found.frames, found.lengths)
             if twins := len(files) - len(brought):
                 said = f"{twins} OUTCAR beside the vasprun.xml of the same run not read"
@@ -387,6 +393,12 @@ def _read_labels(
             return found
 
         yield from _read_brought(root, study, place, names, read, remarks)
+
+
+def _charge_of(study: Study, numbers: NDArray[np.int64]) -> float:
+    """The charge that the study's reference gives a cell with these atomic numbers."""
+    keys = study.reference if isinstance(study.reference, ChargeKeys) else ChargeKeys()
+    return charge_of(keys, numbers, study.material.formula, study.material.vacancy_ion)
 
 
 def _read_configurations(

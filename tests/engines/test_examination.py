@@ -11,10 +11,10 @@ import pytest
 
 from borarun.engines.base import Program
 from borarun.engines.examination import engine
-from borarun.frames import Frames
 from borarun.mtp import evaluate
 from borarun.mtp.potential import Potential
-from borarun.operations.examination import Examined
+from borarun.records.frames import Frames
+from borarun.records.operations.examination import Examined
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "data" / "li2b12h12_level8.mtp").read_text()

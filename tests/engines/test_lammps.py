@@ -13,14 +13,14 @@ import pytest
 from ase import Atoms
 from pydantic import ValidationError
 
+from borarun.basics.errors import EngineError, ParseError
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps import output as lammps_output
 from borarun.engines.lammps.data import standard_cell
 from borarun.engines.lammps.output import read_dump
-from borarun.errors import EngineError, ParseError
-from borarun.frames import Frames
-from borarun.structure_files import read_structure
-from borarun.task import Result
+from borarun.records.frames import Frames
+from borarun.records.task import Result
+from borarun.structures.files import read_structure
 
 DATA = Path(__file__).parent.parent / "data"
 STRUCTURES = Path(__file__).parents[2] / "studies" / "structures"

@@ -22,18 +22,18 @@ import pytest
 from ase import Atoms
 
 import borarun
+from borarun.basics.errors import EngineError, ParseError
+from borarun.basics.file import write_files
+from borarun.basics.job_time import JOB_ENDS, TIME_UP
 from borarun.engines.lammps import deck as lammps_deck
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps.lmp import candidates, ending, restart_step
 from borarun.engines.lammps.md_plan import MAX_CANDIDATES
-from borarun.errors import EngineError, ParseError
-from borarun.file import write_files
-from borarun.frames import Frames
-from borarun.job_time import JOB_ENDS, TIME_UP
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
-from borarun.structure_files import read_structure
-from borarun.task import Result
+from borarun.records.frames import Frames
+from borarun.records.task import Result, Task
+from borarun.structures.files import read_structure
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "tests/data/li2b12h12_level8.mtp").read_text()
@@ -412,14 +412,20 @@ def test_pieces_of_ranks_are_no_configurations(
     assert len(found) == 0 and grade == 12.5
 
 
+def task_of(settings: lammps.Settings) -> Task:
+    return Task(lammps.NAME, settings.model_dump(mode="json"))
+
+
 def test_runs_that_explore_with_mlip_3_take_one_rank() -> None:
     explore, produce = (
         lammps.Settings(segments=[{**HOLD, "sample_every_fs": None}], grade={}),
         lammps.Settings(segments=[HOLD], grade={}),
     )
     for flavour, cores in (("mlip", 1), ("mtp", 32)):
-        assert site(flavour).usable(explore.model_dump(), 32) == cores
-        assert site(flavour).usable(produce.model_dump(), 32) == 32
+        program = site(flavour).model_copy(update={"cores": 32})
+        assert program.usable(task_of(explore), 32) == cores
+        assert program.usable(task_of(produce), 32) == 32
+        assert site(flavour).usable(task_of(produce), 32) == 1  # one core where none are named
 
 
 def test_output_cut_short_is_never_a_result(crystal: Atoms, tmp_path: Path) -> None:

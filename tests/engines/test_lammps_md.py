@@ -21,19 +21,19 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 import borarun
-from borarun import structure
+from borarun.basics.errors import EngineError
+from borarun.basics.file import write_files
+from borarun.basics.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_BAR
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps import md
 from borarun.engines.lammps.md_watch import MAX_CANDIDATES, Candidates
-from borarun.errors import EngineError
-from borarun.file import write_files
-from borarun.frames import Frames
 from borarun.mtp import active_set
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
-from borarun.structure_files import read_structure
-from borarun.task import Result
-from borarun.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_BAR
+from borarun.records.frames import Frames
+from borarun.records.task import Result
+from borarun.structures import structure
+from borarun.structures.files import read_structure
 
 DATA = Path(__file__).parent.parent / "data"
 STRUCTURES = Path(__file__).parents[2] / "studies" / "structures"
@@ -325,6 +325,29 @@ class TestKilled:
         assert np.array_equal(
             found.frames["candidates"].positions, whole.frames["candidates"].positions
         )
+
+    def test_goes_on_on_several_cores(
+        self, crystal: Atoms, known: Any, whole: Result, tmp_path: Path
+    ) -> None:
+        """Killed on two cores and ended on three: what one core finds."""
+        lay_out(tmp_path, self.RUN, crystal, often, active_set=known)
+        program = subprocess.Popen(
+            lammps.command(self.RUN, 2, lammps.Program()), cwd=tmp_path, env=ENVIRONMENT
+        )
+        while program.poll() is None and self._reached(tmp_path) < 300:
+            time.sleep(0.002)
+        program.kill()
+        assert program.wait() == -signal.SIGKILL
+        subprocess.run(
+            lammps.command(self.RUN, 3, lammps.Program()),
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            check=True,
+        )
+        assert RESUMED in (tmp_path / "log.lammps").read_text()
+        found = lammps.parse(self.RUN, tmp_path)
+        for name, quantity in whole.arrays.items():
+            assert np.array_equal(quantity.values, found.arrays[name].values), name
 
     def test_half_written_restart_is_passed_over(self, crystal: Atoms, tmp_path: Path) -> None:
         """The newest restart file is cut short: the one before it is taken; none is whole: the run

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from borarun.basics.errors import ParseError
 from borarun.engines.lammps import md_frames
 from borarun.engines.lammps.md_frames import Frames, cut, read_frames
-from borarun.errors import ParseError
 
 N = 5
 TURN = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])

@@ -19,20 +19,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from borarun.attributes import Provenance
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError, ParseError
+from borarun.basics.file import write_files
 from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.mlip_3.engine import Program, Settings
-from borarun.errors import EngineError, ParseError
-from borarun.file import write_files
-from borarun.frames import Frames
 from borarun.mtp import active_set, almtp, cfg
 from borarun.mtp.evaluate import Evaluator, MTPCalculator
 from borarun.mtp.potential import Potential
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.store import Store
+from borarun.records.task import Ref, Result, Task
 from borarun.run.claim import Holder
 from borarun.run.work import perform
-from borarun.store import Store
-from borarun.task import Ref, Result, Task
 
 DATA = Path(__file__).parent / "data" / "mlip-3"
 LABELS = (

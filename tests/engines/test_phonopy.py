@@ -18,15 +18,16 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 from phonopy.file_IO import parse_FORCE_SETS
 
-from borarun.endings import Ending, ending_of
+from borarun.basics.errors import EngineError, ParseError
+from borarun.basics.file import write_files
+from borarun.basics.units import KJ_PER_MOL_IN_EV, PER_CM_IN_MEV, THZ_IN_MEV
 from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.phonopy import program as phonons
-from borarun.errors import EngineError, ParseError
-from borarun.file import write_files
-from borarun.frames import Frames
-from borarun.operations.phonons import Displaced
-from borarun.task import Result
-from borarun.units import KJ_PER_MOL_IN_EV, PER_CM_IN_MEV, THZ_IN_MEV
+from borarun.engines.phonopy.job import DisplaceJob
+from borarun.records.endings import Ending, ending_of
+from borarun.records.frames import Frames
+from borarun.records.operations.phonons import Displaced
+from borarun.records.task import Result
 
 NACL = Path(__file__).parent / "data" / "phonopy"
 DISPLACE = phonopy.Settings(operation="displace", supercell=(2, 2, 2))
@@ -63,7 +64,9 @@ def frequencies(
     frames = Frames.of([structure])
     asked = {**keys, "operation": "displace"}
     cells = done(
-        phonopy.Settings(**{name: value for name, value in asked.items() if name in phonopy.SHAPE}),
+        phonopy.Settings(
+            **{name: value for name, value in asked.items() if name in DisplaceJob.model_fields}
+        ),
         directory / "displace",
         structure=frames,
     )

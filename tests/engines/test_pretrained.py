@@ -15,10 +15,10 @@ import pytest
 from ase import Atoms
 
 from borarun.engines.bundled import engine as bundled
-from borarun.engines.pretrained.calculator import LOADERS
+from borarun.engines.networks.calculator import LOADERS
+from borarun.engines.networks.families import FAMILIES
 from borarun.engines.pretrained.engine import ENGINES, Program
-from borarun.engines.pretrained.families import FAMILIES
-from borarun.frames import Frames
+from borarun.records.frames import Frames
 
 SEVENNET = ENGINES["sevennet"]
 FAMILY = pytest.mark.parametrize("name", ENGINES)

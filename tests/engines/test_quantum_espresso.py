@@ -20,15 +20,15 @@ from ase.build import bulk
 from ase.io import read
 from pydantic import ValidationError
 
+from borarun.basics.errors import EngineError, ParseError
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines.quantum_espresso import engine
 from borarun.engines.quantum_espresso.calculator import explain
 from borarun.engines.quantum_espresso.output import read_output
 from borarun.engines.reference import base as reference
-from borarun.errors import EngineError, ParseError
-from borarun.frames import Frames
-from borarun.operations.reference import Labelled, Pseudopotential
-from borarun.structure import Cell
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.records.frames import Frames
+from borarun.records.operations.reference import Labelled, Pseudopotential
+from borarun.structures.structure import Cell
 
 DATA = Path(__file__).parent / "data" / "qe"
 PSEUDOPOTENTIALS = Path("/usr/share/espresso/pseudo")

@@ -14,17 +14,18 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from borarun.endings import Ending, ending_of
+from borarun.basics.errors import EngineError, ParseError
 from borarun.engines.bundled import engine as bundled
 from borarun.engines.reference import base as reference
 from borarun.engines.reference import program
-from borarun.errors import EngineError, ParseError
-from borarun.frames import Frames
+from borarun.engines.reference.job import RelaxJob
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
-from borarun.operations.reference import Labelled, Sampled
-from borarun.structure import Cell
-from borarun.structure_files import read_structure
+from borarun.records.endings import Ending, ending_of
+from borarun.records.frames import Frames
+from borarun.records.operations.reference import Labelled, Sampled
+from borarun.structures.files import read_structure
+from borarun.structures.structure import Cell
 
 STRUCTURE = Path(__file__).parents[2] / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 CELL = Cell(text=Frames.of([read_structure(STRUCTURE)]).to_extxyz())
@@ -220,13 +221,15 @@ class Crooked(EMT):
 def test_the_force_told_of_a_relaxation_is_the_one_that_was_tested(
     keep_symmetry: bool, tmp_path: Path
 ) -> None:
-    job = {
-        "keep_symmetry": keep_symmetry,
-        "relax_cell": False,
-        "max_steps": 5,
-        "fmax_eV_per_A": 0.002,
-        "max_stress_kbar": 1.0,
-    }
+    job = RelaxJob(
+        calculator="bundled",
+        functional="PBE",
+        keep_symmetry=keep_symmetry,
+        relax_cell=False,
+        max_steps=5,
+        fmax_eV_per_A=0.002,
+        max_stress_kbar=1.0,
+    )
     output = program.Output(tmp_path)
     if not keep_symmetry:  # forces that never change never become smaller
         with pytest.raises(EngineError, match=r"not relaxed after 5 steps"):

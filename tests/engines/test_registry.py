@@ -11,7 +11,7 @@ from borarun.engines.borarun_mtp.section import BorarunPotential
 from borarun.engines.potential.base import PotentialSection
 from borarun.engines.reference.base import ReferenceSection
 from borarun.engines.registry import ENGINES, Potential, sections
-from borarun.task import Task
+from borarun.records.task import Task
 
 STUDIES = Path(__file__).parents[2] / "studies"
 

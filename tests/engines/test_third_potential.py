@@ -23,7 +23,7 @@ from test_contributing import (
 from test_contributing import copy as copy
 from test_contributing import run as run
 
-from borarun.store import Store
+from borarun.records.store import Store
 
 DATA = ROOT / "tests" / "data"
 

@@ -7,7 +7,7 @@ from ase.build import bulk
 
 from borarun.engines.borarun_mtp.engine import Settings
 from borarun.engines.potential.training import split
-from borarun.frames import Frames
+from borarun.records.frames import Frames
 
 
 def run_of(length: int, number: int) -> Frames:

@@ -36,29 +36,30 @@ from pydantic import ValidationError
 from pymatgen.io.vasp.inputs import Incar, Poscar
 from pymatgen.io.vasp.outputs import Oszicar, Outcar, Vasprun, Xdatcar
 
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError, ParseError, TimeUpError
+from borarun.basics.job_time import JOB_ENDS
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines.base import Told
 from borarun.engines.registry import ENGINES
 from borarun.engines.vasp import engine, program
 from borarun.engines.vasp import inputs as vasp_inputs
 from borarun.engines.vasp import output as vasp_output
 from borarun.engines.vasp.inputs import known_tags
+from borarun.engines.vasp.job import Noted
 from borarun.engines.vasp.output_xml import last_structure, read_vasprun
-from borarun.errors import EngineError, ParseError, TimeUpError
-from borarun.frames import Frames
-from borarun.job_time import JOB_ENDS
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
-from borarun.operations.reference import Potcar, Relaxed, Sampled
+from borarun.records.frames import Frames
+from borarun.records.operations.reference import Potcar, Relaxed, Sampled
+from borarun.records.store import Store
+from borarun.records.task import About, Ref, Result
 from borarun.run.claim import Holder
 from borarun.run.work import perform
 from borarun.sharing.records import share
-from borarun.stage import make_task
-from borarun.store import Store
-from borarun.structure import Cell
-from borarun.structure_files import read_structure
-from borarun.task import About, Ref, Result
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.structures.files import read_structure
+from borarun.structures.structure import Cell
+from borarun.subjects.common.stage import make_task
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data" / "vasp"
@@ -378,7 +379,8 @@ def potcar(zval: float) -> Potcar:
     return Potcar(titel="", sha256="", zval=zval)
 
 
-NOTED = vasp_output.Noted(
+NOTED = Noted(
+    steps=1,
     stopped=False,
     potcars={"Li": potcar(3.0), "H": potcar(1.0), "Si": potcar(4.0)},
     corrections=(),
@@ -629,7 +631,10 @@ def test_a_contcar_that_the_wall_cut_short_is_passed_over(silicon: Path) -> None
 
 def test_electrons_are_counted_by_species_with_a_hash(tmp_path: Path) -> None:
     (tmp_path / "POSCAR").write_text(POSCAR)
-    dumped = {name: {"zval": zval} for name, zval in (("Li", 3.0), ("H", 1.0))}
+    dumped = {
+        name: Potcar(titel=f"PAW_PBE {name}", sha256="", zval=zval)
+        for name, zval in (("Li", 3.0), ("H", 1.0))
+    }
     assert program._electrons(tmp_path / "POSCAR", dumped) == 4.0
 
 

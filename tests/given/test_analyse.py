@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 import trajectory_files as files
 from ase.io import write
+from ase.spacegroup import crystal
 from synthetic import PROVENANCE, lammps, make_study
 from synthetic import walk as anions_that_turn
 from typer.testing import CliRunner
 
+from borarun.basics.errors import StudyError
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 from borarun.cli import app
-from borarun.errors import StudyError
 from borarun.given.analyse import analyse
 from borarun.given.load import load_analysis, of_flags
-from borarun.report import Results, collect
-from borarun.store import Store
+from borarun.page import Results, collect
+from borarun.records.store import Store
+from borarun.records.task import Task
 from borarun.subjects.diffusion.results import DiffusionFound, Transport
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.reorientation.results import ReorientationFound
-from borarun.task import Task
-from borarun.units import A2_PER_FS_IN_CM2_PER_S
 
 INTERVAL_FS, SPREAD_A = 50.0, 0.15
 TRUE_CM2_S = SPREAD_A**2 / (2 * INTERVAL_FS) * A2_PER_FS_IN_CM2_PER_S
@@ -227,3 +228,34 @@ def test_atoms_that_are_not_what_they_are_said_to_be(
         return
     with pytest.raises(StudyError, match=said):
         analyse(analysis, folder, Store(tmp_path))
+
+
+def test_sites_of_an_argyrodite_are_the_tetrahedra_of_its_anions(tmp_path: Path) -> None:
+    # 136 in a cubic cell: B. J. Morgan, Chem. Mater. 33, 2004 (2021). PS4 centres, S and Cl alone
+    # leave no holes that surround lithium.
+    cell = crystal(
+        ("P", "S", "S", "Cl", "Li"),
+        [(0, 0, 0.5), (0.118, 0.382, 0.118), (0.25, 0.25, 0.75), (0, 0, 0), (0.023, 0.25, 0.25)],
+        spacegroup=216,
+        cellpar=[9.9, 9.9, 9.9, 90, 90, 90],
+    )
+    rng = np.random.default_rng(3)
+    images = [cell.copy() for _ in range(300)]
+    for image in images:
+        image.positions += rng.normal(scale=0.08, size=image.positions.shape)
+    write(tmp_path / "a.xyz", images, format="extxyz")
+    results = analyse(
+        of_flags(
+            [tmp_path / "a.xyz"],
+            [500.0],
+            material={"mobile": "Li", "anions": ["PS4"], "formula": "Li6PS5Cl"},
+            reading={"interval_fs": INTERVAL_FS},
+        ),
+        tmp_path,
+        Store(tmp_path / "store"),
+    )
+    (local,) = results.of(DiffusionFound).local
+    assert local.between == "mean positions: S, Cl"
+    assert local.sites["tetrahedral"] == 136
+    measured = {number.value for number in results.published.find("conductivity")}
+    assert measured == {0.00205, 0.0013, 3.3e-05}

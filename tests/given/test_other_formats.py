@@ -11,7 +11,7 @@ import pytest
 import trajectory_files as files
 from ase.io import write
 
-from borarun.errors import StudyError
+from borarun.basics.errors import StudyError
 from borarun.given.formats import read_trajectory
 from borarun.given.frame import Told
 from borarun.given.gathered import Gathered, Wanted
@@ -47,6 +47,18 @@ def test_xdatcar_of_a_fixed_cell_that_ase_writes(tmp_path: Path) -> None:
     atoms, positions, _ = files.walk(40)
     cell = np.repeat(atoms.cell.array[None], 40, axis=0)
     write(tmp_path / "XDATCAR", files.images(atoms, positions, cell), format="vasp-xdatcar")
+    follows(read(tmp_path / "XDATCAR"), positions, cell)
+
+
+def test_xdatcars_of_parts_of_a_run_that_are_joined(tmp_path: Path) -> None:
+    atoms, positions, _ = files.walk(40)
+    cell = np.repeat(atoms.cell.array[None], 40, axis=0)
+    images = list(files.images(atoms, positions, cell))
+    for name, part in (("a", images[:25]), ("b", images[25:])):
+        write(tmp_path / name, part, format="vasp-xdatcar")
+    (tmp_path / "XDATCAR").write_bytes(
+        (tmp_path / "a").read_bytes() + (tmp_path / "b").read_bytes()
+    )
     follows(read(tmp_path / "XDATCAR"), positions, cell)
 
 

@@ -9,7 +9,7 @@ import pytest
 import trajectory_files as files
 from ase.io import write
 
-from borarun.errors import StudyError
+from borarun.basics.errors import StudyError
 from borarun.given.formats import read_trajectory
 from borarun.given.frame import Told
 from borarun.given.gathered import Gathered, Wanted, continued

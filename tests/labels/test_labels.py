@@ -21,12 +21,12 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
-from borarun.errors import StudyError
-from borarun.frames import Frames
+from borarun.basics.errors import StudyError
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.labels import Labels, read_configurations, read_labels
 from borarun.mtp import cfg
+from borarun.records.frames import Frames
 from borarun.study import load_study
-from borarun.units import EV_PER_A3_IN_KBAR
 
 SPECIES = (3, 5, 1)
 ELEMENTS = ["B", "H", "Li"]

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from borarun.basics.errors import StudyError
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines import outputs
 from borarun.engines.quantum_espresso.section import EspressoReference
 from borarun.engines.reference.base import ReferenceSection
 from borarun.engines.registry import sections
 from borarun.engines.vasp.section import VaspReference
-from borarun.errors import StudyError
 from borarun.labels import Labels, read_labels
 from borarun.labels.sifted import Sifted
-from borarun.units import EV_PER_A3_IN_KBAR
 
 TESTS = Path(__file__).parent.parent
 VASP = TESTS / "engines/data/vasp"

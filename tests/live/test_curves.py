@@ -12,12 +12,12 @@ import pytest
 
 from borarun.engines.lammps import engine as lammps
 from borarun.live import curves
-from borarun.places import Places, StoredRecords
-from borarun.plan import expand
-from borarun.store import Store
+from borarun.records.places import Places, StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Task
 from borarun.study import Study
+from borarun.study.plan import expand
 from borarun.subjects.active_learning.stage import Exploration
-from borarun.task import Task
 
 EDGE_A = 10.0
 NUMBERS = [3, 3, 5, 5]

@@ -19,17 +19,17 @@ from typing import Any, NamedTuple
 import pytest
 from filled import fill
 
-from borarun.causes import Cause
-from borarun.errors import BorarunError
+from borarun.basics.causes import Cause
+from borarun.basics.errors import BorarunError
 from borarun.live import curves
 from borarun.live.server import MAX_CONNECTIONS, Server, make_server
-from borarun.places import Places
-from borarun.plan import expand
+from borarun.records.places import Places
+from borarun.records.store import Store
+from borarun.records.task import Failure
 from borarun.run.state import Observer
 from borarun.site import default_site
-from borarun.store import Store
 from borarun.study import Study
-from borarun.task import Failure
+from borarun.study.plan import expand
 
 NASTY = "<img src=x onerror=alert(1)></script>"
 

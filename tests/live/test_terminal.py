@@ -9,16 +9,17 @@ import pytest
 from filled import fill
 from rich.console import Console
 
-from borarun.causes import Cause
-from borarun.live.curves import Curve, Drawn
+from borarun.basics.causes import Cause
+from borarun.live.curves import Drawn
 from borarun.live.terminal import Part, blocks, curves_of, failures_of, progress_of
-from borarun.places import Places
-from borarun.plan import expand
+from borarun.records.places import Places
+from borarun.records.store import Store
+from borarun.records.task import Failure
 from borarun.run.state import Observer
 from borarun.site import default_site
-from borarun.store import Store
 from borarun.study import Study
-from borarun.task import Failure
+from borarun.study.plan import expand
+from borarun.subjects.common.curves import Curve
 
 
 def text(parts: Iterable[Part], width: int = 120) -> list[str]:

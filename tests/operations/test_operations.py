@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from borarun.operations import OPERATIONS
-from borarun.operations.base import Array, Facts, Quantity, changed, misfits, mistakes, quantities
-from borarun.operations.dynamics import Ended, MolecularDynamics
-from borarun.operations.phonons import Displaced, HarmonicPhonons
-from borarun.operations.potential import Selected, Trained
-from borarun.operations.reference import Labelled, Relaxed, Sampled
-from borarun.task import Record
+from borarun.records.operations import OPERATIONS
+from borarun.records.operations.base import (
+    Array,
+    Facts,
+    Quantity,
+    changed,
+    misfits,
+    mistakes,
+    quantities,
+)
+from borarun.records.operations.dynamics import Ended, MolecularDynamics
+from borarun.records.operations.phonons import Displaced, HarmonicPhonons
+from borarun.records.operations.potential import Selected, Trained
+from borarun.records.operations.reference import Labelled, Relaxed, Sampled
+from borarun.records.task import Record
 
 RELAXED = {
     "energy_eV_per_atom": -5.2,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from borarun.errors import StudyError
-from borarun.plan import expand
+from borarun.basics.errors import StudyError
 from borarun.study import Study, load_study
+from borarun.study.plan import expand
 from borarun.subjects.diffusion.stage import DiffusionRun
 
 CIF = """data_argyrodite

@@ -13,10 +13,10 @@ from ase.units import Bohr, Hartree
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
-from borarun.errors import StudyError
-from borarun.ordering import Request, arrangements, ordered_models
-from borarun.ordering.charges import charges_of
-from borarun.structure_files import Average, read_average, read_structure
+from borarun.basics.errors import StudyError
+from borarun.structures.files import Average, read_average, read_structure
+from borarun.structures.ordering import Request, arrangements, ordered_models
+from borarun.structures.ordering.charges import charges_of
 
 MADELUNG_NACL = 1.7475645946
 """Of rock salt, by the distance of nearest neighbours. Source: Madelung (1918), as in Crandall and

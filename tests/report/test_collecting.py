@@ -16,16 +16,18 @@ import pytest
 from records import anything
 from synthetic import Made, make_study
 
-from borarun.attributes import Provenance
-from borarun.frames import Frames
-from borarun.operations.base import Quantity
-from borarun.operations.reference import Labelled
-from borarun.report import Results, collect
+from borarun.basics.units import BOLTZMANN_EV_PER_K
+from borarun.page import Results, collect
+from borarun.page.provenance.collect import provenance
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Quantity
+from borarun.records.operations.reference import Labelled
+from borarun.records.store import Store
+from borarun.records.task import Failure, Ref, Result, Task
 from borarun.report.measured import Measured
-from borarun.report.provenance.collect import provenance
-from borarun.report.source import Source
-from borarun.store import Store
 from borarun.subjects.active_learning.stage import Exploration, Labelling
+from borarun.subjects.common.source import Source
 from borarun.subjects.diffusion.arrhenius import lines, with_phases
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating import figures as heating_figures
@@ -33,8 +35,6 @@ from borarun.subjects.heating import tables as heating_tables
 from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.potential.results import PotentialFound
 from borarun.subjects.reorientation.results import ReorientationFound
-from borarun.task import Failure, Ref, Result, Task
-from borarun.units import BOLTZMANN_EV_PER_K
 
 
 def test_a_finished_study_has_no_gaps(results: Results) -> None:

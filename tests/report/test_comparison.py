@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from synthetic import changed
 
+from borarun.page import comparison as comparison_tables
 from borarun.published import Number, Published, Source
-from borarun.report import Results
-from borarun.report.comparison import tables as comparison_tables
-from borarun.report.comparison.compare import compare
 from borarun.report.measured import Measured
+from borarun.subjects.common.comparison import compare
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating.results import LatticePoint
 

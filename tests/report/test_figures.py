@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from synthetic import changed
 
-from borarun.report import Results
+from borarun.page.sections import sections
 from borarun.report.blocks import Note
-from borarun.report.sections import sections
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion import figures as diffusion_figures
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating import figures as heating_figures

@@ -14,24 +14,24 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from borarun.attributes import Provenance
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps.deck import Segment
-from borarun.frames import Frames
-from borarun.report import Results, collect, summary, write_report
-from borarun.report.comparison.compare import compare
-from borarun.store import Store
-from borarun.structure import Cell, find_anions, whole_anions
-from borarun.structure_files import read_structure
+from borarun.page import Results, collect, summary, write_report
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.store import Store
+from borarun.records.task import About, Result, Task
+from borarun.structures.files import read_structure
+from borarun.structures.structure import Cell, find_anions, whole_anions
 from borarun.study import Study
+from borarun.subjects.common.comparison import compare
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.heating import tables as heating_tables
 from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.heating.stage import Ramp
 from borarun.subjects.reorientation.results import ReorientationFound
-from borarun.task import About, Result, Task
-from borarun.units import A2_PER_FS_IN_CM2_PER_S, BOLTZMANN_EV_PER_K
 
 ROOT = Path(__file__).parents[2]
 INTERVAL_FS = 50.0

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from synthetic import changed
 
-from borarun.report import Results, collect, summary, write_report
-from borarun.report.cell_page import cell_page
-from borarun.store import Store
+from borarun.page import Results, collect, summary, write_report
+from borarun.page.cell_page import cell_page
+from borarun.records.store import Store
+from borarun.records.task import Failure, Task
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating.results import HeatingFound
-from borarun.task import Failure, Task
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_what_a_stranger_wrote_is_escaped(
 
 def collect_gaps(root: Path, failure: Failure) -> list[Any]:
     """The gap of one failed task."""
-    from borarun.report.source import Source
+    from borarun.subjects.common.source import Source
 
     store, task = Store(root), Task("lammps", {}, stage="heating", label="x")
     store.write_failure(task, failure)

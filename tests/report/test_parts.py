@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from borarun.report.parts import why_no_value
-from borarun.report.provenance.results import Gap
+from borarun.report.provenance import Gap
 
 
 @pytest.mark.parametrize(

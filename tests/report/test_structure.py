@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from borarun.report import Results
+from borarun.basics.units import BOLTZMANN_EV_PER_K
 from borarun.report.measured import Measured
-from borarun.report.trajectory import DRAWN_FRAMES
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.trajectory import DRAWN_FRAMES
 from borarun.subjects.diffusion.arrhenius import barriers
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.diffusion.structure import tables as structure_tables
 from borarun.subjects.diffusion.structure.results import JumpPath, LocalStructure
 from borarun.subjects.heating.results import HeatingFound
-from borarun.units import BOLTZMANN_EV_PER_K
 
 
 def test_ions_that_stay_are_on_the_tetrahedral_sites_that_they_were_put_on(

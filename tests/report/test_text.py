@@ -35,6 +35,7 @@ def test_number(value: float | None, shown: str) -> None:
         (2e-6, 1e-6, 6e-6, "2.0 (1.0–6.0) × 10⁻⁶"),
         (1e-6, -1e-6, 3e-6, "below 3.0 × 10⁻⁶"),
         (-3e-6, -4e-6, -2e-6, "not above 0"),
+        (0.3636363636363637, 0.36363636363636365, 0.36363636363636376, "0.3636"),  # rounding
     ],
 )
 def test_measured(value: float, low: float, high: float, shown: str) -> None:

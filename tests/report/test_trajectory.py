@@ -15,16 +15,16 @@ from synthetic import crystal, lammps, make_study, walk
 
 from borarun.analysis import rotation, trajectory
 from borarun.analysis.bonds import Bonds, check_bonds
-from borarun.attributes import Provenance
 from borarun.engines.lammps.deck import Segment, Settings
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.report.source import Done, Source
-from borarun.report.trajectory import elements_at_centre, read, still_atoms, vertices_of
-from borarun.store import Store
-from borarun.structure import Cell, find_anions
-from borarun.structure_files import read_structure
+from borarun.records.attributes import Provenance
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.store import Store
+from borarun.records.task import Task
+from borarun.structures.files import read_structure
+from borarun.structures.structure import Cell, find_anions
+from borarun.subjects.common.source import Done, Source
+from borarun.subjects.common.trajectory import elements_at_centre, read, still_atoms, vertices_of
 from borarun.subjects.diffusion.stage import DiffusionRun
-from borarun.task import Task
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -109,9 +109,9 @@ def test_a_run_read_in_parts_is_that_of_all_atoms_together(
     """Whatever the order of the atoms: cell by cell, or element by element, where the last shard
     holds an atom of every anion; wherever time is cut.
     """
-    monkeypatch.setattr("borarun.store.FRAMES_PER_CHUNK", frames_per_chunk)
-    monkeypatch.setattr("borarun.store.CHUNK_B", 8_000)
-    monkeypatch.setattr("borarun.store.SHARD_B", 30_000)
+    monkeypatch.setattr("borarun.records.store.FRAMES_PER_CHUNK", frames_per_chunk)
+    monkeypatch.setattr("borarun.records.store.CHUNK_B", 8_000)
+    monkeypatch.setattr("borarun.records.store.SHARD_B", 30_000)
     study, store, n_cells = make_study(), Store(tmp_path), 3
     numbers = np.tile(crystal().numbers, n_cells)
     by_cell, by_element = np.arange(len(numbers)), np.argsort(-numbers, kind="stable")

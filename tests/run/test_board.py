@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from borarun.records.task import Cost, Ref, Task
 from borarun.run.board import PATIENCE, Board
 from borarun.site import Site
 from borarun.site.executors import Local
-from borarun.task import Cost, Ref, Task
 
 SITE = Site(borarun=1, name="here", executors={"local": Local(cores=4)})
 FREE = {"local": 4}
@@ -39,6 +39,50 @@ def test_the_costliest_starts_first_and_none_twice() -> None:
     assert started(board, {"local": 2}) == ["b", "c"]
     assert started(board, {"local": 2}) == ["a"]
     assert started(board) == []
+
+
+def run_of(name: str, seconds: float, most: int = 4) -> Task:
+    """A run of molecular dynamics, which can use several cores and needs one."""
+    return Task("lammps", {"name": name}, label=name, cost=Cost(seconds), cores=most)
+
+
+def cores(*tasks: Task, site: Site = SITE, free: int = 4) -> dict[str, int]:
+    """Of the tasks that start at once."""
+    board = Board(tasks, set(), set(), site, Counter())
+    return {task.label: task.cores for task in board.start({"local": free})}
+
+
+def test_a_run_alone_has_all_cores_that_it_can_use() -> None:
+    assert cores(run_of("a", 9)) == {"a": 4}
+    assert cores(run_of("a", 9), free=3) == {"a": 3}
+    assert cores(run_of("a", 9, most=2)) == {"a": 2}
+
+
+def test_runs_share_the_cores_by_their_work() -> None:
+    assert cores(run_of("a", 1), run_of("b", 1)) == {"a": 2, "b": 2}
+    assert cores(run_of("long", 90), run_of("short", 1)) == {"long": 3, "short": 1}
+    assert cores(*(run_of(str(k), 1) for k in range(10))) == {str(k): 1 for k in range(4)}
+    assert cores(run_of("a", 8), task("training", seconds=8, cores=2)) == {"a": 2, "training": 2}
+
+
+def test_a_run_has_the_cores_that_the_site_names() -> None:
+    for flavour in ("embedded", "mtp"):
+        program = {"lammps": {"cores": 2, "flavour": flavour, "command": "mpirun -np {cores} lmp"}}
+        site = Site(borarun=1, name="here", executors=SITE.executors, programs=program)
+        assert cores(run_of("a", 9), site=site) == {"a": 2}
+    site = Site(
+        borarun=1, name="x", executors=SITE.executors, programs={"lammps": {"flavour": "mtp"}}
+    )
+    assert cores(run_of("a", 9), site=site) == {"a": 1}
+
+
+def test_the_room_of_a_wide_run_is_taken() -> None:
+    """What starts later finds what it left."""
+    board = Board([run_of("a", 3), task("b", seconds=1)], set(), set(), SITE, Counter())
+    free = {"local": 4}
+    begun = list(board.start(free))
+    assert [(each.label, each.cores) for each in begun] == [("a", 3), ("b", 1)]
+    assert sum(board.slots(each)[1] for each in begun) == 4
 
 
 def test_a_small_task_passes_a_large_one_that_does_not_fit() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from borarun.records.task import Cost, Task
 from borarun.run.clock import Clock
-from borarun.site import load_site
-from borarun.task import Cost, Task
+from borarun.site import Site, load_site
+from borarun.site.executors import Local
 
 SITE = """borarun: 1
 name: cluster
@@ -49,6 +51,21 @@ def test_one_long_task_decides_where_there_is_room(clock: Clock) -> None:
     clock.expect([long, *short])
     assert clock.limit() == (pytest.approx(100.0), "")
     assert clock.left({long.key: 0.9}) == pytest.approx(12.5)  # (40 + 10) / 4
+
+
+def test_a_task_that_can_share_takes_at_the_least_what_all_cores_take() -> None:
+    """And while it runs, what its own take."""
+    site = Site(borarun=1, name="here", executors={"local": Local(cores=4)})
+    clock = Clock(site)
+    run = Task("lammps", {}, cores=3, cost=Cost(120.0))
+    clock.expect([run])
+    assert clock.limit() == (pytest.approx(40.0), "")
+    clock.started(replace(run, cores=2))
+    assert clock.left({run.key: 0.5}) == pytest.approx(30.0)
+    clock.finished(run, 600.0, 2)
+    other = Task("lammps", {"seed": 2}, cores=1, cost=Cost(1000.0))
+    clock.expect([other])
+    assert clock.left() == pytest.approx(7000.0)  # (600 + 30) / (120 / 2 + 30) times as long
 
 
 def test_what_was_learnt_scales_what_is_left_of_its_kind(clock: Clock) -> None:

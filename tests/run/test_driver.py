@@ -22,16 +22,16 @@ from typer.testing import CliRunner
 
 from borarun.cli import app
 from borarun.engines.base import Program
-from borarun.places import Places
+from borarun.records.places import Places
+from borarun.records.store import Store
+from borarun.records.task import Failure, Task
 from borarun.run.claim import Holder
 from borarun.run.control import claim_of
 from borarun.run.driver import drive
 from borarun.run.work import perform
 from borarun.run.workers import WorkersLostError
 from borarun.site import default_site
-from borarun.store import Store
 from borarun.study import Study
-from borarun.task import Failure, Task
 
 SUBMIT = [sys.executable, "-m", "borarun", "submit"]
 

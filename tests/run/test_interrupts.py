@@ -53,7 +53,7 @@ def test_a_request_while_code_of_a_text_runs_ends_with_the_same_code(tmp_path: P
     (tmp_path / "asked.py").write_text(
         "import borarun.cli, borarun.__main__, os, signal\n"
         "text = 'import os, signal; os.kill(os.getpid(), signal.SIGTERM)'\n"
-        "borarun.cli.main = lambda: borarun.cli._run(lambda: exec(text))\n"
+        "borarun.cli.main = lambda: borarun.cli.commands._run(lambda: exec(text))\n"
         "borarun.__main__.main()\n"
     )
     command = [sys.executable, "-m", "asked"]

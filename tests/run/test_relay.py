@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from borarun.errors import BorarunError, BusyError, TimeUpError
-from borarun.job_time import JOB_ENDS, seconds_left
+from borarun.basics.errors import BorarunError, BusyError, TimeUpError
+from borarun.basics.job_time import JOB_ENDS, seconds_left
 from borarun.run.control import claim_of
 from borarun.run.relay import IN_RELAY, SCRIPT, relay, start_in_job
 from borarun.site import jobs

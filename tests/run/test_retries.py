@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.records.task import Failure
 from borarun.run.retries import MAX_LOST, Tries
-from borarun.task import Failure
 
 
 def test_what_will_not_pass_is_not_tried_again() -> None:

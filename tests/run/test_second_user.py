@@ -21,9 +21,9 @@ import psutil
 import pytest
 import zmq
 
-from borarun.errors import StoreError
-from borarun.file import close, let_nobody_else_write
-from borarun.places import Places
+from borarun.basics.errors import StoreError
+from borarun.basics.file import close, let_nobody_else_write
+from borarun.records.places import Places
 from borarun.run import workers
 from borarun.run.workers import Workers
 from borarun.site import default_site

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from filled import PROVENANCE, fill, result
 
-from borarun.attributes import Provenance
-from borarun.causes import Cause
-from borarun.places import Places
-from borarun.plan import expand
+from borarun.basics.causes import Cause
+from borarun.records.attributes import Provenance
+from borarun.records.places import Places
+from borarun.records.store import Store
+from borarun.records.task import Failure
 from borarun.run.claim import BEAT_S, Claim
 from borarun.run.state import Observer
 from borarun.run.work import claim_of
 from borarun.site import default_site
-from borarun.store import Store
 from borarun.study import Study
-from borarun.task import Failure
+from borarun.study.plan import expand
 
 
 def observer(study: Study, places: Places) -> Observer:

@@ -19,21 +19,21 @@ import psutil
 import pytest
 from records import anything
 
-from borarun.attributes import Provenance
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.basics.errors import ParseError, StoreError
+from borarun.basics.job_time import JOB_BEGAN, JOB_ENDS
 from borarun.engines.base import Program
 from borarun.engines.borarun_mtp import engine as borarun_mtp
 from borarun.engines.mlip_3 import engine as mlip_3
 from borarun.engines.registry import ENGINES
-from borarun.errors import ParseError, StoreError
-from borarun.frames import Frames
-from borarun.job_time import JOB_BEGAN, JOB_ENDS
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.store import Store
+from borarun.records.task import Ref, Result, Settings, Task
 from borarun.run import work
 from borarun.run.claim import Holder
 from borarun.run.work import claim_of, is_running, perform
 from borarun.run.workers import do
-from borarun.store import Store
-from borarun.task import Ref, Result, Settings, Task
 
 
 class _Settings(Settings):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from borarun.causes import Cause
-from borarun.errors import BorarunError
-from borarun.places import Places
+from borarun.basics.causes import Cause
+from borarun.basics.errors import BorarunError
+from borarun.records.places import Places
+from borarun.records.task import Task
 from borarun.run.workers import Workers, failure_of, started_by
 from borarun.site import load_site
-from borarun.task import Task
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -29,7 +29,7 @@ def test_parsl_takes_every_executor_of_the_sites_that_ship(config: Path, tmp_pat
         assert made.label == label
         assert made.encrypted, "another user of the machine could send tasks"
         assert (
-            "borarun.tether" in made.interchange_launch_cmd
+            "borarun.basics.tether" in made.interchange_launch_cmd
         )  # or it would outlive a driver that is killed
 
 

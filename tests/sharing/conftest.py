@@ -12,9 +12,9 @@ import pytest
 from filled import fill
 from packs import STUDY, Contents
 
+from borarun.records.store import Store
 from borarun.sharing.crate import Terms
 from borarun.sharing.pack import MANIFEST, pack
-from borarun.store import Store
 from borarun.study import load_study
 
 STUDIES = Path(__file__).parents[2] / "studies"

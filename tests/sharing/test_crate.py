@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from borarun.attributes import Attributes, Provenance, TaskAttributes
+from borarun.basics.errors import StudyError
 from borarun.engines.registry import ENGINES
-from borarun.errors import StudyError
+from borarun.records.attributes import Attributes, Provenance, TaskAttributes
+from borarun.records.task import Task
 from borarun.sharing.crate import History, Person, Terms
-from borarun.task import Task
 
 
 def test_authors_and_licence() -> None:

@@ -18,22 +18,23 @@ from pyarrow.parquet import read_table
 from rocrate.rocrate import ROCrate
 from synthetic import changed
 
-from borarun.attributes import Provenance
+from borarun.basics.errors import StoreError
 from borarun.engines.potential.training import split
 from borarun.engines.registry import ENGINES
-from borarun.errors import StoreError
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
-from borarun.operations.base import Quantity
-from borarun.places import StoredRecords
-from borarun.plan import expand
-from borarun.report import collect, parquet
-from borarun.report.provenance.results import Gap
+from borarun.page import collect
+from borarun.records.attributes import Provenance
+from borarun.records.operations.base import Quantity
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
+from borarun.report import parquet
+from borarun.report.provenance import Gap
 from borarun.sharing.crate import NAME, Terms
 from borarun.sharing.export import export
-from borarun.store import Store
-from borarun.structure_files import read_structure
+from borarun.structures.files import read_structure
 from borarun.study import load_study
+from borarun.study.plan import expand
 
 TERMS = Terms.of(["Ada Lovelace 0000-0002-1825-0097", "Charles Babbage"], "CC-BY-4.0")
 

@@ -22,13 +22,13 @@ import pytest
 from packs import Contents, refused
 from records import anything
 
-from borarun.attributes import Provenance
-from borarun.errors import ForeignError, StoreError
-from borarun.frames import Frames
-from borarun.operations.base import TRAJECTORY, Quantity
-from borarun.record_file import StrangeRecordError, opened_record
-from borarun.store import Store
-from borarun.task import Task
+from borarun.basics.errors import ForeignError, StoreError
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.operations.base import TRAJECTORY, Quantity
+from borarun.records.record_file import StrangeRecordError, opened_record
+from borarun.records.store import Store
+from borarun.records.task import Task
 
 TASK = Task("lammps", {"seed": 1})
 FRAMES = Frames(np.array([0, 2]), np.array([3, 5], np.int32), np.zeros((2, 3)), np.eye(3)[None])

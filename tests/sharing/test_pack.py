@@ -18,11 +18,12 @@ from records import anything
 from rocrate.rocrate import ROCrate
 from synthetic import changed
 
-from borarun.errors import DamagedError, StoreError, StudyError
-from borarun.operations.reference import Correction, Relaxed
-from borarun.places import StoredRecords
-from borarun.plan import expand
-from borarun.report import collect, files
+from borarun.basics.errors import DamagedError, StoreError, StudyError
+from borarun.page import collect, files
+from borarun.records.operations.reference import Correction, Relaxed
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Result, Task
 from borarun.sharing import pack as module
 from borarun.sharing.crate import NAME as CRATE
 from borarun.sharing.crate import Terms
@@ -37,12 +38,11 @@ from borarun.sharing.pack import (
     unsafe,
 )
 from borarun.sharing.unpack import unpack
-from borarun.store import Store
 from borarun.study import Study, load_study
 from borarun.study.load import study_files
+from borarun.study.plan import expand
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.heating.results import HeatingFound
-from borarun.task import Result, Task
 
 POTCAR = "  PAW_PBE Li_sv 10Sep2004\n parameters from PSCTR are:\n   VRHFIN =Li: 1s2s2p\n"
 UPF = '<UPF version="2.0.1">\n<PP_HEADER element="Li"/>\n'

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from records import anything
 
-from borarun.attributes import Provenance
-from borarun.errors import DamagedError, StoreError
-from borarun.frames import Frames
-from borarun.operations.base import TRAJECTORY, Quantity
+from borarun.basics.errors import DamagedError, StoreError
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.operations.base import TRAJECTORY, Quantity
+from borarun.records.store import Store
+from borarun.records.task import About, Ref, Task
 from borarun.sharing.records import share, verify
-from borarun.store import Store
-from borarun.task import About, Ref, Task
 
 TASK = Task(
     "lammps",

@@ -17,14 +17,14 @@ from filled import PROVENANCE
 from packs import STUDY, Contents, entry, forged, refused, rewritten
 from records import anything
 
-from borarun.errors import StoreError, StudyError
+from borarun.basics.errors import StoreError, StudyError
+from borarun.records.store import Store
+from borarun.records.task import Task
 from borarun.sharing import unpack as module
 from borarun.sharing.crate import NAME as CRATE
 from borarun.sharing.pack import FORMAT, record_name
 from borarun.sharing.unpack import unpack
-from borarun.store import Store
 from borarun.study import load_study
-from borarun.task import Task
 
 
 def test_packs_of_the_first_format_stay_readable(tmp_path: Path) -> None:

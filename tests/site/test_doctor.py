@@ -18,8 +18,8 @@ import pytest
 from cluster import Cluster, missing
 from typer.testing import CliRunner, Result
 
+from borarun.basics.errors import BorarunError
 from borarun.cli import app
-from borarun.errors import BorarunError
 from borarun.site import doctor, load_site
 from borarun.site.batch_systems import Slurm
 from borarun.site.executors import Local

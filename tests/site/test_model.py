@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from borarun.errors import StudyError
+from borarun.basics.errors import StudyError
+from borarun.records.task import Task
 from borarun.site import default_site, load_site
 from borarun.site.batch_systems import Batch
 from borarun.site.executors import Local
-from borarun.task import Task
 
 PROJECT = Path(__file__).parents[2]
 
@@ -97,9 +97,10 @@ def test_tasks_go_where_their_cores_are(tmp_path: Path) -> None:
     site = load_site(write(tmp_path, CLUSTER))
 
     def place(engine: str, cores: int) -> tuple[str, int]:
-        task = Task(engine, {}, cores=cores)
+        task = Task(engine, {"segments": [hold]} if engine == "lammps" else {}, cores=cores)
         return site.executor_of(task), site.on(task).cores
 
+    hold = {"name": "hold", "time_ps": 1.0, "from_K": 300.0, "to_K": 300.0}
     assert place("borarun-mtp", 1) == ("single", 1)
     assert place("borarun-mtp", 2) == (
         "single",
@@ -107,6 +108,24 @@ def test_tasks_go_where_their_cores_are(tmp_path: Path) -> None:
     )  # not on two nodes of 128, of which it would use two cores
     assert place("lammps", 1) == ("wide", 8)
     assert place("vasp", 4) == ("wide", 4)
+
+
+def test_a_run_that_can_share_needs_one_core_and_has_those_of_its_worker(tmp_path: Path) -> None:
+    """It comes to the smallest executor, and there it has what nobody else could use."""
+    text = """\
+borarun: 1
+name: cluster
+executors:
+  pairs: {provider: slurm, cores_per_node: 16, cores_per_worker: 2, walltime: "4:00:00"}
+  whole: {provider: slurm, cores_per_node: 16, cores_per_worker: 16, walltime: "4:00:00"}
+"""
+    task = Task("lammps", {}, cores=12)
+    site = load_site(write(tmp_path, text))
+    assert (site.executor_of(task), site.on(task).cores) == ("pairs", 2)
+    site = load_site(write(tmp_path, text + "programs:\n  lammps: {executor: whole}\n"))
+    assert (site.executor_of(task), site.on(task).cores) == ("whole", 12)
+    here = default_site()
+    assert (here.on(task).cores, here.widest(task).cores) == (1, min(12, os.cpu_count() or 1))
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from borarun.basics.errors import BorarunError, StudyError
 from borarun.cli import app
-from borarun.errors import BorarunError, StudyError
-from borarun.messages import validate
+from borarun.input.messages import validate
+from borarun.input.yaml_file import parse_yaml
+from borarun.records.task import Task
 from borarun.site import Site, default_site, load_site
 from borarun.site.batch_systems import Batch
 from borarun.site.new import ask, site_text, write_site
 from borarun.site.scheduler_facts import SINFO, Facts, Nodes, pbs_nodes, slurm_nodes
-from borarun.task import Task
-from borarun.yaml_file import parse_yaml
 
 DATA = Path(__file__).parent / "data" / "schedulers"
 

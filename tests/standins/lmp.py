@@ -21,11 +21,11 @@ import numpy as np
 from ase import Atoms
 
 from borarun.engines.lammps.md_link import Link, start_lammps
-from borarun.frames import Frames
 from borarun.mtp import almtp, cfg
 from borarun.mtp.active_set import grades
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
+from borarun.records.frames import Frames
 
 EXTERNAL = (
     "pair_style zero {cutoff:g}\npair_coeff * *\nfix mtp all external pf/callback 1 "

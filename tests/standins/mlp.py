@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from borarun.frames import Frames
 from borarun.mtp import active_set, almtp, cfg
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.fit import fit
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Weights
 from borarun.mtp.team import Team
+from borarun.records.frames import Frames
 
 LINE = "_" * 47
 

@@ -16,8 +16,8 @@ import pytest
 from ase import Atoms
 from ase.io import write
 
-from borarun.errors import StudyError
-from borarun.structure_files import doubts, read_structure
+from borarun.basics.errors import StudyError
+from borarun.structures.files import doubts, read_structure
 
 ROOT = Path(__file__).parent.parent.parent
 DATA = Path(__file__).parent / "data"

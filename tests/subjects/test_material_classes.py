@@ -11,18 +11,18 @@ from ase import Atoms
 from synthetic import PROVENANCE, lammps, make_study
 
 from borarun.analysis.conductivity import nernst_einstein
-from borarun.frames import Frames
-from borarun.report import Results, collect
-from borarun.report.sections import sections
-from borarun.store import Store
-from borarun.structure import find_anions, formula_units, unnamed_molecules
-from borarun.structure_files import read_structure
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
+from borarun.page import Results, collect
+from borarun.page.sections import sections
+from borarun.records.frames import Frames
+from borarun.records.store import Store
+from borarun.records.task import Task
+from borarun.structures.files import read_structure
+from borarun.structures.structure import find_anions, formula_units, unnamed_molecules
 from borarun.study import checks
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.reorientation.results import ReorientationFound
-from borarun.task import Task
-from borarun.units import A2_PER_FS_IN_CM2_PER_S
 
 MATERIALS = Path(__file__).parents[1] / "data" / "materials"
 N_FRAMES = 200

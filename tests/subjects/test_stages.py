@@ -11,12 +11,12 @@ import pytest
 from filled import labelled
 from records import ran, record_of
 
-from borarun.frames import Frames
-from borarun.operations.base import Facts
-from borarun.operations.potential import Selected
-from borarun.plan import Plan, estimate, expand
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Facts
+from borarun.records.operations.potential import Selected
+from borarun.records.task import Given, Record, Ref, Task, items_of
 from borarun.study import Study, load_study
-from borarun.task import Given, Record, Ref, Task, items_of
+from borarun.study.plan import Plan, estimate, expand
 
 Edit = Callable[[str], str]
 

@@ -8,7 +8,6 @@ finds the candidates worth a label.
 from __future__ import annotations
 
 import io
-import json
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -18,20 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
-from borarun import endings
+from borarun.basics.errors import ParseError
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, array_of, frames_of, text_of
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
+from borarun.engines.borarun_mtp.job import FitJob, SelectJob
 from borarun.engines.borarun_mtp.section import BorarunPotential, Keys
+from borarun.engines.job import FILE, Job
 from borarun.engines.moment_tensor import section as moment_tensor
 from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
 from borarun.engines.moment_tensor.export import exported as exported
+from borarun.engines.moment_tensor.results import TrainedMomentTensor
 from borarun.engines.potential.training import TrainingSettings, split
 from borarun.engines.reading import read_bytes
-from borarun.errors import ParseError
-from borarun.operations.base import Array, quantities
-from borarun.operations.potential import PARITY, Selected, Trained
+from borarun.records import endings
+from borarun.records.operations.base import Array, quantities
+from borarun.records.operations.potential import PARITY, Selected, Trained
 
 NAME = "borarun-mtp"
 HOME = "https://github.com/imw-md/motep"
@@ -39,10 +41,6 @@ Section = BorarunPotential
 RESUMABLE = True
 FORMATS = {"train": 2, "select": 1}
 """Raised by one when the same settings come to mean another result of the operation."""
-
-
-NOT_OF_THE_FIT = {"max_selected", "validation_fraction", "hold_out", "runs"}
-"""Settings that the program itself does not need."""
 
 
 class Settings(Keys, moment_tensor.Keys, TrainingSettings):
@@ -76,12 +74,12 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     if settings.operation == "select":
         files["active_set.npy"] = _npy(array_of(inputs, "active_set"))
         files["candidates.extxyz"] = Frames.join(frames_of(inputs, "candidates")).to_extxyz()
-        job = settings.model_dump(include={"operation", "max_selected"})
+        job: Job = SelectJob.of(settings)
     else:
         train, valid = split(inputs, settings)
         files["train.extxyz"], files["valid.extxyz"] = train.to_extxyz(), valid.to_extxyz()
-        job = settings.model_dump(exclude=NOT_OF_THE_FIT)
-    files["job.json"] = json.dumps(job, indent=1) + "\n"
+        job = FitJob.of(settings)
+    files[FILE] = job.text()
     return files
 
 
@@ -104,14 +102,14 @@ def parse(settings: Settings, directory: Path) -> Result:
         selected = endings.result_of(directory, Selected)
         frames = _selected(directory / "selected.extxyz", selected.n_selected)
         return Result(selected, frames={Selected.SELECTED: frames})
-    facts = endings.result_of(directory, Trained)
+    facts = endings.result_of(directory, TrainedMomentTensor)
     file = directory / "potential.mtp"
     text = read_bytes(file).decode(errors="replace")
     if not text.endswith("}\n") or "moment_coeffs" not in text:
         raise ParseError(file, "is cut short")
     p = facts.n_parameters
     arrays: dict[Array, NDArray[Any]] = {
-        Trained.ACTIVE_SET: _array(directory / "active_set.npy", (p, p)),
+        TrainedMomentTensor.ACTIVE_SET: _array(directory / "active_set.npy", (p, p)),
         Trained.LOSS: _array(directory / "loss.npy", (None,)),
     }
     for name, array in PARITY.items():

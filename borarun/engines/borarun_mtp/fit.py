@@ -9,21 +9,20 @@ potential) and, last, how it ended.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from borarun.endings import Ending
-from borarun.file import replacing
-from borarun.frames import Frames
+from borarun.basics.file import replacing
+from borarun.engines.borarun_mtp.job import FitJob
 from borarun.mtp import active_set
 from borarun.mtp.fit import State, best_start, fit, fit_to_part
 from borarun.mtp.potential import Potential
-from borarun.mtp.residuals import Weights, compare, errors, ranges
+from borarun.mtp.residuals import Weights, compare
 from borarun.mtp.team import Team
-from borarun.operations.potential import Errors, ErrorsOfSets, Ranges, Trained
+from borarun.records.endings import Ending
+from borarun.records.frames import Frames
+from borarun.records.operations.potential import Errors, ErrorsOfSets, Ranges, Trained
 
 BEGUN, STATE = "begun.mtp", "state.npz"
 """The start that the fit was begun from, and where it stands: an interrupted fit goes on from there
@@ -42,11 +41,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     processes = parser.parse_args().processes
     here = Path()
-    job = json.loads((here / "job.json").read_text())
+    job = FitJob.read(here)
     train, valid = (
         Frames.from_extxyz((here / f"{name}.extxyz").read_text()) for name in ("train", "valid")
     )
-    weights = Weights(job["energy_weight"], job["force_weight"], job["stress_weight"])
+    weights = Weights(job.energy_weight, job.force_weight, job.stress_weight)
     start = (
         Potential.read((here / BEGUN).read_text())
         if (here / BEGUN).exists()
@@ -56,7 +55,7 @@ def main() -> None:
         file.write(start.write().encode())
 
     def progress(state: State) -> None:
-        (here / "progress").write_text(f"{state.iteration / job['max_evaluations']:.3f}")
+        (here / "progress").write_text(f"{state.iteration / job.max_evaluations:.3f}")
         with replacing(here / STATE) as file:
             np.savez(file, **vars(state))
 
@@ -65,7 +64,7 @@ def main() -> None:
             start,
             ours,
             theirs,
-            max_iterations=job["max_evaluations"],
+            max_iterations=job.max_evaluations,
             state=_interrupted(here),
             progress=progress,
         )
@@ -92,8 +91,8 @@ def main() -> None:
         n_valid=len(valid),
         evaluations=found.evaluations,
         converged=found.converged,
-        errors=ErrorsOfSets(train=Errors(**errors(trained)), valid=Errors(**errors(judged))),
-        ranges=Ranges.model_validate(ranges(trained, judged)),
+        errors=ErrorsOfSets(train=Errors.of(*trained), valid=Errors.of(*judged)),
+        ranges=Ranges.of(trained, judged),
     )
     Ending(result=result.stored()).write(here)
 
@@ -112,9 +111,7 @@ def _interrupted(here: Path) -> State | None:
         )
 
 
-def _start(
-    here: Path, job: dict[str, Any], train: Frames, weights: Weights, processes: int
-) -> Potential:
+def _start(here: Path, job: FitJob, train: Frames, weights: Weights, processes: int) -> Potential:
     """The earlier potential, or the best of some untrained ones for the elements of the training
     set, in their order of appearance, after a few iterations on a part of it.
     """
@@ -123,15 +120,15 @@ def _start(
     species = list(dict.fromkeys(train.numbers.tolist()))
     starts = [
         Potential.untrained(
-            job["level"],
+            job.level,
             species,
-            job["cutoff_A"],
-            radial_basis_size=job["radial_basis_size"],
-            seed=job["seed"] + k,
+            job.cutoff_A,
+            radial_basis_size=job.radial_basis_size,
+            seed=job.seed + k,
         )
-        for k in range(job["starts"])
+        for k in range(job.starts)
     ]
-    most = job["max_evaluations"]
+    most = job.max_evaluations
     best = (
         best_start(starts, train, weights, min(ITERATIONS_A_START, most), processes)
         if len(starts) > 1

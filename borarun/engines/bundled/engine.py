@@ -7,21 +7,23 @@ They stand in for DFT so that the whole chain can run anywhere, and are none: se
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from borarun.causes import Cause
+from pydantic import BaseModel, ConfigDict
+
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError
 from borarun.engines.base import Cost, Files, Inputs, Result
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
 from borarun.engines.bundled.section import BundledReference
 from borarun.engines.reference import base as reference
-from borarun.errors import EngineError
 from borarun.mtp.potential import Potential
+from borarun.records.operations.potential import ErrorsOfSets, Ranges
 
 NAME = "bundled"
 Section = BundledReference
@@ -44,6 +46,28 @@ class Settings(reference.ReferenceSettings):
     ELEMENTS: ClassVar[frozenset[str]] = frozenset({"Li", "B", "H"})
 
 
+class BundledPotential(BaseModel):
+    """What is told of a bundled potential; ``borarun/potentials/README.md`` explains the fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    statement: str
+    potential_sha256: str
+    functional: str
+    level: int
+    cutoff_A: float
+    elements: tuple[str, ...]
+    n_train: int
+    n_valid: int
+    n_pushed: int
+    errors: ErrorsOfSets
+    ranges: Ranges
+    lattice_parameter_300K_A: float
+    labels_sha256: str
+    command: str
+    versions: dict[str, str]
+
+
 @cache
 def potential(functional: str) -> str:
     """Text of the bundled potential."""
@@ -51,14 +75,11 @@ def potential(functional: str) -> str:
 
 
 @cache
-def record(functional: str) -> dict[str, Any]:
-    """Where the bundled potential comes from and how good it is; ``borarun/potentials/README.md``
-    explains the fields.
-    """
-    content: dict[str, Any] = json.loads(
+def record(functional: str) -> BundledPotential:
+    """Where the bundled potential comes from and how good it is."""
+    return BundledPotential.model_validate_json(
         (files("borarun") / "potentials" / f"{POTENTIALS[functional]}.json").read_text()
     )
-    return content
 
 
 def version(settings: Settings) -> str:

@@ -4,20 +4,21 @@ has labelled.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Literal
 
-from borarun import endings
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, frames_of, texts_of
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
+from borarun.engines.examination.job import ExaminationJob
+from borarun.engines.job import FILE
 from borarun.engines.potential.form import form
 from borarun.engines.reading import read_arrays, read_facts
-from borarun.operations.examination import Examined
+from borarun.records import endings
+from borarun.records.operations.examination import Examined
 
 NAME = "examination"
 RESUMABLE = False
@@ -66,9 +67,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     for number, text in enumerate(texts_of(inputs, "potentials")):
         found = form(settings.potential).files(text, None, "embedded")
         files |= {f"{number}-{name}": content for name, content in found.items()}
-        names.append(sorted(found))
-    job = {"potential": settings.potential, "files": names}
-    return {**files, "job.json": json.dumps(job, indent=1) + "\n"}
+        names.append(tuple(sorted(found)))
+    job = ExaminationJob(potential=settings.potential, files=tuple(names))
+    return {**files, FILE: job.text()}
 
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:

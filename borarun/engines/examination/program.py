@@ -8,18 +8,18 @@ and, last, how it ended.
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.endings import Ending
+from borarun.basics.file import replacing
+from borarun.engines.examination.job import ExaminationJob
 from borarun.engines.potential.form import form
-from borarun.file import replacing
-from borarun.frames import Frames
-from borarun.operations.examination import Examined
+from borarun.records.endings import Ending
+from borarun.records.frames import Frames
+from borarun.records.operations.examination import Examined
 
 Array = NDArray[Any]
 
@@ -53,23 +53,23 @@ def answers(folder: str, directory: Path, frames: Frames) -> tuple[Array, Array,
 def main() -> None:
     """Evaluate all potentials, and write their answers beside the reference's."""
     here = Path()
-    job = json.loads((here / "job.json").read_text())
+    job = ExaminationJob.read(here)
     labels = Frames.from_extxyz((here / "labels.extxyz").read_text())
     assert labels.energy is not None and labels.forces is not None and labels.stress is not None
     atoms = np.diff(labels.offsets)
     found = [(labels.energy / atoms, labels.forces, labels.stress)]
-    for number, names in enumerate(job["files"]):
+    for number, names in enumerate(job.files):
         directory = here / f"potential-{number}"
         directory.mkdir(exist_ok=True)
         for name in names:
             (directory / name).write_bytes((here / f"{number}-{name}").read_bytes())
-        found.append(answers(job["potential"], directory, labels))
+        found.append(answers(job.potential, directory, labels))
     energy, forces, stress = (np.stack(each) for each in zip(*found, strict=True))
     content = io.BytesIO()
     np.savez(content, atoms=atoms.astype(np.int64), energy=energy, forces=forces, stress=stress)
     with replacing(here / "examined.npz") as file:
         file.write(content.getvalue())
-    facts = Examined(n_frames=len(labels), n_potentials=len(job["files"]))
+    facts = Examined(n_frames=len(labels), n_potentials=len(job.files))
     Ending(result={"facts": facts.stored(), "bytes": len(content.getvalue())}).write(here)
 
 

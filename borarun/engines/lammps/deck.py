@@ -7,7 +7,6 @@ external, fix halt, restart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import accumulate, pairwise
 from typing import Annotated, Any, Literal, Self
 
@@ -15,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from borarun.basics.units import FS_PER_PS
 from borarun.engines import base
 from borarun.engines.potential.form import form
-from borarun.structure import Cell
-from borarun.units import FS_PER_PS
+from borarun.records.task import Task
+from borarun.structures.structure import Cell
 
 RESTART_S = 5.0
 """Work lost at most, s of one core, when a run is killed."""
@@ -68,14 +68,25 @@ class Program(base.Program):
         "queue ends the job, and continues from its restart file.",
     )
 
-    def usable(self, settings: Mapping[str, Any], cores: int) -> int:
-        """All; but one where a run is made for the configurations that MLIP-3 keeps: of many ranks
-        each keeps its own atoms alone, without a cell.
+    def usable(self, task: Task, cores: int) -> int:
+        """All with borarun's own evaluation; else what ``cores`` says, but one where a run is made
+        for the configurations that MLIP-3 keeps: of many ranks each keeps its own atoms alone,
+        without a cell.
         """
-        explores = settings.get("grade") and not any(
-            part.get("sample_every_fs") for part in settings.get("segments", ())
-        )
-        return 1 if self.flavour == "mlip" and explores else cores
+        if self.flavour == "embedded":
+            return cores
+        if self.cores is None:
+            return 1
+        if self.flavour != "mlip":
+            return cores
+        run = Settings.of(task)
+        explores = run.grade and not any(part.sample_every_fs for part in run.segments)
+        return 1 if explores else cores
+
+    @property
+    def shares(self) -> bool:
+        """With borarun's own evaluation, whose results do not depend on the number of cores."""
+        return self.flavour == "embedded" and self.cores is None
 
 
 class Segment(base.Settings):

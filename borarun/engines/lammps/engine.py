@@ -10,7 +10,6 @@ Source: LAMMPS manual: Run_options, Howto_triclinic.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from borarun import endings
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError, ParseError
 from borarun.engines import base
 from borarun.engines.base import (
     Cost,
@@ -38,21 +38,27 @@ from borarun.engines.base import (
     text_of,
 )
 from borarun.engines.base import paths as paths
+from borarun.engines.lammps import md_plan
 from borarun.engines.lammps.data import data_file, standard_cell
 from borarun.engines.lammps.deck import Program as Program
 from borarun.engines.lammps.deck import Settings as Settings
 from borarun.engines.lammps.deck import deck
 from borarun.engines.lammps.md_frames import NAME as FRAMES
 from borarun.engines.lammps.md_frames import read_frames
+from borarun.engines.lammps.md_plan import MdPlan, Watched
 from borarun.engines.lammps.outcome import Outcome
 from borarun.engines.potential.form import form
-from borarun.errors import EngineError, ParseError
-from borarun.frames import Frames
-from borarun.operations.base import quantities
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.structure import build, is_torn
+from borarun.records import endings
+from borarun.records.frames import Frames
+from borarun.records.operations.base import mistakes, quantities
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.structures.structure import build, is_torn
 
 NAME = "lammps"
+UNCERTAINTY = "active_set"
+"""The input from which extrapolation grades follow, of whatever kind of potential. Keys hold its
+name, which is that of the first kind.
+"""
 HOME = "https://www.lammps.org"
 RESUMABLE = True
 FORMAT = 4
@@ -66,6 +72,11 @@ MAX_EXPANSION = 2.0
 neighbours only become fewer.
 """
 
+
+LEAST_STEP_US, MAX_CORES = 1000.0, 32
+"""Each core of a run has at least so much of a step to do, by the estimate, or it would wait for
+the others most of the time; and the embedded engine divides no step further.
+"""
 
 BYTES_PER_POSITION = 6.6
 """Of one atom in one stored frame."""
@@ -148,21 +159,21 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         cell, np.diag(np.diag(cell)), atol=1e-9
     )
     max_volume_A3 = MAX_EXPANSION * float(np.prod(np.diag(cell)))
-    watch = {
-        "potential": settings.potential,
-        "numbers": start.numbers.tolist(),
-        "rotation": rotation.tolist(),
-        "steps": settings.steps,
-        "frames": [
+    watch = MdPlan(
+        potential=settings.potential,
+        numbers=start.numbers,
+        rotation=rotation,
+        steps=settings.steps,
+        frames=[
             [*bounds, every]
             for bounds, every in zip(settings.bounds(), settings.sampling(), strict=True)
         ],
-        "every": settings.grade.every if settings.grade else WATCH_EVERY,
-        "grade": settings.grade.model_dump(exclude={"every"}) if settings.grade else None,
-        "min_distance_A": settings.min_distance_A,
-        "max_volume_A3": max_volume_A3,
-        "hottest_K": max(max(part.from_K, part.to_K) for part in settings.segments),
-    }
+        every=settings.grade.every if settings.grade else WATCH_EVERY,
+        grade=Watched.of(settings.grade) if settings.grade else None,
+        min_distance_A=settings.min_distance_A,
+        max_volume_A3=max_volume_A3,
+        hottest_K=max(max(part.from_K, part.to_K) for part in settings.segments),
+    )
     files: Files = {
         "in.lammps": deck(
             settings,
@@ -177,9 +188,9 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         "data.lammps": data_file(
             start.positions @ rotation.T, cell, types, known.species, triclinic
         ),
-        "md.json": json.dumps(watch),
+        md_plan.FILE: watch.text(),
     }
-    graded = array_of(inputs, "active_set") if settings.grade else None
+    graded = array_of(inputs, UNCERTAINTY) if settings.grade else None
     return files | potential.files(text, graded, program.flavour)
 
 
@@ -188,9 +199,9 @@ def _symbol(number: int) -> str:
 
 
 def command(settings: Settings, cores: int, program: Program) -> list[str]:
-    """The program that runs the deck; the embedded one takes one core."""
+    """The program that runs the deck."""
     if program.flavour == "embedded":
-        return [sys.executable, "-m", "borarun.engines.lammps.md"]
+        return [sys.executable, "-m", "borarun.engines.lammps.md", "--cores", str(cores)]
     return [
         sys.executable,
         "-m",
@@ -198,6 +209,13 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
         *base.words(program.command, cores, program.threads),
         *(["-suffix", program.suffix] if program.suffix else []),
     ]
+
+
+def usable_cores(n_atoms: int, atom_step_us: float) -> int:
+    """How many cores a step of so many atoms keeps busy, with a potential that takes so many
+    microseconds a step and atom.
+    """
+    return max(1, min(MAX_CORES, int(n_atoms * atom_step_us / LEAST_STEP_US)))
 
 
 def cost(settings: Settings, n_atoms: int, atom_step_us: float = 8.5) -> Cost:
@@ -235,9 +253,9 @@ def parse(settings: Settings, directory: Path) -> Result:
     file = directory / endings.NAME
     if not file.exists():
         raise _unfinished(file)
-    outcome, watch = endings.result_of(directory, Outcome), _json(directory / "md.json")
+    outcome, watch = endings.result_of(directory, Outcome), _plan(directory)
     last = outcome.last_step
-    numbers, rotation = np.array(watch["numbers"], np.int32), np.array(watch["rotation"])
+    numbers, rotation = watch.numbers.astype(np.int32), watch.rotation
     frames = {step: segment for step, segment in settings.frames().items() if step <= last}
     steps = np.array(list(frames), np.int64)
     watched = outcome.positions is not None  # by the embedded program
@@ -247,7 +265,7 @@ def parse(settings: Settings, directory: Path) -> Result:
         cell, positions = read_dump(directory / "dump.lammps", len(numbers), steps, rotation)
     thermo = read_table(directory / "thermo.txt", 5, steps)
     looks = (
-        read_table(directory / "watch.txt", 3, np.arange(0, last + 1, watch["every"]), extra=True)
+        read_table(directory / "watch.txt", 3, np.arange(0, last + 1, watch.every), extra=True)
         if watched
         else np.zeros((0, 3))
     )
@@ -379,8 +397,8 @@ def frames_so_far(
     try:
         if not len(steps):
             return None
-        watch = _json(directory / "md.json")
-        numbers = np.array(watch["numbers"], np.int32)
+        watch = _plan(directory)
+        numbers = watch.numbers.astype(np.int32)
         if (directory / FRAMES).exists():
             return FramesSoFar(
                 numbers, steps, *read_frames(directory / FRAMES, len(numbers), steps)
@@ -390,25 +408,25 @@ def frames_so_far(
         return FramesSoFar(
             numbers,
             steps,
-            *read_dump(directory / "dump.lammps", len(numbers), steps, np.array(watch["rotation"])),
+            *read_dump(directory / "dump.lammps", len(numbers), steps, watch.rotation),
         )
     except (EngineError, OSError):
         return None
 
 
-def _json(file: Path) -> dict[str, Any]:
-    """What a JSON file holds; the program writes it whole or not at all."""
+def _plan(directory: Path) -> MdPlan:
+    """What the run was to do; its file is whole or not there."""
+    file = directory / md_plan.FILE
     try:
-        content: dict[str, Any] = json.loads(file.read_text())
+        return MdPlan.read(directory)
     except FileNotFoundError:
         raise _unfinished(file) from None
-    except ValueError as error:
+    except ValidationError as error:
         raise ParseError(
             file,
-            f"is cut short or damaged ({error})",
+            f"is cut short or damaged ({mistakes(error)})",
             remedy=f"Delete {file.parent} and start the task again.",
         ) from error
-    return content
 
 
 def _program(directory: Path) -> str:

@@ -19,17 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from borarun.causes import Cause, cause_of_exit
-from borarun.endings import Ending, is_complete
+from borarun.basics.causes import Cause, cause_of_exit
+from borarun.basics.errors import EngineError
+from borarun.basics.file import replacing
+from borarun.basics.job_time import TIME_UP, seconds_left
 from borarun.engines.lammps.md_plan import MAX_CANDIDATES, MdPlan
 from borarun.engines.lammps.md_restart import RESTART_MARK, frames_of, good_restarts, lines_of
 from borarun.engines.lammps.outcome import Outcome
-from borarun.errors import EngineError
-from borarun.file import replacing
-from borarun.job_time import TIME_UP, seconds_left
+from borarun.records.endings import Ending, is_complete
 
 if TYPE_CHECKING:
-    from borarun.frames import Frames
+    from borarun.records.frames import Frames
 
 # A process of its own for each run: what only a run with candidates needs is imported there, for it
 # takes longer than a short run.
@@ -253,9 +253,9 @@ def candidates(explores: bool) -> tuple[Frames, float | None]:
     EngineError
         Where it was, and they are no whole configurations.
     """
-    from borarun.frames import Frames
     from borarun.mtp import cfg
     from borarun.mtp.potential import Potential
+    from borarun.records.frames import Frames
 
     _keep_preselected()
     files = sorted(Path().glob("preselected.*.cfg"), key=lambda file: int(file.name.split(".")[1]))

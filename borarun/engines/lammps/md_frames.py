@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.errors import ParseError
+from borarun.basics.errors import ParseError
 
 Array = NDArray[Any]
 

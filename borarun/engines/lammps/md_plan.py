@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator
 
-Array = NDArray[Any]
+from borarun.engines.job import Job
+
+FILE = "md.json"
 
 MAX_CANDIDATES = 200
 """Configurations that a run hands on; they are thinned out where it met more."""
 
+Array = Annotated[
+    NDArray[Any], PlainValidator(np.array), PlainSerializer(lambda values: values.tolist())
+]
 
-@dataclass(frozen=True)
-class MdPlan:
+
+class Watched(Job):
+    """What is made of extrapolation grades: ``deck.Grade`` explains the names."""
+
+    threshold_save: float
+    threshold_break: float
+    anion: str = ""
+    mobile: str = ""
+
+
+class MdPlan(Job):
     """What ``md.json`` says.
 
     Attributes
@@ -26,42 +41,30 @@ class MdPlan:
     numbers : (N,) atomic numbers
     rotation : (3, 3) orthogonal; vectors of LAMMPS times this are those of the start
     steps : of the whole run
+    frames : (first step, last step, steps between frames) of each segment
     every : steps between two looks
-    grade : ``threshold_save``, ``threshold_break``, and ``anion`` and ``mobile`` where tearing is
-        watched; or None
+    grade : None where no grade is watched
     min_distance_A : atoms that come closer have exploded
     max_volume_A3 : so has a cell that grows so large
     hottest_K : highest temperature that the thermostat is set to
-    frames : (first step, last step, steps between frames) of each segment
     """
 
     potential: str
     numbers: Array
     rotation: Array
     steps: int
-    every: int
-    grade: dict[str, Any] | None
-    min_distance_A: float
-    max_volume_A3: float
-    hottest_K: float
     frames: list[list[int]]
+    every: int
+    grade: Watched | None
+    min_distance_A: float
+    max_volume_A3: float = inf
+    hottest_K: float
 
     @classmethod
-    def read(cls) -> MdPlan:
-        """The plan of this directory."""
-        content = json.loads(Path("md.json").read_text())
-        names = (
-            "steps",
-            "every",
-            "grade",
-            "min_distance_A",
-            "max_volume_A3",
-            "hottest_K",
-            "frames",
-        )
-        return cls(
-            content["potential"],
-            np.array(content["numbers"]),
-            np.array(content["rotation"]),
-            *(content[name] for name in names),
-        )
+    def read(cls, directory: Path = Path()) -> Self:
+        """The plan of a directory."""
+        return cls.model_validate_json((directory / FILE).read_bytes())
+
+    def text(self) -> str:
+        """Content of the file."""
+        return json.dumps(self.model_dump(mode="json"))

@@ -7,8 +7,8 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
+from borarun.basics.file import replacing
 from borarun.engines.lammps import md_frames
-from borarun.file import replacing
 
 RESTART_MARK = b"LammpS RestartT"
 """A restart file begins with it, and ends with it when it is whole."""

@@ -17,14 +17,14 @@ from ase.data import atomic_masses
 from ase.io import read, write
 from numpy.typing import NDArray
 
+from borarun.basics.file import replacing
+from borarun.basics.units import BOLTZMANN_EV_PER_K
 from borarun.engines.lammps.md_frames import Frames
 from borarun.engines.lammps.md_link import Link
 from borarun.engines.lammps.md_plan import MAX_CANDIDATES, MdPlan
 from borarun.engines.potential.form import Evaluation, Evaluator
-from borarun.file import replacing
-from borarun.operations.dynamics import Stop
-from borarun.structure import Tearing
-from borarun.units import BOLTZMANN_EV_PER_K
+from borarun.records.operations.dynamics import Stop
+from borarun.structures.structure import Tearing
 
 Array = NDArray[Any]
 
@@ -221,14 +221,14 @@ class MdWatch:
                 self._exploded("an anion broke")
                 return
             self._since_look.clear()
-            if grade > self.plan.grade["threshold_save"]:
+            if grade > self.plan.grade.threshold_save:
                 self.candidates.add(step, grade, self._atoms(self.last))
             elif grade > KNOWN and (
                 not self._approach
                 or step - self._approach[-1][1][0] >= APPROACH_LOOKS * self.plan.every
             ):
                 self._approach.append((grade, self.last))
-            if not grade <= self.plan.grade["threshold_break"]:
+            if not grade <= self.plan.grade.threshold_break:
                 self._end("extrapolation", f"the extrapolation grade reached {grade:.3g}")
                 self._keep_approach()
         velocities = self.lmp.numpy.extract_atom("v")[: len(order)]
@@ -240,12 +240,12 @@ class MdWatch:
     def _came_apart(self) -> bool:
         """Whether an anion is torn; what the run goes through after that is another material."""
         assert self.plan.grade is not None and self.last is not None
-        if not self.plan.grade["anion"]:
+        if not self.plan.grade.anion:
             return False
         atoms = self._atoms(self.last)
         if self._tearing is None:
             self._tearing = Tearing(
-                atoms, self.plan.grade["anion"].split(), self.plan.grade["mobile"].split()
+                atoms, self.plan.grade.anion.split(), self.plan.grade.mobile.split()
             )
         return self._tearing.torn(atoms)
 
@@ -286,8 +286,8 @@ class MdWatch:
             for configuration in self._since_look:
                 self.evaluator.evaluate(*configuration[1:])
                 grade = self.evaluator.grade()
-                if grade > self.plan.grade["threshold_save"]:
+                if grade > self.plan.grade.threshold_save:
                     self.candidates.add(configuration[0], grade, self._atoms(configuration))
-                if not grade <= self.plan.grade["threshold_break"]:
+                if not grade <= self.plan.grade.threshold_break:
                     break
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from borarun.operations.dynamics import Stop
+from borarun.records.operations.dynamics import Stop
 
 Vector = tuple[float, float, float]
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError, ParseError
 from borarun.engines.lammps.output_lines import BEFORE, BEHIND, read_frame
-from borarun.errors import EngineError, ParseError
-from borarun.frames import Frames
+from borarun.records.frames import Frames
 
 Array = NDArray[Any]
 

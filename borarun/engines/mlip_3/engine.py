@@ -8,19 +8,18 @@ docs/mlip-3.md says which command does what.
 from __future__ import annotations
 
 import io
-import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from borarun import endings
+from borarun.basics.errors import ParseError
 from borarun.engines import base
 from borarun.engines.base import (
     Cost,
@@ -35,17 +34,21 @@ from borarun.engines.base import (
     text_of,
 )
 from borarun.engines.base import paths as paths
+from borarun.engines.job import FILE
+from borarun.engines.mlip_3.job import Mlip3Job, SelectJob, TrainJob
 from borarun.engines.mlip_3.section import Keys, Mlip3Potential
 from borarun.engines.moment_tensor import section as moment_tensor
 from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
 from borarun.engines.moment_tensor.export import exported as exported
+from borarun.engines.moment_tensor.results import TrainedMomentTensor
 from borarun.engines.potential.training import TrainingSettings, split
 from borarun.engines.reading import read_bytes
-from borarun.errors import ParseError
 from borarun.mtp import almtp, cfg
 from borarun.mtp.potential import Potential
-from borarun.operations.base import changed, quantities
-from borarun.operations.potential import Errors, ErrorsOfSets, Ranges, Selected, Trained
+from borarun.records import endings
+from borarun.records.operations.base import changed, quantities
+from borarun.records.operations.potential import Errors, ErrorsOfSets, Ranges, Selected, Trained
+from borarun.records.task import Task
 
 if TYPE_CHECKING:
     from borarun.mtp.residuals import Comparison
@@ -96,14 +99,14 @@ class Program(base.Program):
             )
         return value
 
-    def usable(self, settings: Mapping[str, Any], cores: int) -> int:
+    def usable(self, task: Task, cores: int) -> int:
         """One, but for training by a ``train_command`` that says how many it takes, by a
         placeholder or by ``cores``.
         """
         parallel = self.train_command and (
             self.cores or any(each in self.train_command for each in base.PLACEHOLDERS)
         )
-        return cores if parallel and settings.get("operation") == "train" else 1
+        return cores if parallel and Settings.of(task).operation == "train" else 1
 
 
 def version(settings: Settings) -> str:
@@ -166,7 +169,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
             stress=None,
             grade=None,
         )
-        job = settings.model_dump(include={"operation", "cut_radius_A"})
+        job: Mlip3Job = SelectJob.of(settings)
         files: Files = {
             "start.almtp": content,
             "candidates.cfg": cfg.write(candidates, species, numbered=True),
@@ -184,16 +187,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
                 radial_basis_size=settings.radial_basis_size,
                 seed=settings.seed,
             )
-        job = settings.model_dump(
-            include={
-                "operation",
-                "energy_weight",
-                "force_weight",
-                "stress_weight",
-                "iteration_limit",
-                "al_mode",
-            }
-        )
+        job = TrainJob.of(settings)
         files = {
             "start.mtp": text_of(inputs, "potential") if "potential" in inputs else start.write()
         }
@@ -201,7 +195,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
             f"{part}.cfg": cfg.write(replace(frames, grade=None), start.species)
             for part, frames in zip(PARTS, (train, valid), strict=True)
         }
-    files["job.json"] = json.dumps(job, indent=1) + "\n"
+    files[FILE] = job.text()
     return files
 
 
@@ -240,11 +234,6 @@ def parse(settings: Settings, directory: Path) -> Result:
 
 
 def _trained(directory: Path) -> Result:
-    from borarun.mtp.residuals import (
-        errors,
-        ranges,
-    )  # here and below: loads numba, which a plan need not wait for
-
     file = directory / "trained.almtp"
     content = read_bytes(file)
     text = almtp.split(content)[0]
@@ -253,7 +242,7 @@ def _trained(directory: Path) -> Result:
     compared = {part: _compared(directory, part, potential.species) for part in PARTS}
     losses = _losses(directory / "train.log")
     log = read_bytes(directory / "train.log").decode(errors="replace")
-    facts = Trained(
+    facts = TrainedMomentTensor(
         level=potential.level,
         n_parameters=potential.n_parameters,
         n_train=len(compared["train"].energy[0]),
@@ -261,15 +250,15 @@ def _trained(directory: Path) -> Result:
         evaluations=len(losses),
         converged="step limit reached" not in log,
         errors=ErrorsOfSets(
-            train=Errors(**errors(compared["train"])), valid=Errors(**errors(compared["valid"]))
+            train=Errors.of(*compared["train"]), valid=Errors.of(*compared["valid"])
         ),
-        ranges=Ranges.model_validate(ranges(*compared.values())),
+        ranges=Ranges.of(*compared.values()),
     )
     p, parity = potential.n_parameters, compared["valid"]
     arrays = quantities(
         {
-            Trained.ALMTP: np.frombuffer(content, np.uint8),
-            Trained.ACTIVE_SET: _active_set(directory / "active_set.npy", p),
+            TrainedMomentTensor.ALMTP: np.frombuffer(content, np.uint8),
+            TrainedMomentTensor.ACTIVE_SET: _active_set(directory / "active_set.npy", p),
             Trained.LOSS: losses,
             Trained.PARITY_ENERGY: parity.energy,
             Trained.PARITY_FORCES: parity.forces.reshape(2, -1),
@@ -283,7 +272,7 @@ def _compared(directory: Path, part: str, species: tuple[int, ...]) -> Compariso
     """Labels beside what ``mlp calculate_efs`` made of them, which must agree with the report of
     ``mlp check_errors``.
     """
-    from borarun.mtp.residuals import Comparison
+    from borarun.mtp.residuals import Comparison  # loads numba, which a plan need not wait for
 
     labels, found = (_cfg(directory / name, species) for name in (f"{part}.cfg", f"efs_{part}.cfg"))
     file = directory / f"efs_{part}.cfg"

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import re
 import shlex
@@ -29,15 +28,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.causes import Cause, cause_of_error, cause_of_exit
-from borarun.endings import Ending
-from borarun.errors import EngineError
-from borarun.file import replacing
-from borarun.frames import Frames
+from borarun.basics.causes import Cause, cause_of_error, cause_of_exit
+from borarun.basics.errors import EngineError
+from borarun.basics.file import replacing
+from borarun.basics.tether import end_with_parent
+from borarun.engines.mlip_3.job import Mlip3Job, SelectJob, TrainJob
 from borarun.mtp import active_set, almtp, cfg
 from borarun.mtp.evaluate import Evaluator
 from borarun.mtp.potential import Potential
-from borarun.tether import end_with_parent
+from borarun.records.endings import Ending
+from borarun.records.frames import Frames
 
 POLL_S = 1.0
 EVIDENCE_LINES = 15
@@ -54,14 +54,14 @@ def main() -> None:
     parser.add_argument("train_command", nargs="+", help="the same for training, after `--`")
     arguments = parser.parse_args()
     here = Path()
-    job = json.loads((here / "job.json").read_text())
-    command = arguments.command if job["operation"] == "select" else arguments.train_command
+    job = Mlip3Job.read(here)
+    command = arguments.command if job.operation == "select" else arguments.train_command
     (here / "program.txt").write_text(_name(command[-1]))
     try:
-        if job["operation"] == "select":
-            _select(here, job, command)
+        if job.operation == "select":
+            _select(here, SelectJob.read(here), command)
         else:
-            _train(here, job, command)
+            _train(here, TrainJob.read(here), command)
             for part in ("train", "valid"):
                 _step(
                     here,
@@ -152,7 +152,7 @@ def _finish(here: Path, written: str, output: str, log: str) -> None:
     (here / written).replace(here / output)
 
 
-def _train(here: Path, job: dict[str, Any], command: list[str]) -> None:
+def _train(here: Path, job: TrainJob, command: list[str]) -> None:
     if (here / "trained.almtp").exists():
         return
     log = here / "train.log"
@@ -166,17 +166,19 @@ def _train(here: Path, job: dict[str, Any], command: list[str]) -> None:
     log.write_text(
         told[: told.rfind("\n") + 1]
     )  # a line that was cut short would run into the next
-    done, limit = _iterations(log), job["iteration_limit"]
+    done, limit = _iterations(log), job.iteration_limit
     (here / "begin.mtp").write_text(saved)
     arguments = [
         "train",
         "begin.mtp",
         "train.cfg",
         "--save_to=current.almtp",
-        f"--al_mode={job['al_mode']}",
+        f"--al_mode={job.al_mode}",
     ]
     arguments += [
-        f"--{name}_weight={job[f'{name}_weight']!r}" for name in ("energy", "force", "stress")
+        f"--energy_weight={job.energy_weight!r}",
+        f"--force_weight={job.force_weight!r}",
+        f"--stress_weight={job.stress_weight!r}",
     ]
     # With no iteration the potential stays what it is and gets its selection state; another
     # shortest distance would change its radial functions.
@@ -249,10 +251,10 @@ def _gradients(potential: Potential, atoms: Any) -> NDArray[Any]:
     return evaluator.gradients()
 
 
-def _select(here: Path, job: dict[str, Any], command: list[str]) -> None:
+def _select(here: Path, job: SelectJob, command: list[str]) -> None:
     _step(here, command, "graded.cfg", "calculate_grade", "start.almtp", "candidates.cfg", "{}")
     pool = "candidates.cfg"
-    if job["cut_radius_A"]:
+    if job.cut_radius_A:
         pool = "pieces.cfg"
         _step(
             here,
@@ -261,7 +263,7 @@ def _select(here: Path, job: dict[str, Any], command: list[str]) -> None:
             "cut_extrapolative_nbh",
             "graded.cfg",
             "{}",
-            f"--cutoff={job['cut_radius_A']!r}",
+            f"--cutoff={job.cut_radius_A!r}",
         )
         _box(here)
     # The configurations of the active set come with the potential.

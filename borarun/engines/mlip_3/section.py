@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,6 +39,7 @@ class Mlip3Potential(Keys, MomentTensorSection):
     """The moment tensor potential (MTP) and its fit by MLIP-3. Needs its program `mlp`."""
 
     SELECTION: ClassVar[str] = "almtp"
+    OF_SELECTIONS: ClassVar[frozenset[str]] = frozenset({"al_mode", "cut_radius_A"})
 
     engine: Literal["mlip-3"] = Field(
         description="MLIP-3 trains the potential and selects configurations."
@@ -53,7 +54,3 @@ class Mlip3Potential(Keys, MomentTensorSection):
                 f"is only for al_mode nbh (got {self.cut_radius_A:g} with al_mode cfg). Remove it, "
                 "or set al_mode: nbh.",
             )
-
-    def selecting(self) -> dict[str, Any]:
-        """What of it is part of the settings of a selection."""
-        return self.model_dump(include={"al_mode", "cut_radius_A"})

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from borarun.engines.potential.base import Exported
-from borarun.frames import Frames
 from borarun.mtp import cfg
 from borarun.mtp.potential import Potential
+from borarun.records.frames import Frames
 
 ALMTP = "almtp"
 """Array of a record of MLIP-3: the potential with its selection state."""

@@ -14,6 +14,7 @@ from borarun.engines.base import Files
 from borarun.engines.moment_tensor.cost import step_microseconds
 from borarun.mtp import almtp, evaluate
 from borarun.mtp.active_set import Grader
+from borarun.mtp.parts import bounds
 from borarun.mtp.potential import Potential
 
 Array = NDArray[Any]
@@ -85,21 +86,28 @@ def pair_style(flavour: str, thresholds: tuple[float, float] | None) -> str:
 class Evaluator(evaluate.Evaluator):
     """A potential on N periodic atoms, with the extrapolation grade of an active set."""
 
-    def __init__(self, potential: Potential, numbers: Array, active_set: Array | None) -> None:
-        super().__init__(potential, numbers)
+    def __init__(
+        self, potential: Potential, numbers: Array, active_set: Array | None, cores: int = 1
+    ) -> None:
+        super().__init__(potential, numbers, threads=cores)
         self._grader = None if active_set is None else Grader(active_set)
 
     def grade(self) -> float:
         """The largest extrapolation grade of all atoms of the last configuration."""
+        return float(max(self.threads.map(self._highest, bounds(len(self.types)))))
+
+    def _highest(self, part: tuple[int, int]) -> float:
+        """The largest grade of the atoms of a part."""
         assert self._grader is not None
-        return float(self._grader(self.gradients()).max())
+        return float(self._grader(self.gradients_of(*part)).max())
 
     def forget(self) -> None:
         """Search the neighbours anew at the next configuration."""
         self.neighbours.forget()
 
 
-def evaluator(directory: Path, numbers: Array, graded: bool) -> Evaluator:
-    """The potential in a directory on atoms of these atomic numbers."""
+def evaluator(directory: Path, numbers: Array, graded: bool, cores: int = 1) -> Evaluator:
+    """The potential in a directory on atoms of these atomic numbers, with a thread on each core."""
     potential = Potential.read((directory / POTENTIAL).read_text())
-    return Evaluator(potential, numbers, np.load(directory / ACTIVE_SET) if graded else None)
+    active_set = np.load(directory / ACTIVE_SET) if graded else None
+    return Evaluator(potential, numbers, active_set, cores)

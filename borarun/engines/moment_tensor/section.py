@@ -43,6 +43,8 @@ class MomentTensorSection(Keys, PotentialSection):
 
     FORM: ClassVar[str] = "moment_tensor"
     UNCERTAINTY: ClassVar[str] = "active_set"
+    LARGER: ClassVar[str] = "level"
+    KIND: ClassVar[str] = "moment tensor potential"
 
     @property
     def cutoff(self) -> tuple[str, float]:
@@ -52,7 +54,7 @@ class MomentTensorSection(Keys, PotentialSection):
     @property
     def title(self) -> str:
         """What kind of potential it is, in words."""
-        return f"moment tensor potential of level {self.level}"
+        return f"{self.KIND} of level {self.level}"
 
     @property
     def atom_step_us(self) -> float:

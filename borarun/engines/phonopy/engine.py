@@ -6,7 +6,6 @@ reads their forces.
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import cache
 from pathlib import Path
@@ -15,15 +14,17 @@ from typing import Literal
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
-from borarun import endings
+from borarun.basics.errors import ParseError
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Result, frames_of
 from borarun.engines.base import Program as Program
 from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
+from borarun.engines.job import FILE
+from borarun.engines.phonopy.job import DisplaceJob, PhononsJob
 from borarun.engines.reading import read_arrays, read_facts, read_whole
-from borarun.errors import ParseError
-from borarun.operations.phonons import Displaced, HarmonicPhonons
+from borarun.records import endings
+from borarun.records.operations.phonons import Displaced, HarmonicPhonons
 
 NAME = "phonopy"
 HOME = "https://phonopy.github.io/phonopy"
@@ -72,10 +73,6 @@ class Settings(base.Settings):
     temperatures_K: tuple[PositiveFloat, ...] = ()
 
 
-SHAPE = {"operation", "supercell", "displacement_A", "symmetry_A"}
-"""What the displacements depend on."""
-
-
 def version(settings: Settings) -> str:
     """Versions of the files and of phonopy."""
     return f"format {FORMAT}, phonopy {base.installed('phonopy')}"
@@ -95,15 +92,15 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     [structure] = frames_of(inputs, "structure")
     files: Files = {"structure.extxyz": structure.take([-1]).to_extxyz()}
     if settings.operation == "displace":
-        job = settings.model_dump(mode="json", include=SHAPE)
+        job: DisplaceJob = DisplaceJob.of(settings)
     else:
-        job = settings.model_dump(mode="json")
+        job = PhononsJob.of(settings)
         parts = frames_of(inputs, "labels")
         longest = max(len(part) for part in parts)
         files["forces.extxyz"] = Frames.of(
             part[row] for row in range(longest) for part in parts if row < len(part)
         ).to_extxyz()
-    files["job.json"] = json.dumps(job, indent=1) + "\n"
+    files[FILE] = job.text()
     return files
 
 

@@ -13,9 +13,7 @@ structures, by ASE.
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -25,14 +23,15 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 from phonopy.structure.cells import guess_primitive_matrix
 
-from borarun.causes import Cause
-from borarun.endings import Ending
-from borarun.errors import EngineError
-from borarun.file import replacing
-from borarun.frames import Frames
-from borarun.operations.base import Facts
-from borarun.operations.phonons import Displaced, HarmonicPhonons
-from borarun.units import KJ_PER_MOL_IN_EV
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError
+from borarun.basics.file import replacing
+from borarun.basics.units import KJ_PER_MOL_IN_EV
+from borarun.engines.phonopy.job import DisplaceJob, PhononsJob
+from borarun.records.endings import Ending
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Facts
+from borarun.records.operations.phonons import Displaced, HarmonicPhonons
 
 Array = NDArray[np.float64]
 
@@ -51,7 +50,7 @@ MARGIN_WIDTHS = 5
 """... which reaches so many beyond the outermost frequencies."""
 
 
-def displacing(structure: Atoms, job: dict[str, Any]) -> Phonopy:
+def displacing(structure: Atoms, job: DisplaceJob) -> Phonopy:
     """phonopy with the displacements of a structure; the same structure and job always give the
     same ones.
     """
@@ -60,11 +59,11 @@ def displacing(structure: Atoms, job: dict[str, Any]) -> Phonopy:
         cell=structure.cell.array,
         scaled_positions=structure.get_scaled_positions(),
     )
-    primitive = guess_primitive_matrix(cell, symprec=job["symmetry_A"])
+    primitive = guess_primitive_matrix(cell, symprec=job.symmetry_A)
     phonons = Phonopy(
-        cell, np.diag(job["supercell"]), primitive_matrix=primitive, symprec=job["symmetry_A"]
+        cell, np.diag(job.supercell), primitive_matrix=primitive, symprec=job.symmetry_A
     )
-    phonons.generate_displacements(distance=job["displacement_A"])
+    phonons.generate_displacements(distance=job.displacement_A)
     return phonons
 
 
@@ -174,7 +173,7 @@ def band_structure(phonons: Phonopy, path: str) -> tuple[dict[str, Array], list[
 
 
 def find(
-    structure: Atoms, labels: Frames, job: dict[str, Any]
+    structure: Atoms, labels: Frames, job: PhononsJob
 ) -> tuple[HarmonicPhonons, dict[str, Array]]:
     """Facts and arrays of the phonons."""
     phonons = displacing(structure, job)
@@ -186,7 +185,7 @@ def find(
 
     # An irreducible mesh is enough for the sum over all atoms of an element, which symmetry maps
     # onto each other.
-    mesh = phonons.run_mesh(job["mesh"], with_eigenvectors=True, is_gamma_center=True)
+    mesh = phonons.run_mesh(job.mesh, with_eigenvectors=True, is_gamma_center=True)
     frequencies, counts = np.asarray(mesh.frequencies), np.asarray(mesh.weights)
     vectors = np.asarray(mesh.eigenvectors)
     symbols = np.array(phonons.primitive.symbols)
@@ -196,11 +195,11 @@ def find(
         np.array([shares[:, symbols == element].sum(axis=1) for element in elements])
         * (counts / counts.sum())[None, :, None]
     )
-    grid, projected = density_of_states(frequencies, weights, job["width_THz"])
-    bands, names = band_structure(phonons, job["path"])
+    grid, projected = density_of_states(frequencies, weights, job.width_THz)
+    bands, names = band_structure(phonons, job.path)
 
     thermal = phonons.run_thermal_properties(
-        temperatures=[0.0, *job["temperatures_K"]], cutoff_frequency=job["imaginary_THz"]
+        temperatures=[0.0, *job.temperatures_K], cutoff_frequency=job.imaginary_THz
     )
     n_atoms = len(symbols)
     free = np.asarray(thermal.free_energy) * KJ_PER_MOL_IN_EV / n_atoms
@@ -211,7 +210,7 @@ def find(
         n_atoms_primitive=n_atoms,
         elements=tuple(elements),
         n_q_points=len(counts),
-        n_imaginary=int((frequencies < -job["imaginary_THz"]).sum()),
+        n_imaginary=int((frequencies < -job.imaginary_THz).sum()),
         lowest_THz=lowest,
         highest_THz=float(frequencies.max()),
         zero_point_energy_eV_per_atom=float(free[0]),
@@ -225,7 +224,7 @@ def find(
         "projected": projected,
         "total": projected.sum(axis=0),
         "gamma": frequencies[gamma[0]],
-        "temperature": np.array(job["temperatures_K"], float),
+        "temperature": np.array(job.temperatures_K, float),
         "free_energy": free[1:],
         "heat_capacity": capacity[1:],
         **bands,
@@ -235,16 +234,18 @@ def find(
 
 def run(directory: Path) -> None:
     """Do the job of a directory."""
-    job = json.loads((directory / "job.json").read_text())
+    job = DisplaceJob.read(directory)
     structure = Frames.from_extxyz((directory / "structure.extxyz").read_text())[0]
     try:
-        if job["operation"] == "displace":
+        if job.operation == "displace":
             cells = displaced(displacing(structure, job))
             facts: Facts = Displaced(n_displacements=len(cells))
             name, content = "displaced.extxyz", Frames.of(cells).to_extxyz().encode()
         else:
             facts, arrays = find(
-                structure, Frames.from_extxyz((directory / "forces.extxyz").read_text()), job
+                structure,
+                Frames.from_extxyz((directory / "forces.extxyz").read_text()),
+                PhononsJob.read(directory),
             )
             buffer = io.BytesIO()
             np.savez(buffer, allow_pickle=False, **arrays)

@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, NotRequired, Protocol, TypedDict, TypeVar
 
 from pydantic import Field
 
 from borarun.engines.base import Engine
-from borarun.frames import Frames
-from borarun.messages import Section
+from borarun.engines.potential.training import HoldOut
+from borarun.input.messages import Section
+from borarun.records.frames import Frames
+from borarun.records.task import Settings
 
 Finding = tuple[str, str]
 """A key of the section, and what is wrong with its value."""
+
+
+Complete = TypeVar("Complete", bound=Settings)
+
+
+class HeldOut(TypedDict):
+    """Which labels a training holds out of its fit: see ``TrainingSettings``."""
+
+    hold_out: HoldOut
+    runs: NotRequired[tuple[int, ...]]
+
+
+class ToTrain(HeldOut):
+    """What a stage asks of a training."""
+
+    validation_fraction: float
+    seed: int
+
+
+class ToSelect(TypedDict):
+    """What a stage asks of a selection."""
+
+    max_selected: int
 
 
 class PotentialSection(Section):
@@ -22,12 +47,20 @@ class PotentialSection(Section):
     ``FORM`` is the folder of engines whose ``form.py`` evaluates the potential.
     ``UNCERTAINTY`` names the array of a training's record from which extrapolation grades follow;
     empty where the potential has none, and then active learning is not possible.
-    ``SELECTION`` names the array from which the engine selects.
+    ``SELECTION`` names the array from which the engine selects, and ``OF_SELECTIONS`` the keys that
+    are part of the settings of selections. ``KIND`` is what it is, in
+    words. ``LARGER`` names the key that gives the potential more
+    parameters, for one that cannot learn more. ``IS_FITTED`` says whether it is fitted to labels;
+    else they only examine it.
     """
 
     FORM: ClassVar[str]
     UNCERTAINTY: ClassVar[str] = ""
     SELECTION: ClassVar[str] = ""
+    LARGER: ClassVar[str] = ""
+    KIND: ClassVar[str]
+    IS_FITTED: ClassVar[bool] = True
+    OF_SELECTIONS: ClassVar[frozenset[str]] = frozenset()
 
     if TYPE_CHECKING:
         engine: str
@@ -61,13 +94,20 @@ class PotentialSection(Section):
         """What is impossible in it."""
         yield from ()
 
-    def training(self) -> dict[str, Any]:
-        """What of it is part of the settings of a training."""
-        return self.model_dump(exclude={"engine", "committee"})
+    def training(self, kind: type[Complete], asked: ToTrain) -> Complete:
+        """The settings of a training: what the study says of the potential, and what a stage asks.
 
-    def selecting(self) -> dict[str, Any]:
-        """What of it is part of the settings of a selection."""
-        return {}
+        Parameters
+        ----------
+        kind : the engine's ``Settings``
+        """
+        ours = self.model_dump(exclude={"engine", "committee"})
+        return kind.model_validate({"operation": "train", **ours, **asked})
+
+    def selecting(self, kind: type[Complete], asked: ToSelect) -> Complete:
+        """The settings of a selection, likewise."""
+        ours = self.model_dump(include=set(self.OF_SELECTIONS))
+        return kind.model_validate({"operation": "select", **ours, **asked})
 
 
 @dataclass(frozen=True)

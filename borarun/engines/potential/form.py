@@ -99,9 +99,9 @@ class Form(Protocol):
             Where a LAMMPS of this flavour cannot compute the potential.
         """
 
-    def evaluator(self, directory: Path, numbers: Array, graded: bool) -> Evaluator:
+    def evaluator(self, directory: Path, numbers: Array, graded: bool, cores: int = 1) -> Evaluator:
         """The potential in a directory, with ``files`` of the flavour ``embedded``, on atoms of
-        these atomic numbers.
+        these atomic numbers. What it finds does not depend on how many cores it may use.
         """
 
 

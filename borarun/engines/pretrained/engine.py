@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-from importlib import metadata
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -12,8 +11,10 @@ from pydantic import Field, model_validator
 
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Inputs, Probe, Result, python_probe
-from borarun.engines.pretrained.calculator import JOB, Job
-from borarun.engines.pretrained.families import DISPERSION, FAMILIES, FUNCTIONALS, Family
+from borarun.engines.networks import packages
+from borarun.engines.networks.calculator import NetworkJob
+from borarun.engines.networks.families import DISPERSION, FAMILIES, FUNCTIONALS, Family
+from borarun.engines.pretrained.calculator import JOB
 from borarun.engines.pretrained.section import Keys, section
 from borarun.engines.reference import base as reference
 
@@ -51,11 +52,6 @@ class PretrainedSettings(Keys, reference.ReferenceSettings):
         """The functional whose D3(BJ) is added."""
         plain = self.functional.removesuffix(DISPERSION)
         return None if plain == self.functional else plain
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """Distributions that it needs."""
-        return (self.FAMILY.package, *(["dftd3"] if self.dispersion else []))
 
     @model_validator(mode="after")
     def _is_a_model(self) -> Self:
@@ -107,11 +103,16 @@ class Pretrained:
         self.Program = Program
         self.Section = section(family)
 
+    @cached_property
+    def Settings(self) -> type[PretrainedSettings]:
+        """Settings of a task; built when they are first used, since studies use one family."""
+        family = self.family
+
         class Settings(PretrainedSettings):
             ENGINE: ClassVar[str] = family.name
             FAMILY: ClassVar[Family] = family
 
-        self.Settings = Settings
+        return Settings
 
     def version(self, settings: PretrainedSettings) -> str:
         """Versions of the files, the model and the packages, as far as they are installed here."""
@@ -119,18 +120,14 @@ class Pretrained:
             [
                 f"format {reference.FORMAT}",
                 settings.name,
-                *(f"{name} {_installed(name)}" for name in settings.packages),
+                *packages.versions(self.family, settings.dispersion),
             ]
         )
 
     def missing(self, settings: PretrainedSettings, program: Program) -> str:
         """How to install what is not there, or what is wrong with the model's file."""
-        needed = (self.family.module, *(["dftd3"] if settings.dispersion else []))
-        if not all(importlib.util.find_spec(name) for name in needed):
-            return (
-                f'pip install "borarun[{self.NAME}]"  (without a GPU, install the CPU build of '
-                "PyTorch first: it is much smaller)"
-            )
+        if lacking := packages.missing(self.family, settings.dispersion):
+            return lacking
         if settings.file is None:
             return ""
         if program.model_directory is None:
@@ -169,7 +166,7 @@ class Pretrained:
 
     def render(self, settings: PretrainedSettings, inputs: Inputs, program: Program) -> Files:
         """Every input file, the model's description among them."""
-        job = Job(
+        job = NetworkJob(
             family=self.NAME,
             model=settings.name
             if settings.file is None
@@ -197,10 +194,3 @@ class Pretrained:
 
 ENGINES = {family.name: Pretrained(family) for family in FAMILIES}
 """An engine for each family."""
-
-
-def _installed(name: str) -> str:
-    try:
-        return base.installed(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"

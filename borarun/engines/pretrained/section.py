@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from borarun.engines.pretrained.families import Family
+from borarun.engines.networks.families import Family
 from borarun.engines.reference import base as reference
 
 

@@ -28,10 +28,10 @@ from ase.calculators.socketio import SocketServer, actualunixsocketname
 from ase.io import read
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from borarun.causes import Cause, cause_of_exit
-from borarun.engines.quantum_espresso.output import JOB, OUTPUT, Job
-from borarun.errors import EngineError
-from borarun.tether import end_with_parent
+from borarun.basics.causes import Cause, cause_of_exit
+from borarun.basics.errors import EngineError
+from borarun.basics.tether import end_with_parent
+from borarun.engines.quantum_espresso.output import JOB, OUTPUT, PwJob
 
 EVIDENCE_LINES = 20
 
@@ -79,7 +79,7 @@ class PwCalculator(Calculator):
 
     def __init__(self, directory: Path, command: Sequence[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        job = Job.model_validate_json((directory / JOB).read_text())
+        job = PwJob.model_validate_json((directory / JOB).read_text())
         self._path = directory
         self._command = list(command)
         self._starts: dict[str, Any] = {

@@ -24,14 +24,15 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
+from borarun.basics.errors import ParseError
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
-from borarun.engines.quantum_espresso.output import JOB, OUTPUT, Job, read_output
+from borarun.engines.quantum_espresso.output import JOB, OUTPUT, PwJob, read_output
 from borarun.engines.quantum_espresso.section import EspressoReference, Keys
 from borarun.engines.reading import read_json
 from borarun.engines.reference import base as reference
-from borarun.errors import ParseError
-from borarun.operations.base import changed
+from borarun.engines.reference.charge import ChargeSettings
+from borarun.records.operations.base import changed
 
 NAME = "quantum-espresso"
 HOME = "https://www.quantum-espresso.org"
@@ -122,7 +123,7 @@ class Program(base.Program):
     )
 
 
-class Settings(Keys, reference.ReferenceSettings):
+class Settings(ChargeSettings, Keys, reference.ReferenceSettings):
     """Settings of the Quantum ESPRESSO reference; the calculations are not spin-polarised.
 
     Attributes
@@ -283,7 +284,7 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
         f"pw-{number}.in": _pw_input(settings, atoms, program)
         for number, atoms in enumerate(starts.values(), 1)
     }
-    job = Job(inputs=tuple(texts), order=tuple(order))
+    job = PwJob(inputs=tuple(texts), order=tuple(order))
     return {**files, **texts, JOB: job.model_dump_json(indent=1) + "\n"}
 
 
@@ -318,7 +319,7 @@ def _pw_input(settings: Settings, atoms: Atoms, program: Program) -> str:
         "nosym": True,
         "ecutwfc": settings.ecutwfc_Ry,
         "ecutrho": settings.ecutrho_Ry,
-        "tot_charge": settings.charge,
+        "tot_charge": settings.charge_of(atoms.numbers),
         "conv_thr": settings.conv_thr_Ry,
         "cell_factor": 2.0,
         **(
@@ -398,7 +399,7 @@ def _as_asked(directory: Path, frames: Mapping[str, Frames]) -> dict[str, Frames
     """Labels in the order of the task's configurations; what is no label of a given one is left as
     it is.
     """
-    order = read_json(Job, directory / JOB).order
+    order = read_json(PwJob, directory / JOB).order
     return {
         name: labels.take(np.argsort(order)) if len(labels) == len(order) > 1 else labels
         for name, labels in frames.items()

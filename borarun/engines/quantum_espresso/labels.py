@@ -6,6 +6,7 @@ Source: the output is read by ASE, Larsen et al., J. Phys. Condens. Matter 29, 2
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,13 @@ from borarun.engines.quantum_espresso.engine import XC
 from borarun.engines.quantum_espresso.output import PSEUDOPOTENTIAL
 from borarun.engines.quantum_espresso.section import EspressoReference
 from borarun.engines.reference.base import ReferenceSection
-from borarun.frames import Frames
 from borarun.labels.sifted import Sifted, left_out_of, wrong
+from borarun.records.frames import Frames
+
+ELECTRONS = re.compile(r"number of electrons\s+=\s*([\d.]+)")
+VALENCE = re.compile(
+    r"^\s+atomic species\s+valence.*\n((?:\s+[A-Z]\w*\s+[\d.]+\s.*\n)+)", re.MULTILINE
+)
 
 BEGINS = "Program PWSCF"
 HEAD = 10_000
@@ -91,7 +97,22 @@ def read_labels(file: Path, functional: str, reference: ReferenceSection) -> Sif
         image.calc = SinglePointCalculator(image, **labels)
         kept.append(image)
         numbers.append(number)
-    return Sifted(Frames.of(kept), numbers, [*left_out_of(left, whole), *remarks], setting)
+    remarks = [*left_out_of(left, whole), *remarks]  # there is a label after this
+    charge = _charge(text, kept[0].get_chemical_symbols())
+    return Sifted(Frames.of(kept), numbers, remarks, setting, charge)
+
+
+def _charge(text: str, symbols: Sequence[str]) -> float | None:
+    """The charge of the cell, elementary charges: valence electrons of its atoms without those
+    that pw.x counted.
+    """
+    electrons, table = ELECTRONS.search(text), VALENCE.search(text)
+    if electrons is None or table is None:
+        return None
+    valence = {row.split()[0]: float(row.split()[1]) for row in table[1].splitlines()}
+    if not set(symbols) <= valence.keys():
+        return None
+    return round(sum(valence[symbol] for symbol in symbols) - float(electrons[1]), 4)
 
 
 def _check(text: str, functional: str, reference: ReferenceSection) -> None:

@@ -11,9 +11,9 @@ from ase.units import Ry
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from borarun.basics.errors import ParseError
 from borarun.engines.reading import unreadable
-from borarun.errors import ParseError
-from borarun.operations.reference import Pseudopotential
+from borarun.records.operations.reference import Pseudopotential
 
 OUTPUT = "pw.out"
 JOB = "pw.json"
@@ -28,7 +28,7 @@ PSEUDOPOTENTIAL = re.compile(
 )
 
 
-class Job(BaseModel, frozen=True):
+class PwJob(BaseModel, frozen=True):
     """What ``pw.json`` tells the program that runs pw.x, and the reader of its labels."""
 
     inputs: tuple[str, ...]

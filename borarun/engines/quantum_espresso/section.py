@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from borarun.engines.reference import base as reference
-from borarun.engines.reference.base import Charge, Mesh, Positive
+from borarun.engines.reference.base import Mesh, Positive
+from borarun.engines.reference.charge import ChargeKeys, odd
 
 
 class Keys(BaseModel):
@@ -46,18 +47,13 @@ class Keys(BaseModel):
     degauss_Ry: Positive | None = Field(
         default=None,
         description="Width of Gaussian smearing, Ry; 0.0147 is 0.2 eV. Default: fixed "
-        "occupations, which need an even number of electrons and thus an even "
-        "number of neutral vacancies.",
+        "occupations, which need an even number of electrons: an even number of neutral vacancies, "
+        "or `charge_per_vacancy`.",
     )
     conv_thr_Ry: Positive = Field(
         default=1e-9,
         description="Convergence threshold of the electronic cycle: estimated error of the "
         "energy, Ry.",
-    )
-    charge: Charge = Field(
-        default=0.0,
-        description="Charge of every cell in elementary charges, with a uniform compensating "
-        "background.",
     )
     espresso: dict[str, bool | int | float | str] = Field(
         default={},
@@ -66,7 +62,7 @@ class Keys(BaseModel):
     )
 
 
-class EspressoReference(Keys, reference.ReferenceSection):
+class EspressoReference(ChargeKeys, Keys, reference.ReferenceSection):
     """Density functional theory by Quantum ESPRESSO's pw.x, free to install. Not spin-polarised.
     See docs/quantum-espresso.md.
     """
@@ -95,17 +91,16 @@ class EspressoReference(Keys, reference.ReferenceSection):
             )
         if self.degauss_Ry is not None:
             return
-        for cell in cells:
-            odd = [count for count, electrons in cell.items() if (electrons - self.charge) % 2]
-            if odd:
-                what = (
-                    f"{', '.join(map(str, odd))} neutral vacancies leave"
-                    if odd != [0]
-                    else "the cell has"
-                )
-                yield (
-                    "degauss_Ry",
-                    f"{what} an odd number of electrons, which is impossible with fixed "
-                    "occupations. Set a smearing, e.g. 0.0147 (0.2 eV).",
-                )
-                return
+        for counts in odd(self, cells):
+            neutral = "" if self.charge_per_vacancy else "neutral "
+            what = (
+                f"{', '.join(map(str, counts))} {neutral}vacancies leave"
+                if counts != [0]
+                else "the cell has"
+            )
+            yield (
+                "degauss_Ry",
+                f"{what} an odd number of electrons, which is impossible with fixed "
+                "occupations. Set a smearing, e.g. 0.0147 (0.2 eV).",
+            )
+            return

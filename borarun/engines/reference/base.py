@@ -6,13 +6,14 @@ A reference engine gives the energies, forces and stresses that a potential is t
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Required, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Required, Self, TypedDict, TypeVar
 
 import numpy as np
 from pydantic import (
@@ -25,9 +26,8 @@ from pydantic import (
     model_validator,
 )
 
-from borarun import endings
-from borarun.causes import Cause
-from borarun.contacts import Contacts, contacts
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError, ParseError
 from borarun.engines.base import (
     Cost,
     Files,
@@ -38,13 +38,16 @@ from borarun.engines.base import (
     frames_of,
     structure_of,
 )
+from borarun.engines.job import FILE
 from borarun.engines.reading import read_bytes, read_facts, read_whole
-from borarun.errors import EngineError, ParseError
+from borarun.engines.reference.job import AimdJob, LabelJob, ReferenceJob, RelaxJob
+from borarun.input.messages import Section
 from borarun.labels import gate
-from borarun.messages import Section
-from borarun.operations.base import Facts
-from borarun.operations.reference import Labelled, Relaxed, Sampled
-from borarun.structure import Cell, build
+from borarun.records import endings
+from borarun.records.operations.base import Facts
+from borarun.records.operations.reference import Labelled, Relaxed, Sampled
+from borarun.structures.contacts import Contacts, contacts
+from borarun.structures.structure import Cell, build
 
 FORMAT = "1"
 """Version of the files below: part of every key."""
@@ -54,7 +57,6 @@ Repeat = Annotated[int, Field(ge=1, le=50)]
 Mesh = Annotated[tuple[Repeat, Repeat, Repeat], Strict(False)]
 """Points of a mesh along the three reciprocal vectors."""
 
-Charge = Annotated[float, Field(ge=-100, le=100)]
 Version = Annotated[
     Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9A-Za-z-]+)*$", max_length=40)] | None,
     Field(exclude_if=lambda value: value is None),
@@ -78,6 +80,53 @@ class Counted(Facts):
     """What every operation of a reference engine says."""
 
     n_labels: int
+
+
+class Asked(TypedDict, total=False):
+    """What a stage asks of a reference engine: see ``ReferenceSettings``."""
+
+    operation: Required[Literal["relax", "label", "aimd"]]
+    functional: Required[str]
+    part: tuple[int, int]
+    contacts: Contacts
+    cell: Cell
+    fmax_eV_per_A: float
+    max_steps: int
+    temperature_K: float
+    time_ps: float
+    timestep_fs: float
+    sample_every_fs: float
+    friction_per_ps: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """What settings depend on beside the study's section of the reference.
+
+    Attributes
+    ----------
+    text : the structure whose k-points the section gives, as extended XYZ
+    formula : of the whole crystal
+    vacancy_ion : element of its vacancies
+    """
+
+    text: str
+    formula: str
+    vacancy_ion: str
+
+    @property
+    def edges_A(self) -> tuple[float, ...]:
+        """Edges of the structure's cell, angstrom."""
+        return _edges_A(self.text)
+
+
+@cache
+def _edges_A(text: str) -> tuple[float, ...]:
+    return tuple(Frames.from_extxyz(text)[0].cell.lengths().tolist())
+
+
+Complete = TypeVar("Complete", bound=Settings)
 
 
 class ReferenceSection(Section):
@@ -118,27 +167,23 @@ class ReferenceSection(Section):
         """Keys of it, and what is worth knowing of their values."""
         yield from ()
 
-    def settings(self) -> dict[str, Any]:
-        """What of it is part of the settings of every task."""
-        return self.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+    def settings(
+        self, kind: type[Complete], asked: Asked, crystal: Crystal | None = None
+    ) -> Complete:
+        """The settings of a task: what the study says of the reference, and what a stage asks.
 
-
-class Asked(TypedDict, total=False):
-    """What a stage asks of a reference engine: see ``ReferenceSettings``."""
-
-    operation: Required[Literal["relax", "label", "aimd"]]
-    functional: Required[str]
-    part: tuple[int, int]
-    contacts: Contacts
-    cell: Cell
-    fmax_eV_per_A: float
-    max_steps: int
-    temperature_K: float
-    time_ps: float
-    timestep_fs: float
-    sample_every_fs: float
-    friction_per_ps: float
-    seed: int
+        Parameters
+        ----------
+        kind : the engine's ``Settings``
+        crystal : where a task will run; without it what only tasks need is left out
+        """
+        ours = self.model_dump(exclude={"engine", "labels_per_task"}, exclude_none=True)
+        if crystal is not None:
+            if "kpoints" in ours:
+                ours["kpoints_cell_A"] = crystal.edges_A
+            if ours.get("charge_per_vacancy"):
+                ours |= {"formula": crystal.formula, "vacancy_ion": crystal.vacancy_ion}
+        return kind.model_validate({**ours, **asked})
 
 
 class ReferenceSettings(Settings):
@@ -269,21 +314,21 @@ def render(settings: ReferenceSettings, frames: Frames) -> Files:
     settings : settings
     frames : from ``configurations``
     """
-    job: dict[str, Any] = {
-        "operation": settings.operation,
-        "calculator": settings.CALCULATOR or settings.ENGINE.replace("-", "_"),
-        "functional": settings.functional,
+    kinds: dict[str, type[ReferenceJob]] = {
+        "relax": RelaxJob,
+        "label": LabelJob,
+        "aimd": AimdJob,
     }
-    if settings.operation == "relax":
-        job |= settings.model_dump(
-            include={"fmax_eV_per_A", "max_stress_kbar", "max_steps", "relax_cell", "keep_symmetry"}
-        )
-    elif settings.operation == "aimd":
-        job |= settings.model_dump(
-            include={"temperature_K", "timestep_fs", "friction_per_ps", "pressure_bar", "seed"}
-        )
-        job |= {"steps": settings.steps, "sample_every": settings.sample_every}
-    return {"job.json": json.dumps(job, indent=1) + "\n", _input_file(settings): frames.to_extxyz()}
+    of = kinds[settings.operation]
+    job = of.model_validate(
+        {
+            **settings.model_dump(include=set(of.model_fields)),
+            "calculator": settings.CALCULATOR or settings.ENGINE.replace("-", "_"),
+            "steps": settings.steps,
+            "sample_every": settings.sample_every,
+        }
+    )
+    return {FILE: job.text(), _input_file(settings): frames.to_extxyz()}
 
 
 def mesh(

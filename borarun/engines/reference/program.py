@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -31,13 +30,15 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.optimize import BFGS
 from ase.spacegroup.symmetrize import check_symmetry
 
-from borarun.causes import Cause
-from borarun.endings import Ending, is_complete
-from borarun.errors import EngineError
-from borarun.frames import Frames
-from borarun.operations.base import Facts
-from borarun.operations.reference import Labelled, Relaxed, Sampled
-from borarun.units import EV_PER_A3_IN_BAR, EV_PER_A3_IN_KBAR
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError
+from borarun.basics.units import EV_PER_A3_IN_BAR, EV_PER_A3_IN_KBAR
+from borarun.engines.job import FILE
+from borarun.engines.reference.job import AimdJob, AnyJob, Dynamics, LabelJob, Progress, RelaxJob
+from borarun.records.endings import Ending, is_complete
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Facts
+from borarun.records.operations.reference import Labelled, Relaxed, Sampled
 
 ENSEMBLE = "NPT: Langevin thermostat (BAOAB) and Langevin-Hoover barostat, the cell keeps its shape"
 """Source: Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013); Quigley and Probert, J. Chem.
@@ -68,31 +69,26 @@ class Output:
         self.directory = directory
         self._partial = directory / "labels.partial.extxyz"
         self._state = directory / "state.json"
-        self.n_labels, self.dynamics = 0, None
+        self.n_labels = 0
+        self.dynamics: Dynamics | None = None
         size = 0
         if self._state.exists() and self._partial.exists():
-            state = json.loads(self._state.read_text())
-            if self._partial.stat().st_size >= state["bytes"]:
-                size, self.n_labels, self.dynamics = (
-                    state["bytes"],
-                    state["n_labels"],
-                    state["dynamics"],
-                )
+            state = Progress.model_validate_json(self._state.read_bytes())
+            if self._partial.stat().st_size >= state.bytes:
+                size, self.n_labels, self.dynamics = state.bytes, state.n_labels, state.dynamics
         with self._partial.open("ab") as handle:
             handle.truncate(size)
         self._told = 0.0
 
-    def append(self, labelled: Atoms, dynamics: dict[str, Any] | None = None) -> None:
+    def append(self, labelled: Atoms, dynamics: Dynamics | None = None) -> None:
         """Add a labelled configuration and, where there is one, the state to go on from."""
         with self._partial.open("ab") as handle:
             handle.write(Frames.of([labelled]).to_extxyz().encode())
             size = handle.tell()
         self.n_labels += 1
         self.dynamics = dynamics
-        self._replace(
-            "state.json",
-            json.dumps({"bytes": size, "n_labels": self.n_labels, "dynamics": dynamics}),
-        )
+        state = Progress(bytes=size, n_labels=self.n_labels, dynamics=dynamics)
+        self._replace("state.json", state.model_dump_json())
 
     def progress(self, fraction: float) -> None:
         """Say how far the run is, once a second."""
@@ -138,7 +134,7 @@ def labelled(atoms: Atoms, calculator: BaseCalculator) -> Atoms:
     return image
 
 
-def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output) -> Relaxed:
+def relax(start: Atoms, calculator: BaseCalculator, job: RelaxJob, output: Output) -> Relaxed:
     """Relax positions, and the cell unless it is fixed, until forces and stress are small; one
     label, the relaxed structure.
 
@@ -147,31 +143,31 @@ def relax(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output:
     neural networks do, leaves them. The label has the forces as they are.
     """
     atoms = start.copy()
-    if job["keep_symmetry"]:
+    if job.keep_symmetry:
         atoms.set_constraint(FixSymmetry(atoms, symprec=SYMMETRY_TOLERANCE_A))
     atoms.calc = calculator
-    moved: Any = FrechetCellFilter(atoms) if job["relax_cell"] else atoms
+    moved: Any = FrechetCellFilter(atoms) if job.relax_cell else atoms
     optimiser = BFGS(moved, logfile=None)
     largest = stress = 0.0
     # The filter's own criterion divides the stress by the number of atoms, which leaves a soft cell
     # half relaxed: Li2B12H12 stopped at
     # 3 kbar, its lattice parameter 0.6 % off. fmax=0 turns that criterion off.
-    for _ in optimiser.irun(fmax=0.0, steps=job["max_steps"]):
+    for _ in optimiser.irun(fmax=0.0, steps=job.max_steps):
         largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-        if job["relax_cell"]:
+        if job.relax_cell:
             stress = float(np.abs(atoms.get_stress()).max()) * EV_PER_A3_IN_KBAR
-        output.progress(optimiser.nsteps / job["max_steps"])
+        output.progress(optimiser.nsteps / job.max_steps)
         if not np.isfinite(largest + stress):
             raise EngineError(
                 "an energy, force or stress is not a number.",
                 remedy="Check the structure: atoms may overlap.",
                 cause=Cause.EXPLODED,
             )
-        if largest < job["fmax_eV_per_A"] and stress < job["max_stress_kbar"]:
+        if largest < job.fmax_eV_per_A and stress < job.max_stress_kbar:
             break
     else:
         raise EngineError(
-            f"not relaxed after {job['max_steps']} steps (forces up to {largest:.3g} eV/A, "
+            f"not relaxed after {job.max_steps} steps (forces up to {largest:.3g} eV/A, "
             f"stress up to {stress:.3g} kbar).",
             remedy="Raise relax.max_steps, or start from a better structure.",
             cause=Cause.NOT_CONVERGED,
@@ -198,7 +194,7 @@ def label(frames: Frames, calculator: BaseCalculator, output: Output) -> Labelle
     return Labelled(n_labels=output.n_labels)
 
 
-def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: Output) -> Sampled:
+def aimd(start: Atoms, calculator: BaseCalculator, job: AimdJob, output: Output) -> Sampled:
     """Molecular dynamics at constant temperature and pressure from ``start`` with velocities of
     that temperature; samples are labels.
 
@@ -207,33 +203,33 @@ def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: 
     """
     atoms = start.copy()
     atoms.calc = calculator
-    rng = np.random.default_rng(job["seed"])
-    temperature, steps = job["temperature_K"], job["steps"]
+    rng = np.random.default_rng(job.seed)
+    temperature, steps = job.temperature_K, job.steps
     state = output.dynamics
     if state is None:
         thermalize_momenta(atoms, temperature, exact_temperature=True, rng=rng)
         Stationary(atoms)
     else:
-        atoms.set_cell(state["cell"])
-        atoms.set_positions(state["positions"])
-        atoms.set_momenta(state["momenta"])
-        rng.bit_generator.state = state["rng"]
+        atoms.set_cell(state.cell)
+        atoms.set_positions(state.positions)
+        atoms.set_momenta(state.momenta)
+        rng.bit_generator.state = state.rng
     with warnings.catch_warnings():  # ASE tells the cell's mass that it derives
         warnings.simplefilter("ignore", UserWarning)
         dynamics = LangevinBAOAB(
             atoms,
-            job["timestep_fs"] * units.fs,
+            job.timestep_fs * units.fs,
             temperature_K=temperature,
-            externalstress=-job["pressure_bar"] / EV_PER_A3_IN_BAR,
+            externalstress=-job.pressure_bar / EV_PER_A3_IN_BAR,
             hydrostatic=True,
-            T_tau=1e3 * units.fs / job["friction_per_ps"],
+            T_tau=1e3 * units.fs / job.friction_per_ps,
             P_tau=BAROSTAT_TIME_FS * units.fs,
             rng=rng,
         )
     done, heat = 0, 0.0
     if state is not None:
-        dynamics.p_eps, dynamics.force_eps = state["cell_momentum"], state["cell_force"]
-        done, heat = state["steps"], state["sum_of_temperatures"]
+        dynamics.p_eps, dynamics.force_eps = state.cell_momentum, state.cell_force
+        done, heat = state.steps, state.sum_of_temperatures
     for step in range(done + 1, steps + 1):
         dynamics.step()
         now = float(atoms.get_temperature())
@@ -246,19 +242,19 @@ def aimd(start: Atoms, calculator: BaseCalculator, job: dict[str, Any], output: 
                 cause=Cause.EXPLODED,
             )
         heat += now
-        if step % job["sample_every"] == 0:
+        if step % job.sample_every == 0:
             output.append(
                 labelled(atoms, calculator),
-                {
-                    "steps": step,
-                    "positions": atoms.positions.tolist(),
-                    "momenta": atoms.get_momenta().tolist(),
-                    "cell": atoms.cell.tolist(),
-                    "cell_momentum": float(dynamics.p_eps),
-                    "cell_force": float(dynamics.force_eps),
-                    "rng": rng.bit_generator.state,
-                    "sum_of_temperatures": heat,
-                },
+                Dynamics(
+                    steps=step,
+                    positions=atoms.positions.tolist(),
+                    momenta=atoms.get_momenta().tolist(),
+                    cell=atoms.cell.tolist(),
+                    cell_momentum=float(dynamics.p_eps),
+                    cell_force=float(dynamics.force_eps),
+                    rng=rng.bit_generator.state,
+                    sum_of_temperatures=heat,
+                ),
             )
         output.progress(step / steps)
     return Sampled(
@@ -272,20 +268,16 @@ def run(directory: Path, cores: int = 1, command: Sequence[str] = ()) -> None:
     """
     if is_complete(directory):
         return
-    job = json.loads((directory / "job.json").read_text())
+    job = AnyJob.model_validate_json((directory / FILE).read_bytes()).root
     frames = Frames.from_extxyz(
-        (
-            directory / ("frames.extxyz" if job["operation"] == "label" else "start.extxyz")
-        ).read_text()
+        (directory / ("frames.extxyz" if job.operation == "label" else "start.extxyz")).read_text()
     )
     output = Output(directory)
     try:
-        with _calculator(job["calculator"])(
-            directory, job["functional"], cores, command
-        ) as calculator:
-            if job["operation"] == "label":
+        with _calculator(job.calculator)(directory, job.functional, cores, command) as calculator:
+            if isinstance(job, LabelJob):
                 facts: Facts = label(frames, calculator, output)
-            elif job["operation"] == "relax":
+            elif isinstance(job, RelaxJob):
                 facts = relax(frames[0], calculator, job, output)
             else:
                 facts = aimd(frames[0], calculator, job, output)

@@ -16,7 +16,6 @@ Source: Kresse, Furthmueller, Phys. Rev. B 54, 11169 (1996); NPT: Parrinello, Ra
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import warnings
@@ -30,10 +29,14 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError, ParseError
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines import base
 from borarun.engines.base import Cost, Files, Frames, Inputs, Probe, Result, Told
+from borarun.engines.job import FILE
 from borarun.engines.reference import base as reference
+from borarun.engines.reference.charge import ChargeSettings
 from borarun.engines.vasp import inputs as vasp_inputs
 from borarun.engines.vasp import output as vasp_output
 from borarun.engines.vasp.inputs import (
@@ -43,12 +46,11 @@ from borarun.engines.vasp.inputs import (
     kind_of_run,
     known_tags,
 )
+from borarun.engines.vasp.job import VaspTask
 from borarun.engines.vasp.section import Keys, VaspReference
-from borarun.errors import EngineError, ParseError
-from borarun.operations.base import changed
-from borarun.operations.reference import Labelled, Relaxed, Sampled
-from borarun.structure import build
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.records.operations.base import changed
+from borarun.records.operations.reference import Labelled, Relaxed, Sampled
+from borarun.structures.structure import build
 
 NAME = "vasp"
 HOME = "https://www.vasp.at"
@@ -113,7 +115,7 @@ class Program(base.Program):
     )
 
 
-class Settings(Keys, reference.ReferenceSettings):
+class Settings(ChargeSettings, Keys, reference.ReferenceSettings):
     """Settings of the VASP reference; the calculations are not spin-polarised.
 
     Attributes
@@ -332,24 +334,24 @@ def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """VASP's own files, and ``job.json`` for the program that starts it."""
     atoms = _start(reference.configurations(settings, inputs))
     elements = vasp_inputs.elements(atoms)
-    job = {
-        "operation": settings.operation,
-        "potcars": [
+    job = VaspTask(
+        operation=settings.operation,
+        potcars=tuple(
             str(vasp_inputs.potcar_path(program.potcar_directory or ".", settings.potcar[element]))
             for element in elements
-        ],
-        "vdw_kernel": program.vdw_kernel if _needs_kernel(settings) else None,
-        "charge": settings.charge,
-        "settled_steps": settings.settled_steps,
-        "steps": settings.steps + 1,
-        "walltime_margin_s": program.walltime_margin_s,
-    }
+        ),
+        vdw_kernel=program.vdw_kernel if _needs_kernel(settings) else None,
+        charge=settings.charge_of(atoms.numbers),
+        settled_steps=settings.settled_steps,
+        steps=settings.steps + 1,
+        walltime_margin_s=program.walltime_margin_s,
+    )
     return {
         "INCAR": vasp_inputs.incar(settings.tags(len(elements))),
         "POSCAR": vasp_inputs.poscar(atoms),
         "KPOINTS": vasp_inputs.kpoints(settings.mesh(atoms)),
         "start.extxyz": Frames.of([atoms]).to_extxyz(),  # in the study's order of atoms
-        "job.json": json.dumps(job, indent=1) + "\n",
+        FILE: job.text(),
     }
 
 
@@ -397,7 +399,7 @@ def parse(settings: Settings, directory: Path) -> Result:
     asked = vasp_output.Asked(
         settings.tags(len(vasp_inputs.elements(start))),
         settings.potcar,
-        settings.charge,
+        settings.charge_of(start.numbers),
         settings.mesh(start),
         start,
         vasp_inputs.order(start.numbers),

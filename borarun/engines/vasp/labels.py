@@ -17,15 +17,15 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
+from borarun.basics.errors import ParseError
 from borarun.engines.reference.base import ReferenceSection
 from borarun.engines.vasp.engine import Settings
 from borarun.engines.vasp.inputs import FUNCTIONALS, kind_of_run
 from borarun.engines.vasp.output import EXCHANGE, UNSET, converged, same, tags_in_force
 from borarun.engines.vasp.output_xml import made_for, read_vasprun
 from borarun.engines.vasp.section import VaspReference
-from borarun.errors import ParseError
-from borarun.frames import Frames
 from borarun.labels.sifted import Sifted, left_out_of, wrong
+from borarun.records.frames import Frames
 
 ONE_SETTING = ("ENCUT", "PREC", "ISPIN", "LASPH", "ISMEAR", "SIGMA", "LREAL")
 """Tags besides those of the functional that shift energies or forces."""
@@ -33,8 +33,9 @@ ONE_SETTING = ("ENCUT", "PREC", "ISPIN", "LASPH", "ISMEAR", "SIGMA", "LREAL")
 MUST_AGREE = ("ENCUT", "PREC", "ISPIN", "LASPH")
 """Of these, with the study's reference; smearing and projectors matter less."""
 
-READ = (*EXCHANGE, *ONE_SETTING, "ALGO", "ML_LMLFF")
+READ = (*EXCHANGE, *ONE_SETTING, "ALGO", "ML_LMLFF", "NELECT")
 OUTCAR_TAGS = re.compile(rf"(?<![\w.])({'|'.join(READ)})\s*=\s*([^\s;]+)")
+VALENCE = re.compile(r"\s+POMASS =\s*[\d.]+; ZVAL\s+=\s*([\d.]+)")
 UNCONVERGED = re.compile(r"aborting loop .*EDIFF was not reached")
 METAGGAS = tuple(str(tags["METAGGA"]) for tags in FUNCTIONALS.values() if "METAGGA" in tags)
 CUT = 5
@@ -53,14 +54,27 @@ class Found:
     ----------
     tags : in force, by their names
     titels : element -> TITEL of its POTCAR
+    valences : element -> valence electrons of its POTCAR, where they are told
     images : (F,) atoms with energy, forces and, where it was computed, stress
     converged : (F,)
     """
 
     tags: Mapping[str, Any]
     titels: Mapping[str, str]
+    valences: Mapping[str, float]
     images: list[Atoms]
     converged: NDArray[np.bool_]
+
+    @property
+    def charge(self) -> float | None:
+        """Charge of the cell, elementary charges, where the file tells it."""
+        electrons = self.tags.get("NELECT")
+        if not self.images or not isinstance(electrons, int | float):
+            return None
+        symbols = self.images[0].get_chemical_symbols()
+        if not set(symbols) <= self.valences.keys():
+            return None
+        return round(sum(self.valences[symbol] for symbol in symbols) - electrons, 4)
 
 
 def recognises(file: Path) -> bool:
@@ -119,6 +133,7 @@ def read_labels(file: Path, functional: str, reference: ReferenceSection) -> Sif
         numbers=kept,
         remarks=left_out_of(left, whole),
         setting=setting | {f"POTCAR of {name}": titel for name, titel in found.titels.items()},
+        charge=found.charge,
     )
 
 
@@ -156,7 +171,7 @@ def _other(found: Found, functional: str, reference: ReferenceSection) -> Iterat
                 "Compute them again, or change the reference."
             )
             return
-    settings = Settings(operation="label", functional=functional, **reference.settings())
+    settings = reference.settings(Settings, {"operation": "label", "functional": functional})
     for name, value in settings.tags(len(found.titels)).items():
         if name in MUST_AGREE and name in found.tags and not same(value, found.tags[name]):
             yield (
@@ -190,13 +205,13 @@ def _of_xml(file: Path) -> Found:
         image.calc = SinglePointCalculator(image, **labels)
         images.append(image)
     settled = converged(xml, {"NELM": 60, **tags})
-    return Found({**xml.incar, **xml.parameters, **tags}, xml.titels, images, settled)
+    return Found({**xml.incar, **xml.parameters, **tags}, xml.titels, xml.valences, images, settled)
 
 
 def _of_outcar(file: Path) -> Found:
     from ase.io.vasp_parsers.vasp_outcar_parsers import outcarchunks
 
-    tags, titels = _head(file)
+    tags, titels, valences = _head(file)
     images: list[Atoms] = []
     settled: list[bool] = []
     try:
@@ -216,7 +231,7 @@ def _of_outcar(file: Path) -> Found:
         raise ParseError(
             file, f"is cut short or damaged after step {len(images)} ({error})"
         ) from error
-    return Found(tags, titels, images, np.array(settled, bool))
+    return Found(tags, titels, valences, images, np.array(settled, bool))
 
 
 def _value(word: str) -> bool | float | str:
@@ -231,17 +246,24 @@ def _value(word: str) -> bool | float | str:
     return word
 
 
-def _head(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Tags, and element -> TITEL, of the lines of an OUTCAR before its first step."""
+def _head(file: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, float]]:
+    """Tags, element -> TITEL and element -> valence electrons of the lines of an OUTCAR before its
+    first step.
+    """
     tags: dict[str, Any] = {}
     titels: dict[str, str] = {}
+    valences: dict[str, float] = {}
+    element = ""
     with file.open(errors="replace") as lines:
         for line in lines:
             if "Iteration" in line:
                 break
             if line.startswith("   TITEL  ="):
                 titel = " ".join(line.split("=", 1)[1].split())
-                titels[made_for(titel)] = titel
+                element = made_for(titel)
+                titels[element] = titel
+            if element and (valence := VALENCE.match(line)):
+                valences[element] = float(valence[1])
             if line.startswith("|"):  # a warning, which names tags as well
                 continue
             for name, value in OUTCAR_TAGS.findall(line):
@@ -249,4 +271,4 @@ def _head(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
                     tags[name] = _value(value)  # the last is the one in force
     if (cut := str(tags.get("METAGGA", ""))) and len(cut) == CUT:
         tags["METAGGA"] = next((name for name in METAGGAS if name.startswith(cut.upper())), cut)
-    return tags, titels
+    return tags, titels, valences

@@ -22,13 +22,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from borarun import endings
+from borarun.basics.errors import ParseError
 from borarun.engines.base import Frames
 from borarun.engines.reading import read_bytes, unreadable
 from borarun.engines.vasp.inputs import Tag, kind_of_run
+from borarun.engines.vasp.job import Noted
 from borarun.engines.vasp.output_xml import Vasprun, read_vasprun
-from borarun.errors import ParseError
-from borarun.operations.reference import Correction, Potcar
+from borarun.records import endings
+from borarun.records.operations.reference import Correction, Potcar
 
 RAISE_NELM = "Raise NELM or change ALGO under reference.incar, or check the structure."
 
@@ -91,17 +92,6 @@ UNSET: dict[str, Tag | None] = {
     "PSTRESS": 0.0,
 }
 """What it means that a tag is absent, where that is a statement of its own."""
-
-
-class Noted(BaseModel):
-    """What the program notes of one run of VASP."""
-
-    model_config = ConfigDict(frozen=True)
-
-    stopped: bool
-    potcars: dict[str, Potcar]
-    vdw_kernel_sha256: str | None = None
-    corrections: tuple[Correction, ...]
 
 
 @dataclass(frozen=True)

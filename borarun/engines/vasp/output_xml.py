@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,10 +23,10 @@ from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from borarun.basics.errors import ParseError
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines.reading import unreadable
 from borarun.engines.vasp.inputs import Tag
-from borarun.errors import ParseError
-from borarun.units import EV_PER_A3_IN_KBAR
 
 LARGEST = 1e12
 """Of any number of a step, in VASP's units: beyond it the file is damaged."""
@@ -60,6 +61,7 @@ class Vasprun:
     mesh : divisions of the mesh of k-points; empty where they were listed
     symbols : (N,) chemical symbols
     titels : element -> TITEL of its POTCAR, where it is told
+    valences : element -> valence electrons of its POTCAR, where they are told
     cell : (F, 3, 3) angstrom
     fractional : (F, N, 3)
     energy : (F,) eV, ``e_fr_energy``, which is the OUTCAR's TOTEN; not a number where VASP printed
@@ -76,6 +78,7 @@ class Vasprun:
     mesh: tuple[int, ...]
     symbols: tuple[str, ...]
     titels: Mapping[str, str]
+    valences: Mapping[str, float]
     cell: NDArray[np.float64]
     fractional: NDArray[np.float64]
     energy: NDArray[np.float64]
@@ -117,6 +120,7 @@ def read_vasprun(file: Path) -> Vasprun:
     steps: list[_Step] = []
     symbols: tuple[str, ...] = ()
     titels: dict[str, str] = {}
+    valences: dict[str, float] = {}
     try:
         if file.stat().st_size == 0:
             raise ParseError(file, "is empty: VASP ended before it wrote anything")
@@ -124,7 +128,7 @@ def read_vasprun(file: Path) -> Vasprun:
             if part.tag == "calculation":
                 steps.append(_step(part, len(symbols), cycles))
             elif part.tag == "atominfo":
-                symbols, titels = _symbols(part), _titels(part)
+                symbols, titels, valences = _symbols(part), _titels(part), _valences(part)
             else:
                 head.setdefault(
                     part.tag, part
@@ -163,6 +167,7 @@ def read_vasprun(file: Path) -> Vasprun:
         mesh=mesh,
         symbols=symbols,
         titels=titels,
+        valences=valences,
         cell=np.array([step.cell for step in steps]).reshape(-1, 3, 3),
         fractional=np.array([step.fractional for step in steps]).reshape(-1, n, 3),
         energy=np.array([step.energy for step in steps]),
@@ -368,6 +373,15 @@ def _titels(atominfo: Element) -> dict[str, str]:
     for row in atominfo.iterfind("array[@name='atomtypes']/set/rc"):
         if name := _element(row):
             found[name] = " ".join((row.findtext("c[5]") or "").split())
+    return found
+
+
+def _valences(atominfo: Element) -> dict[str, float]:
+    """Element -> valence electrons of its POTCAR."""
+    found = {}
+    for row in atominfo.iterfind("array[@name='atomtypes']/set/rc"):
+        with suppress(ValueError):
+            found[_element(row)] = float(row.findtext("c[4]") or "")
     return found
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 import re
@@ -24,7 +23,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -39,13 +38,15 @@ from custodian.vasp.validators import VaspFilesValidator, VaspNpTMDValidator
 from pymatgen.io.vasp.inputs import Incar
 from pymatgen.io.vasp.outputs import Oszicar
 
-from borarun.causes import Cause, cause_of_exit
-from borarun.endings import Ending
+from borarun.basics.causes import Cause, cause_of_exit
+from borarun.basics.errors import EngineError
+from borarun.basics.file import replacing
+from borarun.basics.job_time import seconds_left
+from borarun.basics.tether import end_with_parent
+from borarun.engines.vasp.job import Noted, VaspTask
 from borarun.engines.vasp.output_xml import last_structure
-from borarun.errors import EngineError
-from borarun.file import replacing
-from borarun.job_time import seconds_left
-from borarun.tether import end_with_parent
+from borarun.records.endings import Ending
+from borarun.records.operations.reference import Correction, Potcar
 
 POLL_S = 0.5
 CHECK_EVERY_S = 30
@@ -129,7 +130,7 @@ class VasprunEndValidator(Validator):
 
 def run(directory: Path, command: list[str]) -> None:
     """Do the job of a directory, from the beginning or from the last run that is whole."""
-    job = json.loads((directory / "job.json").read_text())
+    job = VaspTask.read(directory)
     try:
         runs, stopped = _runs(directory, job, command)
     except EngineError as error:
@@ -146,42 +147,40 @@ def run(directory: Path, command: list[str]) -> None:
     ending.write(directory)
 
 
-def _runs(directory: Path, job: dict[str, Any], command: list[str]) -> tuple[int, bool]:
+def _runs(directory: Path, job: VaspTask, command: list[str]) -> tuple[int, bool]:
     """Run VASP as often as it takes: how many runs there are, and whether the wall came before the
     end.
     """
-    done: list[dict[str, Any]] = []
+    done: list[Noted] = []
     while (file := directory / f"run-{len(done) + 1}" / "run.json").exists():
-        done.append(json.loads(file.read_text()))
+        done.append(Noted.model_validate_json(file.read_bytes()))
     while not _finished(job, done):
         parts, whole = (
-            (job["steps"], sum(record["steps"] for record in done))
-            if job["operation"] == "aimd"
+            (job.steps, sum(record.steps for record in done))
+            if job.operation == "aimd"
             else (MAX_RUNS, len(done))
         )
         (directory / "progress").write_text(
             f"{whole / parts:.3f}"
         )  # what a job to come can go on from
         done.append(_one_run(directory, job, command, done))
-        if done[-1]["stopped"] and not _finished(job, done):
+        if done[-1].stopped and not _finished(job, done):
             return len(done), True
     return len(done), False
 
 
-def _finished(job: dict[str, Any], done: list[dict[str, Any]]) -> bool:
+def _finished(job: VaspTask, done: list[Noted]) -> bool:
     if not done:
         return False
-    if job["operation"] == "aimd":
-        return sum(int(record["steps"]) for record in done) >= int(job["steps"])
-    if job["operation"] == "label":
+    if job.operation == "aimd":
+        return sum(record.steps for record in done) >= job.steps
+    if job.operation == "label":
         return True
-    settled = not done[-1]["stopped"] and int(done[-1]["steps"]) <= int(job["settled_steps"])
-    return settled or sum(not record["stopped"] for record in done) >= MAX_RUNS
+    settled = not done[-1].stopped and done[-1].steps <= job.settled_steps
+    return settled or sum(not record.stopped for record in done) >= MAX_RUNS
 
 
-def _one_run(
-    directory: Path, job: dict[str, Any], command: list[str], done: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _one_run(directory: Path, job: VaspTask, command: list[str], done: list[Noted]) -> Noted:
     """Run VASP once, from the rendered start or from where the last run ended; what there is to
     note of it.
     """
@@ -196,14 +195,14 @@ def _one_run(
         shutil.copyfile(directory / "POSCAR", folder / "POSCAR")
     with _licensed(folder, job) as potcars:
         incar = Incar.from_file(directory / "INCAR")
-        if job["charge"]:
-            incar["NELECT"] = _electrons(folder / "POSCAR", potcars) - job["charge"]
-        if job["operation"] == "aimd" and done:
-            incar["NSW"] = job["steps"] - sum(record["steps"] for record in done)
+        if job.charge:
+            incar["NELECT"] = _electrons(folder / "POSCAR", potcars) - job.charge
+        if job.operation == "aimd" and done:
+            incar["NSW"] = job.steps - sum(record.steps for record in done)
             incar["RANDOM_SEED"] = _last_seed(before / "REPORT")
         incar.write_file(folder / "INCAR")
         corrections = _custodian(
-            directory, folder, job, command, sum(record["steps"] for record in done)
+            directory, folder, job, command, sum(record.steps for record in done)
         )
     try:
         steps = len(Oszicar(folder / "OSZICAR").ionic_steps)
@@ -213,29 +212,29 @@ def _one_run(
             remedy="See its output below.",
             evidence=_tail(folder),
         ) from error
-    stopped = any(WALL in correction["errors"] for correction in corrections)
-    record = {
-        "steps": steps,
-        "stopped": stopped,
-        "potcars": potcars,
-        "vdw_kernel_sha256": hashlib.sha256(Path(job["vdw_kernel"]).read_bytes()).hexdigest()
-        if job["vdw_kernel"]
+    record = Noted(
+        steps=steps,
+        stopped=any(WALL in correction.errors for correction in corrections),
+        potcars=potcars,
+        vdw_kernel_sha256=hashlib.sha256(Path(job.vdw_kernel).read_bytes()).hexdigest()
+        if job.vdw_kernel
         else None,
-        "corrections": [each for each in corrections if WALL not in each["errors"]],
-    }
-    _write(folder / "run.json", record)
+        corrections=tuple(each for each in corrections if WALL not in each.errors),
+    )
+    with replacing(folder / "run.json") as written:
+        written.write(record.model_dump_json(indent=1).encode())
     return record
 
 
 @contextmanager
-def _licensed(folder: Path, job: dict[str, Any]) -> Iterator[dict[str, dict[str, Any]]]:
+def _licensed(folder: Path, job: VaspTask) -> Iterator[dict[str, Potcar]]:
     """POTCAR and kernel where VASP looks for them, until it has ended; element -> what is noted of
     its POTCAR.
 
     One POTCAR is linked. Several must be one file, which exists in this folder only and only now,
     for its owner alone.
     """
-    potcars, sources = {}, [Path(path) for path in job["potcars"]]
+    potcars, sources = {}, [Path(path) for path in job.potcars]
     for path in sources:
         content = path.read_bytes()
         text = content.decode(errors="replace")
@@ -250,11 +249,9 @@ def _licensed(folder: Path, job: dict[str, Any]) -> Iterator[dict[str, dict[str,
                 cause=Cause.BAD_SETUP,
             )
         element = re.split(r"[_.]", titel[1].split()[1])[0]
-        potcars[element] = {
-            "titel": titel[1],
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "zval": float(zval[1]),
-        }
+        potcars[element] = Potcar(
+            titel=titel[1], sha256=hashlib.sha256(content).hexdigest(), zval=float(zval[1])
+        )
     potcar, kernel = folder / "POTCAR", folder / "vdw_kernel.bindat"
     try:
         if len(sources) == 1:
@@ -262,8 +259,8 @@ def _licensed(folder: Path, job: dict[str, Any]) -> Iterator[dict[str, dict[str,
         else:
             potcar.touch(mode=0o600)
             potcar.write_bytes(b"".join(path.read_bytes() for path in sources))
-        if job["vdw_kernel"]:
-            kernel.symlink_to(job["vdw_kernel"])
+        if job.vdw_kernel:
+            kernel.symlink_to(job.vdw_kernel)
         yield potcars
     finally:
         potcar.unlink(missing_ok=True)
@@ -307,11 +304,11 @@ def is_whole(contcar: str, start: str) -> bool:
     return bool(np.isfinite(numbers).all()) and len(lengths) == 1
 
 
-def _electrons(poscar: Path, potcars: dict[str, dict[str, Any]]) -> float:
+def _electrons(poscar: Path, potcars: dict[str, Potcar]) -> float:
     """Valence electrons of the neutral cell."""
     lines = poscar.read_text().splitlines()
     return sum(
-        float(potcars[re.split("[/_]", species)[0]]["zval"]) * int(count)
+        potcars[re.split("[/_]", species)[0]].zval * int(count)
         for species, count in zip(lines[5].split(), lines[6].split(), strict=True)
     )
 
@@ -334,15 +331,15 @@ def _last_seed(report: Path) -> list[int]:
 
 
 def _custodian(
-    directory: Path, folder: Path, job: dict[str, Any], command: list[str], done: int
-) -> list[dict[str, Any]]:
+    directory: Path, folder: Path, job: VaspTask, command: list[str], done: int
+) -> tuple[Correction, ...]:
     """Run VASP under custodian; what was mended, each ``handler``, ``errors``, ``actions``."""
     vasp = TetheredJob(command, backup=False, auto_gamma=False)
     custodian = Custodian(
         _handlers(job)
         + (
-            [Progress(str(directory / "progress"), done, job["steps"])]
-            if job["operation"] == "aimd"
+            [Progress(str(directory / "progress"), done, job.steps)]
+            if job.operation == "aimd"
             else []
         ),
         [vasp],
@@ -369,19 +366,19 @@ def _custodian(
     return _mended(custodian)
 
 
-def _mended(custodian: Custodian) -> list[dict[str, Any]]:
-    return [
-        {
-            "handler": type(correction["handler"]).__name__,
-            "errors": list(correction["errors"]),
-            "actions": correction["actions"] or [],
-        }
+def _mended(custodian: Custodian) -> tuple[Correction, ...]:
+    return tuple(
+        Correction(
+            handler=type(correction["handler"]).__name__,
+            errors=tuple(correction["errors"]),
+            actions=tuple(correction["actions"] or ()),
+        )
         for entry in custodian.run_log
         for correction in entry["corrections"]
-    ]
+    )
 
 
-def _handlers(job: dict[str, Any]) -> list[ErrorHandler]:
+def _handlers(job: VaspTask) -> list[ErrorHandler]:
     """Custodian's handlers of an operation."""
     common = [
         handlers.VaspErrorHandler(),
@@ -391,13 +388,13 @@ def _handlers(job: dict[str, Any]) -> list[ErrorHandler]:
     ]
     of_its_own = (
         [handlers.FrozenJobErrorHandler()]
-        if job["operation"] == "aimd"
+        if job.operation == "aimd"
         else [handlers.NonConvergingErrorHandler(), handlers.UnconvergedErrorHandler()]
     )
     return [
         *common,
         *of_its_own,
-        handlers.WalltimeHandler(_seconds_left(), job["walltime_margin_s"]),
+        handlers.WalltimeHandler(_seconds_left(), job.walltime_margin_s),
     ]
 
 
@@ -414,20 +411,15 @@ def _seconds_left() -> float | None:
     return left
 
 
-def _tail(folder: Path, mended: list[dict[str, Any]] | None = None) -> str:
+def _tail(folder: Path, mended: Sequence[Correction] | None = None) -> str:
     """The last lines that VASP printed, after what was mended before."""
-    lines = [json.dumps(correction) for correction in mended or []]
+    lines = [correction.model_dump_json() for correction in mended or ()]
     for name in ("vasp.out", "std_err.txt"):
         if (folder / name).exists():
             lines += (
                 (folder / name).read_text(errors="replace").strip().splitlines()[-EVIDENCE_LINES:]
             )
     return "\n".join(lines)
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path) as file:
-        file.write(json.dumps(content, indent=1).encode())
 
 
 def main() -> None:

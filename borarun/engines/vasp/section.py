@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from borarun.engines.reference import base as reference
-from borarun.engines.reference.base import Charge, Mesh, Positive
+from borarun.engines.reference.base import Mesh, Positive
+from borarun.engines.reference.charge import ChargeKeys
 from borarun.engines.vasp.inputs import KIND_OF_RUN, STUDY_KEYS
 
 
@@ -49,11 +50,6 @@ class Keys(BaseModel):
         default=(1, 1, 1),
         description="The same for molecular dynamics. The default is borarun's choice.",
     )
-    charge: Charge = Field(
-        default=0.0,
-        description="Charge of every cell in elementary charges, with a uniform compensating "
-        "background.",
-    )
     incar: dict[
         str,
         bool
@@ -67,7 +63,7 @@ class Keys(BaseModel):
     )
 
 
-class VaspReference(Keys, reference.ReferenceSection):
+class VaspReference(ChargeKeys, Keys, reference.ReferenceSection):
     """Density functional theory by VASP, under licence. Not spin-polarised. See docs/vasp.md."""
 
     LABELS_AGAIN: ClassVar[bool] = True

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from borarun.job_time import JOB_BEGAN, JOB_ENDS
+from borarun.basics.job_time import JOB_BEGAN, JOB_ENDS
 from borarun.site.batch_systems.keys import Keys
 
 Phase = Literal["waiting", "running", "done", "failed", "timeout", "cancelled", "absent", "unknown"]

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from borarun.messages import Section
-from borarun.units import S_PER_HOUR
+from borarun.basics.units import S_PER_HOUR
+from borarun.input.messages import Section
 
 Seconds = Annotated[float, Field(gt=0, le=1e6)]
 Count = Annotated[int, Field(gt=0, le=1_000_000)]

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from borarun.basics.units import FS_PER_PS
 from borarun.engines.lammps import engine as lammps
-from borarun.live.curves import Curve, Look, curve_of
+from borarun.records.task import Task
 from borarun.report.measured import Array
-from borarun.report.source import Done, Source
 from borarun.report.thinning import peaks
-from borarun.study import Study
+from borarun.sections.study import Study
 from borarun.subjects.active_learning.stage import Exploration
+from borarun.subjects.common.curves import Curve, Look, curve_of
+from borarun.subjects.common.source import Done, Source
 from borarun.subjects.potential.collect import exploration
-from borarun.task import Task
-from borarun.units import FS_PER_PS
 
 FIGURES = {
     "grade": Look("Extrapolation grade of explorations", "time, ps", "largest grade", log_y=True)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from borarun.dynamics import Dynamics, Finding, Length, Phases, Production
+from borarun.basics.units import FS_PER_NS
 from borarun.engines.potential.base import PotentialSection
-from borarun.header import Header
-from borarun.renamed import Renamed
-from borarun.units import FS_PER_NS
-from borarun.values import (
+from borarun.input.renamed import Renamed
+from borarun.sections.dynamics import Dynamics, Finding, Length, Phases, Production
+from borarun.sections.study import Study
+from borarun.sections.values import (
     CELL_MODE,
     VACANCIES,
     CellMode,
@@ -78,7 +78,7 @@ class ActiveLearning(Dynamics):
         yield Length("hold_ns", self.hold_ns, self.hold_ns * FS_PER_NS)
 
 
-def _range(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
+def _range(study: Study, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
     if section.from_K >= section.to_K:
         yield (
             ("active_learning", "to_K"),
@@ -86,7 +86,7 @@ def _range(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[F
         )
 
 
-def _thresholds(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
+def _thresholds(study: Study, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
     if section.threshold_save >= section.threshold_break:
         message = (
             f"must be below threshold_break, {section.threshold_break:g} (got "
@@ -95,7 +95,7 @@ def _thresholds(study: Header, section: ActiveLearning, phases: Phases) -> Itera
         yield ("active_learning", "threshold_save"), message
 
 
-def _grade(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
+def _grade(study: Study, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
     steps = section.hold_ns * FS_PER_NS / section.timestep_fs
     if steps < section.grade_every_steps:
         yield (
@@ -104,7 +104,7 @@ def _grade(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[F
         )
 
 
-def _grades(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
+def _grades(study: Study, section: ActiveLearning, phases: Phases) -> Iterator[Finding]:
     potential = study.section(PotentialSection)
     if potential and not potential.UNCERTAINTY:
         yield (
@@ -114,7 +114,7 @@ def _grades(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[
         )
 
 
-def warnings(study: Header, section: ActiveLearning, phases: Phases) -> Iterator[str]:
+def warnings(study: Study, section: ActiveLearning, phases: Phases) -> Iterator[str]:
     """What is allowed but worth knowing."""
     hotter = {
         name: found.hottest_K()

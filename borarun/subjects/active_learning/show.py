@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from borarun.report.blocks import PageSection
 from borarun.report.parts import present
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.potential import figures as potential_figures
 from borarun.subjects.potential import tables as potential_tables
 from borarun.subjects.potential.results import PotentialFound
@@ -20,4 +20,4 @@ def sections(results: Results) -> list[PageSection]:
         ("Ledger of active learning", potential_tables.ledger(results)),
         ("Extrapolation grades", potential_figures.grades(learning)),
     )
-    return [chapter(blocks, gaps)]
+    return [chapter(results, blocks, gaps)]

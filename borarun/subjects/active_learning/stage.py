@@ -13,12 +13,17 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from borarun.basics.units import PS_PER_NS
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps.deck import Grade, Segment
 from borarun.engines.potential.base import PotentialSection
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.operations.potential import Selected
-from borarun.stage import (
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.operations.potential import Selected
+from borarun.records.task import About, Input, Ref, Task, items_of, ref_of
+from borarun.sections.study import Study
+from borarun.structures.structure import Cell
+from borarun.subjects.active_learning.section import ActiveLearning
+from borarun.subjects.common.stage import (
     Expansion,
     Product,
     Products,
@@ -32,11 +37,6 @@ from borarun.stage import (
     start_structure,
     train_task,
 )
-from borarun.structure import Cell
-from borarun.study import Study
-from borarun.subjects.active_learning.section import ActiveLearning
-from borarun.task import About, Input, Ref, Task, items_of, ref_of
-from borarun.units import PS_PER_NS
 
 NAME = "active_learning"
 
@@ -162,9 +162,11 @@ class _Loop:
                 "training set more data. Finished work is kept."
             )
             return None
+        potential = self.study.section(PotentialSection)
+        larger = f" or potential.{potential.LARGER}" if potential and potential.LARGER else ""
         self.stuck = (
             f"after {section.max_rounds} rounds, runs still leave the known region. Raise "
-            "active_learning.max_rounds or potential.level. Finished work is kept."
+            f"active_learning.max_rounds{larger}. Finished work is kept."
         )
         return None
 

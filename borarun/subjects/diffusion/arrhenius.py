@@ -198,6 +198,7 @@ def _line(points: Sequence[Transport]) -> ArrheniusLine:
         line_high_S_cm=high,
         phase=points[0].phase,
         statement=statement,
+        fit=fit if fit.usable else None,
     )
 
 

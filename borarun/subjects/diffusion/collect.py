@@ -23,15 +23,16 @@ from borarun.analysis.diffusion import (
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.onsager import Coefficient, pooled_coefficient, transport_matrix
 from borarun.analysis.regression import Regression, regression
-from borarun.dynamics import Stepped
-from borarun.errors import BorarunError
-from borarun.report.checks.results import Check
+from borarun.basics.errors import BorarunError
+from borarun.basics.units import FS_PER_PS
+from borarun.report.checks import Check
 from borarun.report.measured import Array, Measured
-from borarun.report.results import Results
-from borarun.report.source import Done, Source
 from borarun.report.thinning import thin_log
-from borarun.report.trajectory import Trajectory, check, read
-from borarun.study import Study
+from borarun.sections.dynamics import Stepped
+from borarun.sections.study import Study
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Done, Source
+from borarun.subjects.common.trajectory import Trajectory, check, read
 from borarun.subjects.diffusion.arrhenius import barriers, lines, with_phases
 from borarun.subjects.diffusion.results import (
     DiffusionFound,
@@ -41,6 +42,7 @@ from borarun.subjects.diffusion.results import (
     PartialConductivity,
     Transport,
 )
+from borarun.subjects.diffusion.section import Diffusion
 from borarun.subjects.diffusion.stage import DiffusionRun
 from borarun.subjects.diffusion.structure.collect import RunStructure, local_structure, places
 from borarun.subjects.diffusion.structure.results import LocalStructure
@@ -48,7 +50,6 @@ from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.reorientation.collect import reorientation, turns_of
 from borarun.subjects.reorientation.results import Rotation
 from borarun.subjects.reorientation.section import Reorientation
-from borarun.units import FS_PER_PS
 
 PARTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Of a run, from its beginning, whose diffusivities show whether it converged."""
@@ -111,7 +112,12 @@ def collect(study: Study, source: Source, results: Results) -> DiffusionFound:
             if runs[-1].check.intact:
                 found.append(places(study, run))
             if turning is not None and runs[-1].check.intact:
-                turns.append([turns_of(kind, run, turning.plotted_anions) for kind in run.anions])
+                turns.append(
+                    [
+                        turns_of(kind, run, turning.plotted_anions, turning.reoriented_deg)
+                        for kind in run.anions
+                    ]
+                )
         if not runs:
             continue
         point = _transport(study, runs)
@@ -144,14 +150,15 @@ def _run(study: Study, done: Done[DiffusionRun], run: Trajectory) -> _Run:
     if len(species) > 1:
         charges = {ion: material.charge(ion) for ion in material.ions}
         ions = ions * run.charge_weights(charges)[:, None, None].astype(ions.dtype)
-    tracer = diffusivity(ions, run.interval_fs)
+    hop_A = (study.section(Diffusion) or Diffusion()).hop_length_A
+    tracer = diffusivity(ions, run.interval_fs, hop_length_A=hop_A)
     return _Run(
         done=done,
         check=check(done, run, constant=True),
         n_atoms=len(run.numbers),
         n_mobile=len(ions),
         n_species=tuple(len(each) for each in species),
-        species=tuple(diffusivity(each, run.interval_fs) for each in species)
+        species=tuple(diffusivity(each, run.interval_fs, hop_length_A=hop_A) for each in species)
         if len(species) > 1
         else (),
         matrix=transport_matrix(species, run.interval_fs) if len(species) > 1 else {},
@@ -161,12 +168,16 @@ def _run(study: Study, done: Done[DiffusionRun], run: Trajectory) -> _Run:
         msd=mean_squared_displacement(ions),
         framework=_framework(run),
         tracer=tracer,
-        collective=collective_diffusivity(ions, run.interval_fs),
-        haven=haven_ratio(ions, run.interval_fs),
+        collective=collective_diffusivity(ions, run.interval_fs, hop_length_A=hop_A),
+        haven=haven_ratio(ions, run.interval_fs, hop_length_A=hop_A),
         regression=regression(ions, run.interval_fs),
         parts=(
             *(
-                diffusivity(ions[:, :, : round(part * run.n_frames)], run.interval_fs)
+                diffusivity(
+                    ions[:, :, : round(part * run.n_frames)],
+                    run.interval_fs,
+                    hop_length_A=hop_A,
+                )
                 for part in PARTS[:-1]
             ),
             tracer,

@@ -17,7 +17,7 @@ from borarun.published import Published
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Measured
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.results import (
     ArrheniusLine,
     DiffusionFound,
@@ -416,6 +416,8 @@ def conductivity(results: Results) -> Figure | None:
                         lw=0,
                     )
             if not alone:
+                for line in lines:
+                    _towards_published(axes, line, results.published, colors[line.vacancies])
                 _published(axes, results.published)
             axes.set(
                 xlabel="1000 K / T",
@@ -471,12 +473,17 @@ def conductivity(results: Results) -> Figure | None:
     )
     left_out = not all(p.accepted for p in results.of(DiffusionFound).transport)
     caption = (
-        "Tracer conductivity by the Nernst-Einstein relation with Haven ratio 1, as in "
-        "the paper; bars are 95 % intervals, an arrow marks the upper end of an interval "
+        "Tracer conductivity by the Nernst-Einstein relation with Haven ratio 1; "
+        "bars are 95 % intervals, an arrow marks the upper end of an interval "
         "that reaches zero. Lines: weighted fit of ln σ against 1/T to the filled "
         "points, separately for each phase where heating found a transition, with its 95 "
         "% band. "
     )
+    if any(n.kind == "experiment" for n in results.published.find("conductivity")):
+        caption += (
+            "Stars: measured conductivities; the list of sources has their DOI. Dotted: the lines "
+            "extrapolated to the coldest of them. "
+        )
     caption += (
         "Hollow points are not used in the fit: "
         f"{_reasons(results.of(DiffusionFound).transport)}; the table below gives each "
@@ -671,8 +678,10 @@ def activation(results: Results) -> Figure | None:
     caption = (
         "Activation energies of σ, from the lines of the previous figure, with 95 % intervals; "
         "the table also has those of σT and D. Hollow points: our values for the disordered "
-        "phase. For comparison: the values of Table 3 of the paper."
+        "phase."
     )
+    if results.published.find("activation_energy", kind="paper"):
+        caption += " For comparison: published values."
     title = "Activation energy against vacancy content"
     return Figure(
         title, caption, (panel,), Table("activation_against_vacancies", title, columns, rows)
@@ -716,6 +725,21 @@ def _point(
             textcoords="offset points",
             arrowprops={**arrow, "arrowstyle": "<-"},
         )
+
+
+EXTRAPOLATED_POINTS = 30
+"""Of the dotted part of a line."""
+
+
+def _towards_published(axes: Axes, line: ArrheniusLine, published: Published, color: str) -> None:
+    """A line, dotted, and its band from its coldest point to the coldest measured conductivity."""
+    measured = published.find("conductivity", kind="experiment")
+    coldest = min((n.temperature_K for n in measured if n.temperature_K), default=np.inf)
+    if line.fit is not None and coldest < (edge := line.line_T_K.min()):
+        temperatures_K = 1 / np.linspace(1 / edge, 1 / coldest, EXTRAPOLATED_POINTS)
+        value, low, high = line.fit.at(temperatures_K)
+        axes.plot(1000 / temperatures_K, value, ":", color=color, lw=1.2)
+        axes.fill_between(1000 / temperatures_K, low, high, color=color, alpha=0.07, lw=0)
 
 
 def _published(axes: Axes, published: Published) -> None:

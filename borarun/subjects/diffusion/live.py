@@ -9,16 +9,16 @@ from ase.data import atomic_masses, atomic_numbers
 
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.trajectory import remove_drift, unwrap
+from borarun.basics.units import FS_PER_PS
 from borarun.engines.lammps import engine as lammps
-from borarun.live.curves import Curve, Look, curve_of
+from borarun.records.task import Task
 from borarun.report.measured import Array
-from borarun.report.source import Done, Source
 from borarun.report.thinning import thin_log
-from borarun.report.trajectory import FEWEST_FRAMES, read
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common.curves import Curve, Look, curve_of
+from borarun.subjects.common.source import Done, Source
+from borarun.subjects.common.trajectory import FEWEST_FRAMES, read
 from borarun.subjects.diffusion.stage import DiffusionRun
-from borarun.task import Task
-from borarun.units import FS_PER_PS
 
 FIGURES = {"msd": Look("Mean squared displacement", "lag, ps", "MSD, Å²", log_x=True, log_y=True)}
 MOST_FRAMES = 400

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from borarun.analysis.arrhenius import Arrhenius
 from borarun.published import Definition
 from borarun.report.measured import DRAWN_ONLY, Array, Measured
 from borarun.subjects.diffusion.structure.results import LocalStructure
@@ -149,7 +152,8 @@ class ArrheniusLine:
     larger by about k_B T.
 
     ``line_T_K``, ``line_S_cm``, ``line_low_S_cm`` and ``line_high_S_cm`` are (n,): the fitted line
-    over the range of the points, and its 95 % band. ``phase`` is that of the points.
+    over the range of the points, and its 95 % band. ``phase`` is that of the points. ``fit`` is the
+    line at any temperature, None where there is none.
     """
 
     functional: str
@@ -167,6 +171,7 @@ class ArrheniusLine:
     line_high_S_cm: Array
     phase: str
     statement: str
+    fit: Arrhenius | None = field(default=None, metadata=DRAWN_ONLY)
 
     def energy_meV(self, definition: Definition | None) -> Measured | None:
         """The activation energy of ``definition``; of sigma where that is not known."""
@@ -174,6 +179,13 @@ class ArrheniusLine:
             "D": self.energy_of_D_meV,
             "sigma*T": self.energy_of_sigma_T_meV,
         }.get(definition or "sigma", self.activation_energy_meV)
+
+    def conductivity_at(self, temperature_K: float) -> Measured | None:
+        """Conductivity on the line, S/cm, also far from its points; None where there is no line."""
+        if self.fit is None:
+            return None
+        (value,), (low,), (high,) = self.fit.at(np.array([temperature_K]))
+        return Measured(float(value), float(low), float(high), positive=True)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from borarun.dynamics import Finding, Held, Phases, functional_of
-from borarun.header import Header
-from borarun.renamed import Renamed
-from borarun.units import PS_PER_NS
-from borarun.values import (
+from borarun.basics.units import PS_PER_NS
+from borarun.input.renamed import Renamed
+from borarun.sections.dynamics import Finding, Held, Phases, functional_of
+from borarun.sections.study import Study
+from borarun.sections.values import (
     CELL_MODE,
     VACANCIES,
     CellMode,
@@ -68,6 +68,12 @@ class Diffusion(Held):
         description="Independent runs (seeds) at each temperature and number of vacancies.",
     )
 
+    hop_length_A: Annotated[float, Field(gt=0.1, lt=20)] = Field(
+        default=3.0,
+        description="Distance between neighbouring sites of a mobile ion, angstrom. It decides "
+        "when a run has too few hops for a value; runs nothing again.",
+    )
+
     def temperatures_of(self, vacancies: int) -> tuple[float, ...]:
         """Temperatures of the runs with so many vacancies, rising, K."""
         return (vacancies and self.vacancy_temperatures_K) or self.temperatures_K
@@ -101,7 +107,7 @@ class Diffusion(Held):
         return self.time_ns * PS_PER_NS
 
 
-def _range(study: Header, section: Diffusion, phases: Phases) -> Iterator[Finding]:
+def _range(study: Study, section: Diffusion, phases: Phases) -> Iterator[Finding]:
     if section.from_K > (
         lowest := min(section.temperatures_of(count)[0] for count in section.vacancies)
     ):
@@ -111,11 +117,11 @@ def _range(study: Header, section: Diffusion, phases: Phases) -> Iterator[Findin
         )
 
 
-def _functional(study: Header, section: Diffusion, phases: Phases) -> Iterator[Finding]:
+def _functional(study: Study, section: Diffusion, phases: Phases) -> Iterator[Finding]:
     yield from functional_of(study, "diffusion", section)
 
 
-def warnings(study: Header, section: Diffusion, phases: Phases) -> Iterator[str]:
+def warnings(study: Study, section: Diffusion, phases: Phases) -> Iterator[str]:
     """What is allowed but worth knowing."""
     if any(len(section.temperatures_of(count)) == 1 for count in section.vacancies):
         yield (

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 from borarun.published import RECOMMENDED, Number
 from borarun.report import text
 from borarun.report.blocks import Block, Card, Note, PageSection
-from borarun.report.comparison.compare import (
+from borarun.report.measured import Measured
+from borarun.report.parts import optional, present, why_no_value
+from borarun.report.text import beside_ours
+from borarun.subjects.common.comparison import (
     Ours,
     compare,
     same_content,
     same_phase,
     same_temperature,
 )
-from borarun.report.measured import Measured
-from borarun.report.parts import optional, present, why_no_value
-from borarun.report.results import Results
-from borarun.report.summary import beside_ours
-from borarun.report.unit_cell import DensityMap
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.unit_cell import DensityMap
 from borarun.subjects.diffusion import figures as diffusion_figures
 from borarun.subjects.diffusion import tables as diffusion_tables
 from borarun.subjects.diffusion.results import DiffusionFound, Transport
@@ -215,7 +215,29 @@ def _our_diffusivity(results: Results, number: Number) -> Iterator[Ours]:
 
 
 def _our_conductivity(results: Results, number: Number) -> Iterator[Ours]:
-    yield from _moving(results, number, lambda p: p.conductivity_S_cm)
+    """Of runs at the published temperature; without any, of the Arrhenius line there."""
+    measured = list(_moving(results, number, lambda p: p.conductivity_S_cm))
+    yield from measured
+    if number.temperature_K is None:
+        return
+    near = {ours.functional for ours in measured}
+    for line in results.of(DiffusionFound).arrhenius:
+        value = line.conductivity_at(number.temperature_K)
+        if (
+            value is not None
+            and line.functional not in near
+            and same_content(line.mol_percent, number)
+            and same_phase(line.phase, number)
+        ):
+            low, high = line.line_T_K.min(), line.line_T_K.max()
+            far = "" if low <= number.temperature_K <= high else ", extrapolated"
+            yield Ours(
+                line.functional,
+                value,
+                line.mol_percent,
+                line.phase,
+                f"Arrhenius line of {low:g} to {high:g} K{far}",
+            )
 
 
 def _moving(

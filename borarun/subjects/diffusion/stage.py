@@ -4,7 +4,9 @@ mobile ions.
 
 from __future__ import annotations
 
-from borarun.stage import (
+from borarun.records.task import About
+from borarun.sections.study import Study
+from borarun.subjects.common.stage import (
     Expansion,
     Product,
     Products,
@@ -17,9 +19,7 @@ from borarun.stage import (
     potential_of_run,
     production_starts,
 )
-from borarun.study import Study
 from borarun.subjects.diffusion.section import Diffusion
-from borarun.task import About
 
 NAME = "diffusion"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from borarun.analysis.diffusion import ESTIMATOR
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.results import DiffusionFound
 
 
@@ -46,7 +46,7 @@ def transport(results: Results) -> Table | None:
         "ions jump back). D by regression is an independent check: generalised least squares "
         "through the mean squared displacement. Its interval is valid only if the ions move "
         f"independently. {_disagreement(results)} The tracer conductivity neglects correlations "
-        "between ions (Haven ratio 1, as in the paper); the collective one uses the total "
+        "between ions (Haven ratio 1); the collective one uses the total "
         "displacement of all mobile ions. Their ratio is the Haven ratio."
     ) + _averaged(results)
     return Table("transport", "Diffusivity and conductivity", columns, rows, caption)

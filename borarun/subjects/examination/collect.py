@@ -7,14 +7,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from borarun import stage
 from borarun.analysis.clapeyron import shift_by_errors
 from borarun.analysis.deviations import committee_spread, deviations, rmse_interval
-from borarun.operations import examination as operations
+from borarun.basics.units import EV_PER_A3_IN_KBAR
+from borarun.records.operations import examination as operations
 from borarun.report.measured import Array, Measured
-from borarun.report.results import Results
-from borarun.report.source import Done, Source
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common import stage
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Done, Source
 from borarun.subjects.diffusion.arrhenius import DISORDERED_PHASE, MIXED, ORDERED_PHASE
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.examination.results import (
@@ -25,7 +26,6 @@ from borarun.subjects.examination.results import (
 )
 from borarun.subjects.examination.stage import Examining
 from borarun.subjects.heating.results import HeatingFound, Transition
-from borarun.units import EV_PER_A3_IN_KBAR
 
 UNKNOWN = "phase unknown"
 """Where no transition was found, or the configuration lies within its hysteresis."""

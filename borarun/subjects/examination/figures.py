@@ -8,11 +8,9 @@ from matplotlib.axes import Axes
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
+from borarun.report.thinning import MOST_DRAWN, drawn
 from borarun.subjects.diffusion.arrhenius import DISORDERED_PHASE, ORDERED_PHASE
 from borarun.subjects.examination.results import Examined
-
-POINTS = 3000
-"""Components that are drawn; the errors are of all."""
 
 BINS = 41
 OUTSIDE = 0.005
@@ -41,7 +39,7 @@ def parity(examined: tuple[Examined, ...]) -> Figure | None:
     for part in examined:
         phases, colors = np.array(part.phase), _colors(part)
         for name, unit, values, frame in _quantities(part):
-            keep = _some(values.shape[1])
+            keep = drawn(values.shape[1])
             shown, phase = values[:, keep], phases[frame[keep]]
 
             def paint(
@@ -101,8 +99,8 @@ def parity(examined: tuple[Examined, ...]) -> Figure | None:
     return Figure(
         "Parity on configurations of production",
         "The final potential against its reference on configurations that no fit has seen. "
-        f"Force and stress panels show Cartesian components, at most {POINTS} chosen at random. "
-        "On the grey line both agree.",
+        f"Force and stress panels show Cartesian components, at most {MOST_DRAWN} chosen at "
+        "random. On the grey line both agree.",
         tuple(panels),
         Table("examined_parity", "Parity on configurations of production", columns, rows),
     )
@@ -195,10 +193,3 @@ def distributions(examined: tuple[Examined, ...]) -> Figure | None:
         tuple(panels),
         Table("error_distributions", "Distributions of errors", columns, rows),
     )
-
-
-def _some(count: int) -> Array:
-    """(n,) places of what is drawn, drawn with a fixed seed."""
-    if count <= POINTS:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(1).choice(count, POINTS, replace=False))

@@ -7,9 +7,17 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from borarun.dynamics import Dynamics, Finding, Held, Phases, Place, Production, RunsDynamics
-from borarun.header import Header
-from borarun.values import (
+from borarun.sections.dynamics import (
+    Dynamics,
+    Finding,
+    HeldSweep,
+    Phases,
+    Place,
+    Production,
+    RunsDynamics,
+)
+from borarun.sections.study import Study
+from borarun.sections.values import (
     CELL_MODE,
     VACANCIES,
     CellMode,
@@ -25,7 +33,7 @@ EXAMINED = ("heating", "diffusion")
 """Sections whose runs give configurations, where the examination has no runs of its own."""
 
 
-class OwnRuns(Held):
+class OwnRuns(HeldSweep):
     """Runs with the final potential in a cell that the reference can label."""
 
     supercell: Supercell = Field(
@@ -86,13 +94,13 @@ class Examination(RunsDynamics):
         "it where the reference cannot label the production cell. `{}` takes the defaults.",
     )
 
-    def dynamics_in(self, study: Header) -> Iterator[tuple[Place, Dynamics]]:
+    def dynamics_in(self, study: Study) -> Iterator[tuple[Place, Dynamics]]:
         """Runs of its own, where it has them."""
         if self.runs is not None:
             yield ("runs",), self.runs
 
 
-def _has_frames(study: Header, section: Examination, phases: Phases) -> Iterator[Finding]:
+def _has_frames(study: Study, section: Examination, phases: Phases) -> Iterator[Finding]:
     names = {name for name, _ in study.sections(Production)}
     if section.runs is None and not names.intersection(EXAMINED):
         yield (
@@ -102,7 +110,7 @@ def _has_frames(study: Header, section: Examination, phases: Phases) -> Iterator
         )
 
 
-def _range(study: Header, section: Examination, phases: Phases) -> Iterator[Finding]:
+def _range(study: Study, section: Examination, phases: Phases) -> Iterator[Finding]:
     if section.runs is not None and section.runs.from_K > section.runs.temperatures_K[0]:
         yield (
             ("examination", "runs", "from_K"),
@@ -115,7 +123,7 @@ LARGE = 300
 """Atoms: density functional theory takes hours for a label of a larger cell."""
 
 
-def warnings(study: Header, section: Examination, phases: Phases) -> Iterator[str]:
+def warnings(study: Study, section: Examination, phases: Phases) -> Iterator[str]:
     """What is allowed but worth knowing."""
     atoms = len(phases[study.phase])
     for repeats in study.supercell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from borarun.report import text
 from borarun.report.blocks import Card, PageSection
 from borarun.report.parts import optional, present
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.examination import figures, tables
 from borarun.subjects.examination.results import ExaminationFound
 

@@ -11,32 +11,30 @@ from typing import Literal
 
 from borarun.engines.examination.engine import Settings as ExaminationSettings
 from borarun.engines.potential.base import PotentialSection
-from borarun.operations.dynamics import MolecularDynamics, snapshot
-from borarun.stage import (
+from borarun.records.operations.dynamics import MolecularDynamics, snapshot
+from borarun.records.task import About, Ref, Task, items_of, ref_of
+from borarun.sections.study import Study
+from borarun.subjects.common.stage import (
     Expansion,
+    HeldRun,
     Products,
     Records,
     Trajectory,
     derive_seed,
-    held_run,
+    held_runs,
     held_trajectory,
     make_task,
     plural,
     production_starts,
     reference_task,
 )
-from borarun.study import Study
 from borarun.subjects.examination.section import EXAMINED, Examination
-from borarun.task import About, Ref, Task, items_of, ref_of
 
 NAME = "examination"
 
 
-class ExaminationRun(About):
+class ExaminationRun(HeldRun):
     """A run from which configurations are taken."""
-
-    temperature_K: float
-    vacancies: int
 
 
 class Labelling(About):
@@ -76,26 +74,13 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                 items = items_of(products.get(f"trajectories/{source}/{functional}", ()))
                 trajectories += [item for item in items if isinstance(item, Trajectory)]
         else:
-            for vacancies in section.runs.vacancies:
-                for temperature in section.runs.temperatures_K:
-                    run = held_run(
-                        study,
-                        section.runs,
-                        text=text,
-                        inputs=inputs,
-                        temperature_K=temperature,
-                        vacancies=vacancies,
-                        seed=derive_seed(study.seed, NAME, functional, temperature, vacancies),
-                        stage=NAME,
-                        label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}",
-                        about=ExaminationRun(
-                            functional=functional, temperature_K=temperature, vacancies=vacancies
-                        ),
-                    )
-                    tasks.append(run)
-                    trajectories.append(
-                        held_trajectory(study, section.runs, run, temperature, vacancies)
-                    )
+            for run, about in held_runs(
+                study, section.runs, (functional, text, inputs), stage=NAME, kind=ExaminationRun
+            ):
+                tasks.append(run)
+                trajectories.append(
+                    held_trajectory(study, section.runs, run, about.temperature_K, about.vacancies)
+                )
         seed = derive_seed(study.seed, NAME, functional)
         asked = [
             (trajectory, parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from borarun.analysis.deviations import Deviations
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.examination.results import ExaminationFound
 from borarun.subjects.potential.results import PotentialFound
 

@@ -11,11 +11,12 @@ from borarun.analysis.lattice import Mean
 from borarun.analysis.transition import Branch as Fit
 from borarun.analysis.transition import Branches
 from borarun.engines.lammps import engine as lammps
-from borarun.operations.dynamics import MolecularDynamics
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.report import text
 from borarun.report.measured import Array, Measured
-from borarun.report.results import Results
-from borarun.report.source import Done, Source
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Done, Source
 from borarun.subjects.heating import equilibrium, pressure
 from borarun.subjects.heating.order import ramps
 from borarun.subjects.heating.ramps import (
@@ -27,10 +28,15 @@ from borarun.subjects.heating.ramps import (
     set_temperature,
     step_range_K,
 )
-from borarun.subjects.heating.results import HeatingFound, LatticePoint, RampBranch, Transition
+from borarun.subjects.heating.results import (
+    FEWEST_ATOMS,
+    ROOM_K,
+    HeatingFound,
+    LatticePoint,
+    RampBranch,
+    Transition,
+)
 from borarun.subjects.heating.stage import Ramp
-
-ROOM_K = 300.0
 
 
 def collect(study: Study, source: Source, results: Results) -> HeatingFound:
@@ -77,20 +83,24 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
         )
         for key, found in values.items()
     )
+    n_atoms = study.n_atoms(study.supercell)
     together = tuple(
-        _transition(*key, group["heating"], group["cooling"])
+        _transition(*key, group["heating"], group["cooling"], n_atoms)
         for key, group in fits.items()
         if group["heating"]
     )
     held = equilibrium.held(study, source, ramps_found)
+    latent_heat = tuple(pressure.latent_heat(study, source, ramps_found))
     return HeatingFound(
         branches=tuple(branches),
         transitions=together,
         lattice=points,
         order=ramps(study, source),
-        latent_heat=tuple(pressure.latent_heat(study, source, ramps_found)),
+        latent_heat=latent_heat,
         held=held,
-        held_transitions=tuple(equilibrium.transitions(held)),
+        held_transitions=tuple(
+            equilibrium.transitions(held, latent_heat, study.formula_units(study.supercell))
+        ),
     )
 
 
@@ -141,8 +151,25 @@ def _transition(
     heating_K_per_ps: float,
     heated: Sequence[Fit],
     cooled: Sequence[Fit],
+    n_atoms: int,
 ) -> Transition:
     found = transition.transition(heated, cooled)
+    if n_atoms < FEWEST_ATOMS and (found.heating or found.cooling):
+        return Transition(
+            functional=functional,
+            vacancies=vacancies,
+            heating_K_per_ps=heating_K_per_ps,
+            n_runs=len(heated),
+            temperature_K=None,
+            heated_K=None,
+            cooled_K=None,
+            hysteresis_K=None,
+            volume_step_percent=None,
+            statement=_sentence(
+                f"A step, but no transition can be told in a cell of {text.count(n_atoms, 'atom')}"
+                f": its volume fluctuates as much. At least {FEWEST_ATOMS} are needed"
+            ),
+        )
     up, down = _direction(found.heating), _direction(found.cooling)
     hysteresis = None
     if found.heating is None and found.cooling is None:

@@ -9,15 +9,15 @@ import numpy as np
 
 from borarun.analysis import lattice
 from borarun.analysis.clapeyron import Hold, Phase, equilibrium
-from borarun.errors import BorarunError
-from borarun.operations.dynamics import MolecularDynamics
+from borarun.basics.errors import BorarunError
+from borarun.records.operations.dynamics import MolecularDynamics
 from borarun.report.measured import Measured
-from borarun.report.source import Done, Source
-from borarun.report.trajectory import check, read
-from borarun.stage import PRODUCE
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common.source import Done, Source
+from borarun.subjects.common.stage import PRODUCE
+from borarun.subjects.common.trajectory import check, read
 from borarun.subjects.heating.ramps import FittedRamp, is_slowest, step_range_K
-from borarun.subjects.heating.results import Held, HeldTransition
+from borarun.subjects.heating.results import Held, HeldTransition, LatentHeat
 from borarun.subjects.heating.stage import Holding
 
 ORDERED_SHARE, DISORDERED_SHARE = 0.3, 0.7
@@ -84,12 +84,23 @@ def _phase(share: float) -> Phase:
     return "disordered" if share > DISORDERED_SHARE else "undecided"
 
 
-def transitions(runs: Sequence[Held]) -> Iterator[HeldTransition]:
-    """Bounds of the transition, and its place where there are both."""
-    for functional, vacancies in dict.fromkeys((run.functional, run.vacancies) for run in runs):
-        own = [run for run in runs if (run.functional, run.vacancies) == (functional, vacancies)]
+def transitions(
+    runs: Sequence[Held], latent_heat: Sequence[LatentHeat], units: int
+) -> Iterator[HeldTransition]:
+    """Bounds of the transition, and its place where there are both.
+
+    Parameters
+    ----------
+    runs : at constant temperature
+    latent_heat : from the ramps; that of the slowest counts
+    units : formula units in the cell
+    """
+    for key in dict.fromkeys((run.functional, run.vacancies) for run in runs):
+        functional, vacancies = key
+        own = [run for run in runs if (run.functional, run.vacancies) == key]
         found = equilibrium(
-            [Hold(run.temperature_K, _as(run.started), _as(run.ended)) for run in own]
+            [Hold(run.temperature_K, _as(run.started), _as(run.ended)) for run in own],
+            _of_cell([h for h in latent_heat if (h.functional, h.vacancies) == key], units),
         )
         yield HeldTransition(
             functional=functional,
@@ -101,6 +112,15 @@ def transitions(runs: Sequence[Held]) -> Iterator[HeldTransition]:
             if np.isfinite(found.temperature_K)
             else None,
         )
+
+
+def _of_cell(found: Sequence[LatentHeat], units: int) -> float | None:
+    """Latent heat of the whole cell from the slowest ramps, eV; None where it is not known to be
+    more than zero.
+    """
+    slowest = min(found, key=lambda each: each.heating_K_per_ps, default=None)
+    enthalpy = slowest and slowest.enthalpy_meV
+    return 1e-3 * enthalpy.value * units if enthalpy and enthalpy.low > 0 else None
 
 
 def _as(name: str) -> Phase:

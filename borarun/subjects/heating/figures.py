@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.heating.results import HeatingFound, RampBranch, Transition
 
 _COLORS = {"heating": style.HEATING, "cooling": style.COOLING}

@@ -8,14 +8,14 @@ import numpy as np
 
 from borarun.analysis import lattice
 from borarun.engines.lammps import engine as lammps
-from borarun.live.curves import Curve, Look, curve_of
-from borarun.operations.dynamics import MolecularDynamics
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.task import Task
 from borarun.report.measured import Array
-from borarun.report.source import Done, Source
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common.curves import Curve, Look, curve_of
+from borarun.subjects.common.source import Done, Source
 from borarun.subjects.heating.ramps import bin_width_K, set_temperature
 from borarun.subjects.heating.stage import Ramp
-from borarun.task import Task
 
 FIGURES = {"lattice": Look("Lattice parameter on ramps", "temperature, K", "a, Å")}
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from borarun.analysis import lattice, occupancy
 from borarun.analysis.order import orientational_order, polar_order
-from borarun.errors import BorarunError
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.report.holes import find_holes
+from borarun.basics.errors import BorarunError
+from borarun.records.operations.dynamics import MolecularDynamics
 from borarun.report.measured import Array
-from borarun.report.source import Done, Source
-from borarun.report.trajectory import Molecules, Trajectory, check, read
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common.holes import find_holes
+from borarun.subjects.common.source import Done, Source
+from borarun.subjects.common.trajectory import Molecules, Trajectory, check, read
 from borarun.subjects.heating.ramps import bin_width_K, is_slowest, set_temperature
 from borarun.subjects.heating.results import OrderBranch, Orientation
 from borarun.subjects.heating.stage import Ramp

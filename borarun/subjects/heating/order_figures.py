@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
-from borarun.report.holes import BETWEEN_ANIONS
-from borarun.report.results import Results
+from borarun.subjects.common.holes import BETWEEN_ANIONS
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.structure.figures import LINES, plural, site_kinds
 from borarun.subjects.heating.results import HeatingFound, OrderBranch
 

@@ -9,17 +9,17 @@ import numpy as np
 from borarun.analysis import clapeyron, lattice, transition
 from borarun.analysis.clapeyron import AtPressure, Estimate
 from borarun.analysis.transition import Branch as Fit
-from borarun.errors import BorarunError
-from borarun.operations.dynamics import MolecularDynamics
+from borarun.basics.errors import BorarunError
+from borarun.basics.units import EV_PER_A3_IN_BAR
+from borarun.records.operations.dynamics import MolecularDynamics
 from borarun.report.measured import Measured
-from borarun.report.source import Source
-from borarun.report.trajectory import check, read
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common.source import Source
+from borarun.subjects.common.trajectory import check, read
 from borarun.subjects.heating.ramps import FEWEST_FRAMES, FittedRamp, set_temperature
 from borarun.subjects.heating.results import LatentHeat
 from borarun.subjects.heating.section import Heating
 from borarun.subjects.heating.stage import PressedRamp
-from borarun.units import EV_PER_A3_IN_BAR
 
 BAR_PER_KBAR = 1000.0
 

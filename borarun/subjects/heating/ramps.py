@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from borarun.analysis.transition import Branch
+from borarun.basics.units import FS_PER_PS
 from borarun.engines.lammps import engine as lammps
+from borarun.records.task import Task
 from borarun.report.measured import Array
-from borarun.report.source import Done, Source
+from borarun.subjects.common.source import Done, Source
 from borarun.subjects.heating.stage import Ramp
-from borarun.task import Task
-from borarun.units import FS_PER_PS
 
 LEAST_BIN_K, LEAST_BIN_PS = 25.0, 0.5
 """A bin of a ramp is at least this wide and lasts at least this long: the cell breathes once in

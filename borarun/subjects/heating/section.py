@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from borarun.dynamics import Finding, Length, Phases, Production
-from borarun.header import Header
-from borarun.messages import Section
-from borarun.renamed import Renamed
-from borarun.units import FS_PER_PS
-from borarun.values import (
+from borarun.basics.units import FS_PER_PS
+from borarun.input.messages import Section
+from borarun.input.renamed import Renamed
+from borarun.sections.dynamics import Finding, Length, Phases, Production
+from borarun.sections.study import Study
+from borarun.sections.values import (
     CELL_MODE,
     VACANCIES,
     CellMode,
@@ -125,7 +125,7 @@ class Heating(Production):
             yield Length("holds", self.holds.time_ps, self.holds.time_ps * FS_PER_PS)
 
 
-def _ramps(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
+def _ramps(study: Study, section: Heating, phases: Phases) -> Iterator[Finding]:
     up, down = len(section.heating_rates_K_per_ps), len(section.cooling_rates_K_per_ps)
     if down not in (1, up):
         rates = (
@@ -136,7 +136,7 @@ def _ramps(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]
         yield ("heating", "cooling_rates_K_per_ps"), f"must be {rates} (got {down})."
 
 
-def _range(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
+def _range(study: Study, section: Heating, phases: Phases) -> Iterator[Finding]:
     if section.from_K >= section.to_K:
         yield (
             ("heating", "to_K"),
@@ -144,7 +144,7 @@ def _range(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]
         )
 
 
-def _holds(study: Header, section: Heating, phases: Phases) -> Iterator[Finding]:
+def _holds(study: Study, section: Heating, phases: Phases) -> Iterator[Finding]:
     if section.holds is None:
         return
     for T in section.holds.temperatures_K:

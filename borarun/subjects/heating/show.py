@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from borarun.published import RECOMMENDED, Number
 from borarun.report import text
 from borarun.report.blocks import Block, Card, Note, PageSection
-from borarun.report.comparison.compare import (
+from borarun.report.parts import optional, present, why_no_value
+from borarun.report.text import beside_ours
+from borarun.subjects.common.comparison import (
     SAME_TEMPERATURE_K,
     Ours,
 )
-from borarun.report.parts import optional, present, why_no_value
-from borarun.report.results import Results
-from borarun.report.summary import ROOM_K, beside_ours
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.structure.show import chapter
 from borarun.subjects.heating import figures as heating_figures
 from borarun.subjects.heating import order_figures
 from borarun.subjects.heating import tables as heating_tables
-from borarun.subjects.heating.results import HeatingFound, Transition
+from borarun.subjects.heating.results import FEWEST_ATOMS, ROOM_K, HeatingFound, Transition
 from borarun.subjects.training_set.results import TrainingSetFound
 
 
@@ -147,7 +147,9 @@ def _transition(results: Results) -> Card:
             "Transition temperature",
             "none",
             "",
-            f"no step in the lattice up to {text.kelvin(round(reached))}; {where}",
+            f"no step in the lattice up to {text.kelvin(round(reached))}; {where}"
+            if results.n_atoms >= FEWEST_ATOMS
+            else f"a cell of {text.count(results.n_atoms, 'atom')} is too small for one; {where}",
             beside,
         )
     runs = f"{text.count(t.n_runs, 'run')} each way, " if t.n_runs > 1 else ""

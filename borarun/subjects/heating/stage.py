@@ -10,8 +10,11 @@ from itertools import product
 
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps.deck import Segment
-from borarun.operations.dynamics import MolecularDynamics, snapshot
-from borarun.stage import (
+from borarun.records.operations.dynamics import MolecularDynamics, snapshot
+from borarun.records.task import About, Ref, Task
+from borarun.sections.study import Study
+from borarun.structures.structure import Cell
+from borarun.subjects.common.stage import (
     PRODUCE,
     Expansion,
     Product,
@@ -25,10 +28,7 @@ from borarun.stage import (
     production_grade,
     production_starts,
 )
-from borarun.structure import Cell
-from borarun.study import Study
 from borarun.subjects.heating.section import Heating
-from borarun.task import About, Ref, Task
 
 NAME = "heating"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.heating.results import HeatingFound, HeldTransition, Transition
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from borarun.analysis import functionals, neutron
+from borarun.basics.units import PER_CM_IN_MEV, THZ_IN_MEV
 from borarun.engines.phonopy import engine as phonopy
-from borarun.operations.base import Item
-from borarun.operations.phonons import HarmonicPhonons as Found
-from borarun.report.results import Results
-from borarun.report.source import Done, Source
-from borarun.study import Study
+from borarun.records.operations.base import Item
+from borarun.records.operations.phonons import HarmonicPhonons as Found
+from borarun.sections.study import Study
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Done, Source
 from borarun.subjects.phonons import section as study_section
 from borarun.subjects.phonons.results import PhononsFound, PhononsOfPhase
 from borarun.subjects.phonons.stage import Frequencies
-from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
 
 
 def collect(study: Study, source: Source, results: Results) -> PhononsFound:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from borarun.basics.units import PER_CM_IN_MEV
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.phonons.results import PhononsFound, PhononsOfPhase
-from borarun.units import PER_CM_IN_MEV
 
 GAP_MEV = 40.0
 """Frequencies farther apart than this are drawn in panels of their own: between the cage's modes

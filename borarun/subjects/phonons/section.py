@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field, Strict
 
-from borarun.dynamics import Finding, Phases, known_phases
-from borarun.header import Header
-from borarun.messages import Section
-from borarun.renamed import Renamed
+from borarun.input.messages import Section
+from borarun.input.renamed import Renamed
+from borarun.sections.dynamics import Finding, Phases, known_phases
+from borarun.sections.study import Study
+from borarun.sections.values import Kelvins, PhaseName, Supercell
 from borarun.subjects.relax.section import Relax
-from borarun.values import Kelvins, PhaseName, Supercell
 
 Peaks = Annotated[
     tuple[Annotated[float, Field(gt=0, le=1e4)], ...],
@@ -68,12 +68,12 @@ another structure's.
 """
 
 
-def _phases(study: Header, section: Phonons, phases: Phases) -> Iterator[Finding]:
+def _phases(study: Study, section: Phonons, phases: Phases) -> Iterator[Finding]:
     place = ("phonons", "phases")
     yield from known_phases(study, ((place, phase) for phase in section.phases or ()))
 
 
-def _peaks(study: Header, section: Phonons, phases: Phases) -> Iterator[Finding]:
+def _peaks(study: Study, section: Phonons, phases: Phases) -> Iterator[Finding]:
     if section.measured_peaks_meV and section.measured_peaks_per_cm:
         yield (
             ("phonons", "measured_peaks_per_cm"),
@@ -81,7 +81,7 @@ def _peaks(study: Header, section: Phonons, phases: Phases) -> Iterator[Finding]
         )
 
 
-def warnings(study: Header, section: Phonons, phases: Phases) -> Iterator[str]:
+def warnings(study: Study, section: Phonons, phases: Phases) -> Iterator[str]:
     """What is allowed but worth knowing."""
     relax = study.section(Relax)
     if relax and relax.max_force_eV_per_A > LARGEST_FORCE:

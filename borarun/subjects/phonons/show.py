@@ -5,7 +5,7 @@ from __future__ import annotations
 from borarun.report import text
 from borarun.report.blocks import Block, Note, PageSection
 from borarun.report.parts import present
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.phonons import figures as phonons_figures
 from borarun.subjects.phonons import tables as phonons_tables
 from borarun.subjects.phonons.results import PhononsFound, PhononsOfPhase

@@ -7,14 +7,21 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from borarun.basics.units import THZ_IN_MEV
 from borarun.engines.phonopy import engine as phonopy
 from borarun.engines.phonopy.engine import count_displacements
-from borarun.operations.phonons import Displaced
-from borarun.stage import Expansion, Product, Products, Records, make_task, reference_task
-from borarun.study import Study
+from borarun.records.operations.phonons import Displaced
+from borarun.records.task import About, Ref, Task
+from borarun.sections.study import Study
+from borarun.subjects.common.stage import (
+    Expansion,
+    Product,
+    Products,
+    Records,
+    make_task,
+    reference_task,
+)
 from borarun.subjects.phonons.section import Phonons
-from borarun.task import About, Ref, Task
-from borarun.units import THZ_IN_MEV
 
 NAME = "phonons"
 

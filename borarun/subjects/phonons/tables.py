@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from borarun.analysis.functionals import PROMINENCE
+from borarun.basics.units import PER_CM_IN_MEV
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.phonons.results import PhononsFound
-from borarun.units import PER_CM_IN_MEV
 
 
 def phonons(results: Results) -> Table | None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-import numpy as np
-
-from borarun import stage
 from borarun.analysis.deviations import Deviations, deviations
+from borarun.basics.units import EV_PER_A3_IN_KBAR, FS_PER_PS
 from borarun.engines.lammps import engine as lammps
-from borarun.operations import potential as operations
-from borarun.operations.base import Item
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.operations.potential import PARITY, Selected, Trained
-from borarun.operations.reference import Labelled
+from borarun.records.operations import potential as operations
+from borarun.records.operations.base import Item
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.operations.potential import PARITY, Selected, Trained
+from borarun.records.operations.reference import Labelled
+from borarun.records.task import About
 from borarun.report.measured import Array
-from borarun.report.results import Results
-from borarun.report.source import Done, Source
-from borarun.report.thinning import peaks
-from borarun.study import Study
+from borarun.report.thinning import drawn, peaks
+from borarun.sections.study import Study
 from borarun.subjects.active_learning import stage as rounds
+from borarun.subjects.common import stage
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Done, Source
 from borarun.subjects.potential.results import (
     Errors,
     Exploration,
@@ -32,10 +32,6 @@ from borarun.subjects.potential.results import (
 )
 from borarun.subjects.training_set.section import TrainingSet
 from borarun.subjects.training_set.stage import FirstLabels, Sampling, Touching
-from borarun.task import About
-from borarun.units import EV_PER_A3_IN_KBAR, FS_PER_PS
-
-PARITY_POINTS = 3000
 
 Kind = TypeVar("Kind", rounds.Exploration, rounds.Selection, rounds.Labelling)
 
@@ -87,7 +83,7 @@ def _training(done: Done[stage.Training]) -> Training:
         level=facts.level,
         n_parameters=facts.n_parameters,
         evaluations=facts.evaluations,
-        train=_errors(facts.errors.train),
+        train=_errors(facts.errors.train) if facts.errors.train else None,
         valid=_errors(facts.errors.valid),
         ranges=dict(facts.ranges),
     )
@@ -175,10 +171,6 @@ def _deviations(source: Source, done: Done[About]) -> dict[str, Deviations]:
 
 
 def _parity_points(source: Source, done: Done[About], array: Item) -> Array:
-    """(2, n) in the record's units, at most ``PARITY_POINTS`` of them, drawn with a fixed seed."""
+    """(2, n) in the record's units, as many as are drawn."""
     values = source.store.array(done.key, array)
-    if values.shape[1] <= PARITY_POINTS:
-        return values
-    return values[
-        :, np.sort(np.random.default_rng(1).choice(values.shape[1], PARITY_POINTS, replace=False))
-    ]
+    return values[:, drawn(values.shape[1])]

@@ -7,11 +7,11 @@ from typing import cast
 
 from borarun.engines.potential.training import TrainingSettings, split
 from borarun.engines.registry import ENGINES, potential_engine
-from borarun.report.page import File
+from borarun.records.store import Store
+from borarun.records.task import Task
+from borarun.report.blocks import File
 from borarun.report.text import file_name
-from borarun.stage import Training
-from borarun.store import Store
-from borarun.task import Task
+from borarun.subjects.common.stage import Training
 
 
 def export(done: Sequence[Task], store: Store) -> dict[str, File]:

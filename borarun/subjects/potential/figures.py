@@ -138,7 +138,8 @@ def learning_curve(learning: tuple[Learning, ...]) -> Figure | None:
     )
 
 
-def _three(errors: Errors) -> tuple[float, float, float]:
+def _three(errors: Errors | None) -> tuple[float, float, float]:
+    assert errors is not None  # of what was fitted
     return errors.energy_meV_per_atom, errors.forces_eV_per_A, errors.stress_kbar
 
 

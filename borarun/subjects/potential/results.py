@@ -25,6 +25,7 @@ class Training:
     Attributes
     ----------
     number : 0 for the first potential, n after round n - 1 of active learning
+    train : errors on what was fitted; None where nothing was
     ranges : of the labels: ``energy_eV_per_atom``, ``forces_eV_per_A``, ``stress_kbar`` -> (lowest,
         highest)
     """
@@ -36,7 +37,7 @@ class Training:
     level: int | None
     n_parameters: int
     evaluations: int
-    train: Errors
+    train: Errors | None
     valid: Errors
     ranges: Mapping[str, tuple[float, float]]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from borarun.dynamics import Finding, Phases, Production, dynamics, smallest_width, start
 from borarun.engines.potential.base import PotentialSection
 from borarun.engines.registry import Potential
-from borarun.header import Header
-from borarun.renamed import Renamed
-from borarun.task import FORMER_NAMES
+from borarun.input.renamed import Renamed
+from borarun.records.task import FORMER_NAMES
+from borarun.sections.dynamics import Finding, Phases, Production, dynamics, smallest_width, start
+from borarun.sections.study import Study
 
 __all__ = ["CHECKS", "RENAMED", "Potential", "warnings"]
 
@@ -19,7 +19,7 @@ RENAMED = tuple(
 """Names that have changed."""
 
 
-def _cutoff(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[Finding]:
+def _cutoff(study: Study, potential: PotentialSection, phases: Phases) -> Iterator[Finding]:
     widths = {}
     for place, section in dynamics(study):
         key = ".".join((*map(str, place), "supercell") if section.is_labelled else ("supercell",))
@@ -35,12 +35,12 @@ def _cutoff(study: Header, potential: PotentialSection, phases: Phases) -> Itera
         )
 
 
-def _potential(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[Finding]:
+def _potential(study: Study, potential: PotentialSection, phases: Phases) -> Iterator[Finding]:
     for key, message in potential.findings():
         yield ("potential", key), message
 
 
-def warnings(study: Header, potential: PotentialSection, phases: Phases) -> Iterator[str]:
+def warnings(study: Study, potential: PotentialSection, phases: Phases) -> Iterator[str]:
     """What is allowed but worth knowing."""
     repeats = {
         name: runs

@@ -7,18 +7,24 @@ from collections.abc import Sequence
 from borarun.report import text
 from borarun.report.blocks import Block, Card, PageSection
 from borarun.report.parts import optional, present
-from borarun.report.provenance.results import Gap
-from borarun.report.results import Results
+from borarun.report.provenance import Gap
+from borarun.subjects.common.results import Results
 from borarun.subjects.potential import figures as potential_figures
 from borarun.subjects.potential import tables as potential_tables
 from borarun.subjects.potential.results import PotentialFound
 
 
-def chapter(blocks: Sequence[Block], gaps: Sequence[Gap]) -> PageSection:
+def chapter(results: Results, blocks: Sequence[Block], gaps: Sequence[Gap]) -> PageSection:
     """The section of the page that all who make the potential share."""
+    if results.potential and not results.is_fitted:
+        intro = (
+            f"The potential is a {results.potential}, as it is. Nothing was fitted: results of the "
+            "reference engine examine it."
+        )
+        return PageSection("potential", "Potential", intro, blocks, gaps)
     intro = (
-        "A moment tensor potential is trained on results of the reference engine and explores by "
-        "molecular dynamics. The reference labels configurations on which the potential "
+        "The potential is trained on results of the reference engine and explores by molecular "
+        "dynamics. The reference labels configurations on which the potential "
         "extrapolates, and the potential is trained again, until a whole round of exploration "
         "stays in the known region."
     )
@@ -33,10 +39,14 @@ def sections(results: Results) -> list[PageSection]:
         gaps,
         ("Training statistics", potential_tables.training_statistics(results)),
         *optional(potential_tables.errors(results)),
-        ("Learning curve", potential_figures.learning_curve(learning)),
+        *(
+            [("Learning curve", potential_figures.learning_curve(learning))]
+            if results.is_fitted
+            else []
+        ),
         ("Parity plots", potential_figures.parity(learning)),
     )
-    return [chapter(blocks, gaps)]
+    return [chapter(results, blocks, gaps)]
 
 
 def cards(results: Results) -> list[Card]:

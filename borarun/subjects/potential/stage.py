@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from borarun.engines.potential.base import PotentialSection
-from borarun.stage import Expansion, Product, Products, Records, train_task
-from borarun.study import Study
-from borarun.task import Ref, items_of
+from borarun.records.task import Ref, items_of
+from borarun.sections.study import Study
+from borarun.subjects.common.stage import Expansion, Product, Products, Records, train_task
 
 NAME = "potential"
 

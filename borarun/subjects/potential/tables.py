@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from borarun.published import Statistics
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.results import Results
-from borarun.subjects.potential.results import Exploration, PotentialFound, Round, Training
+from borarun.subjects.common.results import Results
+from borarun.subjects.potential.results import Errors, Exploration, PotentialFound, Round, Training
 from borarun.subjects.potential.words import given, pushed
 
 
@@ -27,10 +27,11 @@ def training_statistics(results: Results) -> Table | None:
         values.append(_published_statistics(item))
     rows = [[name, *(column.get(name, text.NOTHING) for column in values)] for name in values[0]]
     caption = (
-        "As in Table 1 of the paper. Its errors are RMSE of MTP level 20 against DFT; ours are "
-        "RMSE against the reference engine named at the top, on held-out configurations unless "
-        f"the row says otherwise.{given(finals)}{pushed(finals)}"
+        "Errors are RMSE against the reference engine named at the top, on held-out "
+        f"configurations unless the row says otherwise.{given(finals)}{pushed(finals)}"
     )
+    if results.published.training:
+        caption += " Errors of the paper are RMSE of its potential against DFT."
     return Table("training_statistics", "Training statistics", tuple(columns), rows, caption)
 
 
@@ -39,10 +40,9 @@ def _statistics(n_initial: int, final: Training) -> dict[str, str]:
         low, high = final.ranges.get(name, (float("nan"), float("nan")))
         return f"{text.number(low, digits)} / {text.number(high, digits)}"
 
+    level = text.NOTHING if final.level is None else final.level
     return {
-        "MTP level (parameters)": "no MTP"
-        if final.level is None
-        else f"{final.level} ({final.n_parameters})",
+        **({"level (parameters)": f"{level} ({final.n_parameters})"} if final.n_parameters else {}),
         "initial data set": str(n_initial),
         "total data set": f"{final.n_train + final.n_valid} ({final.n_valid} held out)",
         "energy range, eV/atom": span("energy_eV_per_atom", 4),
@@ -51,15 +51,21 @@ def _statistics(n_initial: int, final: Training) -> dict[str, str]:
         "energy RMSE, meV/atom": text.number(final.valid.energy_meV_per_atom, 3),
         "force RMSE, eV/Å": text.number(final.valid.forces_eV_per_A, 3),
         "stress RMSE, kbar": text.number(final.valid.stress_kbar, 3),
-        "energy RMSE on fitted data, meV/atom": text.number(final.train.energy_meV_per_atom, 3),
-        "force RMSE on fitted data, eV/Å": text.number(final.train.forces_eV_per_A, 3),
-        "stress RMSE on fitted data, kbar": text.number(final.train.stress_kbar, 3),
+        **(_on_fitted(final.train) if final.train else {}),
+    }
+
+
+def _on_fitted(errors: Errors) -> dict[str, str]:
+    return {
+        "energy RMSE on fitted data, meV/atom": text.number(errors.energy_meV_per_atom, 3),
+        "force RMSE on fitted data, eV/Å": text.number(errors.forces_eV_per_A, 3),
+        "stress RMSE on fitted data, kbar": text.number(errors.stress_kbar, 3),
     }
 
 
 def _published_statistics(item: Statistics) -> dict[str, str]:
     return {
-        "MTP level (parameters)": str(item.level),
+        "level (parameters)": str(item.level),
         "initial data set": str(item.n_initial),
         "total data set": str(item.n_total),
         "energy range, eV/atom": " / ".join(text.number(x, 3) for x in item.energy_eV_per_atom),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from borarun.analysis.functionals import lattice_deviation, phases_below
-from borarun.frames import Frames
-from borarun.operations.reference import Relaxed
-from borarun.report.results import Results
-from borarun.report.source import Done, Source
-from borarun.study import Study
+from borarun.records.frames import Frames
+from borarun.records.operations.reference import Relaxed
+from borarun.sections.study import Study
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Done, Source
 from borarun.subjects.relax.results import RelaxedCell, RelaxFound
 from borarun.subjects.relax.section import Relax
 from borarun.subjects.relax.stage import Relaxation

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from borarun.report.page import File
+from borarun.records.store import Store
+from borarun.records.task import Task
+from borarun.report.blocks import File
 from borarun.report.text import file_name
-from borarun.store import Store
 from borarun.subjects.relax.stage import Relaxation
-from borarun.task import Task
 
 
 def export(done: Sequence[Task], store: Store) -> dict[str, File]:

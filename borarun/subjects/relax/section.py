@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pydantic import Field, Strict
 
-from borarun.dynamics import Finding, Phases, Place, known_phases
-from borarun.header import Header
-from borarun.messages import Section
-from borarun.renamed import Renamed
-from borarun.values import PhaseName, Positive, PositiveInt
+from borarun.input.messages import Section
+from borarun.input.renamed import Renamed
+from borarun.sections.dynamics import Finding, Phases, Place, known_phases
+from borarun.sections.study import Study
+from borarun.sections.values import PhaseName, Positive, PositiveInt
 
 
 class Relax(Section):
@@ -24,7 +24,9 @@ class Relax(Section):
         description="Largest force after relaxation, along the directions that keep the "
         "space group, eV/angstrom.",
     )
-    max_steps: PositiveInt = Field(default=500, description="Give up after this many steps.")
+    max_steps: PositiveInt = Field(
+        default=500, description="Number of steps after which a relaxation gives up."
+    )
     ground_state: PhaseName | None = Field(
         default=None,
         description="The phase that is stable at low temperature in experiments. The report marks "
@@ -38,7 +40,7 @@ class Relax(Section):
     )
 
 
-def _phases(study: Header, section: Relax, phases: Phases) -> Iterator[Finding]:
+def _phases(study: Study, section: Relax, phases: Phases) -> Iterator[Finding]:
     named: list[tuple[Place, str]] = [
         (("relax", "measured_lattice_A", phase), phase) for phase in section.measured_lattice_A
     ]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from borarun.published import Number
 from borarun.report import text
 from borarun.report.blocks import Block, Note, PageSection
-from borarun.report.comparison.compare import Ours
 from borarun.report.parts import present
-from borarun.report.results import Results
+from borarun.subjects.common.comparison import Ours
+from borarun.subjects.common.results import Results
 from borarun.subjects.relax import tables as relax_tables
 from borarun.subjects.relax.results import RelaxFound
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from borarun.stage import Expansion, Product, Products, Records, reference_task
-from borarun.structure import Cell
-from borarun.study import Study
+from borarun.records.task import About, Ref
+from borarun.sections.study import Study
+from borarun.structures.structure import Cell
+from borarun.subjects.common.stage import Expansion, Product, Products, Records, reference_task
 from borarun.subjects.relax.section import Relax
-from borarun.task import About, Ref
 
 NAME = "relax"
 

@@ -20,15 +20,15 @@ from borarun.analysis.order import (
     polar_order,
     settled,
 )
+from borarun.basics.units import FS_PER_PS
 from borarun.report.measured import Array, Measured
-from borarun.report.results import Results
-from borarun.report.source import Source
 from borarun.report.thinning import thin, thin_log
-from borarun.report.trajectory import Molecules, Trajectory
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Source
+from borarun.subjects.common.trajectory import Molecules, Trajectory
 from borarun.subjects.diffusion.results import DiffusionFound, Transport
 from borarun.subjects.reorientation.results import AngleSeries, ReorientationFound, Rotation
-from borarun.units import FS_PER_PS
 
 
 def collect(study: Study, source: Source, results: Results) -> ReorientationFound:
@@ -53,9 +53,9 @@ class Turns:
     series: tuple[AngleSeries, ...]
 
 
-def turns_of(kind: Molecules, run: Trajectory, n_series: int) -> Turns:
+def turns_of(kind: Molecules, run: Trajectory, n_series: int, reoriented_deg: float) -> Turns:
     """What one run says of the rotation of one kind of its anions, with the directions of
-    ``n_series`` of them against time.
+    ``n_series`` of them against time; ``reoriented_deg`` is the angle of a reorientation.
     """
     vectors = kind.vertex_vectors
     drawn = thin(run.n_frames)
@@ -69,7 +69,9 @@ def turns_of(kind: Molecules, run: Trajectory, n_series: int) -> Turns:
         xi=rotation.autocorrelation(vectors),
         xi_2=second_autocorrelation(vectors),
         deflection=rotation.deflection(vectors),
-        rotations=rotation.full_rotations(rotation.rotation_matrices(vectors), run.interval_fs),
+        rotations=rotation.full_rotations(
+            rotation.rotation_matrices(vectors), run.interval_fs, reoriented_deg=reoriented_deg
+        ),
         order=orientational_order(directions, kind.start_vectors).order,
         polar_order=polar_order(directions, kind.start_vectors, kind.head)
         if kind.head.any()

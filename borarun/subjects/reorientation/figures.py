@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.reorientation.results import ReorientationFound, Rotation
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from borarun.dynamics import Finding, Phases
-from borarun.header import Header
-from borarun.messages import Section
-from borarun.renamed import Renamed
+from borarun.input.messages import Section
+from borarun.input.renamed import Renamed
+from borarun.sections.dynamics import Finding, Phases
+from borarun.sections.study import Study
 
 
 class Reorientation(Section):
@@ -21,8 +21,14 @@ class Reorientation(Section):
         description="Number of anions whose angles theta and phi are plotted against time.",
     )
 
+    reoriented_deg: Annotated[float, Field(gt=0, lt=180)] = Field(
+        default=60.0,
+        description="An anion that has turned by more than this angle has reoriented, degrees. "
+        "Choose less than its smallest symmetric turn: 72 in B12H12, 120 in PS4, 180 in NH2.",
+    )
 
-def _turning(study: Header, section: Reorientation, phases: Phases) -> Iterator[Finding]:
+
+def _turning(study: Study, section: Reorientation, phases: Phases) -> Iterator[Finding]:
     if not study.material.anions:
         yield (
             ("reorientation",),

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from borarun.published import Number
 from borarun.report import text
 from borarun.report.blocks import Card, PageSection
-from borarun.report.comparison.compare import (
+from borarun.report.parts import optional, present, why_no_value
+from borarun.subjects.common.comparison import (
     Ours,
     same_content,
     same_temperature,
 )
-from borarun.report.parts import optional, present, why_no_value
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.reorientation import figures as reorientation_figures
 from borarun.subjects.reorientation import tables as reorientation_tables

@@ -7,7 +7,7 @@ from math import isfinite
 from borarun.analysis.order import ORDERED, TURNING, UNDECIDED
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.reorientation.results import ReorientationFound, Rotation
 
 

@@ -7,7 +7,11 @@ from typing import Annotated
 
 from pydantic import Field, Strict
 
-from borarun.dynamics import (
+from borarun.basics.units import FS_PER_PS
+from borarun.engines.potential.training import HoldOut
+from borarun.engines.reference.base import ReferenceSection
+from borarun.input.renamed import Renamed
+from borarun.sections.dynamics import (
     Dynamics,
     Finding,
     Length,
@@ -16,12 +20,8 @@ from borarun.dynamics import (
     RunsDynamics,
     Sampled,
 )
-from borarun.engines.potential.training import HoldOut
-from borarun.engines.reference.base import ReferenceSection
-from borarun.header import Header
-from borarun.renamed import Renamed
-from borarun.units import FS_PER_PS
-from borarun.values import (
+from borarun.sections.study import Study
+from borarun.sections.values import (
     VACANCIES,
     Count,
     Counts,
@@ -155,7 +155,7 @@ class TrainingSet(RunsDynamics):
             self.configurations is None and functional not in self.labels
         )
 
-    def dynamics_in(self, study: Header) -> Iterator[tuple[Place, Dynamics]]:
+    def dynamics_in(self, study: Study) -> Iterator[tuple[Place, Dynamics]]:
         """Molecular dynamics with the reference, where any functional needs it."""
         # no functionals where they did not validate: then dynamics is judged all the same
         functionals = getattr(study, "functionals", ())
@@ -163,7 +163,7 @@ class TrainingSet(RunsDynamics):
             yield ("aimd",), self.dynamics
 
 
-def _functionals(study: Header, section: TrainingSet, phases: Phases) -> Iterator[Finding]:
+def _functionals(study: Study, section: TrainingSet, phases: Phases) -> Iterator[Finding]:
     if strange := sorted(section.labels.keys() - set(study.functionals)):
         message = (
             f"must be one of this study's functionals, {', '.join(study.functionals)} "
@@ -172,7 +172,7 @@ def _functionals(study: Header, section: TrainingSet, phases: Phases) -> Iterato
         yield ("training_set", "labels", strange[0]), message
 
 
-def _strained(study: Header, section: TrainingSet, phases: Phases) -> Iterator[Finding]:
+def _strained(study: Study, section: TrainingSet, phases: Phases) -> Iterator[Finding]:
     if section.strained_bonds and not study.material.anions:
         yield (
             ("training_set", "strained_bonds"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from borarun.report.blocks import PageSection
 from borarun.report.parts import optional, present
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.potential.show import chapter
-from borarun.subjects.training_set.tables import stand_ins
+from borarun.subjects.training_set.tables import stand_ins, vacancies
 
 
 def sections(results: Results) -> list[PageSection]:
-    """The engine that labels, where it stands in for DFT."""
+    """The engine that labels, where it stands in for DFT, and labels by vacancies."""
     gaps = results.missing("training_set")
-    return [chapter(present(gaps, *optional(stand_ins(results))), gaps)]
+    blocks = present(gaps, *optional(stand_ins(results)), *optional(vacancies(results)))
+    return [chapter(results, blocks, gaps)]

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from itertools import cycle
 from typing import Literal
 
-from borarun.contacts import Contacts
-from borarun.stage import (
+from borarun.records.task import About, Given, Input, Ref, Task
+from borarun.sections.study import Study
+from borarun.structures.contacts import Contacts
+from borarun.structures.structure import Cell
+from borarun.subjects.common.stage import (
     Expansion,
     Product,
     Products,
@@ -21,10 +24,7 @@ from borarun.stage import (
     reference_task,
     start_structure,
 )
-from borarun.structure import Cell
-from borarun.study import Study
 from borarun.subjects.training_set.section import TrainingSet
-from borarun.task import About, Given, Input, Ref, Task
 
 NAME = "training_set"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ase.data import chemical_symbols
 
 from borarun.analysis.vibrations import density_of_states
-from borarun.errors import BorarunError
-from borarun.report.results import Results
-from borarun.report.source import Done, Source
-from borarun.report.trajectory import Trajectory, check, read, still_atoms
-from borarun.study import Study
+from borarun.basics.errors import BorarunError
+from borarun.basics.units import THZ_IN_MEV
+from borarun.sections.study import Study
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.source import Done, Source
+from borarun.subjects.common.trajectory import Trajectory, check, read, still_atoms
 from borarun.subjects.vibrations.results import Vibrations, VibrationsFound
 from borarun.subjects.vibrations.stage import VibrationsRun
-from borarun.units import THZ_IN_MEV
 
 
 def collect(study: Study, source: Source, results: Results) -> VibrationsFound:

@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.ndimage import gaussian_filter1d
 
+from borarun.basics.units import PER_CM_IN_MEV
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.phonons.figures import blocks
 from borarun.subjects.phonons.results import PhononsFound, PhononsOfPhase
 from borarun.subjects.vibrations.results import Vibrations, VibrationsFound
-from borarun.units import PER_CM_IN_MEV
 
 _FWHM = 2.3548
 """Full width at half maximum of a Gaussian of unit standard deviation."""

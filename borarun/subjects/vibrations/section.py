@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from borarun.dynamics import Finding, Held, Phases, functional_of
-from borarun.header import Header
-from borarun.renamed import Renamed
-from borarun.values import (
+from borarun.input.renamed import Renamed
+from borarun.sections.dynamics import Finding, HeldSweep, Phases, functional_of
+from borarun.sections.study import Study
+from borarun.sections.values import (
     CELL_MODE,
     VACANCIES,
     CellMode,
@@ -23,7 +23,7 @@ from borarun.values import (
 )
 
 
-class Vibrations(Held):
+class Vibrations(HeldSweep):
     """Short molecular dynamics with frames so dense that the vibrational density of states follows
     from them. The defaults are borarun's choice.
     """
@@ -71,7 +71,7 @@ class Vibrations(Held):
         return max(self.temperatures_K)
 
 
-def _range(study: Header, section: Vibrations, phases: Phases) -> Iterator[Finding]:
+def _range(study: Study, section: Vibrations, phases: Phases) -> Iterator[Finding]:
     if section.from_K > (lowest := min(section.temperatures_K)):
         yield (
             ("vibrations", "from_K"),
@@ -79,7 +79,7 @@ def _range(study: Header, section: Vibrations, phases: Phases) -> Iterator[Findi
         )
 
 
-def _functional(study: Header, section: Vibrations, phases: Phases) -> Iterator[Finding]:
+def _functional(study: Study, section: Vibrations, phases: Phases) -> Iterator[Finding]:
     yield from functional_of(study, "vibrations", section)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from borarun.report.blocks import PageSection
 from borarun.report.parts import present
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.structure.show import chapter
 from borarun.subjects.vibrations import figures as vibrations_figures
 

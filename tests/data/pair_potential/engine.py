@@ -12,7 +12,6 @@ import numpy as np
 from borarun.engines.pair.form import LEVERAGE, POTENTIAL
 from borarun.engines.pair.section import Keys, PairPotential
 
-from borarun import endings
 from borarun.engines.base import (
     Cost,
     Files,
@@ -28,8 +27,9 @@ from borarun.engines.base import paths as paths
 from borarun.engines.base import probes as probes
 from borarun.engines.potential.base import Exported
 from borarun.engines.potential.training import TrainingSettings, split
-from borarun.operations.base import Array, quantities
-from borarun.operations.potential import PARITY, Selected, Trained
+from borarun.records import endings
+from borarun.records.operations.base import Array, quantities
+from borarun.records.operations.potential import PARITY, Selected, Trained
 
 NAME = "pair"
 Section = PairPotential

@@ -14,9 +14,9 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
-from borarun.causes import Cause
+from borarun.basics.causes import Cause
+from borarun.basics.errors import EngineError
 from borarun.engines.base import Files
-from borarun.errors import EngineError
 
 Array = NDArray[Any]
 Radial = Callable[[Array], tuple[Array, Array]]
@@ -161,7 +161,7 @@ class Evaluator:
         """Nothing is kept from one configuration to the next."""
 
 
-def evaluator(directory: Path, numbers: Array, graded: bool) -> Evaluator:
-    """The potential in a directory."""
+def evaluator(directory: Path, numbers: Array, graded: bool, cores: int = 1) -> Evaluator:
+    """The potential in a directory; one core is enough for it."""
     potential = known((directory / POTENTIAL).read_text())
     return Evaluator(potential, numbers, np.load(directory / LEVERAGE) if graded else None)

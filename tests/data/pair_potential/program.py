@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from borarun.engines.pair.form import LEVERAGE, POTENTIAL, Potential, grade_of, known
 
-from borarun.endings import Ending
-from borarun.frames import Frames
-from borarun.operations.potential import Errors, ErrorsOfSets, Ranges, Selected, Trained
-from borarun.units import EV_PER_A3_IN_BAR
+from borarun.basics.units import EV_PER_A3_IN_BAR
+from borarun.records.endings import Ending
+from borarun.records.frames import Frames
+from borarun.records.operations.potential import Errors, ErrorsOfSets, Ranges, Selected, Trained
 
 EV_PER_A3_IN_KBAR = EV_PER_A3_IN_BAR / 1000
 

@@ -10,13 +10,13 @@ import synthetic
 
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps.deck import Segment
-from borarun.report.collecting import collect
-from borarun.store import Store
-from borarun.structure import Cell
+from borarun.page.collecting import collect
+from borarun.records.store import Store
+from borarun.records.task import Task
+from borarun.structures.structure import Cell
 from borarun.subjects.diffusion import tables
 from borarun.subjects.diffusion.results import DiffusionFound, Transport
 from borarun.subjects.diffusion.stage import DiffusionRun
-from borarun.task import Task
 
 FRAMES = 1200
 

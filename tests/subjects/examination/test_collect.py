@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from filled import fill
 
-from borarun.report.collecting import collect
+from borarun.page.collecting import collect
+from borarun.records.store import Store
 from borarun.report.measured import Measured
-from borarun.report.results import Results
-from borarun.store import Store
 from borarun.study import load_study
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.arrhenius import DISORDERED_PHASE, ORDERED_PHASE
 from borarun.subjects.examination import show
 from borarun.subjects.examination.collect import UNKNOWN, _by_temperature

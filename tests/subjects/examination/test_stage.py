@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from filled import fill
 
-from borarun.errors import StudyError
-from borarun.operations.dynamics import MolecularDynamics, snapshot
-from borarun.places import StoredRecords
-from borarun.plan import Plan, expand
-from borarun.stage import Trajectory
-from borarun.store import Store
+from borarun.basics.errors import StudyError
+from borarun.records.operations.dynamics import MolecularDynamics, snapshot
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Ref, Task, items_of, ref_of
 from borarun.study import Study, load_study
+from borarun.study.plan import Plan, expand
+from borarun.subjects.common.stage import Trajectory
 from borarun.subjects.examination.stage import chosen
-from borarun.task import Ref, Task, items_of, ref_of
 
 
 def ramp(direction: str, vacancies: int = 0) -> Trajectory:

@@ -11,24 +11,24 @@ import numpy as np
 import pytest
 from records import dynamics
 
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines.lammps import engine as lammps
-from borarun.frames import Frames
-from borarun.operations.base import quantities
-from borarun.operations.dynamics import MolecularDynamics, snapshot
-from borarun.operations.examination import Examined
-from borarun.places import StoredRecords
-from borarun.plan import expand
-from borarun.report.collecting import collect
-from borarun.report.results import Results
-from borarun.store import Store
+from borarun.page.collecting import collect
+from borarun.records.frames import Frames
+from borarun.records.operations.base import quantities
+from borarun.records.operations.dynamics import MolecularDynamics, snapshot
+from borarun.records.operations.examination import Examined
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Ref, Result, Task
 from borarun.study import Study, load_study
+from borarun.study.plan import expand
+from borarun.subjects.common.results import Results
 from borarun.subjects.examination.results import ExaminationFound
 from borarun.subjects.examination.stage import Examining
 from borarun.subjects.heating import show
 from borarun.subjects.heating.results import HeatingFound
 from borarun.subjects.heating.stage import Holding, PressedRamp, Ramp
-from borarun.task import Ref, Result, Task
-from borarun.units import EV_PER_A3_IN_KBAR
 
 TC_K, SLOPE_K_PER_KBAR, HYSTERESIS_K, STEP_A = 670.0, 20.0, 100.0, 0.1
 HEATING = (

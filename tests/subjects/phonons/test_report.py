@@ -11,21 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from borarun.attributes import Provenance
-from borarun.frames import Frames
-from borarun.operations.base import quantities
-from borarun.operations.phonons import Displaced, HarmonicPhonons
-from borarun.operations.reference import Labelled, Relaxed
-from borarun.plan import expand
-from borarun.report import Results, collect, write_report
-from borarun.store import Store
-from borarun.structure_files import read_structure
+from borarun.basics.units import PER_CM_IN_MEV, THZ_IN_MEV
+from borarun.page import Results, collect, write_report
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.operations.base import quantities
+from borarun.records.operations.phonons import Displaced, HarmonicPhonons
+from borarun.records.operations.reference import Labelled, Relaxed
+from borarun.records.store import Store
+from borarun.records.task import Result, Task
+from borarun.structures.files import read_structure
 from borarun.study import load_study
+from borarun.study.plan import expand
 from borarun.subjects.phonons.figures import blocks, file_name
 from borarun.subjects.phonons.results import PhononsFound
 from borarun.subjects.relax.results import RelaxFound
-from borarun.task import Result, Task
-from borarun.units import PER_CM_IN_MEV, THZ_IN_MEV
 
 STUDIES = Path(__file__).parents[3] / "studies"
 PROVENANCE = Provenance(

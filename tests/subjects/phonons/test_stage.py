@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from records import record_of
 
-from borarun.errors import StudyError
-from borarun.frames import Frames
-from borarun.operations.phonons import Displaced
-from borarun.plan import Plan, expand
-from borarun.structure_files import read_structure
+from borarun.basics.errors import StudyError
+from borarun.basics.units import THZ_IN_MEV
+from borarun.records.frames import Frames
+from borarun.records.operations.phonons import Displaced
+from borarun.records.task import Record, Ref, Task, items_of
+from borarun.structures.files import read_structure
 from borarun.study import Study, load_study
-from borarun.task import Record, Ref, Task, items_of
-from borarun.units import THZ_IN_MEV
+from borarun.study.plan import Plan, expand
 
 STUDY = """\
 borarun: 1

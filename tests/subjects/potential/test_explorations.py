@@ -11,17 +11,17 @@ import pytest
 
 from borarun.live.server import Page
 from borarun.live.terminal import progress_of
-from borarun.places import Places, StoredRecords
-from borarun.plan import expand
-from borarun.report.collecting import collect
+from borarun.page.collecting import collect
+from borarun.records.places import Places, StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Task
 from borarun.run.state import Observer
 from borarun.site import default_site
-from borarun.store import Store
 from borarun.study import Study, load_study
+from borarun.study.plan import expand
 from borarun.subjects.active_learning.stage import Exploration
 from borarun.subjects.potential.results import PotentialFound
 from borarun.subjects.potential.tables import ledger
-from borarun.task import Task
 
 
 @pytest.fixture

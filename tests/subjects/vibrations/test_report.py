@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from records import dynamics
 
-from borarun.attributes import Provenance
+from borarun.basics.units import THZ_IN_MEV
 from borarun.engines.lammps.deck import Segment, Settings
-from borarun.frames import Frames
-from borarun.report import Results, collect
-from borarun.store import Store
+from borarun.page import Results, collect
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.store import Store
+from borarun.records.task import Task
 from borarun.subjects.vibrations.figures import densities
 from borarun.subjects.vibrations.results import VibrationsFound
 from borarun.subjects.vibrations.section import Vibrations
 from borarun.subjects.vibrations.stage import VibrationsRun
-from borarun.task import Task
-from borarun.units import THZ_IN_MEV
 
 FREQUENCY_THZ = {3: 10.0, 5: 25.0, 1: 74.0}
 INTERVAL_FS, FRAMES = 4, 1500

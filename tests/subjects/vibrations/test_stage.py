@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from borarun.errors import StudyError
-from borarun.plan import expand
+from borarun.basics.errors import StudyError
 from borarun.study import load_study
+from borarun.study.plan import expand
 
 STUDY = """\
 borarun: 1
@@ -24,7 +24,7 @@ potential: {level: 8}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    source = Path(__file__).parents[3] / "borarun/new_study/structures/Li2B12H12-Pa-3.cif"
+    source = Path(__file__).parents[3] / "borarun/study/new_study/structures/Li2B12H12-Pa-3.cif"
     (tmp_path / "Pa-3.cif").write_bytes(source.read_bytes())
     return tmp_path
 

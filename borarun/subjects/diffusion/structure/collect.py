@@ -15,13 +15,13 @@ from borarun.analysis import density, jumps, lattice, occupancy, van_hove
 from borarun.analysis.diffusion import Diffusivity
 from borarun.analysis.rdf import Radial, first_shell, radial_distribution
 from borarun.analysis.sites import Sites, census, find_sites
-from borarun.report.holes import Holes, find_holes
+from borarun.basics.units import FS_PER_NS, FS_PER_PS
 from borarun.report.measured import Array, Measured
-from borarun.report.trajectory import Trajectory
-from borarun.report.unit_cell import DensityMap
-from borarun.study import Study
+from borarun.sections.study import Study
+from borarun.subjects.common.holes import Holes, find_holes
+from borarun.subjects.common.trajectory import Trajectory
+from borarun.subjects.common.unit_cell import DensityMap
 from borarun.subjects.diffusion.structure.results import JumpPath, LocalStructure, Pairs, Stay
-from borarun.units import FS_PER_NS, FS_PER_PS
 
 NO_SITES = Sites(np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, "U11"))
 

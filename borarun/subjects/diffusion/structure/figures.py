@@ -13,8 +13,8 @@ from borarun.analysis.sites import OCTAHEDRAL, OTHER, TETRAHEDRAL, WINDOW
 from borarun.report import style, text
 from borarun.report.blocks import Column, Figure, Table, Value
 from borarun.report.measured import Array
-from borarun.report.results import Results
-from borarun.report.unit_cell import DensityMap
+from borarun.subjects.common.results import Results
+from borarun.subjects.common.unit_cell import DensityMap
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.diffusion.structure.results import LocalStructure
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from borarun.report.measured import Array, Measured
-from borarun.report.unit_cell import DensityMap
+from borarun.subjects.common.unit_cell import DensityMap
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from borarun.report import text
 from borarun.report.blocks import Block, PageSection
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 
 
 def chapter(results: Results, blocks: Sequence[Block]) -> PageSection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from borarun.analysis.occupancy import SETTLE_FS
 from borarun.report import text
 from borarun.report.blocks import Column, Table, Value
-from borarun.report.results import Results
+from borarun.subjects.common.results import Results
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.diffusion.structure.results import Stay
 

@@ -17,11 +17,11 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
+from borarun.basics.file import write_files
 from borarun.engines.mlip_3 import engine as mlip_3
-from borarun.file import write_files
-from borarun.frames import Frames
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
+from borarun.records.frames import Frames
 
 HERE = Path(__file__).parent
 KEPT = (

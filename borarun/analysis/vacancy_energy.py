@@ -1,0 +1,43 @@
+"""What a vacancy adds to the energy of its cell.
+
+Energies of labelled configurations are those of their formula units, and an energy for each ion
+that is missing. The second is what it costs to take the ion out; with charged vacancies it holds
+the offset between cells of different charge, too, which has no physical meaning of its own. The
+thermal scatter of an energy grows with the square root of the number of atoms.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from borarun.analysis.diffusion import CONFIDENCE
+
+FEWEST = 4
+"""Configurations, for a scatter."""
+
+
+def vacancy_energy(
+    units: NDArray[Any], vacancies: NDArray[Any], energies_eV: NDArray[Any]
+) -> tuple[float, float] | None:
+    """Energy of a vacancy by least squares, and half its 95 % interval, both in eV; None where the
+    configurations do not tell.
+
+    Parameters
+    ----------
+    units : (C,) formula units of each configuration, those with vacancies counted whole
+    vacancies : (C,) ions that each lacks
+    energies_eV : (C,) energy of each cell
+    """
+    weights = 1.0 / np.sqrt(units)
+    factors = np.stack([units, vacancies], axis=1) * weights[:, None]
+    left = len(units) - 2
+    if len(units) < FEWEST or np.linalg.matrix_rank(factors) < 2:
+        return None
+    found = np.linalg.lstsq(factors, energies_eV * weights, rcond=None)[0]
+    scatter = float(np.sum((energies_eV * weights - factors @ found) ** 2)) / left
+    error = np.sqrt(scatter * np.linalg.inv(factors.T @ factors)[1, 1])
+    return float(found[1]), float(stats.t.ppf(0.5 + CONFIDENCE / 2, left) * error)

@@ -1,0 +1,1 @@
+"""What the engines of pretrained networks share: which there are, and how they are loaded."""

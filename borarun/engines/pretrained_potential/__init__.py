@@ -1,0 +1,1 @@
+"""Pretrained networks as potentials of molecular dynamics, as they are."""

@@ -1,0 +1,1 @@
+"""Tasks, what each operation leaves, and the store of records."""

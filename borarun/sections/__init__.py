@@ -1,0 +1,1 @@
+"""What every study says, and what the sections of subjects are built from."""

@@ -1,0 +1,1 @@
+"""Crystal structures: read, ordered, searched for ions, made into supercells."""

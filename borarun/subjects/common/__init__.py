@@ -1,0 +1,1 @@
+"""What several subjects share: tasks, trajectories, results, curves."""

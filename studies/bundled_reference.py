@@ -24,12 +24,12 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from borarun.analysis.lattice import lattice_parameter
+from borarun.basics.file import write_files
 from borarun.engines.bundled import engine as bundled
 from borarun.engines.lammps import engine as lammps
-from borarun.file import write_files
-from borarun.frames import Frames
 from borarun.mtp.potential import Potential
-from borarun.structure import read_structure
+from borarun.records.frames import Frames
+from borarun.structures.files import read_structure
 
 STUDIES = Path(__file__).parent
 POTENTIALS = STUDIES.parent / "borarun" / "potentials"

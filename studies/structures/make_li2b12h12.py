@@ -20,8 +20,8 @@ from pymatgen.io.cif import CifWriter
 from scipy.spatial.transform import Rotation
 
 from borarun.engines.pretrained.engine import ENGINES
-from borarun.frames import Frames
-from borarun.structure import Cell
+from borarun.records.frames import Frames
+from borarun.structures.structure import Cell
 
 MEASURED_A = 9.577
 """Lattice parameter at room temperature, angstrom (Her et al., Inorg. Chem. 47, 9757 (2008))."""

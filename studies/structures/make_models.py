@@ -31,13 +31,13 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 from scipy.spatial.transform import Rotation
 
+from borarun.basics.errors import StudyError
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines.bundled import engine as bundled
-from borarun.engines.pretrained.calculator import Job, calculator
-from borarun.errors import StudyError
+from borarun.engines.networks.calculator import NetworkJob, calculator
 from borarun.mtp.evaluate import MTPCalculator
 from borarun.mtp.potential import Potential
-from borarun.structure import find_anions, formula_units
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.structures.structure import find_anions, formula_units
 
 SEED = 1
 SYMMETRY_A = 0.01
@@ -274,7 +274,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = MODELS[arguments.name]
     network = calculator(
-        Job(family="sevennet", model="7net-0", dispersion="PBE", device="cpu"), cores=1
+        NetworkJob(family="sevennet", model="7net-0", dispersion="PBE", device="cpu"), cores=1
     )
     if arguments.scan:
         for number, atoms in enumerate(islice(starts(model), arguments.scan)):

@@ -35,7 +35,7 @@ from walks import Rng
 
 from borarun.analysis.arrhenius import Arrhenius, FewHops, fit
 from borarun.analysis.diffusion import ESTIMATOR, Diffusivity, diffusivity, pooled
-from borarun.units import BOLTZMANN_EV_PER_K
+from borarun.basics.units import BOLTZMANN_EV_PER_K
 
 Array = NDArray[np.float64]
 

@@ -41,7 +41,7 @@ from borarun.analysis.diffusion import (
     pooled,
 )
 from borarun.analysis.regression import Regression, regression
-from borarun.units import A2_PER_FS_IN_CM2_PER_S
+from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 HOP_A = 3.0
 

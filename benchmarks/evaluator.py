@@ -29,11 +29,11 @@ from motep.calculator import MTP
 from motep.potentials.mtp.cext._mtp_cext import calc_run
 from threadpoolctl import threadpool_limits
 
-from borarun.frames import Frames
 from borarun.mtp.derivatives import jacobian
 from borarun.mtp.evaluate import Evaluator, MTPCalculator
 from borarun.mtp.neighbours import Pairs
 from borarun.mtp.potential import Potential
+from borarun.records.frames import Frames
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "evaluator.md"

@@ -30,11 +30,11 @@ os.environ |= peers.ONE_THREAD  # before they load
 import numpy as np
 import zarr
 
-from borarun.attributes import Provenance
-from borarun.operations.base import Facts
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.store import RESOLUTION_A, Store
-from borarun.task import Result, Task
+from borarun.records.attributes import Provenance
+from borarun.records.operations.base import Facts
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.store import RESOLUTION_A, Store
+from borarun.records.task import Result, Task
 
 RESULTS = Path(__file__).parent / "results" / "ion_columns.md"
 ATOMS, IONS, FRAMES, REPEATS, EDGE_A = 2808, 216, 4000, 3, 28.7

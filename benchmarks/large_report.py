@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from borarun.attributes import Provenance
+from borarun.records.attributes import Provenance
 from borarun.subjects.diffusion.results import DiffusionFound
 from borarun.subjects.reorientation.results import ReorientationFound
 
@@ -38,8 +38,8 @@ HOP_EVERY_FS, MEMORY_GOAL_MB = 20_000, 2000
 def task() -> Any:
     """The run's task: one of the study, as far as the report asks."""
     from borarun.engines.lammps.deck import Grade, Segment, Settings
+    from borarun.records.task import Task
     from borarun.subjects.diffusion.stage import DiffusionRun
-    from borarun.task import Task
 
     produce = Segment(name="produce", time_ps=1000.0, from_K=700.0, to_K=700.0)
     grade = Grade(every=10, threshold_save=2.1, threshold_break=11.0)
@@ -53,11 +53,11 @@ def build(root: Path, n_frames: int) -> None:
     import numpy as np
     from scipy.spatial.transform import Rotation
 
-    from borarun.frames import Frames
-    from borarun.operations.base import quantities
-    from borarun.operations.dynamics import MolecularDynamics
-    from borarun.store import Store
-    from borarun.task import Result
+    from borarun.records.frames import Frames
+    from borarun.records.operations.base import quantities
+    from borarun.records.operations.dynamics import MolecularDynamics
+    from borarun.records.store import Store
+    from borarun.records.task import Result
 
     rng = np.random.default_rng(1)
     golden = (1 + 5**0.5) / 2
@@ -136,8 +136,8 @@ def bytes_read() -> int:
 
 def measure(root: Path) -> dict[str, float]:
     """Collect and write the report; what that took."""
-    from borarun.report import collect, write_report
-    from borarun.store import Store
+    from borarun.page import collect, write_report
+    from borarun.records.store import Store
     from borarun.study import load_study
 
     study = load_study(ROOT / "studies" / "li2b12h12.yaml")

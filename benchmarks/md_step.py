@@ -21,21 +21,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from borarun.engines.lammps.engine import md  # first: it sets the number of threads
+from borarun.engines.lammps import md  # first: it sets the number of threads
 
 import numpy as np  # isort: skip
 from motep.potentials.mtp.cext._mtp_cext import calc_run
 
+from borarun.basics.file import write_files
 from borarun.engines.lammps import engine as lammps
 from borarun.engines.lammps.md_frames import Frames as FramesFile
 from borarun.engines.lammps.md_plan import MdPlan
 from borarun.engines.lammps.md_watch import Candidates, MdWatch
 from borarun.engines.moment_tensor.form import Evaluator
-from borarun.file import write_files
-from borarun.frames import Frames
 from borarun.mtp.evaluate import energies_forces_virial
 from borarun.mtp.potential import Potential
-from borarun.structure_files import read_structure
+from borarun.records.frames import Frames
+from borarun.structures.files import read_structure
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "md_step.md"
@@ -53,7 +53,7 @@ NPT at 600 K, 0.5 fs, a frame every 20 fs, three repetitions each; CPU milliseco
 with forces and stress, on the same; *callback*: neighbours, evaluation and all checks; *step*: all of LAMMPS with it; *builds*: neighbour lists
 searched a step. The goal is 1.25 for step / own. Beside the evaluation a step looks at every pair of the neighbour list, searches lists now and then,
 and has LAMMPS integrate and write; with 104 atoms the calls from LAMMPS through Python weigh as much as each of these. All that hardly depends on the
-level: it is a tenth of level 12 and a fifth of level 8. Beside other work, which takes the caches, it was two fifths there.
+level, and did not become faster with the evaluation: beside other work, which takes the caches, it is a quarter of level 12 and a third of level 8.
 
 | level | atoms | motep | own | callback | step | step / motep | step / own | builds |
 |---|---|---|---|---|---|---|---|---|

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from borarun.engines.registry import ENGINES
-from borarun.frames import Frames
 from borarun.labels import read_labels
+from borarun.records.frames import Frames
 
 LABELS = Path(__file__).parents[1] / "studies" / "li2b12h12-rev-vdW-DF2.extxyz.xz"
 

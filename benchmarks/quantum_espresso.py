@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from borarun.basics.units import EV_PER_A3_IN_KBAR
 from borarun.engines.base import Engine
 from borarun.engines.pretrained.engine import ENGINES
 from borarun.engines.quantum_espresso import engine as quantum_espresso
-from borarun.frames import Frames
-from borarun.structure import find_anions, whole_anions
-from borarun.structure_files import read_structure
-from borarun.units import EV_PER_A3_IN_KBAR
+from borarun.records.frames import Frames
+from borarun.structures.files import read_structure
+from borarun.structures.structure import find_anions, whole_anions
 
 STRUCTURE = Path(__file__).parent.parent / "studies" / "structures" / "Li2B12H12-Pa-3.cif"
 FILES = {

@@ -24,13 +24,13 @@ import numpy as np
 from scipy import stats
 
 from borarun.analysis.diffusion import Diffusivity, diffusivity
-from borarun.errors import StudyError
-from borarun.places import StoredRecords
-from borarun.plan import expand
-from borarun.report.source import Source
-from borarun.report.trajectory import read
-from borarun.store import Store
+from borarun.basics.errors import StudyError
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
 from borarun.study import load_study
+from borarun.study.plan import expand
+from borarun.subjects.common.source import Source
+from borarun.subjects.common.trajectory import read
 from borarun.subjects.diffusion.stage import DiffusionRun
 
 ROOT = Path(__file__).parent.parent

@@ -37,17 +37,17 @@ from typing import Any
 
 import psutil
 
-from borarun import endings
-from borarun.attributes import Provenance
+from borarun.basics.file import write_files
 from borarun.engines.lammps import engine as lammps
-from borarun.file import write_files
-from borarun.places import StoredRecords
-from borarun.plan import expand
+from borarun.records import endings
+from borarun.records.attributes import Provenance
+from borarun.records.places import StoredRecords
+from borarun.records.store import Store
+from borarun.records.task import Result, Task
 from borarun.run.claim import LINE
 from borarun.run.work import claim_of
-from borarun.store import Store
 from borarun.study import Study, load_study
-from borarun.task import Result, Task
+from borarun.study.plan import expand
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "scale.md"

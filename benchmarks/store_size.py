@@ -27,15 +27,15 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from borarun.attributes import Provenance
+from borarun.basics.file import write_files
 from borarun.engines.lammps import engine as lammps
-from borarun.file import write_files
-from borarun.frames import Frames
-from borarun.operations.base import Facts, quantities
-from borarun.operations.dynamics import MolecularDynamics
-from borarun.store import RESOLUTION_A, Store
-from borarun.structure_files import read_structure
-from borarun.task import Result, Task
+from borarun.records.attributes import Provenance
+from borarun.records.frames import Frames
+from borarun.records.operations.base import Facts, quantities
+from borarun.records.operations.dynamics import MolecularDynamics
+from borarun.records.store import RESOLUTION_A, Store
+from borarun.records.task import Result, Task
+from borarun.structures.files import read_structure
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "store_size.md"

@@ -35,11 +35,11 @@ from motep.io.mlip.mtp import read_mtp
 from motep.train.trainer import Trainer
 from threadpoolctl import threadpool_limits
 
-from borarun.frames import Frames
 from borarun.mtp.fit import State, best_start, fit, fit_to_part
 from borarun.mtp.potential import Potential
 from borarun.mtp.residuals import Weights, compare
 from borarun.mtp.team import Team
+from borarun.records.frames import Frames
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "trainers.md"

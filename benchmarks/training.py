@@ -29,8 +29,8 @@ from typing import Any
 
 import numpy as np
 
-from borarun import endings
-from borarun.frames import Frames
+from borarun.records import endings
+from borarun.records.frames import Frames
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "training.md"

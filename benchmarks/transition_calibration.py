@@ -17,6 +17,12 @@ The last rows ask the same of transition temperatures from heating and cooling r
 the hysteresis between them. The crystal is superheated and supercooled by amounts whose sum is
 known and whose shares are not: the transition lies anywhere between both. Single runs scatter about
 these. There quoted/true compares half the quoted interval with the root mean square error.
+
+Then the slope of the transition with pressure, in K/kbar instead of K: from ramps at two pressures,
+and by Clausius and Clapeyron from the steps of volume and enthalpy of the same ramps at one. Last,
+runs at constant temperature from both phases within the hysteresis (``heating.holds``). A phase
+that is not stable there turns into the other at a rate that grows with the distance from the
+transition; which phase it then ends in follows from the latent heat of the cell.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +39,20 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.special import expit
 
-from borarun.analysis.transition import fit_branch, transition
+from borarun.analysis.clapeyron import (
+    AtPressure,
+    Estimate,
+    Hold,
+    Phase,
+    PressureSlope,
+    clapeyron,
+    equilibrium,
+    pressure_slope,
+    step_at,
+    together,
+)
+from borarun.analysis.transition import Branch, fit_branch, transition
+from borarun.basics.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_KBAR
 
 Array = NDArray[Any]
 
@@ -124,6 +143,69 @@ def ramp(
 
 
 @dataclass(frozen=True)
+class Pressed:
+    """A kind of study with ramps for dTc/dp.
+
+    Attributes
+    ----------
+    name : in words
+    pressures_kbar : of the ramps; one for Clausius and Clapeyron alone
+    n_runs : of each direction at each pressure
+    scatter_K : standard deviation of single runs about their mean
+    """
+
+    name: str
+    pressures_kbar: tuple[float, ...]
+    n_runs: int
+    scatter_K: float
+
+
+VOLUME_A3, LATENT_HEAT_EV, TRANSITION_K, HYSTERESIS_K = 30.0, 0.8, 600.0, 100.0
+"""Of a cell of four formula units, and so 14 K/kbar; the steps in the noise of a cell that breathes
+are as those of Li2B12H12.
+"""
+VOLUME_NOISE_A3, ENTHALPY_NOISE_EV = 3.0, 0.6
+
+PRESSED = (
+    Pressed("0 and 2 kbar, one run each", (0.0, 2.0), 1, 0),
+    Pressed("0 and 2 kbar, three runs each, scatter of 15 K", (0.0, 2.0), 3, 15),
+    Pressed("0, 1 and 2 kbar, three runs each, scatter of 15 K", (0.0, 1.0, 2.0), 3, 15),
+    Pressed("Clausius-Clapeyron, one run each", (0.0,), 1, 0),
+    Pressed("Clausius-Clapeyron, three runs each, scatter of 15 K", (0.0,), 3, 15),
+)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A kind of study with runs at constant temperature.
+
+    Attributes
+    ----------
+    name : in words
+    every_K : between the holds, which reach over 200 K
+    lifetimes : of a phase 50 K on the wrong side of the transition that fit into a hold
+    n_atoms : of the cell
+    is_told : whether the estimate is told the latent heat
+    """
+
+    name: str
+    every_K: float
+    lifetimes: float
+    n_atoms: int = 832
+    is_told: bool = True
+
+
+HOLDS = (
+    Holding("long holds every 20 K", 20, 10.0),
+    Holding("short holds every 20 K", 20, 1.0),
+    Holding("holds every 50 K", 50, 5.0),
+    Holding("holds every 20 K, 104 atoms", 20, 5.0, n_atoms=104),
+    Holding("holds every 20 K, 104 atoms, no latent heat known", 20, 5.0, 104, False),
+    Holding("holds every 20 K, 2808 atoms, no latent heat known", 20, 5.0, 2808, False),
+)
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What the trials of one case gave; see the head of this file."""
 
@@ -171,6 +253,86 @@ def calibrate_pairs(pair: Pair, n_trials: int, seed: int = 1) -> tuple[Calibrati
         _told(middles, pair.centre_K, share, per_error=1.96),
         _told(gaps, pair.hysteresis_K, share, per_error=1.96),
     )
+
+
+def calibrate_slope(pressed: Pressed, n_trials: int, seed: int = 1) -> Calibration:
+    """The same of dTc/dp, K/kbar."""
+    rng = np.random.default_rng(seed)
+    true = TRANSITION_K * VOLUME_A3 / LATENT_HEAT_EV / EV_PER_A3_IN_KBAR
+    rows = []
+    for trial in range(n_trials):
+        superheating = rng.uniform(0, HYSTERESIS_K)
+        points, runs = [], []
+        for pressure in pressed.pressures_kbar:
+            middle = TRANSITION_K + true * pressure + superheating
+            sides: list[list[Branch]] = []
+            for mean in (middle, middle - HYSTERESIS_K):
+                centres = rng.normal(mean, pressed.scatter_K, pressed.n_runs)
+                sides.append(
+                    [fit_branch(*ramp(CASES[1], rng, centre), seed=trial) for centre in centres]
+                )
+                runs += list(zip(centres, sides[-1], strict=True))
+            both = transition(*sides)
+            points.append(AtPressure(pressure, both.heating, both.cooling))
+        slope: Estimate | PressureSlope | None
+        if len(points) > 1:
+            slope = pressure_slope(points)
+        else:
+            volume = _step(runs, VOLUME_A3, VOLUME_NOISE_A3, rng)
+            enthalpy = _step(runs, LATENT_HEAT_EV, ENTHALPY_NOISE_EV, rng)
+            half = (both.high - both.low) / 2
+            slope = clapeyron(both.temperature_K, half, volume, enthalpy)
+        if slope is not None:
+            rows.append(
+                (slope.value, slope.reach, slope.value - slope.reach, slope.value + slope.reach)
+            )
+    return _told(rows, true, len(rows) / n_trials, per_error=1.96)
+
+
+def _step(
+    runs: list[tuple[float, Branch]], height: float, noise: float, rng: np.random.Generator
+) -> Estimate:
+    """The mean step of a quantity of the cell over ramps, at the places that the lattice gave."""
+    case = replace(CASES[1], height_A=1.0, noise_A=noise / height)
+    found = []
+    for centre, branch in runs:
+        T, values = ramp(case, rng, centre)
+        found.append(step_at(T, height * values, branch.temperature_K, branch.width_K))
+    mean = together(found)
+    assert mean is not None
+    return mean
+
+
+def calibrate_holds(holding: Holding, n_trials: int, seed: int = 1) -> Calibration:
+    """The same of the transition temperature from runs at constant temperature."""
+    rng = np.random.default_rng(seed)
+    starts: tuple[Phase, Phase] = ("ordered", "disordered")
+    heat_eV = LATENT_HEAT_EV * holding.n_atoms / 104
+    rows = []
+    for _ in range(n_trials):
+        first = TRANSITION_K - rng.uniform(80, 120)
+        found = equilibrium(
+            [
+                Hold(T, start, _end(start, T, heat_eV, holding, rng))
+                for T in np.arange(first, first + 200, holding.every_K)
+                for start in starts
+            ],
+            heat_eV if holding.is_told else None,
+        )
+        if np.isfinite(found.temperature_K):
+            half = (found.high - found.low) / 2
+            rows.append((found.temperature_K, half, found.low, found.high))
+    return _told(rows, TRANSITION_K, len(rows) / n_trials, per_error=1.96)
+
+
+def _end(
+    start: Phase, T: float, heat_eV: float, holding: Holding, rng: np.random.Generator
+) -> Phase:
+    """The phase in which a hold ends: its own, or that of equilibrium between both."""
+    if rng.random() > -np.expm1(-holding.lifetimes * np.exp(abs(T - TRANSITION_K) / 50 - 1)):
+        return start
+    is_disordered = expit(heat_eV / BOLTZMANN_EV_PER_K * (1 / TRANSITION_K - 1 / T))
+    return "disordered" if rng.random() < is_disordered else "ordered"
 
 
 def _told(
@@ -233,6 +395,11 @@ def main() -> None:
             strict=True,
         ):
             tell(f"{name}: {pair.name}", result)
+    for pressed in (pressed for pressed in PRESSED if chosen.only in pressed.name):
+        found = calibrate_slope(pressed, chosen.trials, chosen.seed)
+        tell(f"dTc/dp (K/kbar): {pressed.name}", found)
+    for holding in (holding for holding in HOLDS if chosen.only in holding.name):
+        tell(f"transition: {holding.name}", calibrate_holds(holding, chosen.trials, chosen.seed))
     if chosen.output:
         chosen.output.write_text("\n".join(lines) + "\n")
 

@@ -26,6 +26,8 @@ include_patterns = [
     "borarun/potentials/README.md",
     "studies/*.md",
     "studies/structures/README.md",
+    "studies/gallery/structures/README.md",
+    "borarun/published/obelix.md",
 ]
 exclude_patterns = ["site", "runs", ".venv", ".git"]
 html_copy_source = False

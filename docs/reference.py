@@ -17,23 +17,28 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from borarun.cli import app
+from borarun.engines.moment_tensor.results import TrainedMomentTensor
 from borarun.given.model import Analysis
-from borarun.messages import TAGS, Section
-from borarun.operations import OPERATIONS
-from borarun.operations.base import Array, Facts, FramesItem, Item
-from borarun.operations.reference import Computed
+from borarun.input.messages import TAGS, Section
+from borarun.input.renamed import Renamed
 from borarun.published import PublishedFile
-from borarun.renamed import Renamed
+from borarun.records.operations import OPERATIONS
+from borarun.records.operations.base import Array, Facts, FramesItem, Item
+from borarun.records.operations.potential import Trained
+from borarun.records.operations.reference import Computed
+from borarun.sections.values import Range
 from borarun.site import Site
 from borarun.site.model import RENAMED as IN_SITES
-from borarun.study import Study
 from borarun.study.model import RENAMED as IN_STUDIES
-from borarun.values import Range
+from borarun.study.model import StudyFile
+
+OF_ENGINES: dict[type[Facts], tuple[type[Facts], ...]] = {Trained: (TrainedMomentTensor,)}
+"""Operations that some engines have a class of their own for."""
 
 DIRECTORY = Path(__file__).parent / "reference"
 DESIGN = Path(__file__).parents[1] / "DESIGN.md"
 TABLE, TABLE_END = (
-    "<!-- Written by `python docs/reference.py` from borarun/operations. -->",
+    "<!-- Written by `python docs/reference.py` from borarun/records/operations. -->",
     "<!-- End of the table. -->",
 )
 GENERATED = (
@@ -108,7 +113,7 @@ def pages() -> dict[str, str]:
     return {
         "study-file.md": GENERATED
         + STUDY
-        + "".join(sections(Study))
+        + "".join(sections(StudyFile))
         + "".join(former(IN_STUDIES, "study.yaml")),
         "site-file.md": GENERATED
         + SITE
@@ -396,6 +401,12 @@ def _records() -> Iterator[str]:
             _facts(kind, Computed.model_fields.keys()),
             "<br>".join(_item(item) for item in kind.items()),
         )
+        for own in OF_ENGINES.get(kind, ()):
+            yield _row(
+                f"`{own.__name__}`: {_summary(own)}; beside that",
+                _facts(own, kind.model_fields.keys()),
+                "<br>".join(_item(item) for item in own.items() if item not in kind.items()),
+            )
 
 
 def _summary(kind: type[Facts]) -> str:

@@ -4,13 +4,13 @@ these.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from borarun.engines.lammps import engine as lammps
+from borarun.engines.lammps.md_plan import FILE, MdPlan
 from borarun.live import curves
 from borarun.records.places import Places, StoredRecords
 from borarun.records.store import Store
@@ -39,9 +39,18 @@ def write_run(directory: Path, steps: list[int], edge_A: float = EDGE_A, tail: s
     """What LAMMPS has written so far of a run in which lithium goes along x at ``STEP_A`` a frame,
     and the anions stand.
     """
-    (directory / "md.json").write_text(
-        json.dumps({"numbers": NUMBERS, "rotation": np.eye(3).tolist()})
+    plan = MdPlan(
+        potential="moment_tensor",
+        numbers=np.array(NUMBERS),
+        rotation=np.eye(3),
+        steps=steps[-1],
+        frames=[[steps[0], steps[-1], 1]],
+        every=1,
+        grade=None,
+        min_distance_A=0.5,
+        hottest_K=300,
     )
+    (directory / FILE).write_text(plan.text())
     frames, rows = [], []
     for count, step in enumerate(steps):
         bounds = f"0.0 {edge_A}\n" * 3

@@ -22,6 +22,7 @@ class PairPotential(Keys, PotentialSection):
     """A pair potential, fitted by linear least squares."""
 
     FORM: ClassVar[str] = "pair"
+    KIND: ClassVar[str] = "pair potential"
     UNCERTAINTY: ClassVar[str] = "leverage"
     SELECTION: ClassVar[str] = "leverage"
 

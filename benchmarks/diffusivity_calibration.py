@@ -40,13 +40,14 @@ from borarun.analysis.diffusion import (
     haven_ratio,
     pooled,
 )
-from borarun.analysis.regression import Regression, regression
+from borarun.analysis.estimate import Estimate
+from borarun.analysis.regression import regression
 from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 HOP_A = 3.0
 
 Array = NDArray[np.float64]
-Answer = Diffusivity | Haven | Regression
+Answer = Diffusivity | Haven | Estimate
 
 CORRELATION_FACTOR = {1: 0.662, 2: 0.655, 4: 0.6525, 8: 0.650, 12: 0.644}
 """Of ions on the 216 sites of `walks.vacancies` by number of vacancies, from 480,000 jumps a

@@ -41,7 +41,6 @@ from scipy.special import expit
 
 from borarun.analysis.clapeyron import (
     AtPressure,
-    Estimate,
     Hold,
     Phase,
     PressureSlope,
@@ -49,8 +48,8 @@ from borarun.analysis.clapeyron import (
     equilibrium,
     pressure_slope,
     step_at,
-    together,
 )
+from borarun.analysis.estimate import Estimate, mean
 from borarun.analysis.transition import Branch, fit_branch, transition
 from borarun.basics.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_KBAR
 
@@ -237,10 +236,10 @@ def calibrate_pairs(pair: Pair, n_trials: int, seed: int = 1) -> tuple[Calibrati
         means = pair.centre_K + superheating, pair.centre_K + superheating - pair.hysteresis_K
         heating, cooling = (
             [
-                fit_branch(*ramp(CASES[1], rng, rng.normal(mean, pair.scatter_K)), seed=trial)
+                fit_branch(*ramp(CASES[1], rng, rng.normal(expected, pair.scatter_K)), seed=trial)
                 for _ in range(pair.n_runs)
             ]
-            for mean in means
+            for expected in means
         )
         both = transition(heating, cooling)
         if both.found:
@@ -266,8 +265,8 @@ def calibrate_slope(pressed: Pressed, n_trials: int, seed: int = 1) -> Calibrati
         for pressure in pressed.pressures_kbar:
             middle = TRANSITION_K + true * pressure + superheating
             sides: list[list[Branch]] = []
-            for mean in (middle, middle - HYSTERESIS_K):
-                centres = rng.normal(mean, pressed.scatter_K, pressed.n_runs)
+            for expected in (middle, middle - HYSTERESIS_K):
+                centres = rng.normal(expected, pressed.scatter_K, pressed.n_runs)
                 sides.append(
                     [fit_branch(*ramp(CASES[1], rng, centre), seed=trial) for centre in centres]
                 )
@@ -298,9 +297,7 @@ def _step(
     for centre, branch in runs:
         T, values = ramp(case, rng, centre)
         found.append(step_at(T, height * values, branch.temperature_K, branch.width_K))
-    mean = together(found)
-    assert mean is not None
-    return mean
+    return mean(found)
 
 
 def calibrate_holds(holding: Holding, n_trials: int, seed: int = 1) -> Calibration:

@@ -233,7 +233,7 @@ def test_status_tells_how_the_potential_learnt_and_what_runs_where(
     )
     assert "PBE-D3, training 0: 1 meV/atom, 0.1 eV/A, 1 kbar on held-out labels" in lines
     assert (
-        "PBE-D3, round 0, exploration with 1 vacancy, run 0: completed, largest grade 1.5" in lines
+        "PBE-D3, round 0, exploration with 1 vacancy, run 1: completed, largest grade 1.5" in lines
     )
     assert (
         any(line.startswith(f"running: {tasks[-1].name} (") for line in lines)

@@ -28,9 +28,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.special import expit, log_expit
 
+from borarun.analysis.estimate import Estimate
 from borarun.analysis.transition import Branches
 from borarun.basics.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_KBAR
 
@@ -53,22 +53,6 @@ _FEWEST_OF_PHASE = 6
 Phase = Literal["ordered", "disordered", "undecided"]
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its standard error; ``freedom`` is that of the error."""
-
-    value: float
-    error: float
-    freedom: float = math.inf
-
-    @property
-    def reach(self) -> float:
-        """Half of the 95 % interval."""
-        return self.error * (
-            float(stats.t.ppf(0.975, self.freedom)) if math.isfinite(self.freedom) else 1.96
-        )
-
-
 def step_at(temperature_K: Array, values: Array, centre_K: float, width_K: float) -> Estimate:
     """Height of a step whose place is known, high less low temperature, at its centre.
 
@@ -83,7 +67,7 @@ def step_at(temperature_K: Array, values: Array, centre_K: float, width_K: float
 
     Returns
     -------
-    Estimate : its error counts residuals that remember their neighbours
+    Estimate : its error counts residuals that remember their neighbours; nan with too few samples
     """
     x = (np.asarray(temperature_K, float) - centre_K) / 100.0
     y = np.asarray(values, float)
@@ -99,20 +83,6 @@ def step_at(temperature_K: Array, values: Array, centre_K: float, width_K: float
     variance = square / (len(y) - basis.shape[1]) * (1 + memory) / (1 - memory)
     covariance = variance * np.linalg.inv(basis.T @ basis)
     return Estimate(float(solution[3]), math.sqrt(float(covariance[3, 3])))
-
-
-def together(found: Sequence[Estimate]) -> Estimate | None:
-    """The mean over runs: with their own errors or their scatter, whichever is larger."""
-    kept = [each for each in found if math.isfinite(each.value)]
-    if not kept:
-        return None
-    n = len(kept)
-    values = np.array([each.value for each in kept])
-    own = Estimate(float(values.mean()), math.sqrt(sum(each.error**2 for each in kept)) / n)
-    if n == 1:
-        return own
-    scatter = Estimate(own.value, float(values.std(ddof=1)) / math.sqrt(n), n - 1)
-    return max(own, scatter, key=lambda each: each.reach)
 
 
 def clapeyron(

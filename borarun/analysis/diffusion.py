@@ -40,6 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from borarun.analysis.estimate import CONFIDENCE, Estimate, mean, student
 from borarun.analysis.spectrum import sine_spectrum
 from borarun.analysis.zero_frequency import FEWEST_FREQUENCIES, Level, level
 from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S, FS_PER_PS
@@ -51,7 +52,6 @@ ESTIMATOR = "sine spectrum, 3"
 hundredth and a fiftieth of the run; 3 has `UNSEEN_RETURNS`.
 """
 
-CONFIDENCE = 0.95
 BLOCKS = 10
 FEWEST_HOPS = 5.0
 SHORTEST_ONSETS = 20
@@ -115,6 +115,7 @@ class Haven:
     Attributes
     ----------
     value, error, low, high : ratio, its standard error and 95 % interval
+    freedom : degrees of freedom of the error
     usable : whether both diffusivities are
     reason : why not; empty where they are
     """
@@ -123,6 +124,7 @@ class Haven:
     error: float
     low: float
     high: float
+    freedom: float
     usable: bool
     reason: str
 
@@ -192,21 +194,35 @@ def haven_ratio(
     charge = _diffusivity(summed, total, 1.0 / len(positions), interval_fs, onset_fs, hop_length_A)
     reason = tracer.reason or (f"collective: {charge.reason}" if charge.reason else "")
     if single is None or summed is None:
-        return Haven(math.nan, math.nan, math.nan, math.nan, usable=False, reason=reason)
+        return _haven(math.nan, math.nan, math.nan, reason)
     together = float(np.corrcoef(single.residual, summed.residual)[0, 1])
     one, other = tracer.error / tracer.value, summed.error / summed.value
     relative = math.sqrt(max(one**2 + other**2 - 2 * together * one * other, 0.0))
     value = tracer.value / charge.value
-    low, high = _interval(value, relative, min(single.freedom, summed.freedom))
-    return Haven(value, value * relative, low, high, usable=not reason, reason=reason)
+    freedom = min(single.freedom, summed.freedom)
+    return _haven(value, relative, freedom, reason)
+
+
+def pooled_haven(runs: Sequence[Haven]) -> Haven:
+    """One Haven ratio from independent runs: the mean of their logarithms by `estimate.mean`,
+    because ratios that are known badly scatter by factors. A run that is not usable refuses it.
+    """
+    refused = next((run for run in runs if not run.usable), None)
+    if refused is not None:
+        return refused
+    found = mean(
+        [Estimate(math.log(run.value), run.error / run.value, run.freedom) for run in runs]
+    )
+    return _haven(math.exp(found.value), found.error, found.freedom, "")
+
+
+def _haven(value: float, relative: float, freedom: float, reason: str) -> Haven:
+    low, high = _interval(value, relative, freedom)
+    return Haven(value, value * relative, low, high, freedom, usable=not reason, reason=reason)
 
 
 def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
-    """One diffusivity from independent runs of equal length: their mean.
-
-    Its variance is the larger of what the runs' own errors give and what their scatter gives, with
-    that one's degrees of freedom: runs may differ by more than each can know, as where vacancies or
-    the anions' orientations are frozen in.
+    """One diffusivity from independent runs of equal length: their mean by `estimate.mean`.
 
     To leave out only the runs with few hops would favour the lucky ones. So runs with few hops, and
     uncertain ones, are judged together by the hops and the interval of all; one that is refused for
@@ -215,16 +231,13 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
     if len(runs) == 1:
         return runs[0]
     n = len(runs)
-    values, errors = np.array([(run.value, run.error) for run in runs]).T
-    value = float(values.mean())
-    own, scatter = float(np.sum(errors**2)) / n**2, float(values.var(ddof=1)) / n
-    freedom = n - 1.0 if scatter > own else float(sum(run.freedom for run in runs))
-    error = math.sqrt(max(own, scatter))
+    found = mean([Estimate(run.value, run.error, run.freedom) for run in runs])
+    value, error = found.value, found.error
     hops = float(sum(run.hops for run in runs))
-    low, high = _interval(value, error / value if value else 0.0, freedom)
+    low, high = _interval(value, error / value if value else 0.0, found.freedom)
     refused = [
-        f"run {index}: {run.reason}"
-        for index, run in enumerate(runs)
+        f"run {number}: {run.reason}"
+        for number, run in enumerate(runs, 1)
         if run.reason and run.counted_hops is None
     ]
     little, counted = (
@@ -242,7 +255,7 @@ def pooled(runs: Sequence[Diffusivity]) -> Diffusivity:
         error=error,
         low=low,
         high=high,
-        freedom=freedom,
+        freedom=found.freedom,
         n_blocks=sum(run.n_blocks for run in runs),
         share=min(run.share for run in runs),
         hops=hops,
@@ -358,7 +371,7 @@ def _knows_little(
 
 def _interval(value: float, relative: float, freedom: float) -> tuple[float, float]:
     """95 % interval of a positive quantity."""
-    reach = relative * float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom))
+    reach = relative * student(freedom)
     return value * math.exp(-min(reach, 700.0)), value * math.exp(min(reach, 700.0))
 
 

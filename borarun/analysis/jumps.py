@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from borarun.analysis.diffusion import CONFIDENCE
+from borarun.analysis.estimate import CONFIDENCE
 from borarun.analysis.sites import WINDOW, Sites
 from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 

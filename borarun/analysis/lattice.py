@@ -9,29 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from borarun.analysis.estimate import Estimate
 
 Array = NDArray[Any]
 
 _BIN_BLOCKS = 5
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean with its uncertainty from blocks of time; nan where there are too few samples.
-
-    Attributes
-    ----------
-    value, error : mean and its standard error, in the unit of the values
-    low, high : 95 % interval, Student t
-    n_blocks : blocks of time
-    """
-
-    value: float
-    error: float
-    low: float
-    high: float
-    n_blocks: int
 
 
 @dataclass(frozen=True)
@@ -81,8 +64,9 @@ def lattice_parameters(cell: Array, supercell: Sequence[int]) -> Array:
     return np.asarray(np.linalg.norm(cell, axis=2) / np.asarray(supercell))
 
 
-def block_mean(values: Array, n_blocks: int = 10) -> Mean:
-    """Mean of a run at constant conditions.
+def block_mean(values: Array, n_blocks: int = 10) -> Estimate:
+    """Mean of a run at constant conditions, with its error from blocks of time; nan where there are
+    too few samples.
 
     Parameters
     ----------
@@ -97,7 +81,7 @@ def block_mean(values: Array, n_blocks: int = 10) -> Mean:
     )
     value = float(np.mean(values)) if n_blocks else math.nan
     error = float(parts.std(ddof=1)) / math.sqrt(n_blocks) if n_blocks > 1 else math.nan
-    return _mean(value, error, n_blocks)
+    return Estimate(value, error, max(n_blocks - 1, 0))
 
 
 def binned(temperature_K: Array, values: Array, width_K: float = 25.0) -> Binned:
@@ -136,7 +120,7 @@ def at_temperature(
     at_K: float,
     half_width_K: float = 50.0,
     step_K: tuple[float, float] | None = None,
-) -> Mean:
+) -> Estimate:
     """Value of a ramp at one temperature, from a straight line through the samples near it; error
     by the jackknife over blocks of time.
 
@@ -150,8 +134,8 @@ def at_temperature(
 
     Returns
     -------
-    Mean; nan where fewer than twenty samples are left, or none within a fifth of ``half_width_K``
-    on one side of ``at_K``
+    Estimate; nan where fewer than twenty samples are left, or none within a fifth of
+    ``half_width_K`` on one side of ``at_K``
     """
     temperature_K, values = np.asarray(temperature_K, float), np.asarray(values, float)
     inside = np.abs(temperature_K - at_K) <= half_width_K
@@ -162,36 +146,12 @@ def at_temperature(
     x, y = temperature_K[near] - at_K, values[near]
     slack = half_width_K / 5 if step_K is not None else 0.0
     if len(near) < 20 or x.min() > slack or x.max() < -slack or np.ptp(x) == 0:
-        return _mean(math.nan, math.nan, 0)
+        return Estimate(math.nan, math.nan)
 
     def intercept(keep: Array) -> float:
         return float(np.polyfit(x[keep], y[keep], 1)[1])
 
     every = np.arange(len(near))
     without = np.array([intercept(np.setdiff1d(every, part)) for part in np.array_split(every, 10)])
-    return _mean(
-        intercept(every), float(math.sqrt(0.9 * np.sum((without - without.mean()) ** 2))), 10
-    )
-
-
-def together(runs: Sequence[Mean]) -> Mean:
-    """Mean of repeated runs: their own errors or their scatter, whichever interval is wider.
-
-    Parameters
-    ----------
-    runs : means of one quantity, none of them nan
-    """
-    if len(runs) == 1:
-        return runs[0]
-    values = np.array([run.value for run in runs])
-    own = math.sqrt(sum(run.error**2 for run in runs)) / len(runs)
-    reach_own = math.sqrt(sum((run.high - run.value) ** 2 for run in runs)) / len(runs)
-    scatter = float(values.std(ddof=1)) / math.sqrt(len(runs))
-    reach = max(reach_own, scatter * float(stats.t.ppf(0.975, len(runs) - 1)))
-    value, blocks = float(values.mean()), sum(run.n_blocks for run in runs)
-    return Mean(value, max(own, scatter), value - reach, value + reach, blocks)
-
-
-def _mean(value: float, error: float, n_blocks: int) -> Mean:
-    reach = error * float(stats.t.ppf(0.975, n_blocks - 1)) if n_blocks > 1 else math.nan
-    return Mean(value, error, value - reach, value + reach, n_blocks)
+    error = math.sqrt(0.9 * float(np.sum((without - without.mean()) ** 2)))
+    return Estimate(intercept(every), error, 9)

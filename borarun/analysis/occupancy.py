@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.spatial import cKDTree
 
+from borarun.analysis.estimate import CONFIDENCE
 from borarun.analysis.sites import KINDS, Sites
 
 Array = NDArray[Any]
@@ -20,8 +21,6 @@ SETTLE_FS = 300.0
 """An ion has changed its site when it stays nearest to another for this long: a vibration that
 carries it across the border and back is no hop.
 """
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from borarun.analysis.diffusion import CONFIDENCE, Diffusivity, collective_diffusivity
+from borarun.analysis.diffusion import Diffusivity, collective_diffusivity
+from borarun.analysis.estimate import Estimate, mean, summed
 
 Array = NDArray[Any]
 
@@ -43,6 +43,7 @@ class Coefficient:
     ----------
     value, error, low, high : the element, its standard error and 95 % interval; of a cross term
         ``low`` may be negative
+    freedom : degrees of freedom of the error
     usable : whether the species that it belongs to diffuse, by the rules of `diffusion`
     """
 
@@ -50,6 +51,7 @@ class Coefficient:
     error: float
     low: float
     high: float
+    freedom: float
     usable: bool
 
 
@@ -82,7 +84,9 @@ def transport_matrix(
     summed = [positions.sum(axis=0, dtype=float) for positions in species]
     own = [_level(one, interval_fs) for one in summed]
     found = {
-        (a, a): Coefficient(each.value, each.error, each.low, each.high, each.diffusive)
+        (a, a): Coefficient(
+            each.value, each.error, each.low, each.high, each.freedom, each.diffusive
+        )
         for a, each in enumerate(own)
     }
     for b in range(len(summed)):
@@ -92,19 +96,15 @@ def transport_matrix(
 
 
 def pooled_coefficient(runs: Sequence[Coefficient]) -> Coefficient:
-    """Mean of one element over independent runs of equal length; half the interval is that of the
-    runs' own errors, or of their scatter where that is larger.
-    """
+    """Mean of one element over independent runs of equal length, by `estimate.mean`."""
     if len(runs) == 1:
         return runs[0]
-    n, values = len(runs), np.array([run.value for run in runs])
-    own = math.sqrt(sum(((run.high - run.low) / 2) ** 2 for run in runs)) / n
-    error = math.sqrt(sum(run.error**2 for run in runs)) / n
-    scatter = float(values.std(ddof=1)) / math.sqrt(n)
-    half = max(own, scatter * float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1)))
-    value = float(values.mean())
-    usable = all(run.usable for run in runs)
-    return Coefficient(value, max(error, scatter), value - half, value + half, usable)
+    found = mean([Estimate(run.value, run.error, run.freedom) for run in runs])
+    return _coefficient(found, usable=all(run.usable for run in runs))
+
+
+def _coefficient(found: Estimate, *, usable: bool) -> Coefficient:
+    return Coefficient(found.value, found.error, found.low, found.high, found.freedom, usable)
 
 
 def _level(displacement: Array, interval_fs: float) -> Diffusivity:
@@ -119,12 +119,13 @@ def _cross(
 ) -> Coefficient:
     size = math.sqrt(own.value * others.value) if own.value > 0 and others.value > 0 else 0.0
     if not size > 0:
-        return Coefficient(0.0, math.inf, -math.inf, math.inf, usable=False)
+        return _coefficient(Estimate(0.0, math.inf), usable=False)
     u, v = one / math.sqrt(own.value), other / math.sqrt(others.value)
     together, apart = (_level(x, interval_fs) for x in (u + v, u - v))
-    value = size * (together.value - apart.value) / 4
-    error = size * math.hypot(together.error, apart.error) / 4
-    freedom = min(together.freedom, apart.freedom)
-    half = error * float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom))
-    usable = own.diffusive and others.diffusive
-    return Coefficient(value, error, value - half, value + half, usable)
+    found = summed(
+        [
+            Estimate(sign * size * each.value / 4, size * each.error / 4, each.freedom)
+            for sign, each in ((1, together), (-1, apart))
+        ]
+    )
+    return _coefficient(found, usable=own.diffusive and others.diffusive)

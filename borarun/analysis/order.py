@@ -23,15 +23,16 @@ that is not the reference's shows in anions that point alike, whichever way: `mu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.special import eval_legendre, sph_harm_y
+
+from borarun.analysis.estimate import Estimate, mean
+from borarun.analysis.lattice import block_mean
 
 Array = NDArray[Any]
 
@@ -105,32 +106,22 @@ class MeanOrder:
 
 
 def mean_order(runs: Sequence[Array]) -> MeanOrder:
-    """Mean over runs of equal weight, each given against time.
+    """Mean over runs of equal weight, by `estimate.mean`, each given against time.
 
-    The variance is the larger of what the scatter of blocks of time within the runs gives and what
-    the scatter between runs gives, each with Student's t: an order that falls during a run, and one
+    The error of a run is the scatter of blocks of time: an order that falls during a run, and one
     that differs from run to run, is known badly although its mean is sharp.
 
     Parameters
     ----------
     runs : (F,) each, e.g. `Order.order` of `settled` directions
     """
-    means = np.array([run.mean() for run in runs])
-    blocks = [
-        np.array([part.mean() for part in np.array_split(run, min(BLOCKS, len(run)))])
-        for run in runs
-    ]
-    halves = []
-    freedom = sum(len(part) - 1 for part in blocks)
-    if freedom:
-        own = sum(part.var(ddof=1) / len(part) for part in blocks if len(part) > 1)
-        halves.append(math.sqrt(own) / len(runs) * float(stats.t.ppf(0.975, freedom)))
-    if len(runs) > 1:
-        scatter = float(means.std(ddof=1)) / math.sqrt(len(runs))
-        halves.append(scatter * float(stats.t.ppf(0.975, len(runs) - 1)))
-    half = max(halves, default=0.0)
-    value = float(means.mean())
-    return MeanOrder(value, value - half, value + half)
+    found = mean(
+        [
+            block_mean(run, BLOCKS) if len(run) > 1 else Estimate(float(run.mean()), 0.0)
+            for run in runs
+        ]
+    )
+    return MeanOrder(found.value, found.low, found.high)
 
 
 def polar_order(vectors: Array, reference: Array, head: Array) -> Array:

@@ -20,15 +20,14 @@ Morgan, J. Open Source Softw. 9, 5984 (2024), kinisi.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.linalg import cho_factor, cho_solve
 
-from borarun.analysis.diffusion import CONFIDENCE, onset_frames
+from borarun.analysis.diffusion import onset_frames
+from borarun.analysis.estimate import Estimate
 from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 Array = NDArray[Any]
@@ -40,31 +39,7 @@ _GROWTH = 0.5
 """Least exponent that noise leaves to that growth."""
 
 
-@dataclass(frozen=True)
-class Regression:
-    """A diffusivity with the error that a regression gives it.
-
-    Attributes
-    ----------
-    value, error : cm^2/s; nan where the run is too short for a line
-    low, high : 95 % interval, cm^2/s
-    """
-
-    value: float
-    error: float
-
-    @property
-    def low(self) -> float:
-        """cm^2/s."""
-        return self.value - float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * self.error
-
-    @property
-    def high(self) -> float:
-        """cm^2/s."""
-        return self.value + float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * self.error
-
-
-def regression(positions: Array, interval_fs: float, *, onset_fs: float = 500.0) -> Regression:
+def regression(positions: Array, interval_fs: float, *, onset_fs: float = 500.0) -> Estimate:
     """Tracer diffusivity of ions that are taken to move each for itself.
 
     Parameters
@@ -72,12 +47,16 @@ def regression(positions: Array, interval_fs: float, *, onset_fs: float = 500.0)
     positions : (N, 3, F) angstrom, ions of one kind, unwrapped, relative to the framework
     interval_fs : time between frames, fs
     onset_fs : shortest lag used, fs; the longest is a quarter of the run
+
+    Returns
+    -------
+    Estimate : cm^2/s; nan where the run is too short for a line
     """
     n_ions, _, n_frames = positions.shape
     first = onset_frames(n_frames, interval_fs, onset_fs)
     lags = np.unique(np.linspace(first, max(n_frames // 4, first), LAGS).round().astype(int))
     if len(lags) < 3:
-        return Regression(math.nan, math.nan)
+        return Estimate(math.nan, math.nan)
     mean, variance = np.array([_square_displacement(positions, int(lag)) for lag in lags]).T
     # Independent observations of each lag. Scatter times their number grows as the lag, but for
     # noise, with which the covariance could be none.
@@ -88,13 +67,13 @@ def regression(positions: Array, interval_fs: float, *, onset_fs: float = 500.0)
         scatter[shorter] / count[np.maximum.outer(np.arange(len(lags)), np.arange(len(lags)))]
     )
     if not scatter[0] > 0:
-        return Regression(0.0, 0.0)
+        return Estimate(0.0, 0.0)
     design = np.stack([np.ones(len(lags)), lags * interval_fs], axis=1)
     factor = cho_factor(covariance)
     uncertainty = np.linalg.inv(design.T @ cho_solve(factor, design))
     slope = float((uncertainty @ design.T @ cho_solve(factor, mean))[1])
     to_cm2_per_s = A2_PER_FS_IN_CM2_PER_S / 6
-    return Regression(slope * to_cm2_per_s, math.sqrt(uncertainty[1, 1]) * to_cm2_per_s)
+    return Estimate(slope * to_cm2_per_s, math.sqrt(uncertainty[1, 1]) * to_cm2_per_s)
 
 
 def _square_displacement(positions: Array, lag: int) -> tuple[float, float]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, stats
+from scipy import fft
 from scipy.spatial.transform import Rotation
 
+from borarun.analysis.estimate import student
 from borarun.analysis.trajectory import anion_centres, whole_images
 from borarun.basics.units import FS_PER_NS, FS_PER_PS
 
@@ -180,7 +181,7 @@ def relaxation_time(xi: Array, interval_fs: float) -> Relaxation:
         else np.array([math.nan])
     )
     error = math.sqrt((n_anions - 1) / n_anions * np.sum((without - without.mean()) ** 2))
-    factor = math.exp(error * float(stats.t.ppf(0.975, n_anions - 1))) if n_anions > 1 else math.nan
+    factor = math.exp(error * student(n_anions - 1))
     return Relaxation(
         time * interval_fs,
         time / factor * interval_fs,

@@ -32,9 +32,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.signal import lfilter
 from scipy.special import expit
+
+from borarun.analysis.estimate import Estimate, mean, student, summed
 
 Array = NDArray[Any]
 
@@ -116,7 +117,7 @@ class Branches:
     @property
     def reach_K(self) -> float:
         """Half of the 95 % interval of the mean, K."""
-        return self.error * _student(self.freedom)
+        return self.error * student(self.freedom)
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,9 @@ def transition(heating: Sequence[Branch], cooling: Sequence[Branch] = ()) -> Tra
             False, nan, nan, nan, lower, upper, up, down, nan, nan, "; ".join(missing)
         )
     hysteresis = up.temperature_K - down.temperature_K
-    scatter = _apart(up, down)
+    scatter = summed(
+        [Estimate(each.temperature_K, each.error, each.freedom) for each in (up, down)]
+    ).reach
     # No crystal orders above where it disorders: then single runs scatter by at least so much,
     # which none of them can know of itself.
     if hysteresis < 0.0:
@@ -289,30 +292,12 @@ def transition(heating: Sequence[Branch], cooling: Sequence[Branch] = ()) -> Tra
 
 
 def _branches(runs: Sequence[Branch]) -> Branches | None:
-    """Runs of one direction together: their own errors or their scatter, whichever is larger."""
+    """Runs of one direction together."""
     found = [run for run in runs if run.found]
     if not found:
         return None
-    n = len(found)
-    centres = np.array([run.temperature_K for run in found])
-    error, freedom = math.sqrt(sum(run.error**2 for run in found)) / n, math.inf
-    if n > 1:
-        scatter = float(centres.std(ddof=1)) / math.sqrt(n)
-        if scatter * _student(n - 1) > error * _student(math.inf):
-            error, freedom = scatter, n - 1
-    return Branches(float(centres.mean()), error, freedom, n, len(runs))
-
-
-def _apart(one: Branches, other: Branches) -> float:
-    """Half of the 95 % interval of a difference, K: Student t with Welch's degrees of freedom."""
-    variance = one.error**2 + other.error**2
-    lost = sum(part.error**4 / part.freedom for part in (one, other))
-    return math.sqrt(variance) * _student(variance**2 / lost if lost > 0 else math.inf)
-
-
-def _student(freedom: float) -> float:
-    """Half of a 95 % interval, in standard errors."""
-    return float(stats.t.ppf(0.975, freedom)) if math.isfinite(freedom) else _Z95
+    centre = mean([Estimate(run.temperature_K, run.error) for run in found])
+    return Branches(centre.value, centre.error, centre.freedom, len(found), len(runs))
 
 
 class _Grid:

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from borarun.analysis.diffusion import CONFIDENCE
+from borarun.analysis.estimate import student
 
 FEWEST = 4
 """Configurations, for a scatter."""
@@ -40,4 +39,4 @@ def vacancy_energy(
     found = np.linalg.lstsq(factors, energies_eV * weights, rcond=None)[0]
     scatter = float(np.sum((energies_eV * weights - factors @ found) ** 2)) / left
     error = np.sqrt(scatter * np.linalg.inv(factors.T @ factors)[1, 1])
-    return float(found[1]), float(stats.t.ppf(0.5 + CONFIDENCE / 2, left) * error)
+    return float(found[1]), float(student(left) * error)

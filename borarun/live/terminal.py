@@ -52,7 +52,7 @@ def progress_of(state: State, command: str) -> Iterator[Part]:
         why = f" ({run.reason})" if run.reason else ""
         yield (
             f"{run.functional}, round {run.round}, exploration with "
-            f"{plural(run.vacancies, 'vacancy')}, run {run.run}: {run.stop}{why}{grade}"
+            f"{plural(run.vacancies, 'vacancy')}, run {run.run + 1}: {run.stop}{why}{grade}"
         )
     if not state.ended:
         yield f"at least {duration(state.left_s)} left"

@@ -11,15 +11,14 @@ from scipy.special import expit
 
 from borarun.analysis.clapeyron import (
     AtPressure,
-    Estimate,
     Hold,
     clapeyron,
     equilibrium,
     pressure_slope,
     shift_by_errors,
     step_at,
-    together,
 )
+from borarun.analysis.estimate import Estimate
 from borarun.analysis.transition import Branches, fit_branch, transition
 from borarun.basics.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_KBAR
 
@@ -53,13 +52,6 @@ def test_on_cooling_the_step_is_still_high_less_low_temperature() -> None:
 
 def test_a_step_outside_of_the_data_has_no_height() -> None:
     assert math.isnan(step_at(T[:4], T[:4], 700, 30).value)
-
-
-def test_runs_scatter_by_more_than_they_know() -> None:
-    found = together([Estimate(1.0, 0.01), Estimate(2.0, 0.01), Estimate(3.0, 0.01)])
-    assert found is not None
-    assert (found.value, found.error, found.freedom) == pytest.approx((2.0, 1 / math.sqrt(3), 2))
-    assert together([Estimate(math.nan, math.nan)]) is None
 
 
 def test_the_equation_of_clausius_and_clapeyron() -> None:

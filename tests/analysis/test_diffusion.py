@@ -127,7 +127,7 @@ def test_one_run_that_is_refused_refuses_the_pool(rng):
     run = diffusivity(kinds.brownian(rng, 24, 2000), 20.0)
     pool = pooled([run, replace(run, diffusive=False, reason="sub-diffusive")])
     assert not pool.diffusive
-    assert pool.reason == "run 1: sub-diffusive"
+    assert pool.reason == "run 2: sub-diffusive"
     assert pool.counted_hops is None
 
 

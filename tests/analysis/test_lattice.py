@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 
 from borarun.analysis.lattice import (
-    Mean,
     at_temperature,
     binned,
     block_mean,
     lattice_parameter,
     lattice_parameters,
-    together,
 )
 
 
@@ -91,18 +89,3 @@ def test_a_value_beside_a_step_belongs_to_one_phase(centre, at_K):
 def test_a_value_far_within_a_smeared_step_is_none():
     T = np.linspace(10, 1000, 4000)
     assert math.isnan(at_temperature(T, T, 640.0, step_K=(600.0, 700.0)).value)
-
-
-def test_repeated_runs_give_the_wider_of_their_errors_and_their_scatter():
-    def run(value, error, reach):
-        return Mean(value, error, value - reach, value + reach, 10)
-
-    assert together([run(9.5, 0.1, 0.23)]) == run(9.5, 0.1, 0.23)
-    alike = together([run(9.5, 0.1, 0.2)] * 4)
-    assert (alike.value, alike.high - alike.value) == pytest.approx((9.5, 0.1))
-    apart = together([run(value, 0.001, 0.002) for value in (9.4, 9.5, 9.6)])
-    # Student t of two degrees of freedom, a scatter of 0.1 over the root of three runs
-    assert (apart.value, apart.high - apart.value) == pytest.approx(
-        (9.5, 4.3027 * 0.1 / math.sqrt(3)), rel=1e-4
-    )
-    assert apart.error == pytest.approx(0.1 / math.sqrt(3))

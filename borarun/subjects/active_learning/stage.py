@@ -222,7 +222,7 @@ class _Loop:
                     },
                     stage=NAME,
                     label=f"{self.functional}, round {number}, exploration with "
-                    f"{plural(vacancies, 'vacancy')}, run {run}",
+                    f"{plural(vacancies, 'vacancy')}, run {run + 1}",
                     about=Exploration(
                         functional=self.functional, round=number, vacancies=vacancies, run=run
                     ),

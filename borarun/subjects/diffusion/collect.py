@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite, sqrt
+from math import inf, isfinite
 
 import numpy as np
 
@@ -19,10 +19,12 @@ from borarun.analysis.diffusion import (
     diffusivity,
     haven_ratio,
     pooled,
+    pooled_haven,
 )
+from borarun.analysis.estimate import Estimate, mean
 from borarun.analysis.msd import mean_squared_displacement
 from borarun.analysis.onsager import Coefficient, pooled_coefficient, transport_matrix
-from borarun.analysis.regression import Regression, regression
+from borarun.analysis.regression import regression
 from borarun.basics.errors import BorarunError
 from borarun.basics.units import FS_PER_PS
 from borarun.report.checks import Check
@@ -74,7 +76,7 @@ class _Run:
     tracer: Diffusivity
     collective: Diffusivity
     haven: Haven
-    regression: Regression
+    regression: Estimate
     parts: tuple[Diffusivity, ...]
 
 
@@ -342,18 +344,15 @@ def _measured(value: Diffusivity | Conductivity) -> Measured | None:
     return Measured(value.value, low, value.high, positive=True) if isfinite(value.error) else None
 
 
-def _regression(runs: Sequence[Regression]) -> Measured | None:
-    """Mean over independent runs."""
-    value, half = (
-        float(np.mean([run.value for run in runs])),
-        sqrt(sum((run.high - run.low) ** 2 for run in runs)) / (2 * len(runs)),
+def _regression(runs: Sequence[Estimate]) -> Measured | None:
+    found = mean(runs)
+    return (
+        Measured(found.value, found.low, found.high, positive=True)
+        if isfinite(found.value)
+        else None
     )
-    return Measured(value, value - half, value + half, positive=True) if isfinite(value) else None
 
 
 def _haven(runs: Sequence[Haven]) -> Measured | None:
-    if not all(run.usable for run in runs):
-        return None
-    value = float(np.mean([run.value for run in runs]))
-    half = sqrt(sum((run.high - run.low) ** 2 for run in runs)) / (2 * len(runs))
-    return Measured(value, value - half, value + half)
+    found = pooled_haven(runs)
+    return Measured(found.value, found.low, found.high) if found.usable else None

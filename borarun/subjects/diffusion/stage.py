@@ -64,7 +64,7 @@ def expand(study: Study, products: Products, records: Records, *, forecast: bool
                     stage=NAME,
                     label=f"{functional}, {temperature:g} K, {plural(vacancies, 'vacancy')}"
                     + (f", {phase}" if len(study.starts) > 1 else "")
-                    + (f", run {run}" if section.runs > 1 else ""),
+                    + (f", run {run + 1}" if section.runs > 1 else ""),
                     about=DiffusionRun(
                         functional=functional,
                         temperature_K=temperature,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from borarun.analysis import lattice, transition
-from borarun.analysis.lattice import Mean
+from borarun.analysis.estimate import Estimate, mean
 from borarun.analysis.transition import Branch as Fit
 from borarun.analysis.transition import Branches
 from borarun.engines.lammps import engine as lammps
@@ -46,7 +46,7 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
     compared = sorted(
         {ROOM_K, *(n.temperature_K for n in published if n.temperature_K is not None)}
     )
-    values: dict[tuple[str, int, float], list[tuple[Mean, Mean]]] = {}
+    values: dict[tuple[str, int, float], list[tuple[Estimate, Estimate]]] = {}
     fits: dict[tuple[str, int, float], dict[str, list[Fit]]] = {}
     units = study.formula_units((1, 1, 1))
     ramps_found: list[FittedRamp] = []
@@ -79,7 +79,7 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
     points = tuple(
         LatticePoint(
             *key,
-            *(_measured(lattice.together(runs)) for runs in zip(*found, strict=True)),
+            *(_measured(mean(runs)) for runs in zip(*found, strict=True)),
         )
         for key, found in values.items()
     )
@@ -104,8 +104,8 @@ def collect(study: Study, source: Source, results: Results) -> HeatingFound:
     )
 
 
-def _measured(mean: Mean) -> Measured:
-    return Measured(mean.value, mean.low, mean.high)
+def _measured(found: Estimate) -> Measured:
+    return Measured(found.value, found.low, found.high)
 
 
 def _branch(
@@ -232,20 +232,16 @@ def _half_height(fit: Fit) -> Measured | None:
 def _volume_step(heated: Sequence[Fit]) -> Measured | None:
     """From the lattice parameter's: it is the cube root of the volume."""
     steps = [
-        Mean(
-            value=fit.relative_step,
-            error=(fit.relative_high - fit.relative_low) / (2 * 1.96),
-            low=fit.relative_low,
-            high=fit.relative_high,
-            n_blocks=1,
-        )
+        Estimate(fit.relative_step, (fit.relative_high - fit.relative_low) / (2 * 1.96))
         for fit in heated
         if fit.found
     ]
     if not steps:
         return None
-    mean = lattice.together(steps)
-    value, low, high = (100 * ((1 + part) ** 3 - 1) for part in (mean.value, mean.low, mean.high))
+    found = mean(steps)
+    value, low, high = (
+        100 * ((1 + part) ** 3 - 1) for part in (found.value, found.low, found.high)
+    )
     return Measured(value, low, high)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-import numpy as np
+from math import isfinite
 
 from borarun.analysis import clapeyron, lattice, transition
-from borarun.analysis.clapeyron import AtPressure, Estimate
+from borarun.analysis.clapeyron import AtPressure
+from borarun.analysis.estimate import Estimate, mean
 from borarun.analysis.transition import Branch as Fit
 from borarun.basics.errors import BorarunError
 from borarun.basics.units import EV_PER_A3_IN_BAR
@@ -48,10 +48,9 @@ def latent_heat(study: Study, source: Source, ramps: Sequence[FittedRamp]) -> It
         fits |= pressed.get(key, {})
         if not any(ramp.fit.found for ramp in own):
             continue
-        volume, enthalpy = (
-            clapeyron.together(steps)
-            for steps in zip(*_steps(study, source, own, section.pressure_bar), strict=True)
-        )
+        steps = list(_steps(study, source, own, section.pressure_bar))
+        volume = mean([each for each, _ in steps]) if steps else None
+        enthalpy = mean([each for _, each in steps]) if steps else None
         found = transition.transition(
             fits[section.pressure_bar]["heating"], fits[section.pressure_bar]["cooling"]
         )
@@ -107,7 +106,8 @@ def _steps(
             clapeyron.step_at(ramp.temperature_K, values, ramp.fit.temperature_K, ramp.fit.width_K)
             for values in (volume, enthalpy)
         ]
-        yield steps[0], steps[1]
+        if all(isfinite(step.error) for step in steps):
+            yield steps[0], steps[1]
 
 
 def _pressed(study: Study, source: Source) -> dict[Group, dict[float, Directions]]:
@@ -142,7 +142,7 @@ def _at(bar: float, fits: Directions) -> AtPressure:
 
 
 def _measured(found: Estimate | None, factor: float = 1.0) -> Measured | None:
-    if found is None or not np.isfinite(found.error):
+    if found is None or not isfinite(found.error):
         return None
     value, reach = factor * found.value, factor * found.reach
     return Measured(value, value - reach, value + reach)

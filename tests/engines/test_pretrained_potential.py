@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from borarun.basics.errors import EngineError, StudyError
 from borarun.engines.base import Program
 from borarun.engines.networks.calculator import LOADERS
-from borarun.engines.pretrained_potential import engine, examine, form
+from borarun.engines.potential.answers import answers, references
+from borarun.engines.pretrained_potential import engine, form
 from borarun.engines.pretrained_potential.section import NetworkPotential
 from borarun.records.frames import Frames
 from borarun.records.operations.potential import Trained
@@ -96,14 +98,13 @@ def test_an_examination_compares_with_the_labels() -> None:
         )
         images.append(labelled)
     labels = Frames.of(images)
-    numbers = images[0].numbers
-    evaluators = {numbers.tobytes(): form.Evaluator(argon(), numbers)}
-    found = examine.compared(labels, evaluators)
-    away = found["forces"][1] - found["forces"][0]
+    ours = references(labels)
+    its = answers(labels, partial(form.Evaluator, argon()))
+    away = its[1] - ours[1]
     assert np.abs(away).max() == pytest.approx(0.3)
     assert np.count_nonzero(np.abs(away) > 1e-8) == 2
-    assert found["energy"][0] == pytest.approx(found["energy"][1])
-    assert found["stress"][0] == pytest.approx(found["stress"][1])
+    assert its[0] == pytest.approx(ours[0])
+    assert its[2] == pytest.approx(ours[2])
 
 
 def test_a_lammps_of_ones_own_cannot_run_it() -> None:

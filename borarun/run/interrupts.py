@@ -38,11 +38,14 @@ class _Requests:
         self.terminals = [fd for fd in (1, 2) if os.isatty(fd)]
 
 
-_requests = _Requests()
+_NOBODY_LISTENS = _Requests()
+_requests = _NOBODY_LISTENS
 
 
 def asked() -> bool:
-    """Whether this process was asked to end, also where the exception was swallowed on its way."""
+    """Whether this process was asked to end, also where the exception was swallowed on its way;
+    False where nobody is ``listening``.
+    """
     return _requests.since is not None
 
 
@@ -55,7 +58,7 @@ def listening() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _requests = _Requests()
+    outer, _requests = _requests, _Requests()
     before = {each: signal.getsignal(each) for each in ENDING}
     for each, handler in before.items():
         if handler is not signal.SIG_IGN:
@@ -66,6 +69,9 @@ def listening() -> Iterator[None]:
         for each, handler in before.items():
             if signal.getsignal(each) == _take:
                 signal.signal(each, handler)
+        if outer is not _NOBODY_LISTENS and outer.since is None:
+            outer.since = _requests.since
+        _requests = outer
 
 
 @contextmanager

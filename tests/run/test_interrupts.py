@@ -24,6 +24,16 @@ def test_each_of_them_interrupts_once(number: signal.Signals) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(number) == before
+    assert not asked()  # what comes next in this process was not asked to end
+
+
+def test_who_listens_outside_knows_what_was_asked_inside() -> None:
+    with listening():
+        with pytest.raises(KeyboardInterrupt), listening():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert asked()
+        os.kill(os.getpid(), signal.SIGTERM)  # is not heard twice
+    assert not asked()
 
 
 def test_a_shielded_block_is_whole() -> None:

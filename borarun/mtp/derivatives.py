@@ -7,20 +7,22 @@ takes a fifteenth of its time. In the words of ``tables``:
 dE/dc[i,j,mu,beta] = sum over b with mu(b) = mu of dE/dM_b dM_b/dc, with dM_b/dc = sum over k of
 type j of Q_beta(r_k) x_k^a y_k^b z_k^c.
 
-The derivatives of forces need the second derivatives of E(M) besides. With A = dM_b/dr_k, D =
-dM/dM_b (forward) and H = d2E/dM_b dM_b' (the tangent of the backward pass), those of dE/dr_k are A
-D for the coefficients of the basis functions, and A H dM_b/dc + d/dr_k (dE/dM_b dM_b/dc at fixed
-dE/dM_b) for the radial ones: one matrix product an atom.
+The derivatives of forces need the second derivatives of E(M) besides. With A = dM_b/dr_k and D =
+dM/dM_b, of which few are not zero, those of dE/dr_k are A D for the coefficients of the basis
+functions. For the radial ones they are A H dM_b/dc + d/dr_k (dE/dM_b dM_b/dc at fixed dE/dM_b),
+where H dM_b/dc, with H = d2E/dM_b dM_b', is the tangent of the backward pass along c: one matrix
+product an atom.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from borarun.mtp.lanes import LANES, load, splat, store
 from borarun.mtp.tables import (
     FAST,
     Tables,
@@ -88,6 +90,50 @@ def local_gradients(
     return out
 
 
+class Reach(NamedTuple):
+    """What each moment depends on.
+
+    Attributes
+    ----------
+    first, basic : (n_moments + 1,), (E,) moment m is made of the basic moments
+        ``basic[first[m]:first[m + 1]]``
+    radial : (n_moments, R) whether it has radial function mu
+    used : (n_moments,) whether other moments are made of it
+    """
+
+    first: Array
+    basic: Array
+    radial: Array
+    used: Array
+
+
+@njit(cache=True)
+def reach_of(tables: Tables) -> Reach:
+    """What each moment depends on."""
+    n_basic, times = len(tables.angular), tables.times
+    known = np.zeros((tables.n_moments, n_basic), np.bool_)
+    radial = np.zeros((tables.n_moments, len(tables.first) - 1), np.bool_)
+    used = np.zeros(tables.n_moments, np.bool_)
+    for b in range(n_basic):
+        known[b, b] = True
+    for t in range(len(times)):
+        i, j, target = times[t, 0], times[t, 1], times[t, 3]
+        used[i] = used[j] = True
+        for b in range(n_basic):
+            known[target, b] |= known[i, b] | known[j, b]
+    first = np.zeros(tables.n_moments + 1, np.int64)
+    basic = np.empty(known.sum(), np.int64)
+    at = 0
+    for m in range(tables.n_moments):
+        for b in range(n_basic):
+            if known[m, b]:
+                radial[m, tables.radial_of[b]] = True
+                basic[at] = b
+                at += 1
+        first[m + 1] = at
+    return Reach(first, basic, radial, used)
+
+
 @njit(cache=True, fastmath=FAST)
 def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Array) -> Array:
     """Derivatives of energy, virial and forces with respect to all parameters, in single precision:
@@ -104,10 +150,12 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
     """
     n_species, _, n_radial, size = tables.radial.shape
     n_scalars, n_basic, width = len(tables.scalars), len(tables.angular), js.shape[1]
-    # Radial parameters of one mu and, behind them, of one atom's type; here they are ordered by
-    # mu, type, beta, in a file by type, mu, beta.
-    n_group = n_species * size
+    # Radial parameters of one mu and, behind them, of one atom's type, in whole lanes: what only
+    # fills these up stays zero. Here they are ordered by mu, type, beta, in a file by type, mu,
+    # beta.
+    n_group = (n_species * size + LANES - 1) // LANES * LANES
     n_own = n_radial * n_group
+    reach = reach_of(tables)
     inverse, unit = np.empty(width), np.empty((3, width))
     q, dq = np.empty((size, width)), np.empty((size, width))
     f, df = np.empty((n_radial, width)), np.empty((n_radial, width))
@@ -116,15 +164,16 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
     ends = np.empty(n_species, np.int64)
     shape, d_shape = np.empty(width, SINGLE), np.empty((3, width), SINGLE)
     d_mono = np.empty((len(tables.powers), 3, width), SINGLE)
-    forward = np.empty((tables.n_moments, n_basic), SINGLE)
-    backward = np.empty((tables.n_moments, n_basic), SINGLE)
-    inner = np.empty((n_basic, n_group), SINGLE)  # dM_b/dc
-    right = np.empty((n_scalars + n_own, n_basic), SINGLE)
-    out = np.zeros((7 + 3 * len(types), n_scalars + n_species + tables.radial.size), SINGLE)
+    of_basic = np.zeros((tables.n_moments, n_basic), SINGLE)
+    forward = np.zeros((tables.n_moments, n_own), SINGLE)
+    backward = np.zeros((tables.n_moments, n_own), SINGLE)
+    place = np.zeros(n_scalars + n_own, np.int64)
+    out = np.zeros((n_scalars + n_species + tables.radial.size, 7 + 3 * len(types)), SINGLE)
+    for s in range(n_scalars):
+        place[s] = s
     for i in range(len(types)):
         count, kind = counts[i], types[i]
-        own = n_scalars + n_species + kind * n_own
-        out[0, n_scalars + kind] += SINGLE(1.0)
+        out[n_scalars + kind, 0] += SINGLE(1.0)
         if count == 0:
             continue
         neighbourhood(tables, vectors, i, count, inverse, unit, q, dq, mono)
@@ -137,14 +186,14 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
         f_1, df_1, mono_1 = f.astype(SINGLE), df.astype(SINGLE), mono.astype(SINGLE)
         unit_1, inverse_1 = unit.astype(SINGLE), inverse.astype(SINGLE)
         _monomial_slopes(tables, count, inverse_1, unit_1, mono_1, d_mono)
-        _tangents(tables, moments, adjoint, forward, backward)
 
-        slope = np.empty((n_basic, 3 * count), SINGLE)
+        padded = (count + LANES - 1) // LANES * LANES
+        slope = np.zeros((n_basic, 3 * padded), SINGLE)
         for b in range(n_basic):
             mu, m = tables.radial_of[b], tables.angular[b]
             for axis in range(3):
                 for k in range(count):
-                    slope[b, axis * count + k] = (
+                    slope[b, axis * padded + k] = (
                         df_1[mu, k] * unit_1[axis, k] * mono_1[m, k]
                         + f_1[mu, k] * d_mono[m, axis, k]
                     )
@@ -154,61 +203,53 @@ def jacobian(tables: Tables, types: Array, counts: Array, js: Array, vectors: Ar
             basis = np.ascontiguousarray(q_1[:, begin : ends[other]])
             of_type = np.dot(powers, basis.T)
             for b in range(n_basic):
+                mu = tables.radial_of[b]
                 for beta in range(size):
-                    inner[b, other * size + beta] = of_type[tables.angular[b], beta]
+                    forward[b, mu * n_group + other * size + beta] = of_type[
+                        tables.angular[b], beta
+                    ]
+            for mu in range(n_radial):
+                for beta in range(size):
+                    place[n_scalars + mu * n_group + other * size + beta] = (
+                        n_scalars
+                        + n_species
+                        + ((kind * n_species + other) * n_radial + mu) * size
+                        + beta
+                    )
             begin = ends[other]
+        _basic_tangents(tables, reach, moments, of_basic)
+        _radial_tangents(tables, reach, moments, adjoint, forward, backward)
 
+        product = np.empty((n_scalars + n_own, 3 * padded), SINGLE)
         for s in range(n_scalars):
-            out[0, s] += SINGLE(moments[tables.scalars[s]])
-            right[s] = forward[tables.scalars[s]]
-        for mu in range(n_radial):
-            low, high = tables.first[mu], tables.first[mu + 1]
-            start = n_scalars + mu * n_group
-            right[start : start + n_group] = np.dot(inner[low:high].T, backward[low:high])
-            for b in range(low, high):
-                of_b = SINGLE(adjoint[b])
-                for c in range(n_group):
-                    out[0, own + mu * n_group + c] += of_b * inner[b, c]
-        product = np.dot(slope.T, right.T)  # (3 count, n_scalars + n_own), all x first
-
+            out[s, 0] += SINGLE(moments[tables.scalars[s]])
+        _scalar_slopes(tables, reach, of_basic, slope, product)
+        np.dot(backward[:n_basic].T, slope, product[n_scalars:])
         for mu in range(n_radial):
             shape[:count] = SINGLE(0.0)
             d_shape[:, :count] = SINGLE(0.0)
             for b in range(tables.first[mu], tables.first[mu + 1]):
                 m, of_b = tables.angular[b], SINGLE(adjoint[b])
+                for c in range(mu * n_group, (mu + 1) * n_group):
+                    out[place[n_scalars + c], 0] += of_b * forward[b, c]
                 for k in range(count):
                     shape[k] += of_b * mono_1[m, k]
                 for axis in range(3):
                     for k in range(count):
                         d_shape[axis, k] += of_b * d_mono[m, axis, k]
-            for k in range(count):
-                start = n_scalars + mu * n_group + types[js[i, k]] * size
-                for axis in range(3):
-                    along, turned = unit_1[axis, k] * shape[k], d_shape[axis, k]
-                    for beta in range(size):
-                        product[axis * count + k, start + beta] += (
-                            dq_1[beta, k] * along + q_1[beta, k] * turned
-                        )
-        _scatter(i, count, js, vectors, n_scalars, own, product, out)
-
-    return _as_in_a_file(tables, out)
-
-
-@njit(cache=True)
-def _as_in_a_file(tables: Tables, columns: Array) -> Array:
-    """Columns moved from the order mu, type, beta of the radial parameters to type, mu, beta."""
-    n_species, _, n_radial, size = tables.radial.shape
-    out = columns.copy()
-    first = columns.shape[1] - tables.radial.size
-    for row in range(len(columns)):
-        for kind in range(n_species):
-            for mu in range(n_radial):
-                for other in range(n_species):
-                    here = first + ((kind * n_radial + mu) * n_species + other) * size
-                    there = first + ((kind * n_species + other) * n_radial + mu) * size
-                    for beta in range(size):
-                        out[row, there + beta] = columns[row, here + beta]
-    return out
+            begin = 0
+            for other in range(n_species):
+                for beta in range(size):
+                    c = n_scalars + mu * n_group + other * size + beta
+                    for axis in range(3):
+                        for k in range(begin, ends[other]):
+                            product[c, axis * padded + k] += (
+                                dq_1[beta, k] * unit_1[axis, k] * shape[k]
+                                + q_1[beta, k] * d_shape[axis, k]
+                            )
+                begin = ends[other]
+        _scatter(i, count, js, vectors, place, product, out)
+    return out.T
 
 
 @njit(cache=True, fastmath=FAST)
@@ -229,68 +270,123 @@ def _monomial_slopes(
 
 
 @njit(cache=True, fastmath=FAST)
-def _tangents(
-    tables: Tables, moments: Array, adjoint: Array, forward: Array, backward: Array
-) -> None:
-    """dM/dM_b and d(dE/dM)/dM_b of all moments, (n_moments, B)."""
-    times, n_basic = tables.times, forward.shape[1]
-    forward[:] = SINGLE(0.0)
-    backward[:] = SINGLE(0.0)
-    for b in range(n_basic):
-        forward[b, b] = SINGLE(1.0)
+def _basic_tangents(tables: Tables, reach: Reach, moments: Array, of_basic: Array) -> None:
+    """dM/dM_b (n_moments, B) of all moments, where it is not zero."""
+    first, basic, times, n_basic = reach.first, reach.basic, tables.times, len(tables.angular)
+    for m in range(tables.n_moments):
+        for at in range(first[m], first[m + 1]):
+            of_basic[m, basic[at]] = SINGLE(1.0 if m < n_basic else 0.0)
     for t in range(len(times)):
         i, j, target = times[t, 0], times[t, 1], times[t, 3]
         of_i, of_j = SINGLE(times[t, 2] * moments[j]), SINGLE(times[t, 2] * moments[i])
-        for b in range(n_basic):
-            forward[target, b] += of_i * forward[i, b] + of_j * forward[j, b]
+        for at in range(first[i], first[i + 1]):
+            of_basic[target, basic[at]] += of_i * of_basic[i, basic[at]]
+        for at in range(first[j], first[j + 1]):
+            of_basic[target, basic[at]] += of_j * of_basic[j, basic[at]]
+
+
+@njit(cache=True, fastmath=FAST)
+def _scalar_slopes(
+    tables: Tables, reach: Reach, of_basic: Array, slope: Array, product: Array
+) -> None:
+    """Set the derivatives of dE/dr_k with respect to the coefficients of the scalars, from those of
+    the basic moments with respect to r_k.
+    """
+    wide = slope.shape[1]
+    padded = wide // 3
+    for s in range(len(tables.scalars)):
+        m = tables.scalars[s]
+        for k in range(0, padded, LANES):
+            x = splat(SINGLE(0.0))
+            y, z = x, x
+            for at in range(reach.first[m], reach.first[m + 1]):
+                b = reach.basic[at]
+                of_b, row = of_basic[m, b], b * wide + k
+                x = x + of_b * load(slope, row)
+                y = y + of_b * load(slope, row + padded)
+                z = z + of_b * load(slope, row + 2 * padded)
+            store(product, s * wide + k, x)
+            store(product, s * wide + k + padded, y)
+            store(product, s * wide + k + 2 * padded, z)
+
+
+@njit(cache=True, fastmath=FAST)
+def _radial_tangents(
+    tables: Tables, reach: Reach, moments: Array, adjoint: Array, forward: Array, backward: Array
+) -> None:
+    """dM/dc and d(dE/dM)/dc (n_moments, C) of the moments that others are made of, from dM/dc of
+    the basic ones.
+    """
+    times, n_basic, used = tables.times, len(tables.angular), reach.used
+    columns = forward.shape[1]
+    forward[n_basic:] = SINGLE(0.0)
+    backward[:] = SINGLE(0.0)
+    for t in range(len(times)):
+        i, j, target = times[t, 0], times[t, 1], times[t, 3]
+        if used[target]:
+            _add_reached(reach, SINGLE(times[t, 2] * moments[j]), forward, i, forward, target)
+            _add_reached(reach, SINGLE(times[t, 2] * moments[i]), forward, j, forward, target)
     for t in range(len(times) - 1, -1, -1):
         i, j, target = times[t, 0], times[t, 1], times[t, 3]
         weighted = SINGLE(times[t, 2] * adjoint[target])
-        of_i, of_j = SINGLE(times[t, 2] * moments[j]), SINGLE(times[t, 2] * moments[i])
-        for b in range(n_basic):
-            backward[i, b] += of_i * backward[target, b] + weighted * forward[j, b]
-        for b in range(n_basic):
-            backward[j, b] += of_j * backward[target, b] + weighted * forward[i, b]
+        _add_reached(reach, weighted, forward, j, backward, i)
+        _add_reached(reach, weighted, forward, i, backward, j)
+        if used[target]:
+            of_i, of_j = SINGLE(times[t, 2] * moments[j]), SINGLE(times[t, 2] * moments[i])
+            for c in range(0, columns, LANES):
+                above = load(backward, target * columns + c)
+                to_i, to_j = i * columns + c, j * columns + c
+                store(backward, to_i, load(backward, to_i) + of_i * above)
+                store(backward, to_j, load(backward, to_j) + of_j * above)
+
+
+@njit(cache=True, fastmath=FAST, inline="always")
+def _add_reached(
+    reach: Reach, factor: Any, source: Array, m: int, sums: Array, target: int
+) -> None:
+    """Add what is not zero of row m of dM/dc to a row of ``sums``, times a factor.
+
+    A call would count references to all these arrays, which takes longer than the sums.
+    """
+    n_radial, columns = reach.radial.shape[1], source.shape[1]
+    n_group = columns // n_radial
+    for mu in range(n_radial):
+        if reach.radial[m, mu]:
+            for c in range(mu * n_group, (mu + 1) * n_group, LANES):
+                at = target * columns + c
+                store(sums, at, load(sums, at) + factor * load(source, m * columns + c))
 
 
 @njit(cache=True, fastmath=FAST)
 def _scatter(
-    i: int,
-    count: int,
-    js: Array,
-    vectors: Array,
-    n_scalars: int,
-    own: int,
-    product: Array,
-    out: Array,
+    i: int, count: int, js: Array, vectors: Array, place: Array, product: Array, out: Array
 ) -> None:
-    """Add the derivatives of dE/dr_k of one atom to the rows of the forces and the virial: columns
-    of the moments, and those of its type from ``own`` on.
+    """Add derivatives (C, 3 W') of dE/dr_k of one atom, all x first, to those of the forces and the
+    virial; row c goes to ``out[place[c]]``.
     """
-    n_own = product.shape[1] - n_scalars
-    gather = np.zeros((9, 3 * count), SINGLE)  # virial and total of dE/dr_k
+    padded = product.shape[1] // 3
+    gather = np.zeros((9, 3 * padded), SINGLE)  # virial and total of dE/dr_k
+    half = SINGLE(0.5)
     for k in range(count):
         x, y, z = SINGLE(vectors[i, 0, k]), SINGLE(vectors[i, 1, k]), SINGLE(vectors[i, 2, k])
-        half = SINGLE(0.5)
-        kx, ky, kz = k, count + k, 2 * count + k
+        kx, ky, kz = k, padded + k, 2 * padded + k
         gather[0, kx], gather[1, ky], gather[2, kz] = x, y, z
         gather[3, ky], gather[3, kz] = half * z, half * y
         gather[4, kx], gather[4, kz] = half * z, half * x
         gather[5, kx], gather[5, ky] = half * y, half * x
         gather[6, kx], gather[7, ky], gather[8, kz] = SINGLE(1.0), SINGLE(1.0), SINGLE(1.0)
+    sums = np.dot(product, gather.T)
+    for c in range(len(place)):
+        row = out[place[c]]
+        for k in range(count):
+            force = 7 + 3 * js[i, k]
+            row[force] -= product[c, k]
+            row[force + 1] -= product[c, padded + k]
+            row[force + 2] -= product[c, 2 * padded + k]
+        for v in range(6):
+            row[1 + v] += sums[c, v]
         for axis in range(3):
-            row, from_row = 7 + 3 * js[i, k] + axis, axis * count + k
-            for p in range(n_scalars):
-                out[row, p] -= product[from_row, p]
-            for p in range(n_own):
-                out[row, own + p] -= product[from_row, n_scalars + p]
-    sums = np.dot(gather, product)
-    for v in range(9):
-        row = 1 + v if v < 6 else 7 + 3 * i + v - 6
-        for p in range(n_scalars):
-            out[row, p] += sums[v, p]
-        for p in range(n_own):
-            out[row, own + p] += sums[v, n_scalars + p]
+            row[7 + 3 * i + axis] += sums[c, 6 + axis]
 
 
 @njit(cache=True, fastmath=FAST)

@@ -2,8 +2,8 @@
 
 A compiler that is to vectorise a loop over arrays must first show that they do not overlap, and
 leaves it scalar where it cannot. Here the kernel says itself what goes together: ``Lanes`` are
-eight float64, which the compiler turns into whatever vector registers the processor has. They exist
-only inside compiled code; arrays keep them as eight consecutive numbers.
+eight float64, or eight float32, which the compiler turns into whatever vector registers the
+processor has. They exist only inside compiled code; arrays keep them as eight consecutive numbers.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numba.extending import models, register_model
 LANES = 8
 
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+_VECTORS = {types.float64: _VECTOR, types.float32: ir.VectorType(ir.FloatType(), LANES)}
 _INDEX = ir.IntType(32)
 
 _make_function: Any = cgutils.get_or_insert_function
@@ -37,56 +38,60 @@ def overload(function: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 class _LanesType(types.Type):
-    """The type of eight float64."""
+    """The type of eight numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: Any) -> None:
         begin: Any = super().__init__
-        begin(name="Lanes")
+        begin(name=f"Lanes({number})")
+        self.number = number
 
 
 _make_type: Any = _LanesType
-lanes_type = _make_type()
+_LANES_OF = {number: _make_type(number) for number in _VECTORS}
+lanes_type = _LANES_OF[types.float64]
 
 
 @register_model(_LanesType)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         begin: Any = super().__init__
-        begin(manager, kind, _VECTOR)
+        begin(manager, kind, _VECTORS[kind.number])
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> Any:
     """Where lanes begin in the memory of a contiguous array."""
     data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [offset]), _VECTOR.as_pointer())
+    return builder.bitcast(builder.gep(data, [offset]), _VECTORS[kind.dtype].as_pointer())
 
 
-def _splat(builder: Any, number: Any) -> Any:
-    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, _INDEX(0))
+def _splat(builder: Any, kind: Any, number: Any) -> Any:
+    undefined = ir.Constant(_VECTORS[kind], ir.Undefined)
+    first = builder.insert_element(undefined, number, _INDEX(0))
     zeros = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), zeros)
+    return builder.shuffle_vector(first, undefined, zeros)
 
 
 @intrinsic
 def load(typing: Any, array: Any, offset: Any) -> Any:
-    """The lanes of a C-contiguous float64 array from a number of its memory on; not checked."""
+    """The lanes of a C-contiguous array of floats from a number of its memory on; not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature.args[0], *given), align=8)
+        place = _pointer(context, builder, signature.args[0], *given)
+        return builder.load(place, align=array.dtype.bitwidth // 8)
 
-    return lanes_type(array, types.intp), generate
+    return _LANES_OF[array.dtype](array, types.intp), generate
 
 
 @intrinsic
 def store(typing: Any, array: Any, offset: Any, value: Any) -> Any:
-    """Put lanes into a C-contiguous float64 array from a number of its memory on; not checked."""
+    """Put lanes into a C-contiguous array of floats from a number of its memory on; not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         place = _pointer(context, builder, signature.args[0], *given[:2])
-        builder.store(given[2], place, align=8)
+        builder.store(given[2], place, align=array.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, lanes_type), generate
+    return types.void(array, types.intp, _LANES_OF[array.dtype]), generate
 
 
 @intrinsic
@@ -94,9 +99,9 @@ def splat(typing: Any, number: Any) -> Any:
     """Lanes that are all one number."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return _splat(builder, given[0])
+        return _splat(builder, number, given[0])
 
-    return lanes_type(types.float64), generate
+    return _LANES_OF[number](number), generate
 
 
 @intrinsic
@@ -141,19 +146,19 @@ def positive(typing: Any, value: Any) -> Any:
 
 
 def _operator(sign: Any, instruction: str) -> None:
-    """Let an operator work on lanes, and on lanes and a number."""
+    """Let an operator work on lanes, and on lanes and a number of their kind."""
 
-    def make(first: Any, second: Any) -> Callable[..., Any]:
+    def make(lanes: Any, first: Any, second: Any) -> Callable[..., Any]:
         @intrinsic
         def of_lanes(typing: Any, a: Any, b: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
                 both = [
-                    value if kind == lanes_type else _splat(builder, value)
+                    value if kind == lanes else _splat(builder, kind, value)
                     for kind, value in zip(signature.args, given, strict=True)
                 ]
                 return getattr(builder, instruction)(*both, flags=("contract", "nsz"))
 
-            return lanes_type(first, second), generate
+            return lanes(first, second), generate
 
         def call(a: Any, b: Any) -> Any:
             return of_lanes(a, b)
@@ -162,10 +167,9 @@ def _operator(sign: Any, instruction: str) -> None:
 
     @overload(sign)
     def of(a: Any, b: Any) -> Any:
-        if lanes_type not in (a, b):
-            return None
-        if a in (lanes_type, types.float64) and b in (lanes_type, types.float64):
-            return make(a, b)
+        for lanes in _LANES_OF.values():
+            if lanes in (a, b) and {a, b} <= {lanes, lanes.number}:
+                return make(lanes, a, b)
         return None
 
 

@@ -58,6 +58,16 @@ def test_a_cell_smaller_than_the_cutoff_equals_motep(random_potential: Make, sma
     check_against_motep(random_potential(14), small)
 
 
+@pytest.mark.parametrize(("size", "species"), [(5, (3, 5, 1)), (7, (1, 3, 5, 8))])
+def test_any_number_of_radial_parameters_equals_motep(
+    small: Atoms, size: int, species: tuple[int, ...]
+) -> None:
+    """They need not fill whole lanes; an element may be absent."""
+    potential = Potential.untrained(10, species, radial_basis_size=size)
+    parameters = np.random.default_rng(2).normal(0.0, 0.1, potential.n_parameters)
+    check_against_motep(potential.with_parameters(parameters), small)
+
+
 def test_the_jacobian_predicts_a_small_change_of_parameters(
     fitted: Potential, small: Atoms
 ) -> None:

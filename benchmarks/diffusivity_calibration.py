@@ -14,6 +14,9 @@ error and 95 % interval. Over the trials:
 * accepted     share of trials that no rule of the module flags
 * wrong        share of trials that are accepted and whose interval does not hold the known D; a
                95 % interval allows 5 %
+
+Collective diffusivities and Haven ratios are asked likewise, and cross terms of the transport
+matrix of two species. A cross term that is zero is told as a part of the diagonal terms.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import argparse
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -41,13 +44,14 @@ from borarun.analysis.diffusion import (
     pooled,
 )
 from borarun.analysis.estimate import Estimate
+from borarun.analysis.onsager import Coefficient, transport_matrix
 from borarun.analysis.regression import regression
 from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 HOP_A = 3.0
 
 Array = NDArray[np.float64]
-Answer = Diffusivity | Haven | Estimate
+Answer = Diffusivity | Haven | Estimate | Coefficient
 
 CORRELATION_FACTOR = {1: 0.662, 2: 0.655, 4: 0.6525, 8: 0.650, 12: 0.644}
 """Of ions on the 216 sites of `walks.vacancies` by number of vacancies, from 480,000 jumps a
@@ -69,9 +73,10 @@ class Case:
     name : in words
     walk : makes a trajectory (N, 3, F), angstrom
     interval_fs : between frames
-    ask : diffusivity, collective_diffusivity, haven_ratio or regression
+    ask : diffusivity, collective_diffusivity, haven_ratio, regression or cross_term
     true : the known answer
     runs : independent runs that are pooled
+    unit : what the answer is told in; ``true`` where none is given
     """
 
     name: str
@@ -80,6 +85,7 @@ class Case:
     ask: Callable[[Array, float], Answer]
     true: float
     runs: int = 1
+    unit: float | None = None
 
     def answer(self, rng: Rng) -> Answer:
         """The estimate from new walks."""
@@ -167,6 +173,41 @@ def rattling_case(hops: float) -> Case:
     return Case(f"64 ions rattle, {hops:g} hops each, 1 ns", walk, 200, diffusivity, true)
 
 
+def cross_term(positions: Array, interval_fs: float) -> Coefficient:
+    """L_ab of the first and the second half of the ions as two species."""
+    half = len(positions) // 2
+    return transport_matrix([positions[:half], positions[half:]], interval_fs)[0, 1]
+
+
+def coupled(rng: Rng, n_ions: int, n_frames: int, hops: float, shared: float) -> Array:
+    """Two species of ``n_ions`` each. The part ``shared`` of the hops of each ion is that of one of
+    the other species: in the same direction, or in the opposite one where it is negative.
+    """
+    common = walks.hopping(rng, n_ions, n_frames, abs(shared) * hops, HOP_A)
+    own = walks.hopping(rng, 2 * n_ions, n_frames, (1 - abs(shared)) * hops, HOP_A)
+    out = own + np.concatenate([common, np.sign(shared) * common])
+    return np.asarray(out + walks.vibration(rng, out.shape, 0.25, 5))
+
+
+def cross_case(n_ions: int, shared: float) -> Case:
+    """Cross term of two species, of 40 hops an ion."""
+    walk = partial(coupled, n_ions=n_ions, n_frames=2000, hops=40, shared=shared)
+    diagonal = n_ions * per_frame(HOP_A**2 * 40 / 2000, 20)
+    name = f"cross term, 2 x {n_ions} ion{'s' * (n_ions > 1)}, {shared:g} of the hops shared"
+    return Case(name, walk, 20, cross_term, shared * diagonal, unit=abs(shared or 1) * diagonal)
+
+
+def few_ions_cases() -> list[Case]:
+    """Two ions that hop each for itself."""
+    name = "2 ions, 40 hops each, 40 ps"
+    one = hop_case(name, 2, 2000, 40, 20)
+    return [
+        one,
+        replace(one, name=f"collective, {name}", ask=collective_diffusivity),
+        replace(one, name=f"Haven ratio, {name}", ask=haven_ratio, true=1.0),
+    ]
+
+
 def frozen_case(runs: int) -> Case:
     """Runs whose own diffusivities differ."""
     one = hop_case("", 64, 2000, 20, 100, spread=0.2)
@@ -215,6 +256,8 @@ CASES = (
     Case("collective, independent ions", _brownian(), 20, collective_diffusivity, per_frame(3, 20)),
     Case("collective, groups of 12", _brownian(12), 20, collective_diffusivity, per_frame(36, 20)),
     Case("Haven ratio, groups of 12", _brownian(12), 20, haven_ratio, 1 / 12),
+    *few_ions_cases(),
+    *(cross_case(n_ions, shared) for n_ions in (1, 16) for shared in (0, 0.5, -0.5)),
     Case("second opinion, independent ions", _brownian(), 20, regression, per_frame(3, 20)),
     Case("second opinion, groups of 12", _brownian(12), 20, regression, per_frame(3, 20)),
 )
@@ -243,13 +286,14 @@ def calibrate(case: Case, n_trials: int, seed: int = 1) -> Calibration:
                 answer.value,
                 answer.error,
                 answer.low <= case.true <= answer.high,
-                not getattr(answer, "reason", ""),
+                getattr(answer, "usable", not getattr(answer, "reason", "")),
             )
         )
     value, error, covered, accepted = np.array(rows, float).T
+    unit = case.true if case.unit is None else case.unit
     return Calibration(
-        mean_over_true=value.mean() / case.true,
-        real_sd=value.std(ddof=1) / case.true,
+        mean_over_true=value.mean() / unit,
+        real_sd=value.std(ddof=1) / unit,
         quoted_over_true=np.sqrt(np.mean(error**2)) / value.std(ddof=1),
         coverage=covered.mean(),
         accepted=accepted.mean(),

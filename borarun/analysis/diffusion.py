@@ -47,9 +47,9 @@ from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S, FS_PER_PS
 
 Array = NDArray[Any]
 
-ESTIMATOR = "sine spectrum, 3"
+ESTIMATOR = "sine spectrum, 4"
 """Name and version, for the report: 1 was the slope of the mean squared displacement between a
-hundredth and a fiftieth of the run; 3 has `UNSEEN_RETURNS`.
+hundredth and a fiftieth of the run; 3 has `UNSEEN_RETURNS`; 4 knows `_NOISE_OF_ONE`.
 """
 
 BLOCKS = 10
@@ -58,6 +58,11 @@ SHORTEST_ONSETS = 20
 LEAST_SHARE = 0.5
 WIDEST_INTERVAL = 5.0
 _MOST_FREQUENCIES = 128
+_NOISE_OF_ONE = 2 / 3
+"""Relative variance that a coefficient of one particle, as of the summed displacement, has at
+least: that of three axes. From the scatter of so few coefficients it may be found much too small,
+and then the spectrum's noise is taken for motion to and fro.
+"""
 
 UNSEEN_RETURNS = 0.35
 """Relative doubt of a tracer diffusivity from a run in which ions have hardly hopped, falling as
@@ -287,7 +292,8 @@ def _level(positions: Array, interval_fs: float, onset_fs: float) -> Level | Non
     # Ions that do not move at all have no logarithm.
     if not (power > 0).all():
         return Level(0.0, 0.0, 1.0, n_frequencies, 0.0, np.ones(n_frequencies))
-    return level(power, sine_spectrum(positions, max(n_frequencies // BLOCKS, 1), BLOCKS))
+    blocks = sine_spectrum(positions, max(n_frequencies // BLOCKS, 1), BLOCKS)
+    return level(power, blocks, _NOISE_OF_ONE if len(positions) == 1 else 0.0)
 
 
 def _diffusivity(

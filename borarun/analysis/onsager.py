@@ -16,7 +16,7 @@ of the ions: its interval needs no errors of the matrix.
 Source
 ------
 Fong, Self, McCloskey, Persson, Macromolecules 54, 2575 (2021), on transport matrices from
-molecular dynamics.
+molecular dynamics; Zou, Donner, Stat. Med. 27, 1693 (2008), on the interval of a difference.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ def transport_matrix(
     """Elements L_ab of the matrix, a <= b.
 
     A cross term is found from the sum and the difference of the two displacements, each over its
-    own collective motion, so that the two spectra are of equal size; their errors are taken as
-    independent.
+    own collective motion, so that the two spectra are of equal size. Their errors are taken as
+    independent; the interval is made of the ends of their own ones, which reach further up than
+    down (Zou and Donner).
 
     Parameters
     ----------
@@ -128,4 +129,13 @@ def _cross(
             for sign, each in ((1, together), (-1, apart))
         ]
     )
-    return _coefficient(found, usable=own.diffusive and others.diffusive)
+    below = math.hypot(together.value - together.low, apart.high - apart.value)
+    above = math.hypot(together.high - together.value, apart.value - apart.low)
+    return Coefficient(
+        found.value,
+        found.error,
+        found.value - size * below / 4,
+        found.value + size * above / 4,
+        found.freedom,
+        usable=own.diffusive and others.diffusive,
+    )

@@ -69,7 +69,7 @@ class Level:
     residual: Array
 
 
-def level(power: Array, blocks: Array) -> Level:
+def level(power: Array, blocks: Array, least_noise: float = 0.0) -> Level:
     """Extrapolate a spectrum to zero frequency.
 
     Parameters
@@ -77,8 +77,9 @@ def level(power: Array, blocks: Array) -> Level:
     power : (K,) positive, spectrum of the whole run, from `spectrum.sine_spectrum`; K at least
         ``FEWEST_FREQUENCIES``
     blocks : (B, L) spectra of blocks of time
+    least_noise : relative variance that one coefficient has at least
     """
-    noise = dispersion(power[:_NOISE_FREQUENCIES])
+    noise = max(dispersion(power[:_NOISE_FREQUENCIES]), least_noise)
     smooth = _smoothed(power)
     for _ in range(2):
         weight, value, variance, cut, fits = _models(power, smooth, noise)

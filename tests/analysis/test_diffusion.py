@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 import walks as kinds
 
-from borarun.analysis.diffusion import collective_diffusivity, diffusivity, haven_ratio, pooled
+from borarun.analysis.diffusion import (
+    Haven,
+    collective_diffusivity,
+    diffusivity,
+    haven_ratio,
+    pooled,
+    pooled_haven,
+)
+from borarun.analysis.zero_frequency import level
 from borarun.basics.units import A2_PER_FS_IN_CM2_PER_S
 
 
@@ -199,3 +207,21 @@ def test_error_bars_cover_what_they_claim(name):
     assert 0.75 < result.quoted_over_true < 1.5
     assert result.coverage >= 0.85
     assert result.accepted > 0.85
+
+
+def test_haven_ratios_are_averaged_by_their_logarithms() -> None:
+    def run(value: float, reason: str = "") -> Haven:
+        return Haven(value, 0.1 * value, value / 2, value * 2, 20, not reason, reason)
+
+    found = pooled_haven([run(0.25), run(1.0), run(4.0)])
+    assert found.value == pytest.approx(1.0)
+    assert found.error == pytest.approx(math.log(4) / math.sqrt(3))  # their scatter
+    assert found.low == pytest.approx(1 / found.high)
+    assert pooled_haven([run(0.25), run(1.0, "too short")]).reason == "too short"
+
+
+def test_the_noise_of_one_particle_is_not_found_smaller_than_that_of_three_axes() -> None:
+    even = np.ones(40)
+    free, bound = (level(even, np.ones((10, 4)), least) for least in (0.0, 2 / 3))
+    assert bound.value == pytest.approx(1.0)
+    assert bound.error > 5 * free.error

@@ -80,3 +80,13 @@ def test_runs_that_differ_widen_the_interval() -> None:
     assert mean.value == pytest.approx(np.mean([run.value for run in runs]))
     assert mean.low < 0 < mean.high
     assert pooled_coefficient(runs[:1]) is runs[0]
+
+
+def test_the_interval_of_a_cross_term_reaches_further_to_the_side_of_the_larger_motion() -> None:
+    shared = walk(1)
+    found = transport_matrix([shared + walk(2), shared + walk(3)], INTERVAL_FS)[0, 1]
+    assert 0 < found.low < found.value < found.high
+    assert found.high - found.value > found.value - found.low
+    apart = transport_matrix([shared + walk(2), walk(3) - shared], INTERVAL_FS)[0, 1]
+    assert apart.low < apart.value < apart.high < 0
+    assert apart.value - apart.low > apart.high - apart.value

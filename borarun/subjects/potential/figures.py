@@ -192,7 +192,7 @@ def grades(learning: tuple[Learning, ...]) -> Figure | None:
             )
         )
         rows += [
-            [run.functional, run.round, run.vacancies, run.run, float(time), float(grade)]
+            [run.functional, run.round, run.vacancies, run.run + 1, float(time), float(grade)]
             for run in runs
             for time, grade in zip(run.grade_time_ps, run.grade, strict=True)
         ]

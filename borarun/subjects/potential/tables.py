@@ -159,7 +159,7 @@ def ledger(results: Results) -> Table | None:
 def _explored(run: Exploration) -> list[Value]:
     return [
         run.vacancies,
-        run.run,
+        run.run + 1,
         _STOPS.get(run.stop, run.reason),
         f"{text.duration(run.time_ps)} of {text.duration(run.planned_ps)}",
         run.grade_max,

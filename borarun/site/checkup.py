@@ -50,6 +50,11 @@ PRINTED = "printed.txt"
 
 CONNECT_S = 5.0
 
+GPU_TOOLS = {"nvidia-smi": ["-L"], "rocm-smi": ["--showproductname"]}
+"""Programs that come with a GPU's driver, and their options that print a line for each GPU, which
+begins with ``GPU 0:`` or ``GPU[0]``.
+"""
+
 NO_SECTION = Program()
 
 BROKEN = re.compile(
@@ -87,7 +92,7 @@ class Request:
     Attributes
     ----------
     runs : the runs directory
-    cores : of a node, as the site file has it
+    cores, gpus : of a node, as the site file has them
     addresses : by which the submitting machine may be reached
     port : at which it listens
     token : that it says first, so that no other's port is taken for it
@@ -98,6 +103,7 @@ class Request:
 
     runs: str
     cores: int
+    gpus: int
     addresses: list[str]
     port: int
     token: str
@@ -150,6 +156,7 @@ def check(request: Request, place: Path) -> Answer:
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("borarun", lambda: [same_versions(request)]),
         ("cores", lambda: [enough_cores(request.cores, len(os.sched_getaffinity(0)))]),
+        ("GPUs", lambda: enough_gpus(request.gpus)),
         ("network", lambda: reachable(request)),
         ("runs directory", lambda: [writable(runs)]),
         ("file system", lambda: file_system(place)),
@@ -212,6 +219,28 @@ def enough_cores(wanted: int, available: int) -> Finding:
         "scheduler_options."
     )
     return Finding("cores", available >= wanted, f"{available} of {wanted} are available", remedy)
+
+
+def enough_gpus(wanted: int, which: Callable[[str], str | None] = shutil.which) -> list[Finding]:
+    """Whether the job sees as many GPUs as the site file counts on, if it counts on any."""
+    if not wanted:
+        return []
+    tool = next((name for name in GPU_TOOLS if which(name)), None)
+    if tool is None:
+        said = f"neither {' nor '.join(GPU_TOOLS)} is found"
+        remedy = "Load the driver's tools in worker_init, and check that the nodes have GPUs."
+        return [Finding("GPUs", False, said, remedy)]
+    listed = subprocess.run(
+        [tool, *GPU_TOOLS[tool]], capture_output=True, text=True, timeout=PROBE_S, check=False
+    ).stdout
+    seen = len(set(re.findall(r"^GPU(?: |\[)(\d+)", listed, re.MULTILINE)))
+    remedy = (
+        ""
+        if seen >= wanted
+        else "Set available_accelerators to the number that a job gets, or request more in "
+        "gpus_per_node (Slurm) or select_options (PBS)."
+    )
+    return [Finding("GPUs", seen >= wanted, f"{seen} of {wanted} are seen by {tool}", remedy)]
 
 
 def reachable(

@@ -172,6 +172,7 @@ class _Visit:
             cores=self._executor.slots
             if isinstance(self._executor, Local)
             else self._executor.cores_per_node,
+            gpus=self._executor.available_accelerators if isinstance(self._executor, Batch) else 0,
             addresses=addresses(self._executor),
             port=door.port,
             token=door.token,

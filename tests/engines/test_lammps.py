@@ -548,6 +548,15 @@ def test_the_help_tells_the_version_and_the_pair_styles(flavour: str, absent: st
     assert told.trouble == f"has no pair style {absent}" and "another flavour" in told.remedy
 
 
+def test_a_lammps_for_gpus_must_have_the_styles_of_kokkos() -> None:
+    (probe,) = lammps.probes(lammps.Program(flavour="mtp", suffix="kk"))
+    told = probe.read(HELP)
+    assert told.trouble == "has no pair style mtp/kk and mtp/extrapolation/kk"
+    assert "the ML-MTP package and Kokkos" in told.remedy
+    both = HELP.replace(" zero", " mtp/kk mtp/extrapolation/kk zero")
+    assert probe.read(both).trouble == ""
+
+
 def test_the_embedded_lammps_is_asked_for_in_python() -> None:
     (probe,) = lammps.probes(lammps.Program())
     assert (

@@ -464,6 +464,16 @@ class TestDeck:
             pair(plain, site("mtp", pair_options="chunksize 32768"))
             == "pair_style mtp potential.mtp chunksize 32768"
         )
+        assert pair(plain, site("mtp", suffix="kk")) == (
+            "pair_style mtp potential.mtp chunksize 32768"
+        )
+        assert pair(graded, site("mtp", suffix="kk")) == (
+            "pair_style mtp/extrapolation potential.almtp preselected.cfg 2.1 11 chunksize 32768"
+        )
+        assert pair(plain, site("mtp", suffix="kk", pair_options="chunksize 8192")) == (
+            "pair_style mtp potential.mtp chunksize 8192"
+        )
+        assert "chunksize" not in pair(plain, site("mlip", suffix="kk"))
         assert (
             pair(graded, site("mtp"))
             == "pair_style mtp/extrapolation potential.almtp preselected.cfg 2.1 11"
@@ -476,6 +486,19 @@ class TestDeck:
         )
 
     def test_command(self) -> None:
-        program = site("mtp", command="srun -n {cores} lmp -k on g 1", suffix="kk")
+        program = site("mtp", command="srun -n {cores} lmp", suffix="omp")
         command = lammps.command(lammps.Settings(segments=[HOLD]), 4, program)
-        assert command[3:] == ["srun", "-n", "4", "lmp", "-k", "on", "g", "1", "-suffix", "kk"]
+        assert command[3:] == ["srun", "-n", "4", "lmp", "-suffix", "omp"]
+
+    @pytest.mark.parametrize(
+        ("own", "added"),
+        [
+            ("lmp", "-suffix kk -k on g 1 -pk kokkos newton on neigh half"),
+            ("lmp -k on g 2", "-suffix kk -pk kokkos newton on neigh half"),
+            ("lmp -kokkos on t 1 -package kokkos newton on neigh half", "-suffix kk"),
+        ],
+    )
+    def test_kokkos_is_told_what_ml_mtp_wants(self, own: str, added: str) -> None:
+        program = site("mtp", command=own, suffix="kk")
+        command = lammps.command(lammps.Settings(segments=[HOLD]), 1, program)
+        assert command[3:] == f"{own} {added}".split()

@@ -14,6 +14,7 @@ from borarun.records.places import Places
 from borarun.records.task import Task
 from borarun.run.workers import Workers, failure_of, started_by
 from borarun.site import load_site
+from borarun.site.batch_systems import Batch
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -27,6 +28,9 @@ def test_parsl_takes_every_executor_of_the_sites_that_ship(config: Path, tmp_pat
     for label, executor in load_site(config).executors.items():
         made = started_by(executor, label, tmp_path)
         assert made.label == label
+        if isinstance(executor, Batch) and executor.available_accelerators:
+            gpus = [str(index) for index in range(executor.available_accelerators)]
+            assert made.available_accelerators == gpus, "a worker gets one of them"
         assert made.encrypted, "another user of the machine could send tasks"
         assert (
             "borarun.basics.tether" in made.interchange_launch_cmd

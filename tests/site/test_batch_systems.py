@@ -106,6 +106,30 @@ def test_pbs_is_asked_for_chunks_and_torque_for_nodes() -> None:
     assert not any("-A" in line for line in lines(TORQUE))
 
 
+def test_gpus_of_tasks_are_asked_for_once() -> None:
+    def slurm(**keys: Any) -> list[str]:
+        executor = Slurm(provider="slurm", available_accelerators=4, **SHARED, **keys)
+        return [line for line in lines(executor) if "gpu" in line.lower()]
+
+    assert slurm() == ["#SBATCH --gpus-per-node=4"]
+    assert slurm(gpus_per_node=8) == ["#SBATCH --gpus-per-node=8"]
+    assert slurm(gres="gpu:a100:4") == ["#SBATCH --gres=gpu:a100:4"]
+    assert slurm(scheduler_options="#SBATCH --gpus=4") == ["#SBATCH --gpus=4"]
+    pbs = PBSPro(provider="pbspro", available_accelerators=4, **SHARED)
+    assert "#PBS -l select=1:ncpus=64:ngpus=4" in lines(pbs)
+    fast = pbs.model_copy(update={"select_options": "system=polaris"})
+    assert "#PBS -l select=1:ncpus=64:system=polaris:ngpus=4" in lines(fast)
+    told = pbs.model_copy(update={"select_options": "ngpus=2"})
+    assert "#PBS -l select=1:ncpus=64:ngpus=2" in lines(told)
+    torque = Torque(provider="torque", available_accelerators=4, **SHARED)
+    assert "#PBS -l nodes=1:ppn=64:gpus=4" in lines(torque)
+
+
+def test_a_launcher_of_mpi_programs_gives_no_gpu_to_a_task() -> None:
+    with pytest.raises(ValidationError, match="available_accelerators and mpi_launcher"):
+        Slurm(provider="slurm", available_accelerators=4, mpi_launcher="srun", **SHARED)
+
+
 def test_options_of_the_site_file_take_the_place_of_the_own_ones() -> None:
     asks = "#SBATCH --ntasks=2\n#SBATCH --mem-per-cpu=2G\n#SBATCH --time=01:00:00"
     found = lines(SLURM.model_copy(update={"scheduler_options": asks}))

@@ -30,6 +30,7 @@ def request_for(folder: Path, **changes: Any) -> Request:
     wanted: dict[str, Any] = {
         "runs": str(folder / "runs"),
         "cores": 1,
+        "gpus": 0,
         "addresses": ["127.0.0.1"],
         "port": 1,
         "token": "secret",
@@ -79,6 +80,33 @@ def test_cores_are_counted() -> None:
     assert checkup.enough_cores(4, 8).ok
     few = checkup.enough_cores(128, 1)
     assert not few.ok and few.said == "1 of 128 are available" and "cores_per_node" in few.remedy
+
+
+@pytest.mark.parametrize(
+    ("tool", "printed"),
+    [
+        ("nvidia-smi", "GPU 0: NVIDIA A100 (UUID: GPU-1)\n  MIG 1g.5gb\nGPU 1: NVIDIA A100\n"),
+        (
+            "rocm-smi",
+            "== ROCm ==\nGPU[0]\t\t: Card series: MI250X\nGPU[0]\t\t: Card SKU: D65\n"
+            "GPU[1]\t\t: Card series: MI250X\n",
+        ),
+    ],
+)
+def test_gpus_are_counted(
+    tool: str, printed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    [absent] = checkup.enough_gpus(2)
+    assert not absent.ok and absent.said == "neither nvidia-smi nor rocm-smi is found"
+    (tmp_path / "printed").write_text(printed)
+    (tmp_path / tool).write_text(f"#!/bin/sh\n/bin/cat {tmp_path}/printed\n")
+    (tmp_path / tool).chmod(0o755)
+    [enough] = checkup.enough_gpus(2)
+    assert enough.ok and enough.said == f"2 of 2 are seen by {tool}"
+    [few] = checkup.enough_gpus(4)
+    assert not few.ok and "available_accelerators" in few.remedy
+    assert checkup.enough_gpus(0) == []
 
 
 def test_the_driver_is_reached_and_its_clock_compared(tmp_path: Path) -> None:

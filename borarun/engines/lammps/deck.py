@@ -2,7 +2,7 @@
 machine but for its interaction.
 
 Source: LAMMPS manual: fix npt (Martyna, Tobias, Klein 1994; Shinoda, Shiga, Mikami 2004), fix
-external, fix halt, restart.
+external, fix halt, restart, KOKKOS package; README of lammps-mtp-kokkos.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ how far it came.
 
 DUMP_COLUMNS = "id type x y z ix iy iz"
 
+CHUNK_ATOMS = 32768
+"""Atoms that ML-MTP computes at once on a GPU, as in its manual; it must be told a number."""
+
 FORM = "moment_tensor"
 """The form of potential of which keys hold nothing: the only one in records made before."""
 
@@ -56,11 +59,13 @@ class Program(base.Program):
         "by the number of cores, e.g. `srun -n {cores} lmp`.",
     )
     suffix: Literal["gpu", "intel", "kk", "omp", "opt"] | None = Field(
-        default=None, description="Accelerated styles, as LAMMPS's `-suffix`."
+        default=None,
+        description="Accelerated styles, as LAMMPS's `-suffix`. `kk` adds what Kokkos needs on a "
+        "GPU: `-k on g 1 -pk kokkos newton on neigh half`, unless `command` has `-k` and `-pk`.",
     )
     pair_options: str = Field(
         default="",
-        description="Text added to the end of the `pair_style` line, e.g. `chunksize 32768`.",
+        description="Text added to the end of the `pair_style` line, e.g. `chunksize 8192`.",
     )
     max_hours: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
         default=None,
@@ -294,6 +299,9 @@ def _interaction(settings: Settings, program: Program, cutoff_A: float) -> list[
     style = form(settings.potential).pair_style(
         program.flavour, (grade.threshold_save, grade.threshold_break) if grade else None
     )
+    chunked = program.flavour == "mtp" and program.suffix == "kk"
+    if chunked and "chunksize" not in program.pair_options.split():
+        style += f" chunksize {CHUNK_ATOMS}"
     return [f"pair_style {style} {program.pair_options}".rstrip(), "pair_coeff * *"]
 
 

@@ -117,6 +117,8 @@ def probes(program: Program) -> list[Probe]:
             )
         ]
     needed = ("mlip",) if program.flavour == "mlip" else ("mtp", "mtp/extrapolation")
+    if program.flavour == "mtp" and program.suffix == "kk":
+        needed += ("mtp/kk", "mtp/extrapolation/kk")
 
     def read(text: str) -> Told:
         found = re.search(r"Massively Parallel Simulator - (.+)", text)
@@ -126,7 +128,8 @@ def probes(program: Program) -> list[Probe]:
         absent = [style for style in needed if style not in (styles[1].split() if styles else [])]
         way_out = (
             "Build it with "
-            f"{'the interface of MLIP-3' if program.flavour == 'mlip' else 'the ML-MTP package'}, "
+            f"{'the interface of MLIP-3' if program.flavour == 'mlip' else 'the ML-MTP package'}"
+            f"{' and Kokkos' if program.suffix == 'kk' else ''}, "
             "or choose another flavour."
         )
         return Told(
@@ -202,13 +205,14 @@ def command(settings: Settings, cores: int, program: Program) -> list[str]:
     """The program that runs the deck."""
     if program.flavour == "embedded":
         return [sys.executable, "-m", "borarun.engines.lammps.md", "--cores", str(cores)]
-    return [
-        sys.executable,
-        "-m",
-        "borarun.engines.lammps.lmp",
-        *base.words(program.command, cores, program.threads),
-        *(["-suffix", program.suffix] if program.suffix else []),
-    ]
+    lmp = base.words(program.command, cores, program.threads)
+    accelerated = ["-suffix", program.suffix] if program.suffix else []
+    if program.suffix == "kk":
+        if not {"-k", "-kokkos"} & {*lmp}:
+            accelerated += ["-k", "on", "g", "1"]
+        if not {"-pk", "-package"} & {*lmp}:
+            accelerated += ["-pk", "kokkos", "newton", "on", "neigh", "half"]
+    return [sys.executable, "-m", "borarun.engines.lammps.lmp", *lmp, *accelerated]
 
 
 def usable_cores(n_atoms: int, atom_step_us: float) -> int:

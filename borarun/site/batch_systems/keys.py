@@ -68,7 +68,9 @@ class Keys(Section):
         "that run at the same time.",
     )
     available_accelerators: Annotated[int, Field(ge=0, le=1000)] = Field(
-        default=0, description="Number of GPUs of a node. If set, each task gets its own GPU."
+        default=0,
+        description="Number of GPUs of a node. If set, each task gets its own GPU. Jobs ask for "
+        "them unless another key does: Slurm `--gpus-per-node`, PBS Pro `ngpus`, Torque `gpus`.",
     )
     mpi_launcher: Literal["srun", "mpiexec", "aprun"] | None = Field(
         default=None,
@@ -206,6 +208,12 @@ class Keys(Section):
                 f"cores_per_worker is more than cores_per_node, {self.cores_per_node} "
                 f"(got {self.cores_per_worker}): for tasks on several nodes use "
                 "mpi_launcher"
+            )
+        if self.mpi_launcher and self.available_accelerators:
+            raise ValueError(
+                "available_accelerators and mpi_launcher cannot be used together: MPI programs "
+                f"on whole nodes get all GPUs (got {self.available_accelerators}). Remove one of "
+                "them."
             )
         if self.mpi_launcher and self.max_workers_per_block > self.nodes_per_block:
             raise ValueError(

@@ -23,6 +23,8 @@ class PBSPro(PBS):
     def size(self) -> str:
         """See ``PBS``."""
         more = self.select_options.removeprefix(":")
+        if self.available_accelerators and "ngpus=" not in more:
+            more = f"{more}:ngpus={self.available_accelerators}".removeprefix(":")
         chunk = f"{self.nodes_per_block}:ncpus={self.cores_per_node}"
         return f"-l select={chunk}{f':{more}' if more else ''}"
 

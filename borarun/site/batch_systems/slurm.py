@@ -48,6 +48,7 @@ queues again, will run.
 LINE = re.compile(r"\s*(\d+)\s+([A-Z_]+)(?:\s+(.*))?")
 CLUSTER = re.compile(r"\s*CLUSTER: (\S+)\s*")
 UNKNOWN_JOB = re.compile(r"invalid job id", re.IGNORECASE)
+GPUS = re.compile(r"^#SBATCH\s+(?:--gpus|--gres|-G)", re.MULTILINE)
 MEMORY = re.compile(r"^#SBATCH\s+(--mem(?:-per-cpu|-per-gpu)?)\b", re.MULTILINE)
 TASKS = re.compile(r"^#SBATCH\s+(?:--ntasks[= ]|-n\b)", re.MULTILINE)
 
@@ -121,13 +122,17 @@ class Slurm(Batch):
             "qos": self.qos,
             "constraint": self.constraint,
             "clusters": self.clusters,
-            "gpus-per-node": self.gpus_per_node,
+            "gpus-per-node": self._gpus(),
             "gres": self.gres,
             "mem": f"{self.mem_per_node}g" if self.mem_per_node else None,
         }
         return [f"--{key}={value}" for key, value in wanted.items() if value is not None] + (
             ["--exclusive"] if self.exclusive else []
         )
+
+    def _gpus(self) -> int | None:
+        asked = self.gpus_per_node or self.gres or GPUS.search(self.scheduler_options)
+        return self.gpus_per_node if asked else self.available_accelerators or None
 
     def replaces(self, lines: str, option: str) -> bool:
         """A count of tasks takes the place of that of tasks a node; an option given twice, of its

@@ -21,7 +21,8 @@ class Torque(PBS):
 
     def size(self) -> str:
         """See ``PBS``."""
-        return f"-l nodes={self.nodes_per_block}:ppn={self.cores_per_node}"
+        gpus = f":gpus={self.available_accelerators}" if self.available_accelerators else ""
+        return f"-l nodes={self.nodes_per_block}:ppn={self.cores_per_node}{gpus}"
 
     def question(self, job: str, ask: Ask) -> tuple[Reply, dict[str, dict[str, Any]]]:
         """See ``PBS``. The table that qstat prints without ``-f`` cuts ids short."""

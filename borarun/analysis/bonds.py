@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from borarun.analysis.trajectory import whole_images
@@ -84,14 +84,13 @@ def check_bonds(positions: Array, cell: Array, anions: Array, numbers: Array) ->
     lengths: dict[tuple[int, int], list[Array]] = {}
     for one, other in bonded(positions[:, :, 0] + images @ cell[0], anions, numbers):
         low, high = sorted((int(numbers[one]), int(numbers[other])))
-        apart = (
-            positions[one]
-            - positions[other]
-            + np.einsum("i,fij->jf", images[one] - images[other], cell)
-        )
+        apart = (positions[one] - positions[other]).astype(float)
+        if (shift := images[one] - images[other]).any():
+            apart += np.einsum("i,fij->jf", shift, cell)
         length = np.linalg.norm(apart, axis=0)
-        in_turn = sliding_window_view(length, min(_LASTING, len(length)))
-        lasting = in_turn.max(axis=1).min(), in_turn.min(axis=1).max()
+        n_windows = max(len(length) - _LASTING, 0) + 1
+        in_turn = [length[k : k + n_windows] for k in range(min(_LASTING, len(length)))]
+        lasting = reduce(np.maximum, in_turn).min(), reduce(np.minimum, in_turn).max()
         lengths.setdefault((low, high), []).append(
             np.array([length[0], length.min(), length.max(), *lasting])
         )

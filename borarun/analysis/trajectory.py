@@ -44,7 +44,7 @@ def unwrap(positions: Array, cell: Array) -> Array:
     to_mean = np.linalg.inv(cell) @ cell.mean(axis=0)
     out = np.empty_like(positions)
     for part in _blocks(positions):
-        out[part] = np.einsum("nif,fij->njf", positions[part].astype(float), to_mean)
+        out[part] = _transformed(positions[part], to_mean)
     return out
 
 
@@ -70,13 +70,24 @@ def unwrap_toroidal(positions: Array, cell: Array) -> Array:
     inverse = np.linalg.inv(cell)
     out = np.empty_like(positions)
     for part in _blocks(positions):
-        scaled = np.einsum("nif,fij->njf", positions[part].astype(float), inverse)
-        wrapped = np.einsum("nif,fij->njf", scaled - np.floor(scaled), cell)
+        scaled = _transformed(positions[part], inverse)
+        scaled -= np.floor(scaled)
+        wrapped = _transformed(scaled, cell)
         step = np.diff(wrapped, axis=2)
-        images = np.round(np.einsum("nif,fij->njf", step, inverse[1:]))
-        step -= np.einsum("nif,fij->njf", images, cell[1:])
+        images = _transformed(step, inverse[1:])
+        step -= _transformed(np.round(images, out=images), cell[1:])
         out[part, :, 0] = wrapped[:, :, 0]
         out[part, :, 1:] = wrapped[:, :, :1] + np.cumsum(step, axis=2)
+    return out
+
+
+def _transformed(positions: Array, matrices: Array) -> Array:
+    """(n, 3, F) positions, double precision, times (F, 3, 3) matrices, each frame with its own.
+    Elements that are 0 in all frames, as most of a rectangular cell's, cost nothing.
+    """
+    out = np.zeros(positions.shape)
+    for i, j in np.argwhere(matrices.any(axis=0)):
+        out[:, j] += positions[:, i] * np.ascontiguousarray(matrices[:, i, j])
     return out
 
 

@@ -175,7 +175,8 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
         tag = _tag(context["discriminator"])
         return f"must name its {tag}, e.g. `{{{tag}: {TAGS[tag]}}}`."
     if kind == "string_pattern_mismatch":
-        return f"contains characters that are not allowed{got}. {description}".strip()
+        wrong = "contains characters that are not allowed" if value else "must not be empty"
+        return f"{wrong}{got}. {description}".strip()
     if kind in _SWEEPS:
         return f"{error['msg']}{got}. {_SWEEPS[kind]}"
     if kind in _LIMITS:

@@ -83,11 +83,11 @@ class TestRender:
         text = deck(crystal, pressure_bar=10.0)
         assert (
             '"fix npt all npt temp 10 300 0.05 iso 10 10 1 fixedpoint 4.7885 4.7885 4.7885" '
-            '&\n  "variable next equal stride(0,1999,8700)" &\n' in text
+            '&\n  "variable next equal stride(0,1999,13000)" &\n' in text
         )
-        assert '"run 2000 upto start 0 stop 2000 post no every 8700 NULL"' in text
+        assert '"run 2000 upto start 0 stop 2000 post no every 13000 NULL"' in text
         assert '"fix npt all npt temp 300 300 0.05 iso 10 10 1 fixedpoint' in text
-        assert '"run 6000 upto start 2000 stop 6000 post no every 8700 NULL"' in text
+        assert '"run 6000 upto start 2000 stop 6000 post no every 13000 NULL"' in text
         assert 'if "$(step) < 6000" then' in text
         assert text.count("fix thermo all print 40 ") == 1
         assert "dump" not in text  # borarun writes the frames itself

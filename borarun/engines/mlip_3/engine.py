@@ -38,7 +38,7 @@ from borarun.engines.job import FILE
 from borarun.engines.mlip_3.job import Mlip3Job, SelectJob, TrainJob
 from borarun.engines.mlip_3.section import Keys, Mlip3Potential
 from borarun.engines.moment_tensor import section as moment_tensor
-from borarun.engines.moment_tensor.cost import CONFIGURATIONS, GRADIENT_SECONDS
+from borarun.engines.moment_tensor.cost import CONFIGURATIONS
 from borarun.engines.moment_tensor.export import exported as exported
 from borarun.engines.moment_tensor.results import TrainedMomentTensor
 from borarun.engines.potential.training import TrainingSettings, split
@@ -61,9 +61,21 @@ FORMAT = 1
 """Raised by one when the same settings come to mean another result."""
 
 PARTS = ("train", "valid")
-SECONDS_A_GRADIENT = 1.8
-"""Core time of an iteration over that of the derivatives in borarun's kernels; measured at level 8.
-"""
+ITERATION_SECONDS = {
+    6: 0.018,
+    8: 0.036,
+    10: 0.054,
+    12: 0.09,
+    14: 0.18,
+    16: 0.36,
+    18: 0.72,
+    20: 1.4,
+    22: 2.9,
+    24: 5.8,
+    26: 12,
+    28: 23,
+}
+"""Core time of an iteration for 104 atoms by level; measured at level 8."""
 
 Got = TypeVar("Got")
 
@@ -403,8 +415,8 @@ def cost(settings: Settings, n_atoms: int) -> Cost:
     """Estimate; how many configurations there will be is not known before."""
     if settings.operation == "select":
         return Cost(core_seconds=30.0, bytes=2e5)
-    one = GRADIENT_SECONDS[settings.level] * n_atoms / 104
+    one = ITERATION_SECONDS[settings.level] * n_atoms / 104
     return Cost(
-        core_seconds=10.0 + SECONDS_A_GRADIENT * settings.iteration_limit * CONFIGURATIONS * one,
+        core_seconds=10.0 + settings.iteration_limit * CONFIGURATIONS * one,
         bytes=3e6,
     )

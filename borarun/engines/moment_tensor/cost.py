@@ -6,30 +6,12 @@ from functools import cache
 
 import numpy as np
 
-GRADIENT_SECONDS = {
-    6: 0.01,
-    8: 0.02,
-    10: 0.03,
-    12: 0.05,
-    14: 0.1,
-    16: 0.2,
-    18: 0.4,
-    20: 0.8,
-    22: 1.6,
-    24: 3.2,
-    26: 6.4,
-    28: 13.0,
-}
-"""Core time of the derivatives of 104 atoms by level, s, in borarun's kernels; measured at 8 and
-12.
-"""
-
 CONFIGURATIONS = 150
 """In a training set, for estimates: how many there will be is not known before."""
 
-MICROSECONDS_PER_ATOM = {6: 5.0, 8: 5.5, 12: 8.5, 16: 17.0, 20: 38.0, 24: 120.0, 28: 410.0}
-"""Core time a step and atom by level of the potential, on 104 atoms of a closo-borate:
-benchmarks/md_step.py.
+MICROSECONDS_PER_ATOM = {6: 3.3, 8: 3.7, 12: 5.9, 16: 10.0, 20: 18.0, 24: 38.0, 28: 90.0}
+"""Core time a step and atom by level of the potential, on 104 atoms of a closo-borate: evaluation,
+measured on a shared machine, and 1 microsecond for all else in LAMMPS (benchmarks/md_step.py).
 """
 
 

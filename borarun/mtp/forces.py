@@ -267,7 +267,7 @@ def _radial_functions(
 def _basic_moments(
     tables: Tables, monomials: Monomials, padded: int, unit: Array, f: Array, both: Array
 ) -> None:  # fmt: skip
-    """Basic moments, in the order of ``tables.group``, each still as lanes to add up."""
+    """Basic moments, each still as lanes to add up."""
     width = unit.shape[1]
     for b in range(len(tables.angular)):
         store(both, b * ROW + LANES, splat(0.0))

@@ -38,8 +38,6 @@ class Tables(NamedTuple):
     first : (R + 1,) basic moments of radial function mu are ``first[mu]:first[mu + 1]``
     radial_of : (B,) radial function of each basic moment
     angular : (B,) which of ``powers`` each basic moment has
-    group_first, group : (A + 1,), (B,) basic moments with angular part m are
-        ``group[group_first[m]:group_first[m + 1]]``
     powers : (A, 3) powers of x, y, z; those of lower degree first
     lower : (A, 3) index of the powers with one x, y or z less; 0 where there is none
     times : (T, 4) products of moments: first, second, multiplicity, result
@@ -54,8 +52,6 @@ class Tables(NamedTuple):
     first: Array
     radial_of: Array
     angular: Array
-    group_first: Array
-    group: Array
     powers: Array
     lower: Array
     times: Array
@@ -92,8 +88,6 @@ def tables_of(data: MTPData) -> Tables:
         first=_integers(np.searchsorted(radial_of, np.arange(int(data.radial_funcs_count) + 1))),
         radial_of=_integers(radial_of),
         angular=_integers(angular),
-        group_first=_integers(np.searchsorted(np.sort(angular), np.arange(len(listed) + 1))),
-        group=_integers(np.argsort(angular, kind="stable")),
         powers=_integers(listed),
         lower=_integers(lower),
         times=_integers(times),

@@ -1,7 +1,7 @@
 """How many labels of density functional theory a moment tensor potential needs: from nothing, and
 from a potential that has learnt a pretrained network.
 
-    nice python benchmarks/learning_curve.py --output benchmarks/results/learning_curve.md
+    nice python benchmarks/learning_curve.py
 
 The labels are those of `studies/li2b12h12-rev-vdW-DF2.md`; a quarter of them is held out, each
 quarter in turn. The start is the bundled potential of level 12, fitted to 234 labels of SevenNet-0
@@ -18,7 +18,6 @@ with D3. Three ways from it, and one without it:
 
 from __future__ import annotations
 
-import argparse
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,9 +55,11 @@ class KeptNear:
         self._team, self._start, self._information = team, start, information
 
     def normal(self, parameters: Array) -> Normal:
-        found = self._team.normal(parameters)
-        slope = self._information @ (parameters - self._start)
-        return Normal(found.matrix + self._information, found.vector + slope, self.loss(parameters))
+        found, away = self._team.normal(parameters), parameters - self._start
+        slope = self._information @ away
+        return Normal(
+            found.matrix + self._information, found.vector + slope, found.loss + float(away @ slope)
+        )
 
     def bend(self, parameters: Array, step: Array) -> Bend:
         found = self._team.bend(parameters, step)
@@ -74,20 +75,15 @@ class KeptNear:
 
 
 def main() -> None:
-    """Print the table, or write it to a file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path)
-    output = parser.parse_args().output
+    """Print the table."""
     labels, start = read(LABELS), Potential.read(START.read_text())
     learnt = read(START_LABELS)
     some = learnt.take(np.linspace(0, len(learnt) - 1, N_KNOWN).round().astype(int))
     with Team(start, some, WEIGHTS) as team:
         information = team.normal(start.parameters).matrix / team.size
     order = np.random.default_rng(0).permutation(len(labels))
-    lines = [
-        "| labels | " + " | ".join(f"{way}: eV/A, meV/atom" for way in WAYS) + " |",
-        "|---|" + "---|" * len(WAYS),
-    ]
+    print("| labels | " + " | ".join(f"{way}: eV/A, meV/atom" for way in WAYS) + " |")
+    print("|---|" + "---|" * len(WAYS))
     for size in SIZES:
         if size > len(labels) - -(-len(labels) // FOLDS):
             break
@@ -97,10 +93,7 @@ def main() -> None:
             fitted = [index for index in order if index not in held_out][:size]
             for way, found in fits(labels.take(fitted), start, information):
                 errors[way].append(judged(found, labels.take(held_out)))
-        lines.append(f"| {size} | " + " | ".join(text(errors[way]) for way in WAYS) + " |")
-        print(lines[-1], flush=True)
-    if output is not None:
-        output.write_text("\n".join(lines) + "\n")
+        print(f"| {size} | " + " | ".join(text(errors[way]) for way in WAYS) + " |", flush=True)
 
 
 def read(file: Path) -> Frames:

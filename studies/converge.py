@@ -44,40 +44,35 @@ HEADER = """| setting | energy of B against A, meV/atom | pressure of A, kbar | 
 DISPLACEMENT_A = 0.03
 EXPANSION = 0.015
 
-SG15 = {each: f"{each}_ONCV_PBE-1.2.upf" for each in ("Li", "B", "H")}
-SG15_MD5 = {
-    "Li": "c91dd4cee9943b136ac3b62641658f95",
-    "B": "eb3cbeacc2d324d57d903df00f564d27",
-    "H": "bf21e08b90ac4ce7d0149ac4e8138190",
+Family = Mapping[str, tuple[str, str]]
+"""File and MD5 of each element."""
+
+SG15: Family = {
+    "Li": ("Li_ONCV_PBE-1.2.upf", "c91dd4cee9943b136ac3b62641658f95"),
+    "B": ("B_ONCV_PBE-1.2.upf", "eb3cbeacc2d324d57d903df00f564d27"),
+    "H": ("H_ONCV_PBE-1.2.upf", "bf21e08b90ac4ce7d0149ac4e8138190"),
 }
+"""Norm-conserving, without core correction."""
 
-
-PAW = {
-    "Li": "Li.pbesol-s-kjpaw_psl.0.2.1.UPF",
-    "B": "B.pbe-n-kjpaw_psl.1.0.0.UPF",
-    "H": "H.pbe-kjpaw.UPF",
+PAW: Family = {
+    "Li": ("Li.pbesol-s-kjpaw_psl.0.2.1.UPF", "859015b7cfe8ffa064b4dbcc5a9071b6"),
+    "B": ("B.pbe-n-kjpaw_psl.1.0.0.UPF", "8c825a5969375aca5c2c6ad5945b3059"),
+    "H": ("H.pbe-kjpaw.UPF", "a225a3f3a1be5237eb8f6a7e61cbb4ee"),
 }
-PAW_MD5 = {
-    "Li": "859015b7cfe8ffa064b4dbcc5a9071b6",
-    "B": "8c825a5969375aca5c2c6ad5945b3059",
-    "H": "a225a3f3a1be5237eb8f6a7e61cbb4ee",
-}
+"""Debian's projector augmented waves, which need more for the density."""
 
 
-def cutoffs(ry: int) -> dict[str, Any]:
-    """Of the wave functions, and four times that of the density."""
-    return {"ecutwfc_Ry": ry, "ecutrho_Ry": 4 * ry}
+def cutoffs(ry: int, density: int = 4) -> dict[str, Any]:
+    """Of the wave functions, and ``density`` times that of the density."""
+    return {"ecutwfc_Ry": ry, "ecutrho_Ry": density * ry}
 
 
-def of_paw(ry: int) -> dict[str, Any]:
-    """Debian's projector augmented waves, which need more for the density."""
-    wanted = {"ecutwfc_Ry": ry, "ecutrho_Ry": 8 * ry}
-    return {"pseudopotentials": PAW, "pseudopotential_md5": PAW_MD5, **wanted}
-
-
-def of_sg15(ry: int) -> dict[str, Any]:
-    """Norm-conserving, without core correction."""
-    return {"pseudopotentials": SG15, "pseudopotential_md5": SG15_MD5, **cutoffs(ry)}
+def of(family: Family) -> dict[str, Any]:
+    """Pseudopotentials of a family."""
+    return {
+        "pseudopotentials": {element: file for element, (file, _) in family.items()},
+        "pseudopotential_md5": {element: md5 for element, (_, md5) in family.items()},
+    }
 
 
 COMPARED: Mapping[str, tuple[str, Mapping[str, Mapping[str, Any]]]] = {
@@ -85,9 +80,9 @@ COMPARED: Mapping[str, tuple[str, Mapping[str, Mapping[str, Any]]]] = {
     "family": (
         "small",
         {
-            "PAW 60/480 Ry": of_paw(60),
-            "SG15 80/320 Ry": of_sg15(80),
-            "SG15 120/480 Ry": of_sg15(120),
+            "PAW 60/480 Ry": of(PAW) | cutoffs(60, density=8),
+            "SG15 80/320 Ry": of(SG15) | cutoffs(80),
+            "SG15 120/480 Ry": of(SG15) | cutoffs(120),
             "PseudoDojo 120/480 Ry": cutoffs(120),
         },
     ),
@@ -123,20 +118,20 @@ def labelled(cell: str, changed: Mapping[str, Any], site: str) -> Frames:
     folder.mkdir(exist_ok=True)
     study["material"]["phases"] = {"Pa-3": CELLS["Pa-3"]}
     shutil.copy(STUDIES / "structures" / CELLS["Pa-3"], folder)
-    frames = folder / f"{cell}.extxyz"
-    frames.write_text(Frames.of(both(cell)).to_extxyz())
+    frames, cells = folder / f"{cell}.extxyz", Frames.of(both(cell))
+    frames.write_text(cells.to_extxyz())
     study["training_set"] = {"configurations": frames.name}
     file = folder / "study.yaml"
     yaml.dump(study, file)
     command = ["borarun", "submit", str(file), "--site", site, "--runs", str(folder / "runs")]
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode:
         raise SystemExit("borarun says above why it could not label the cells.")
-    return found(Store(folder / "runs" / "store"), study["reference"], both(cell))
+    return found(Store(folder / "runs" / "store"), study["reference"], cells)
 
 
-def found(store: Store, reference: Mapping[str, Any], cells: list[Atoms]) -> Frames:
+def found(store: Store, reference: Mapping[str, Any], cells: Frames) -> Frames:
     """The labels of these cells with these settings in a store."""
-    wanted = geometries(Frames.of(cells))
+    wanted = geometries(cells)
     for key in sorted(store.keys()):
         settings = store.task(key).settings
         if any(settings.get(name) != reference[name] for name in SETTINGS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,8 +13,10 @@ FILE = "job.json"
 
 class Job(BaseModel):
     """Base of what engines tell their programs. The engine renders it, and the program reads it; a
-    directory that an earlier version rendered may say more.
+    directory that an earlier version rendered may say more. ``NAME`` is the file's.
     """
+
+    NAME: ClassVar[str] = FILE
 
     model_config = ConfigDict(
         extra="ignore", frozen=True, defer_build=True
@@ -28,7 +30,7 @@ class Job(BaseModel):
     @classmethod
     def read(cls, directory: Path) -> Self:
         """The job of a directory."""
-        return cls.model_validate_json((directory / FILE).read_bytes())
+        return cls.model_validate_json((directory / cls.NAME).read_bytes())
 
     def text(self) -> str:
         """Content of the file."""

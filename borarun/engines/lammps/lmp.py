@@ -320,7 +320,7 @@ def main() -> None:
     """Run, or go on with, what this directory describes."""
     if is_complete(Path()):
         return
-    plan = MdPlan.read()
+    plan = MdPlan.read(Path())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         found, last = run(sys.argv[1:], plan)

@@ -127,7 +127,7 @@ def main() -> int:
     """Run, or go on with, what this directory describes."""
     if is_complete(Path()):
         return 0
-    plan = MdPlan.read()
+    plan = MdPlan.read(Path())
     for restart in good_restarts():
         code = run(plan, restart)
         if code is not None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from math import inf
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +48,8 @@ class MdPlan(Job):
     hottest_K : highest temperature that the thermostat is set to
     """
 
+    NAME: ClassVar[str] = FILE
+
     potential: str
     numbers: Array
     rotation: Array
@@ -60,11 +61,6 @@ class MdPlan(Job):
     max_volume_A3: float = inf
     hottest_K: float
 
-    @classmethod
-    def read(cls, directory: Path = Path()) -> Self:
-        """The plan of a directory."""
-        return cls.model_validate_json((directory / FILE).read_bytes())
-
     def text(self) -> str:
-        """Content of the file."""
+        """Content of the file, without a line for each number."""
         return json.dumps(self.model_dump(mode="json"))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borarun.analysis.estimate import student
+from borarun.analysis.estimate import Estimate
 
 FEWEST = 4
 """Configurations, for a scatter."""
@@ -21,9 +21,8 @@ FEWEST = 4
 
 def vacancy_energy(
     units: NDArray[Any], vacancies: NDArray[Any], energies_eV: NDArray[Any]
-) -> tuple[float, float] | None:
-    """Energy of a vacancy by least squares, and half its 95 % interval, both in eV; None where the
-    configurations do not tell.
+) -> Estimate | None:
+    """Energy of a vacancy by least squares, eV; None where the configurations do not tell.
 
     Parameters
     ----------
@@ -39,4 +38,4 @@ def vacancy_energy(
     found = np.linalg.lstsq(factors, energies_eV * weights, rcond=None)[0]
     scatter = float(np.sum((energies_eV * weights - factors @ found) ** 2)) / left
     error = np.sqrt(scatter * np.linalg.inv(factors.T @ factors)[1, 1])
-    return float(found[1]), float(student(left) * error)
+    return Estimate(float(found[1]), float(error), left)

@@ -24,10 +24,6 @@ MAX_PATH = 200
 """Longest path in a study file, characters."""
 
 
-VERSION = r"^[0-9]+(\.[0-9A-Za-z-]+)*$"
-"""A program's version, or its beginning."""
-
-
 PhaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./() -]{0,39}$")]
 FilePath = Annotated[str, Field(min_length=1, max_length=MAX_PATH, pattern=r"^[^\x00-\x1f\x7f]*$")]
 FilePaths = Annotated[

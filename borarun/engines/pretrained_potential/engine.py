@@ -58,11 +58,7 @@ def probes(program: Program) -> list[Probe]:
 
 def render(settings: Settings, inputs: Inputs, program: Program) -> Files:
     """The network's name, and all labels: none is fitted."""
-    labels = Frames.join(
-        [*base.frames_of(inputs, "labels"), *base.frames_of(inputs, "selected")]
-        if "selected" in inputs
-        else base.frames_of(inputs, "labels")
-    )
+    labels = Frames.join([*base.frames_of(inputs, "labels"), *base.frames_of(inputs, "selected")])
     labels = labels.take(gate.distinct(labels))
     network = Network(
         family=settings.family,

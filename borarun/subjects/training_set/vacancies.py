@@ -24,11 +24,8 @@ def labelled_vacancies(study: Study, source: Source) -> tuple[LabelledVacancies,
     """
     if not isinstance(study.reference, ChargeKeys):
         return ()
-    last: dict[str, Done[stage.Training]] = {}
-    for done in source.of(stage.Training):
-        other = last.get(done.about.functional)
-        if other is None or other.about.round < done.about.round:
-            last[done.about.functional] = done
+    in_turn = sorted(source.of(stage.Training), key=lambda done: done.about.round)
+    last = {done.about.functional: done for done in in_turn}
     found = (_of(study, study.reference, source, last[name]) for name in sorted(last))
     return tuple(each for each in found if each is not None)
 
@@ -59,9 +56,7 @@ def _of(
         charge_per_vacancy=keys.charge_per_vacancy,
         charge=keys.charge,
         n_labels=dict(sorted(counts.items())),
-        energy_eV=None
-        if energy is None
-        else Measured(energy[0], energy[0] - energy[1], energy[0] + energy[1]),
+        energy_eV=None if energy is None else Measured(energy.value, energy.low, energy.high),
     )
 
 
